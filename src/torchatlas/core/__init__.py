@@ -1,0 +1,1 @@
+"""Plain frozen data and pure functions on it; the standard library alone."""

@@ -1,0 +1,37 @@
+"""What torchatlas raises by itself. Every message repeats what was given, says what was wanted and what to do next.
+
+AtlasError
+ ├─ InputError      arguments of ours that cannot be used: a wrong option, shapes that do not fit ``forward``
+ ├─ FileError       a file that is not what it should be: damaged, foreign, or made by a newer torchatlas
+ ├─ TargetError     a command line target that cannot be found, imported or called
+ ├─ ReplayError     a recording that cannot be run again
+ └─ MissingError    an optional package is not installed; the message names the extra
+
+An exception of the user's own model is never one of these: it reaches the user as it was raised.
+"""
+
+from __future__ import annotations
+
+
+class AtlasError(Exception):
+    """Base of all errors of torchatlas."""
+
+
+class InputError(AtlasError, ValueError):
+    """What was given cannot be used."""
+
+
+class FileError(AtlasError, ValueError):
+    """A file cannot be read as what it should be."""
+
+
+class TargetError(AtlasError, LookupError):
+    """A command line target cannot be found, imported or called."""
+
+
+class ReplayError(AtlasError, RuntimeError):
+    """A recording cannot be run again."""
+
+
+class MissingError(AtlasError, ImportError):
+    """An optional package is missing."""

@@ -1,0 +1,238 @@
+"""The record of one run: calls, the tensors between them, and the modules they belong to.
+
+A ``Graph`` is plain data. It holds no torch object, can be compared, hashed, pickled, and written to a file
+(`core.codec`), and every view is a function of it. Ids are positions: ``graph.calls[i].id == i`` and
+``graph.values[i].id == i``; a parent's id is always lower than its children's, and children run in id order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+CallKind: TypeAlias = Literal["module", "function", "aten", "autograd_function"]
+ValueKind: TypeAlias = Literal["input", "parameter", "buffer", "constant", "activation", "output"]
+Arithmetic: TypeAlias = Literal["counted", "elementwise", "movement", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a tensor stood among the arguments or results: the index into ``Call.inputs`` or ``Call.outputs``."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Something that is neither a tensor, nor plain, nor a container, in its printed form (``torch.float32``)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A container: ``keys`` are dictionary keys, dataclass fields or argument names; empty for a list or tuple."""
+
+    type: str
+    keys: tuple[str, ...]
+    items: tuple[Tree, ...]
+
+
+Tree: TypeAlias = "None | bool | int | float | str | Slot | Text | Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place in the user's code; ``line`` from 1, columns from 0 in bytes as Python counts them, None if unknown."""
+
+    file: str
+    line: int
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One tensor at one version.
+
+    Attributes:
+        id: position in ``Graph.values``.
+        kind: ``output`` is an activation that the run returned.
+        names: every name it has (``lm_head.weight`` and ``embed.weight`` when tied; the argument's name for an input).
+        shape: sizes.
+        dtype: as in ``torch.float32``, without the prefix.
+        device: as torch prints it (``cpu``, ``cuda:0``, ``meta``).
+        nbytes: elements times element size; None where torch cannot say.
+        requires_grad: as it was when first seen.
+        producer: the call that made it; None for leaves.
+        slot: position among the producer's outputs; None where the maker was not seen to return it (a write).
+        previous: the version an in-place write replaced.
+        same_as: the value passed through unchanged (Identity, Dropout in eval).
+        view_of: a value whose memory it shares.
+        storage: equal for values that share memory; None where torch gives no storage.
+        freed: the number of calls begun when its memory was released; None if it outlived the run.
+        type: the tensor subclass, empty for a plain Tensor or Parameter.
+    """
+
+    id: int
+    kind: ValueKind
+    names: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    device: str
+    nbytes: int | None
+    requires_grad: bool = False
+    producer: int | None = None
+    slot: int | None = None
+    previous: int | None = None
+    same_as: int | None = None
+    view_of: int | None = None
+    storage: int | None = None
+    freed: int | None = None
+    type: str = ""
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One thing that ran.
+
+    Attributes:
+        id: position in ``Graph.calls``.
+        kind: what it is.
+        name: in the field's words: ``Conv2d``, ``torch.cat``, ``F.relu``, ``aten.mm.default``.
+        path: the module's first path (empty for the root); None unless ``kind`` is ``module``.
+        parent: the call it ran inside; None for the root.
+        inputs: values read, in the order of the arguments, once per slot.
+        outputs: values returned, in the order of the result.
+        arguments: a Node whose keys are argument names; tensors stand in it as Slots of ``inputs``.
+        returns: the structure of the result; tensors stand in it as Slots of ``outputs``.
+        writes: values (new versions) it made by writing in place.
+        flops: floating point operations of this call alone, children not included; 1 multiply-add = 2.
+        arithmetic: ``counted`` where a formula gave ``flops``; ``elementwise`` for arithmetic that has no formula
+            (pointwise, reductions, norms, softmax, pooling); ``movement`` for views, copies and constants;
+            ``unknown`` where arithmetic may hide that was not seen, so that a total is a lower bound.
+            A call whose children hold its arithmetic is ``movement`` itself.
+        source: where the user's code made it.
+        error: ``Type: message`` if it raised here or let an exception through.
+        reads_data: it handed a tensor's content to Python (``.item()``, ``if tensor``): the graph may depend on it.
+        thread: 0 for the thread that captured, then 1, 2, … in order of appearance.
+        seconds: wall time, where measured.
+    """
+
+    id: int
+    kind: CallKind
+    name: str
+    path: str | None = None
+    parent: int | None = None
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = ()
+    arguments: Node = Node("arguments", (), ())
+    returns: Tree = None
+    writes: tuple[int, ...] = ()
+    flops: int = 0
+    arithmetic: Arithmetic = "movement"
+    source: Source | None = None
+    error: str | None = None
+    reads_data: bool = False
+    thread: int = 0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One ``nn.Module`` of the model, called or not.
+
+    Attributes:
+        path: its first path; empty for the root.
+        name: class name.
+        aliases: its other paths, when it is registered more than once.
+        parameters: its own (name, value id), children's not included.
+        buffers: its own (name, value id).
+        settings: plain public attributes (``kernel_size``, ``stride``, ``eps``), as they stood before the run.
+        extra: ``extra_repr()``.
+        training: its flag as the user left it.
+        opaque: its inside cannot be seen (ScriptModule).
+    """
+
+    path: str
+    name: str
+    aliases: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, int], ...] = ()
+    buffers: tuple[tuple[str, int], ...] = ()
+    settings: tuple[tuple[str, Tree], ...] = ()
+    extra: str = ""
+    training: bool = False
+    opaque: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the reader must know: estimated, assumed, or not seen. ``call`` is where, if it is one place."""
+
+    text: str
+    call: int | None = None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One run of a model; without calls, the structure of a model that was not run.
+
+    Attributes:
+        name: the model's class or the function's name.
+        calls: in the order they began; ``calls[0]`` is the model itself, its arguments and results are the run's.
+        values: parameters and buffers first, then in the order they were seen.
+        modules: in the order of ``named_modules``; empty for a function.
+        notes: what must be said beside the numbers.
+        error: the innermost call that raised the exception that ended the run; None after success.
+        made: (key, value) pairs: versions of what made it, and how (``torch``, ``mode``, ``level``, ``fake``, …).
+    """
+
+    name: str
+    calls: tuple[Call, ...] = ()
+    values: tuple[Value, ...] = ()
+    modules: tuple[Module, ...] = ()
+    notes: tuple[Note, ...] = ()
+    error: int | None = None
+    made: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def children(self) -> tuple[tuple[int, ...], ...]:
+        """For each call, the calls that ran directly inside it, in order."""
+        found: list[list[int]] = [[] for _ in self.calls]
+        for call in self.calls:
+            if call.parent is not None:
+                found[call.parent].append(call.id)
+        return tuple(map(tuple, found))
+
+    @cached_property
+    def readers(self) -> tuple[tuple[int, ...], ...]:
+        """For each value, the calls that read it, in order, each once."""
+        found: list[list[int]] = [[] for _ in self.values]
+        for call in self.calls:
+            for value in dict.fromkeys(call.inputs):
+                found[value].append(call.id)
+        return tuple(map(tuple, found))
+
+    @cached_property
+    def module_at(self) -> dict[str, Module]:
+        """Modules by every one of their paths."""
+        return {path: module for module in self.modules for path in (module.path, *module.aliases)}
+
+    @cached_property
+    def calls_of(self) -> dict[str, tuple[int, ...]]:
+        """Module calls by path; a module that is absent never ran."""
+        found: dict[str, list[int]] = {}
+        for call in self.calls:
+            if call.path is not None:
+                found.setdefault(call.path, []).append(call.id)
+        return {path: tuple(calls) for path, calls in found.items()}

@@ -1,0 +1,1 @@
+"""From core data to something a person looks at; knows no torch."""
