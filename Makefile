@@ -1,0 +1,58 @@
+# Every target sets up what it needs by itself: a machine with Python 3.11 or newer, its venv module and pip is enough.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# torch wants MKL-like threads only for large work; tests and benches are steadier on one.
+export OMP_NUM_THREADS ?= 1
+# Models are built from configurations; nothing is fetched while testing.
+export HF_HUB_OFFLINE = 1
+
+.PHONY: help demo test lint types bench test-lowest clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+
+demo: .venv/ready  ## capture a ResNet-18 and a small GPT and print their summaries
+	@$(BIN)/python examples/demo.py
+
+test: lint types  ## lint, types, import contracts, then every test
+	@$(BIN)/python -m pytest
+
+lint: .venv/ready  ## ruff's rules, its format, and the arrows between the packages
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: .venv/ready  ## mypy, strict
+	@$(BIN)/mypy
+
+bench: .venv/bench-ready  ## measure beside other tools, print the tables, write bench/RESULTS.md
+	@$(BIN)/python bench/all.py
+
+test-lowest: .venv-lowest/ready  ## core and capture against the lowest torch supported (downloads it: 2.6 GB on Linux)
+	@.venv-lowest/bin/python -m pytest tests/core tests/capture
+
+clean:  ## remove what the targets set up
+	rm -rf .venv .venv-lowest
+
+# The stamp is written last, so a set-up that was interrupted is begun anew, and one that ended is not repeated.
+# torch comes first and alone: the resolver must settle on the pinned build before anything else may ask for a torch.
+.venv/ready: pyproject.toml constraints.txt
+	@echo "Setting up .venv: once, some minutes."
+	@if [ -e $@ ]; then rm -f $@; else rm -rf .venv; fi
+	@$(PYTHON) -m venv .venv
+	@$(INSTALL) torch==2.13.0
+	@$(INSTALL) --editable '.[test]'
+	@$(INSTALL) --no-deps torchvision timm
+	@touch $@
+
+.venv/bench-ready: .venv/ready
+	@$(INSTALL) --editable '.[bench]'
+	@touch $@
+
+.venv-lowest/ready: pyproject.toml constraints-lowest.txt
+	@rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
+	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
+		--editable . pytest hypothesis
+	@touch $@
