@@ -379,9 +379,9 @@ class _Structure:
         together: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         for value, holders in owners.items():
             together[tuple(holders)].append(value)
-        for holders, held in together.items():
+        for group, held in together.items():
             sums = [sum(numbers) for numbers in zip(*(weights[value] for value in held), strict=True)]
-            for module in _reach(holders, self.parents):
+            for module in _reach(group, self.parents):
                 _add(columns, module, sums)
         for weight in weights.values():
             _add(columns, -1, weight)
