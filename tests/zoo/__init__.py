@@ -1,0 +1,1 @@
+"""The models that every part is tried on; ``models.MODELS`` is the index."""
