@@ -1,0 +1,182 @@
+"""Tensors made from shapes, for a model that is to be looked at without data at hand.
+
+Floating point inputs are standard normal, in the dtype of the model's parameters, always the same and drawn from a
+generator of their own. Whole numbers are zeros, which every embedding accepts, and an ``attention_mask`` is all ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Mapping, Sequence
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from torchatlas.capture import forward
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from torchatlas.core.errors import InputError
+
+    Refuse = Callable[..., InputError]
+
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+_WHOLE_WORDS = frozenset({"ids", "id", "idx", "index", "indices", "tokens", "token", "labels"})
+_WHOLE_TYPES = ("LongTensor", "IntTensor")
+_SENTENCES = 2  # dimensions (batch, length) of what an embedding reads
+
+
+def made_inputs(
+    model: Any, input_size: Any, dtypes: Any, device: Any, refused: Refuse
+) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+    """Positional and keyword arguments of these sizes.
+
+    Where no dtype is given, an argument is int64 if its name speaks of ids, tokens or indices (``input_ids``, ``idx``),
+    if its annotation says ``LongTensor``, if it is an ``attention_mask``, or if it is the first, has at most two
+    dimensions, and the model's first layer is an embedding. If that is wrong, say ``dtypes``.
+
+    Args:
+        model: module or callable.
+        input_size: one shape, several, or a dict of shapes by argument name.
+        dtypes: one dtype or its name, several, or a dict by argument name; None to choose.
+        device: None for that of the model's first parameter or buffer.
+        refused: makes the error for a problem and an example of how to do it.
+    """
+    sized = forward.sized_example(model)
+
+    def refuse(problem: str, more: str = "") -> InputError:
+        return refused(problem, f"{sized[:-1]}{more})")
+
+    shapes = _shapes(input_size, refuse)
+    names = list(shapes) if isinstance(input_size, Mapping) else _places(model, len(shapes))
+    chosen = _chosen_dtypes(dtypes, list(shapes), names, refuse)
+    place = _device(model, device, refuse)
+    generator = torch.Generator().manual_seed(0)
+    tensors = []
+    for index, (name, shape) in enumerate(zip(names, shapes.values(), strict=True)):
+        dtype = chosen[index] or _guessed(model, index, name, shape)
+        tensors.append(_tensor(name, shape, dtype, place, generator))
+    if isinstance(input_size, Mapping):
+        return (), dict(zip(names, tensors, strict=True))
+    return tuple(tensors), {}
+
+
+def _shapes(input_size: Any, refuse: Refuse) -> dict[Any, tuple[int, ...]]:
+    """Shapes by argument name or, if they have none, by position."""
+    if isinstance(input_size, Mapping):
+        return {name: _shape(shape, refuse) for name, shape in input_size.items()}
+    if not _is_sequence(input_size):
+        raise refuse(f"input_size is {input_size!r}; a shape, several shapes or a dict of shapes is wanted.")
+    if any(_is_sequence(size) for size in input_size):
+        return {index: _shape(shape, refuse) for index, shape in enumerate(input_size)}
+    return {0: _shape(input_size, refuse)}
+
+
+def _shape(sizes: Any, refuse: Refuse) -> tuple[int, ...]:
+    if not _is_sequence(sizes):
+        raise refuse(f"input_size holds {sizes!r}; a shape is wanted, such as (1, 3, 224, 224).")
+    shape = []
+    for size in sizes:
+        try:
+            shape.append(operator.index(size))
+        except TypeError:
+            raise refuse(f"input_size holds {size!r}; sizes are whole numbers.") from None
+        if shape[-1] < 0 or isinstance(size, bool):
+            raise refuse(f"input_size holds {size!r}; sizes are whole numbers from 0.")
+    return tuple(shape)
+
+
+def _is_sequence(thing: Any) -> bool:
+    return isinstance(thing, Sequence) and not isinstance(thing, str)
+
+
+def _places(model: Any, count: int) -> list[str]:
+    """Names of the first arguments by position; empty where there are none."""
+    parameters = forward.signature(model)
+    names = [parameter.name for parameter in forward.positional(parameters)] if parameters is not None else []
+    return (names + [""] * count)[:count]
+
+
+def _chosen_dtypes(dtypes: Any, keys: list[Any], names: list[str], refuse: Refuse) -> list[torch.dtype | None]:
+    """For each input what the user chose, None where nothing."""
+    if dtypes is None:
+        return [None] * len(keys)
+    if isinstance(dtypes, Mapping):
+        if unknown := [name for name in dtypes if name not in names]:
+            raise refuse(f"dtypes names {unknown[0]!r}, which input_size does not make.")
+        return [_dtype(dtypes[name], refuse) if name in dtypes else None for name in names]
+    if not _is_sequence(dtypes):
+        return [_dtype(dtypes, refuse)] * len(keys)
+    if len(dtypes) != len(keys):
+        raise refuse(f"input_size makes {len(keys)} inputs, dtypes has {len(dtypes)}.")
+    return [None if dtype is None else _dtype(dtype, refuse) for dtype in dtypes]
+
+
+def _dtype(given: Any, refuse: Refuse) -> torch.dtype:
+    """A dtype, or its name as torch has it: ``float32``, ``torch.int64``, ``long``."""
+    if isinstance(given, torch.dtype):
+        return given
+    name = str(given).removeprefix("torch.")
+    found = getattr(torch, name, None) if name.isidentifier() else None
+    if isinstance(found, torch.dtype):
+        return found
+    known = [key for key, value in vars(torch).items() if isinstance(value, torch.dtype)]
+    close = difflib.get_close_matches(name, known, 3) or ["float32", "int64", "bool"]
+    raise refuse(f"{given!r} is no dtype; torch has {', '.join(close)} and others.", f', dtypes="{close[0]}"')
+
+
+def _device(model: Any, given: Any, refuse: Refuse) -> torch.device:
+    if given is None:
+        return next((tensor.device for tensor in _state(model)), torch.device("cpu"))
+    try:
+        device = torch.device(given)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError, ImportError) as error:
+        reason = str(error).partition("\n")[0]
+        raise refuse(f"Device {given!r} cannot be used here: {reason}", ', device="cpu"') from None
+    return device
+
+
+def _state(model: Any) -> Iterable[Tensor]:
+    if isinstance(model, nn.Module):
+        yield from model.parameters()
+        yield from model.buffers()
+
+
+def _guessed(model: Any, index: int, name: str, shape: tuple[int, ...]) -> torch.dtype:
+    if name.endswith("attention_mask") or _WHOLE_WORDS & set(name.split("_")) or _annotated_whole(model, name):
+        return torch.int64
+    if index == 0 and len(shape) <= _SENTENCES and _embeds_first(model):
+        return torch.int64
+    return next((tensor.dtype for tensor in _state(model) if tensor.dtype in _FLOATS), torch.get_default_dtype())
+
+
+def _annotated_whole(model: Any, name: str) -> bool:
+    parameters = forward.signature(model)
+    parameter = parameters.parameters.get(name) if parameters is not None else None
+    annotation = Parameter.empty if parameter is None else parameter.annotation
+    return any(whole in str(annotation) for whole in _WHOLE_TYPES)
+
+
+def _embeds_first(model: Any) -> bool:
+    """Whether the first registered module that has parameters of its own is an embedding."""
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    first = next((module for module in modules if any(True for _ in module.parameters(recurse=False))), None)
+    return isinstance(first, (nn.Embedding, nn.EmbeddingBag))
+
+
+def _tensor(
+    name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, generator: torch.Generator
+) -> Tensor:
+    if device.type == "meta":
+        return torch.empty(shape, dtype=dtype, device=device)
+    if name.endswith("attention_mask"):
+        return torch.ones(shape, dtype=dtype, device=device)
+    if not dtype.is_floating_point and not dtype.is_complex:
+        return torch.zeros(shape, dtype=dtype, device=device)
+    drawn = torch.complex64 if dtype.is_complex else torch.float32
+    return torch.randn(shape, dtype=drawn, generator=generator).to(device=device, dtype=dtype)
