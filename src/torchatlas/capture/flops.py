@@ -186,7 +186,8 @@ class Watch(DispatchMode):  # type: ignore[no-untyped-call]  # torch's own __ini
 
     def _decomposed(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Under ``inference_mode`` an operation made of others arrives whole: run those, each through this mode."""
-        if formula_of(func) is None and isinstance(func, torch._ops.OpOverload):  # noqa: SLF001 - its only name
+        overload = getattr(func, "namespace", "prim") != "prim"  # those of prim are no operators torch can look up
+        if overload and formula_of(func) is None:
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
