@@ -61,7 +61,7 @@ class Value:
         id: position in ``Graph.values``.
         kind: ``output`` is an activation that the run returned.
         names: every name it has (``lm_head.weight`` and ``embed.weight`` when tied; the argument's name for an input).
-        shape: sizes.
+        shape: sizes; -1 where a size varies (nested tensors).
         dtype: as in ``torch.float32``, without the prefix.
         device: as torch prints it (``cpu``, ``cuda:0``, ``meta``).
         nbytes: elements times element size; None where torch cannot say.
@@ -95,10 +95,10 @@ class Value:
 
     @property
     def numel(self) -> int:
-        """Number of elements."""
+        """Number of elements; 0 where a size varies."""
         count = 1
         for size in self.shape:
-            count *= size
+            count *= max(size, 0)
         return count
 
 

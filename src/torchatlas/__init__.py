@@ -1,0 +1,56 @@
+"""See your PyTorch model: capture one run completely, show it in every form.
+
+``import torchatlas as ta`` imports neither torch nor numpy; each name loads what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torchatlas.atlas import Atlas, capture, load, summary
+    from torchatlas.core.errors import AtlasError, FileError, InputError, MissingError, ReplayError, TargetError
+
+from torchatlas.core.version import __version__
+
+_HOMES = {
+    "Atlas": "torchatlas.atlas",
+    "AtlasError": "torchatlas.core.errors",
+    "FileError": "torchatlas.core.errors",
+    "InputError": "torchatlas.core.errors",
+    "MissingError": "torchatlas.core.errors",
+    "ReplayError": "torchatlas.core.errors",
+    "TargetError": "torchatlas.core.errors",
+    "capture": "torchatlas.atlas",
+    "load": "torchatlas.atlas",
+    "summary": "torchatlas.atlas",
+}
+
+__all__ = [
+    "Atlas",
+    "AtlasError",
+    "FileError",
+    "InputError",
+    "MissingError",
+    "ReplayError",
+    "TargetError",
+    "__version__",
+    "capture",
+    "load",
+    "summary",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'torchatlas' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, without loading them."""
+    return list(__all__)

@@ -1,0 +1,169 @@
+"""The face: `capture` runs a model and returns an `Atlas`, a graph with its views as methods."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
+
+from torchatlas.core import codec
+from torchatlas.core.errors import ReplayError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    import torch
+
+    from torchatlas.capture.tape import Replay, Tape
+    from torchatlas.core.graph import Graph
+    from torchatlas.views.table.summary import Summary
+
+
+class Atlas:
+    """One captured run.
+
+    Attributes:
+        graph: the record, plain data (`torchatlas.core.graph.Graph`).
+    """
+
+    def __init__(self, graph: Graph, tape: Tape | None = None) -> None:
+        self.graph = graph
+        self._tape = tape
+
+    def summary(
+        self,
+        *,
+        depth: int | None = None,
+        columns: Sequence[str] | None = None,
+        rows: Literal["modules", "ops"] = "modules",
+        fold: bool = True,
+        width: int | None = None,
+        style: Literal["torchinfo", "torchsummary"] | None = None,
+        overlays: Mapping[str, Mapping[str | int, float]] | None = None,
+    ) -> Summary:
+        """The table of the run.
+
+        Args:
+            depth: levels below the model; by default as many as make a table that is read at a glance.
+            columns: names of columns and overlays, in order; by default what fits the run and the width.
+            rows: ``ops`` adds a row for every function called.
+            fold: show what repeats once, with the sum of its repeats.
+            width: terminal cells; by default the terminal's.
+            style: print the table of ``torchinfo`` or ``torchsummary``.
+            overlays: a number for module paths or call ids, by name: one more column each.
+
+        Raises:
+            InputError: an option is not one of those; the message lists them.
+        """
+        from torchatlas.views.table.summary import summarize  # noqa: PLC0415  # the table is loaded when asked for
+
+        return summarize(self.graph, depth, columns, rows, fold=fold, width=width, style=style, overlays=overlays)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an ``.atlas`` file, which `load` reads without torch.
+
+        Raises:
+            FileError: the path cannot be written; what stood there before still does.
+        """
+        codec.write(self.graph, path)
+
+    def replay(self) -> Replay:
+        """Run the recorded calls alone, from what the run started with, and compare the results bit for bit.
+
+        Raises:
+            ReplayError: captured without ``replay=True``, failed, or went through something that cannot be run alone.
+        """
+        if self._tape is None:
+            raise ReplayError(
+                "this atlas holds no tensors to run again: capture with replay=True (real tensors, not fake)."
+            )
+        return self._tape.replay()
+
+    def __repr__(self) -> str:
+        graph = self.graph
+        run = f"{len(graph.calls)} calls" if graph.calls else "not run"
+        failed = f", failed at {graph.calls[graph.error].name}" if graph.error is not None else ""
+        return f"Atlas({graph.name}, {run}, {len(graph.modules)} modules{failed})"
+
+
+def capture(
+    model: Callable[..., Any],
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    dtypes: Any = None,
+    device: str | torch.device | None = None,
+    mode: Literal["eval", "train", "same"] = "eval",
+    fake: bool = False,
+    level: Literal["op", "aten"] = "op",
+    source: bool = True,
+    replay: bool = False,
+) -> Atlas:
+    """Run a model once and record everything that happens.
+
+    The model is left as it was: weights, buffers, flags, hooks, gradients and random state, also after an exception.
+
+    Args:
+        model: an ``nn.Module`` or any callable.
+        args: positional arguments of the call; a single tensor may stand for ``(tensor,)``.
+        kwargs: keyword arguments of the call.
+        input_size: instead of ``args``: one shape, several, or a mapping from argument names to shapes.
+        dtypes: of the tensors made from ``input_size``: one for all, several, or by name; ``torch.int64`` or ``"int64"``.
+        device: of the tensors made from ``input_size``; by default where the model's parameters are.
+        mode: ``eval`` (evaluation flags, no gradients), ``train`` (training flags, gradients), ``same`` (as it is).
+        fake: run on fake tensors, without memory or arithmetic; the graph is the same.
+        level: ``op``: what the code calls; ``aten``: also the ATen operations inside.
+        source: record the line of the user's code that made each call.
+        replay: keep what `Atlas.replay` needs (copies of parameters and inputs).
+
+    Returns:
+        The atlas. Without any input for a model that needs one, its modules and parameters alone.
+
+    Raises:
+        InputError: the arguments do not fit the model; names what was given, what is wanted, and an example.
+        Exception: the model's own, unchanged, with the atlas up to the failing call attached as ``error.atlas``.
+    """
+    from torchatlas.capture.run import Options, Run, add_note  # noqa: PLC0415  # torch is loaded when asked for
+
+    run = Run(model, Options(mode, fake, level, source, replay))
+    try:
+        run.go(args, kwargs, input_size, dtypes, device)
+    except BaseException as error:
+        if run.graph is not None:
+            with suppress(AttributeError):  # a class with slots takes nothing more
+                error.atlas = Atlas(run.graph)  # type: ignore[attr-defined]  # the user's exception, one thing richer
+                add_note(error, "torchatlas: the run up to here is attached to this exception as .atlas")
+        raise
+    assert run.graph is not None  # noqa: S101  # set on every way out of go
+    return Atlas(run.graph, run.tape)
+
+
+def summary(
+    model: Callable[..., Any],
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    dtypes: Any = None,
+    device: str | torch.device | None = None,
+    mode: Literal["eval", "train", "same"] = "eval",
+    fake: bool = False,
+    **table: Any,
+) -> Summary:
+    """Capture a model and show its table: `capture`, then `Atlas.summary` with the remaining options.
+
+    Returns:
+        The summary: print it, or leave it as the last line of a notebook cell.
+    """
+    atlas = capture(model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device, mode=mode, fake=fake)
+    return atlas.summary(**table)
+
+
+def load(path: str | os.PathLike[str]) -> Atlas:
+    """Read an ``.atlas`` file.
+
+    Raises:
+        FileError: it is missing, damaged, of another kind, or written by a newer torchatlas.
+    """
+    return Atlas(codec.read(path))

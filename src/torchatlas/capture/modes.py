@@ -1,0 +1,177 @@
+"""The interceptors: how a capture hears of calls, installed for the run and taken away after it.
+
+Four of them, because each misses what another sees: modules (``nn.Module.__call__``, replaced on the class, since hooks
+get no keyword arguments, no exceptions, and not what the module's own hooks make of its output), torch functions (a
+`TorchFunctionMode`: what the user's code called), ATen operations (a dispatch mode, on request), and the user's own
+``autograd.Function``s. Classes are patched for all threads, so patches are counted, and each thread is told apart.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from torchatlas.capture.flops_aten import formula_of
+from torchatlas.capture.private import DispatchMode, eager_stance
+from torchatlas.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torchatlas.capture.recorder import Recorder
+
+
+class FunctionMode(TorchFunctionMode):
+    """Hands every torch function of this thread to the recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``, this mode being off inside."""
+        opened = _opened(func)
+        if opened is None:
+            return self._recorder.function(func, args, kwargs or {})
+        return self._recorder.body(func, self._inside(opened), args, kwargs or {})
+
+    def _inside(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        def again(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return run(*args, **kwargs)
+
+        return again
+
+
+class OperationMode(DispatchMode):
+    """Hands every ATen operation of this thread to the recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``, this mode being off inside."""
+        if any(hasattr(kind, "__tensor_flatten__") for kind in types):  # it unwraps itself, and its inside comes here
+            return NotImplemented
+        kwargs = kwargs or {}
+        if func.namespace in ("prim", "profiler"):  # questions and marks, not operations
+            return func(*args, **kwargs)
+        if formula_of(func) is None and func._can_decompose():  # composites arrive whole under inference mode
+            with self:
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        return self._recorder.operation(func, args, kwargs)
+
+
+# Functions written in Python whose inside a reader wants to see. Entered naively they would hand themselves to the mode
+# again; their body runs with globals that answer "no overrides here", under the mode.
+_OPENED = {functional.multi_head_attention_forward}
+_bodies: dict[Any, Callable[..., Any]] = {}
+
+
+def _opened(func: Any) -> Callable[..., Any] | None:
+    if type(func) is not FunctionType or func not in _OPENED:
+        return None
+    body = _bodies.get(func)
+    if body is None:
+        silent = {name: _no for name in func.__globals__ if name.startswith("has_torch_function")}
+        space = {**func.__globals__, **silent}
+        body = FunctionType(func.__code__, space, func.__name__, func.__defaults__, func.__closure__)
+        body.__kwdefaults__ = func.__kwdefaults__
+        _bodies[func] = body
+    return body
+
+
+def _no(*_: Any) -> bool:
+    return False
+
+
+class _Here(threading.local):
+    recorder: Recorder | None = None
+
+
+_here = _Here()
+_active: list[Recorder] = []
+_lock = threading.Lock()
+_undo = ExitStack()
+_module_call = nn.Module.__call__
+_function_apply = torch.autograd.Function.__dict__["apply"]
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """This thread's calls, and those of threads it starts, go to ``recorder`` inside."""
+    if _here.recorder is not None:
+        raise InputError(
+            "capture was called while this thread is already capturing (from inside the model's forward). "
+            "Capture one model at a time in a thread."
+        )
+    with ExitStack() as stack:
+        _install(recorder)
+        stack.callback(_uninstall, recorder)
+        _here.recorder = recorder
+        stack.callback(setattr, _here, "recorder", None)
+        if recorder.aten:
+            stack.enter_context(OperationMode(recorder))
+        stack.enter_context(FunctionMode(recorder))
+        yield
+
+
+def _install(recorder: Recorder) -> None:
+    with _lock:
+        if not _active:
+            nn.Module.__call__ = _call_module  # type: ignore[method-assign,assignment]  # the point of it
+            torch.autograd.Function.apply = classmethod(_apply_function)  # type: ignore[method-assign,assignment]  # as above
+            _undo.enter_context(eager_stance())
+        _active.append(recorder)
+
+
+def _uninstall(recorder: Recorder) -> None:
+    with _lock:
+        _active.remove(recorder)
+        if not _active:
+            nn.Module.__call__ = _module_call  # type: ignore[method-assign]  # as it was
+            torch.autograd.Function.apply = _function_apply  # type: ignore[method-assign]  # as it was
+            _undo.close()
+
+
+def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    recorder = _here.recorder
+    if recorder is None:
+        return _call_from_elsewhere(self, args, kwargs)
+    return recorder.module(lambda *a, **k: _module_call(self, *a, **k), self, args, kwargs)
+
+
+def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
+    """A thread that no capture started in: it joins the capture that knows the module, or a replica of it."""
+    for recorder in _active:
+        if id(module) not in recorder.paths and not getattr(module, "_is_replica", False):
+            continue
+        _here.recorder = recorder
+        try:
+            with ExitStack() as stack:
+                if recorder.aten:
+                    stack.enter_context(OperationMode(recorder))
+                stack.enter_context(FunctionMode(recorder))
+                return recorder.module(lambda *a, **k: _module_call(module, *a, **k), module, args, kwargs)
+        finally:
+            _here.recorder = None
+            recorder.leave()
+    return _module_call(module, *args, **kwargs)
+
+
+def _apply_function(cls: type[torch.autograd.Function], *args: Any, **kwargs: Any) -> Any:
+    apply = _function_apply.__get__(None, cls)
+    recorder = _here.recorder
+    if recorder is None:
+        return apply(*args, **kwargs)
+    return recorder.autograd_function(apply, cls.__name__, args, kwargs)

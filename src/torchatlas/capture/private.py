@@ -1,0 +1,89 @@
+"""Every private name of torch that capture stands on, each behind one function.
+
+Public interfaces are used wherever one exists. What is left is gathered here, so that a torch that moves a name breaks
+one file; ``tests/capture/test_private.py`` fails loudly when it does. Where a name is missing, capture degrades.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensor,
+    FakeTensorMode,
+)
+from torch.utils._python_dispatch import TorchDispatchMode
+
+__all__ = [
+    "NEEDS_DATA",
+    "DispatchMode",
+    "FakeTensor",
+    "FakeTensorMode",
+    "eager_stance",
+    "is_transformed",
+    "modes_off",
+    "overrides_off",
+    "storage_key",
+    "storage_of",
+]
+
+NEEDS_DATA = (DataDependentOutputException, DynamicOutputShapeException)
+
+
+class DispatchMode(TorchDispatchMode):
+    """A dispatch mode that does not make torch import its compiler.
+
+    torch wraps every dispatch mode in a guard against compilation whose first use imports dynamo (1.1 CPU-seconds)
+    and which costs 0.7 us per call. A capture runs eagerly, so the guard is declined.
+    """
+
+    supports_higher_order_operators = True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+
+def storage_of(tensor: torch.Tensor) -> Any:
+    """The tensor's storage; for wrappers of ``torch.func`` transforms, that of what they wrap; None without one."""
+    try:
+        return tensor.untyped_storage()
+    except (RuntimeError, NotImplementedError, AttributeError, ValueError):
+        pass
+    functorch = getattr(torch._C, "_functorch", None)
+    try:
+        while functorch is not None and functorch.is_functorch_wrapped_tensor(tensor):
+            tensor = functorch.get_unwrapped(tensor)
+        return tensor.untyped_storage()
+    except (RuntimeError, NotImplementedError, AttributeError, ValueError):
+        return None
+
+
+def storage_key(storage: Any) -> int:
+    """Address of the C++ storage: equal for all Python objects over one storage while it lives."""
+    return int(storage._cdata)
+
+
+def is_transformed(tensor: torch.Tensor) -> bool:
+    """Whether the tensor is a wrapper of a ``torch.func`` transform, meaningless outside of it."""
+    functorch = getattr(torch._C, "_functorch", None)
+    return functorch is not None and bool(functorch.is_functorch_wrapped_tensor(tensor))
+
+
+def eager_stance() -> AbstractContextManager[Any]:
+    """Compiled modules run eagerly inside; nothing to do, and nothing imported, while no compiler is loaded."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")
+
+
+# Inside, tensors answer for themselves: neither a function mode nor a subclass is asked.
+overrides_off = torch._C.DisableTorchFunction
+
+# Inside, no dispatch mode sees what is done: copies made for safety are not the model's.
+modes_off = torch._C._DisableTorchDispatch

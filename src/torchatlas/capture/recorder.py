@@ -1,0 +1,376 @@
+"""The recorder: calls as they begin, run and end, in one thread or several.
+
+It is handed each call by the interceptors (`modes`) and knows nothing of how they work. What it keeps during the run is
+mutable and cheap; `finish` turns it into a `core.graph.Graph`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from torchatlas.capture import names
+from torchatlas.capture.flops import Watch, count, direct, free_kind, learn
+from torchatlas.capture.flops_aten import aten_flops
+from torchatlas.capture.private import overrides_off
+from torchatlas.capture.source import place_of, resolve
+from torchatlas.capture.tensors import Tensors, frozen
+from torchatlas.capture.tree import describe, places
+from torchatlas.core.graph import Call, Graph, Node, Note, Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from torchatlas.capture.source import Place
+    from torchatlas.capture.state import Guard
+    from torchatlas.capture.tape import Tape
+    from torchatlas.core.graph import Arithmetic, CallKind, Module, Tree
+
+_MESSAGE = 2000  # characters kept of an exception's message
+
+
+class CallRecord:
+    """A `Call` while the run goes on; ``first_value`` counts the values that were there when it began."""
+
+    __slots__ = (
+        "arguments",
+        "arithmetic",
+        "error",
+        "first_value",
+        "flops",
+        "id",
+        "inputs",
+        "kind",
+        "name",
+        "outputs",
+        "parent",
+        "path",
+        "place",
+        "reads_data",
+        "returns",
+        "thread",
+        "writes",
+    )
+    arguments: Node
+    returns: Tree
+
+    def __init__(self, number: int, kind: CallKind, name: str, path: str | None, parent: int | None) -> None:
+        self.id, self.kind, self.name, self.path, self.parent = number, kind, name, path, parent
+        self.inputs: list[int] = []
+        self.outputs: list[int] = []
+        self.arguments = _NOTHING
+        self.returns = None
+        self.writes: list[int] = []
+        self.flops = 0
+        self.arithmetic: Arithmetic = "movement"
+        self.place: Place | None = None
+        self.error: str | None = None
+        self.reads_data = False
+        self.thread = 0
+        self.first_value = 0
+
+
+_NOTHING = Node("arguments", (), ())
+_ONE_TENSOR = Slot(0)
+
+
+class _Open(threading.local):
+    """The calls that are open in a thread, outermost first."""
+
+    calls: list[CallRecord] | None = None
+    thread = 0
+
+
+class Recorder:
+    """Records one run.
+
+    Args:
+        guard: is told before a tensor that outlives the run is written.
+        tape: keeps what a replay needs; None when none is wanted.
+        aten: ATen operations are recorded too.
+        source: the user's lines are recorded.
+    """
+
+    def __init__(self, guard: Guard, tape: Tape | None, *, aten: bool, source: bool) -> None:
+        self.calls: list[CallRecord] = []
+        self.tensors = Tensors(self.calls.__len__, schemas=aten)
+        self.notes: dict[Note, None] = {}
+        self.paths: dict[int, str] = {}
+        self.aten = aten
+        self._guard = guard
+        self._tape = tape
+        self._source = source
+        self._open = _Open()
+        self._main: list[CallRecord] = []
+        self._open.calls = self._main
+        self._threads = 0
+        self._lock = threading.Lock()
+        self._entered: object = None
+        self._failing: tuple[BaseException, CallRecord] | None = None
+
+    def root(
+        self,
+        model: Callable[..., Any],
+        named: tuple[CallKind, str],
+        keys: Sequence[str],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run the model; the tensors among its arguments are the run's inputs."""
+        kind, name = named
+        call = self._begin(kind, name, "" if kind == "module" else None, None)
+        found: list[Tensor] = []
+        node = Node("arguments", tuple(keys), tuple(describe(item, found) for item in (*args, *kwargs.values())))
+        for slot, place in places(node):
+            if self.tensors.known(found[slot]) is None:
+                self.tensors.add(found[slot], "input", names=(place,))
+        self._entered = model
+        out = self._run(call, model, args, kwargs, keys)
+        if self._tape is not None:
+            self._tape.close(call, out)
+        return out
+
+    def module(self, run: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Record ``run(*args, **kwargs)``, the call of a module."""
+        if module is self._entered:  # the root has its record already
+            self._entered = None
+            return run(*args, **kwargs)
+        call = self._begin("module", type(module).__name__, self.paths.get(id(module), "?"), sys._getframe(2))
+        keys = names.forward_names(module)[: len(args)]
+        keys += tuple([f"args[{index}]" for index in range(len(keys), len(args))])
+        closed = isinstance(module, torch.jit.ScriptModule)
+        return self._run(call, run, args, kwargs, (*keys, *kwargs), closed=closed)
+
+    def function(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Record a torch function that the user's code or a module calls."""
+        known = names.function(func)
+        if known.quiet:
+            return func(*args, **kwargs)
+        call = self._begin("function", known.name, None, sys._getframe(2))
+        call.reads_data = known.reads_data
+        writes = known.writes(args, kwargs) if known.may_write or "out" in kwargs else ()
+        return self._run(call, func, args, kwargs, known.keys(args, tuple(kwargs)), writes, closed=True)
+
+    def body(
+        self, func: Callable[..., Any], run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Record a torch function written in Python whose inside is recorded too; ``run`` is its body."""
+        known = names.function(func)
+        call = self._begin("function", known.name, None, sys._getframe(2))
+        return self._run(call, run, args, kwargs, known.keys(args, tuple(kwargs)))
+
+    def autograd_function(
+        self, run: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Record ``Function.apply`` of the user's own autograd function."""
+        call = self._begin("autograd_function", name, None, sys._getframe(2))
+        keys = (*[f"args[{index}]" for index in range(len(args))], *kwargs)
+        return self._run(call, run, args, kwargs, keys, closed=True)
+
+    def operation(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Record an ATen operation."""
+        known = names.function(func)
+        call = self._begin("aten", known.name, None, None)
+        writes = known.writes(args, kwargs) if known.may_write else ()
+        out = self._run(call, func, args, kwargs, known.keys(args, tuple(kwargs)), writes)
+        call.flops, call.arithmetic = aten_flops(func, args, kwargs, out)
+        return out
+
+    def finish(
+        self, name: str, modules: tuple[Module, ...], made: tuple[tuple[str, str], ...], error: BaseException | None
+    ) -> Graph:
+        """The graph of the run, failed if ``error`` ended it."""
+        returned = set(self.calls[0].outputs) if self.calls else set()
+        values = tuple(
+            [
+                frozen(value, "output" if value.id in returned and value.kind == "activation" else value.kind)
+                for value in self.tensors.values
+            ]
+        )
+        failed = self._failed_call(error) if error is not None else None
+        return Graph(name, tuple(map(_frozen, self.calls)), values, modules, tuple(self.notes), failed, made)
+
+    # One call, whatever its kind.
+
+    def _begin(self, kind: CallKind, name: str, path: str | None, frame: FrameType | None) -> CallRecord:
+        stack = self._open.calls
+        if stack is None:
+            stack = self._join()
+        with self._lock:
+            call = CallRecord(len(self.calls), kind, name, path, stack[-1].id if stack else None)
+            self.calls.append(call)
+        call.first_value = len(self.tensors.values)
+        call.thread = self._open.thread
+        if self._source and frame is not None:
+            call.place = place_of(frame)
+        return call
+
+    def _join(self) -> list[CallRecord]:
+        """A thread that the run started hangs below the innermost module that the main thread is in."""
+        with self._lock:
+            self._threads += 1
+            self._open.thread = self._threads
+        self._open.calls = [call for call in list(self._main) if call.kind == "module"] or self._main[:1]
+        return self._open.calls
+
+    def leave(self) -> None:
+        """A joined thread is done with the module it was recorded for."""
+        self._open.calls = None
+
+    def _run(
+        self,
+        call: CallRecord,
+        run: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        keys: Sequence[str],
+        writes: Sequence[Tensor] = (),
+        *,
+        closed: bool = False,
+    ) -> Any:
+        """Read the arguments, let it run, read the results; an exception is marked and goes on.
+
+        A closed call is one whose inside is not recorded as functions: it is counted and replayed as a whole.
+        """
+        with overrides_off():
+            found = self._read(call, args, kwargs, keys)
+            for tensor in writes:
+                self._guard.before_write(tensor, self.tensors)
+            taped = self._tape.begin(call, run, args, kwargs, found) if closed and self._tape is not None else None
+        stack = self._open.calls
+        if stack is None:
+            stack = self._join()
+        stack.append(call)
+        try:
+            out = self._count(call, run, args, kwargs) if closed and not self.aten else run(*args, **kwargs)
+        except BaseException as error:
+            self._fail(call, error)
+            raise
+        finally:
+            stack.pop()
+            if taped is not None:
+                taped.end()
+        with overrides_off():
+            self._written(call, found, writes)
+            self._returned(call, out)
+        if taped is not None:
+            taped.returned(call)
+        return out
+
+    def _read(
+        self, call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any], keys: Sequence[str]
+    ) -> list[Tensor]:
+        found: list[Tensor] = []
+        items = [describe(item, found) for item in args]
+        if kwargs:
+            items += [describe(item, found) for item in kwargs.values()]
+        call.arguments = Node("arguments", tuple(keys), tuple(items))
+        read = self.tensors.read
+        call.inputs = [read(tensor) for tensor in found]
+        return found
+
+    def _count(self, call: CallRecord, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a closed call and count it: by a formula, as known to be free, or by watching what it does."""
+        if call.kind == "autograd_function":  # what its forward calls is recorded, and counts for itself
+            out = run(*args, **kwargs)
+            call.arithmetic = "movement" if len(self.calls) > call.id + 1 else "unknown"
+            return out
+        formula = direct(run, args, kwargs)
+        if formula is not None:
+            out = run(*args, **kwargs)
+            call.flops, call.arithmetic = count(formula, args, kwargs, out)
+            return out
+        free = free_kind(run, args)
+        if free is not None:
+            call.arithmetic = free
+            return run(*args, **kwargs)
+        with Watch() as watch:
+            out = run(*args, **kwargs)
+        call.flops, call.arithmetic = watch.flops, watch.arithmetic
+        learn(run, watch.arithmetic)
+        return out
+
+    def _fail(self, call: CallRecord, error: BaseException) -> None:
+        text = str(error)[:_MESSAGE]
+        call.error = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        if self._failing is None or self._failing[0] not in (error, error.__cause__, error.__context__):
+            innermost = call
+        else:
+            innermost = self._failing[1]
+        self._failing = (error, innermost)
+
+    def _failed_call(self, error: BaseException) -> int:
+        """The user's or a module's call, not the ATen operation inside it."""
+        if self._failing is None or self._failing[0] is not error:
+            return 0
+        call = self._failing[1]
+        while call.kind == "aten" and call.parent is not None:
+            call = self.calls[call.parent]
+        return call.id
+
+    def _written(self, call: CallRecord, found: list[Tensor], writes: Sequence[Tensor]) -> None:
+        """New versions of what the call wrote: announced, or told by the version counter."""
+        tensors = self.tensors
+        announced = {id(tensor) for tensor in writes}
+        counters = not (self.aten and call.kind != "function")
+        for index, tensor in enumerate(found):
+            reference = tensors.known(tensor)
+            if reference is None:
+                continue
+            if reference.value >= call.first_value and reference.value != call.inputs[index]:
+                if reference.version is not None:  # a call inside, or an earlier slot, versioned it
+                    reference.version = tensor._version
+                if tensors.values[reference.value].previous is not None and reference.value not in call.writes:
+                    call.writes.append(reference.value)
+            elif id(tensor) in announced or (
+                counters and reference.version is not None and tensor._version != reference.version
+            ):
+                call.writes.append(tensors.wrote(tensor, call))
+
+    def _returned(self, call: CallRecord, out: Any) -> None:
+        tensors, values = self.tensors, self.tensors.values
+        if type(out) is Tensor:
+            found, call.returns = [out], _ONE_TENSOR
+        else:
+            found = []
+            call.returns = describe(out, found)
+        for slot, tensor in enumerate(found):
+            reference = tensors.known(tensor)
+            if reference is None:
+                value = values[tensors.add(tensor, "activation", call.id, slot=slot)]
+                made = value.view_of
+                if made is not None and made >= call.first_value and values[made].shape == value.shape:
+                    value.same_as = made  # made inside and wrapped anew on the way out
+            elif reference.value >= call.first_value or call.kind == "aten":
+                value = values[reference.value]
+                if value.slot is None and value.producer == call.id:
+                    value.slot = slot
+            else:  # an older tensor, handed through
+                value = values[tensors.add(tensor, "activation", call.id, slot=slot, same_as=reference.value)]
+            call.outputs.append(value.id)
+
+
+def _frozen(call: CallRecord) -> Call:
+    return Call(
+        call.id,
+        call.kind,
+        call.name,
+        call.path,
+        call.parent,
+        tuple(call.inputs),
+        tuple(call.outputs),
+        call.arguments,
+        call.returns,
+        tuple(call.writes),
+        call.flops,
+        call.arithmetic,
+        resolve(call.place) if call.place is not None else None,
+        call.error,
+        call.reads_data,
+        call.thread,
+    )

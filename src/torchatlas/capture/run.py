@@ -1,0 +1,162 @@
+"""One run of a model, recorded: everything is set up, the model runs, everything is put back."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import nn
+
+from torchatlas.capture.fake import Faker, explain
+from torchatlas.capture.forward import signature
+from torchatlas.capture.inputs import bind
+from torchatlas.capture.modes import recording
+from torchatlas.capture.names import positional_names
+from torchatlas.capture.recorder import Recorder
+from torchatlas.capture.state import Guard, no_trace
+from torchatlas.capture.structure import Structure, modules_of, unwrapped
+from torchatlas.capture.tape import Tape
+from torchatlas.capture.tree import tensors_in
+from torchatlas.core.errors import InputError
+from torchatlas.core.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torchatlas.core.graph import CallKind, Graph
+
+Mode = Literal["eval", "train", "same"]
+Level = Literal["op", "aten"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: see `torchatlas.capture`."""
+
+    mode: Mode = "eval"
+    fake: bool = False
+    level: Level = "op"
+    source: bool = True
+    replay: bool = False
+
+    def __post_init__(self) -> None:
+        for name, given, known in (
+            ("mode", self.mode, ("eval", "train", "same")),
+            ("level", self.level, ("op", "aten")),
+        ):
+            if given not in known:
+                raise InputError(f"{name}={given!r} is not one of {', '.join(map(repr, known))}.")
+        if self.fake and self.replay:
+            raise InputError("replay=True needs real tensors: leave out fake=True, or leave out replay=True.")
+
+
+class Run:
+    """One run and what is left of it.
+
+    Attributes:
+        graph: the record, complete after success, up to the failing call after an exception; None before.
+        tape: what a replay needs, if it was asked for.
+    """
+
+    def __init__(self, model: Callable[..., Any], options: Options) -> None:
+        _check_callable(model)
+        self.graph: Graph | None = None
+        self.tape = Tape() if options.replay else None
+        self._given = model
+        self._model = unwrapped(model)
+        self._modules = modules_of(self._model)
+        self._options = options
+
+    def go(self, args: Any, kwargs: Any, input_size: Any, dtypes: Any, device: Any) -> None:
+        """Bind the inputs and run; without inputs, record the modules alone."""
+        bound = bind(self._model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device)
+        guard = Guard()
+        unique = list({id(module): module for module in self._modules.values()}.values())
+        with ExitStack() as stack:
+            stack.enter_context(no_trace(unique, tensors_in(bound), guard))
+            if bound is not None:
+                bound = self._prepare(unique, *bound, stack)
+            recorder = Recorder(guard, self.tape, aten=self._options.level == "aten", source=self._options.source)
+            structure = Structure(self._modules, recorder)
+            if self.tape is not None:
+                self.tape.attach(recorder.tensors)
+            error: BaseException | None = None
+            result = None
+            try:
+                if bound is not None:
+                    with recording(recorder):
+                        result = recorder.root(self._model, self._root(), self._keys(*bound), *bound)
+            except BaseException as raised:
+                error = raised
+                advice = explain(raised)
+                if advice is not None:
+                    add_note(raised, advice)
+                raise
+            finally:
+                self.graph = recorder.finish(self._root()[1], structure.records(), self._made(), error)
+                recorder.tensors.close()
+                del result  # it lived until here, so that what it holds counts as alive at the end of the run
+
+    def _prepare(self, modules: list[nn.Module], args: Any, kwargs: Any, stack: ExitStack) -> Any:
+        """Training flags, grad mode, and fake twins, for as long as the stack lives."""
+        mode = self._options.mode
+        if mode != "same":
+            for module in modules:
+                if module.training != (mode == "train"):  # set, not called: eval() may be the user's and do more
+                    module.training = mode == "train"
+            stack.enter_context(torch.set_grad_enabled(mode == "train"))
+        if self._options.fake:
+            faker = Faker(modules, device=None)
+            args, kwargs = faker.inside(args), faker.inside(kwargs)
+            stack.enter_context(faker.rebound(modules))
+        return args, kwargs
+
+    def _root(self) -> tuple[CallKind, str]:
+        if isinstance(self._model, nn.Module):
+            return "module", getattr(self._model, "original_name", None) or type(self._model).__name__
+        inner: Any = self._model
+        while hasattr(inner, "func"):
+            inner = inner.func
+        return "function", getattr(inner, "__name__", type(inner).__name__)
+
+    def _keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
+        known = signature(self._model)
+        names = positional_names(self._model.forward if isinstance(self._model, nn.Module) else self._model)[
+            : len(args)
+        ]
+        names += tuple(f"args[{index}]" for index in range(len(names), len(args)))
+        return (*names, *kwargs)
+
+    def _made(self) -> tuple[tuple[str, str], ...]:
+        options = self._options
+        return (
+            ("torchatlas", __version__),
+            ("torch", torch.__version__),
+            ("python", platform.python_version()),
+            ("mode", options.mode),
+            ("level", options.level),
+            ("fake", str(options.fake)),
+        )
+
+
+def add_note(error: BaseException, text: str) -> None:
+    """PEP 678, also where Python is too old to print it."""
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+    else:
+        error.__notes__ = [*getattr(error, "__notes__", ()), text]
+
+
+def _check_callable(model: Any) -> None:
+    if isinstance(model, type):
+        raise InputError(
+            f"{model.__name__} is a class; capture needs a model. Build one: capture({model.__name__}(...), ...)."
+        )
+    if not callable(model):
+        raise InputError(
+            f"a model or another callable was wanted, and {type(model).__name__} was given. "
+            "For a file of weights, build its model first and call load_state_dict."
+        )

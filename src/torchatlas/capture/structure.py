@@ -1,0 +1,153 @@
+"""The modules of a model, called or not, and the names of the tensors they hold."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from torchatlas.capture.tensors import measure
+from torchatlas.capture.tree import describe, places
+from torchatlas.core.graph import Module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torchatlas.capture.recorder import Recorder
+    from torchatlas.core.graph import Tree, ValueKind
+
+_SETTING = 8  # numbers in a tuple that still is a setting (kernel_size, normalized_shape)
+
+
+def unwrapped(model: Callable[..., Any]) -> Callable[..., Any]:
+    """The model inside what ``torch.compile`` made: capture runs it eagerly."""
+    inner = getattr(model, "_orig_mod", None)
+    return inner if isinstance(model, nn.Module) and isinstance(inner, nn.Module) else model
+
+
+def modules_of(model: Callable[..., Any]) -> dict[str, nn.Module]:
+    """Every path of every module that a model, or a function through what it holds, can call."""
+    found: dict[str, nn.Module] = {}
+    for name, root in _roots(model):
+        for path, module in root.named_modules(remove_duplicate=False):
+            found.setdefault(".".join(filter(None, (name, path))), module)
+    return found
+
+
+def _roots(model: Callable[..., Any]) -> Iterator[tuple[str, nn.Module]]:
+    if isinstance(model, nn.Module):
+        yield "", model
+        return
+    while isinstance(model, functools.partial):
+        for number, item in enumerate(model.args):
+            if isinstance(item, nn.Module):
+                yield f"args[{number}]", item
+        yield from ((name, item) for name, item in model.keywords.items() if isinstance(item, nn.Module))
+        model = model.func
+    owner = getattr(model, "__self__", None)
+    if isinstance(owner, nn.Module):
+        yield "", owner
+    for thing in (owner, model):
+        attributes = getattr(thing, "__dict__", None) or {}
+        if not isinstance(thing, nn.Module) and isinstance(attributes, dict):
+            yield from ((name, item) for name, item in attributes.items() if isinstance(item, nn.Module))
+    if inspect.isfunction(inspect.unwrap(model)):
+        variables = inspect.getclosurevars(inspect.unwrap(model))
+        for space in (variables.nonlocals, variables.globals):
+            yield from ((name, item) for name, item in space.items() if isinstance(item, nn.Module))
+
+
+class Structure:
+    """The modules of one run, registered with its recorder.
+
+    Values and settings are taken before the run, as they stood; shapes are taken again after it, for lazy parameters.
+    """
+
+    def __init__(self, modules: dict[str, nn.Module], recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._paths: dict[int, list[str]] = {}
+        self._modules: list[nn.Module] = []
+        for path, module in modules.items():
+            if id(module) not in self._paths:
+                self._modules.append(module)
+            self._paths.setdefault(id(module), []).append(path)
+        recorder.paths.update({key: paths[0] for key, paths in self._paths.items()})
+        self._values: dict[int, tuple[Tensor, int]] = {}
+        self._parameters = [self._add(module, "parameter") for module in self._modules]
+        self._buffers = [self._add(module, "buffer") for module in self._modules]
+        self._settings = [_settings(module) for module in self._modules]
+        self._training = [bool(module.training) for module in self._modules]
+        for module in self._modules:
+            self._name_attributes(module)
+
+    def _add(self, module: nn.Module, kind: ValueKind) -> tuple[tuple[str, int], ...]:
+        """A value for each tensor that the module itself registers; another name for one that is known."""
+        named = module.named_parameters if kind == "parameter" else module.named_buffers
+        own = []
+        for name, tensor in named(recurse=False, remove_duplicate=False):
+            names = tuple(f"{path}.{name}" if path else name for path in self._paths[id(module)])
+            if id(tensor) not in self._values:
+                self._values[id(tensor)] = tensor, self._recorder.tensors.add(tensor, kind)
+            value = self._values[id(tensor)][1]
+            self._recorder.tensors.values[value].names += names
+            own.append((name, value))
+        return tuple(own)
+
+    def _name_attributes(self, module: nn.Module) -> None:
+        """Tensors kept as plain attributes (anchors, masks) get a name, should the run read them."""
+        path = self._paths[id(module)][0]
+        for name, thing in list(vars(module).items()):
+            if name.startswith("_") or type(thing) in _ATOMS or callable(thing):
+                continue
+            found: list[Tensor] = []
+            for slot, place in places(describe(thing, found), f"{path}.{name}" if path else name):
+                self._recorder.tensors.name_attribute(found[slot], place)
+
+    def records(self) -> tuple[Module, ...]:
+        """The modules as plain data."""
+        for tensor, value in self._values.values():
+            measure(self._recorder.tensors.values[value], tensor)
+        return tuple(map(self._record, range(len(self._modules))))
+
+    def _record(self, index: int) -> Module:
+        module = self._modules[index]
+        first, *aliases = self._paths[id(module)]
+        return Module(
+            first,
+            getattr(module, "original_name", None) or type(module).__name__,
+            tuple(aliases),
+            self._parameters[index],
+            self._buffers[index],
+            self._settings[index],
+            _extra(module),
+            self._training[index],
+            isinstance(module, torch.jit.ScriptModule),
+        )
+
+
+_ATOMS = (bool, int, float, str, type(None))
+
+
+def _settings(module: nn.Module) -> tuple[tuple[str, Tree], ...]:
+    """Plain public attributes: numbers, words, and short tuples of them."""
+    found: list[tuple[str, Tree]] = []
+    if isinstance(module, torch.jit.ScriptModule):
+        return ()
+    for name, thing in vars(module).items():
+        if name.startswith("_") or name == "training":
+            continue
+        short = type(thing) in (tuple, list) and len(thing) <= _SETTING and all(type(item) in _ATOMS for item in thing)
+        if type(thing) in _ATOMS or short:
+            found.append((name, describe(thing, [])))
+    return tuple(found)
+
+
+def _extra(module: nn.Module) -> str:
+    """``extra_repr``, which is the user's code and may fail."""
+    try:
+        return str(module.extra_repr())
+    except Exception:  # noqa: BLE001 - a broken repr must not break a capture
+        return ""

@@ -1,0 +1,312 @@
+"""Which tensor is which: identity, memory and versions, without keeping a tensor alive.
+
+A Python ``id`` is reused as soon as a temporary dies, and a tensor saved by autograd comes back as another object, so a
+tensor is known by its ``id`` together with a weak reference. Its memory is known by a weak reference to its storage,
+whose Python object lives exactly as long as the memory, autograd's hold included: that also gives true lifetimes.
+
+A write is told by the version counter, or announced by the call's name or schema. The counter alone is not enough: it
+does not move for ``.data``, does not exist for inference tensors, and C++ statistics bypass it. So each storage counts
+its writes; a tensor that is read after another one wrote their memory gets a new version from the last writer.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.nn import Parameter
+from torch.nn.parameter import Buffer, UninitializedBuffer, UninitializedParameter
+
+from torchatlas.capture.private import is_transformed, storage_key, storage_of
+from torchatlas.core.graph import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from torchatlas.capture.recorder import CallRecord
+    from torchatlas.core.graph import ValueKind
+
+_PLAIN_TENSORS = (Tensor, Parameter, Buffer, UninitializedParameter, UninitializedBuffer)
+
+
+class ValueRecord:
+    """A `Value` while the run goes on."""
+
+    __slots__ = (
+        "device",
+        "dtype",
+        "id",
+        "kind",
+        "memory",
+        "names",
+        "nbytes",
+        "previous",
+        "producer",
+        "requires_grad",
+        "same_as",
+        "shape",
+        "slot",
+        "transformed",
+        "type",
+        "view_of",
+    )
+    id: int
+    kind: ValueKind
+    names: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+    nbytes: int | None
+    requires_grad: bool
+    producer: int | None
+    slot: int | None
+    previous: int | None
+    same_as: int | None
+    view_of: int | None
+    memory: Memory | None
+    type: str
+    transformed: bool
+
+
+class Memory:
+    """One storage: how often it was written, by whom last, and when it was released."""
+
+    __slots__ = ("base", "freed", "id", "latest", "leaf", "reference", "writer", "writes")
+
+    def __init__(self, number: int, leaf: bool) -> None:
+        self.id = number
+        self.leaf = leaf  # it existed before the run, or was made out of sight
+        self.reference: StorageReference | None = None
+        self.base: int | None = None  # its first value
+        self.latest: int | None = None
+        self.writes = 0
+        self.writer: CallRecord | None = None  # the last
+        self.freed: int | None = None
+
+
+class TensorReference(weakref.ref[Tensor]):
+    """A tensor object seen: the value it stands for, and the state of its memory when last looked at."""
+
+    __slots__ = ("key", "memory", "value", "version", "writes")
+    key: int
+    value: int
+    version: int | None
+    memory: Memory | None
+    writes: int
+
+
+class StorageReference(weakref.ref[Any]):
+    """A storage seen; its finalizer says when the memory was released."""
+
+    __slots__ = ("key", "memory")
+    key: int
+    memory: Memory
+
+
+class Tensors:
+    """All tensors of one run.
+
+    Args:
+        clock: the number of calls begun so far.
+        schemas: every ATen operation is seen, so schemas report every write and the version counter need not be asked
+            (it moves above the dispatch mode).
+    """
+
+    def __init__(self, clock: Callable[[], int], *, schemas: bool) -> None:
+        self.values: list[ValueRecord] = []
+        self._seen: dict[int, TensorReference] = {}
+        self._memories: dict[int, Memory] = {}
+        self._attributes: dict[int, tuple[str, weakref.ref[Tensor]]] = {}
+        self._memory_count = 0
+        self._schemas = schemas
+        self._lock = threading.Lock()
+        seen, memories = self._seen, self._memories
+
+        def forget_tensor(reference: TensorReference) -> None:
+            if seen.get(reference.key) is reference:
+                del seen[reference.key]
+
+        def forget_storage(reference: StorageReference) -> None:
+            reference.memory.freed = clock()
+            memory = memories.get(reference.key)
+            if memory is reference.memory:
+                del memories[reference.key]
+
+        self._forget_tensor = forget_tensor
+        self._forget_storage = forget_storage
+
+    def name_attribute(self, tensor: Tensor, name: str) -> None:
+        """A tensor kept as a plain attribute of a module: named when it is read, not an anonymous constant."""
+        self._attributes.setdefault(id(tensor), (name, weakref.ref(tensor)))
+
+    def known(self, tensor: Tensor) -> TensorReference | None:
+        """What is known of this very object."""
+        reference = self._seen.get(id(tensor))
+        return reference if reference is not None and reference() is tensor else None
+
+    def add(
+        self,
+        tensor: Tensor,
+        kind: ValueKind,
+        producer: int | None = None,
+        *,
+        slot: int | None = None,
+        names: tuple[str, ...] = (),
+        previous: int | None = None,
+        same_as: int | None = None,
+    ) -> int:
+        """A new value; returns its id."""
+        value = ValueRecord()
+        with self._lock:
+            value.id = len(self.values)
+            self.values.append(value)
+        value.kind, value.names, value.producer, value.slot = kind, names, producer, slot
+        value.previous, value.same_as, value.view_of = previous, same_as, None
+        value.dtype, value.device, value.requires_grad = tensor.dtype, tensor.device, tensor.requires_grad
+        value.type = "" if type(tensor) in _PLAIN_TENSORS else type(tensor).__name__
+        value.memory, value.transformed = None, False
+        measure(value, tensor)
+        old = self._seen.get(id(tensor))
+        memory = old.memory if old is not None and old() is tensor else self._memory(tensor, leaf=producer is None)
+        reference = self._seen[id(tensor)] = self._refer(tensor, value.id, memory)
+        value.memory = memory
+        if memory is None:
+            value.transformed = is_transformed(tensor)
+            return value.id
+        if memory.base is None:
+            memory.base = value.id
+        elif previous is None and same_as is None:
+            value.view_of = memory.latest
+        memory.latest = value.id
+        return value.id
+
+    def read(self, tensor: Tensor) -> int:
+        """The value that a tensor stands for now; a new one if it was never seen, or written since it was."""
+        reference = self._seen.get(id(tensor))
+        if reference is None or reference() is not tensor:
+            return self._read_new(tensor)
+        memory = reference.memory
+        if memory is not None and memory.writer is not None and memory.writes != reference.writes:
+            value = self.add(tensor, "activation", memory.writer.id, previous=reference.value)
+            memory.writer.writes.append(value)
+            return value
+        if reference.version is not None and tensor._version != reference.version:
+            if not self._schemas:  # written out of sight, by C++ or scripted code
+                return self.add(tensor, "activation", previous=reference.value)
+            reference.version = tensor._version
+        return reference.value
+
+    def wrote(self, tensor: Tensor, call: CallRecord) -> int:
+        """The call wrote this tensor: a new version, and every alias of its memory is out of date."""
+        reference = self._seen[id(tensor)]
+        memory = reference.memory = self._memory(tensor, leaf=False)  # ``.data =`` and ``set_`` give it another
+        if memory is not None:
+            memory.writes += 1
+            memory.writer = call
+        names = self.values[reference.value].names
+        return self.add(tensor, "activation", call.id, previous=reference.value, names=names)
+
+    def is_leaf(self, tensor: Tensor) -> bool:
+        """Whether its memory was there before the run (an input, a parameter, something from outside)."""
+        storage = storage_of(tensor)
+        memory = self._memories.get(storage_key(storage)) if storage is not None else None
+        return memory is None or memory.leaf
+
+    def close(self) -> None:
+        """Forget the objects; the values stay."""
+        self._seen.clear()
+        self._memories.clear()
+
+    def _read_new(self, tensor: Tensor) -> int:
+        name, reference = self._attributes.get(id(tensor), ("", None))
+        if reference is not None and reference() is tensor:
+            return self.add(tensor, "constant", names=(name,))
+        storage = storage_of(tensor)
+        memory = self._memories.get(storage_key(storage)) if storage is not None else None
+        if memory is not None and memory.latest is not None:  # another object over memory we know: an alias made unseen
+            latest = self.values[memory.latest]
+            return self.add(tensor, "activation" if latest.producer is not None else latest.kind, latest.producer)
+        return self.add(tensor, "constant")
+
+    def _refer(self, tensor: Tensor, value: int, memory: Memory | None) -> TensorReference:
+        reference = TensorReference(tensor, self._forget_tensor)  # type: ignore[arg-type]  # the subclass is handed back
+        reference.key, reference.value, reference.memory = id(tensor), value, memory
+        reference.writes = memory.writes if memory is not None else 0
+        try:
+            reference.version = tensor._version
+        except RuntimeError:  # inference tensors have none
+            reference.version = None
+        return reference
+
+    def _memory(self, tensor: Tensor, *, leaf: bool) -> Memory | None:
+        storage = storage_of(tensor)
+        if storage is None:
+            return None
+        key = storage_key(storage)
+        memory = self._memories.get(key)
+        if memory is None:
+            self._memory_count += 1
+            memory = self._memories[key] = Memory(self._memory_count, leaf)
+            reference = StorageReference(storage, self._forget_storage)
+            reference.key, reference.memory = key, memory
+            memory.reference = reference
+        return memory
+
+
+def measure(value: ValueRecord, tensor: Tensor) -> None:
+    """Shape and bytes; a lazy parameter has neither."""
+    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+        value.shape, value.nbytes = (), None
+        return
+    try:
+        value.shape = tuple(map(int, tensor.shape))
+    except (RuntimeError, AttributeError):  # nested: torch raises for the whole, or for the size that varies
+        value.shape = tuple(_size(tensor, dimension) for dimension in range(tensor.dim()))
+    try:
+        value.nbytes = tensor.numel() * tensor.element_size()
+    except (RuntimeError, NotImplementedError):
+        value.nbytes = None
+
+
+def _size(tensor: Tensor, dimension: int) -> int:
+    try:
+        return int(tensor.size(dimension))
+    except (RuntimeError, AttributeError):
+        return -1
+
+
+def frozen(value: ValueRecord, kind: ValueKind) -> Value:
+    """The record as plain data."""
+    memory = value.memory
+    return Value(
+        value.id,
+        kind,
+        value.names,
+        value.shape,
+        _text(value.dtype).removeprefix("torch."),
+        _text(value.device),
+        value.nbytes,
+        value.requires_grad,
+        value.producer,
+        value.slot,
+        value.previous,
+        value.same_as,
+        value.view_of,
+        memory.id if memory is not None else None,
+        memory.freed if memory is not None else None,
+        value.type,
+    )
+
+
+_texts: dict[Any, str] = {}
+
+
+def _text(thing: Any) -> str:
+    text = _texts.get(thing)
+    if text is None:
+        text = _texts[thing] = str(thing)
+    return text
