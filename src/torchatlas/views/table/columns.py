@@ -1,0 +1,297 @@
+"""The columns of the table: what each says about a row, as a value for programs and as text for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from torchatlas.core.errors import InputError
+from torchatlas.core.graph import Node
+from torchatlas.views.table.units import exact, human, memory, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from torchatlas.core.graph import Graph, Tree, Value
+    from torchatlas.views.table.facts import Facts
+    from torchatlas.views.table.rows import Row
+
+Plain: TypeAlias = "bool | int | float | str | tuple[Plain, ...] | None"
+
+NOTHING = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: what the reader asks for it by, and the key in CSV, JSON and the DataFrame.
+        title: what stands over it.
+        value: full information, in exact units.
+        text: the same for people.
+        align: numbers stand right-aligned, and are never shortened.
+    """
+
+    name: str
+    title: str
+    value: Callable[[Facts, Row], Plain]
+    text: Callable[[Facts, Row], str]
+    align: Literal["left", "right"] = "left"
+
+
+def _label(_: Facts, row: Row) -> str:
+    return row.label
+
+
+def _path(_: Facts, row: Row) -> str | None:
+    return row.path
+
+
+def _type(_: Facts, row: Row) -> str:
+    return row.type
+
+
+def _shapes(values: Sequence[Value]) -> Plain:
+    if not values:
+        return None
+    return values[0].shape if len(values) == 1 else tuple(value.shape for value in values)
+
+
+def _shapes_text(values: Sequence[Value]) -> str:
+    """The first shape, and how many others there are."""
+    if not values:
+        return NOTHING
+    more = f" +{len(values) - 1}" if len(values) > 1 else ""
+    return f"{list(values[0].shape)}{more}"
+
+
+def _input(facts: Facts, row: Row) -> Plain:
+    return _shapes(facts.inputs(row))
+
+
+def _output(facts: Facts, row: Row) -> Plain:
+    return _shapes(facts.outputs(row))
+
+
+def _kernel(facts: Facts, row: Row) -> Plain:
+    module = facts.module(row)
+    return _sizes(dict(module.settings).get("kernel_size")) if module else None
+
+
+def _sizes(tree: Tree) -> Plain:
+    if isinstance(tree, Node):
+        return tuple(item for item in tree.items if isinstance(item, int))
+    return tree if isinstance(tree, int) else None
+
+
+def _kernel_text(facts: Facts, row: Row) -> str:
+    kernel = _kernel(facts, row)
+    return NOTHING if kernel is None else str(list(kernel) if isinstance(kernel, tuple) else kernel)
+
+
+def _params(facts: Facts, row: Row) -> int | None:
+    held = facts.held(row)
+    return None if held is None else held.parameters
+
+
+def _params_text(facts: Facts, row: Row) -> str:
+    count = _params(facts, row)
+    if not count:
+        return NOTHING
+    return f"({row.again})" if row.again else exact(count)
+
+
+def _share(facts: Facts, row: Row) -> float | None:
+    count = _params(facts, row)
+    return None if count is None or not facts.total.parameters else 100 * count / facts.total.parameters
+
+
+def _share_text(facts: Facts, row: Row) -> str:
+    count = _params(facts, row)
+    return percent(count, facts.total.parameters) if count and not row.again else NOTHING
+
+
+def _flops(facts: Facts, row: Row) -> int | None:
+    work = facts.work(row)
+    return None if work is None else work.flops
+
+
+def _mult_adds(facts: Facts, row: Row) -> int | None:
+    work = facts.work(row)
+    return None if work is None else work.flops // 2
+
+
+def _bound(facts: Facts, row: Row, count: int | None) -> str:
+    """A number of operations, marked where it is a lower bound."""
+    work = facts.work(row)
+    if work is None or count is None:
+        return NOTHING
+    if not work.exact:
+        return f">={human(count)}" if count else "unknown"
+    return human(count) if count else NOTHING
+
+
+def _flops_text(facts: Facts, row: Row) -> str:
+    return _bound(facts, row, _flops(facts, row))
+
+
+def _mult_adds_text(facts: Facts, row: Row) -> str:
+    return _bound(facts, row, _mult_adds(facts, row))
+
+
+def _activation(facts: Facts, row: Row) -> int | None:
+    work = facts.work(row)
+    return None if work is None else work.activation_bytes
+
+
+def _activation_text(facts: Facts, row: Row) -> str:
+    nbytes = _activation(facts, row)
+    return memory(nbytes) if nbytes else NOTHING
+
+
+def _dtype(facts: Facts, row: Row) -> str | None:
+    return _distinct(value.dtype for value in facts.tensors(row))
+
+
+def _device(facts: Facts, row: Row) -> str | None:
+    return _distinct(value.device for value in facts.tensors(row))
+
+
+def _distinct(words: Iterable[str]) -> str | None:
+    return ", ".join(dict.fromkeys(words)) or None
+
+
+def _trainable(facts: Facts, row: Row) -> str | None:
+    held = facts.held(row)
+    if held is None or not held.parameters:
+        return None
+    if not held.trainable:
+        return "no"
+    return "yes" if held.trainable == held.parameters else "partly"
+
+
+def _calls(_: Facts, row: Row) -> int:
+    return len(row.calls) if row.kind != "group" else row.count
+
+
+def _source(facts: Facts, row: Row) -> str | None:
+    call = facts.call(row)
+    return f"{call.source.file}:{call.source.line}" if call and call.source else None
+
+
+def _source_text(facts: Facts, row: Row) -> str:
+    call = facts.call(row)
+    return f"{PurePath(call.source.file).name}:{call.source.line}" if call and call.source else NOTHING
+
+
+def _depth(_: Facts, row: Row) -> int:
+    return row.depth
+
+
+def _count(_: Facts, row: Row) -> int:
+    return row.count
+
+
+def _note(_: Facts, row: Row) -> str | None:
+    state = "" if row.state in {"ran", "structure"} else row.state
+    return ", ".join(filter(None, (state, row.again, "reads data" if row.reads_data else ""))) or None
+
+
+def _worded(value: Callable[[Facts, Row], Plain]) -> Callable[[Facts, Row], str]:
+    """Text of a value that reads as it is."""
+
+    def text(facts: Facts, row: Row) -> str:
+        found = value(facts, row)
+        return NOTHING if found is None else str(found)
+
+    return text
+
+
+def _input_text(facts: Facts, row: Row) -> str:
+    return _shapes_text(facts.inputs(row))
+
+
+def _output_text(facts: Facts, row: Row) -> str:
+    return _shapes_text(facts.outputs(row))
+
+
+COLUMNS = {
+    column.name: column
+    for column in (
+        Column("name", "name", _label, _label),
+        Column("path", "path", _path, _worded(_path)),
+        Column("type", "type", _type, _type),
+        Column("input", "input", _input, _input_text),
+        Column("output", "output", _output, _output_text),
+        Column("kernel", "kernel", _kernel, _kernel_text),
+        Column("params", "params", _params, _params_text, "right"),
+        Column("share", "share", _share, _share_text, "right"),
+        Column("flops", "FLOPs", _flops, _flops_text, "right"),
+        Column("mult_adds", "mult-adds", _mult_adds, _mult_adds_text, "right"),
+        Column("activation", "activation", _activation, _activation_text, "right"),
+        Column("dtype", "dtype", _dtype, _worded(_dtype)),
+        Column("device", "device", _device, _worded(_device)),
+        Column("trainable", "trainable", _trainable, _worded(_trainable)),
+        Column("calls", "calls", _calls, _worded(_calls), "right"),
+        Column("source", "source", _source, _source_text),
+        Column("depth", "depth", _depth, _worded(_depth), "right"),
+        Column("repeats", "repeats", _count, _worded(_count), "right"),
+        Column("note", "note", _note, _worded(_note)),
+    )
+}
+
+OF_A_RUN = ("name", "type", "input", "output", "params", "share", "mult_adds")
+OF_A_STRUCTURE = ("name", "type", "params", "share", "trainable")
+EVERYTHING = ("depth", "name", "path", *(name for name in COLUMNS if name not in {"depth", "name", "path"}))
+
+
+def default_columns(graph: Graph) -> tuple[str, ...]:
+    """What is worth showing: shapes and work for a run, weights for a structure; sources where a run failed."""
+    if not graph.calls:
+        return OF_A_STRUCTURE
+    return OF_A_RUN if graph.modules else tuple(name for name in OF_A_RUN if name not in {"params", "share"})
+
+
+def choose(names: Sequence[str], facts: Facts) -> tuple[Column, ...]:
+    """The columns asked for, in that order; overlays go by their own names.
+
+    Raises:
+        InputError: a name is not a column; the message lists all, and the nearest first.
+    """
+    if isinstance(names, str):
+        raise InputError(f"columns={names!r} is one string; columns takes a list of names, such as [{names!r}]")
+    return tuple(_find(name, facts) for name in names)
+
+
+def _find(name: str, facts: Facts) -> Column:
+    if name in facts.overlays:
+        return overlay(name)
+    if name in COLUMNS:
+        return COLUMNS[name]
+    known = [*COLUMNS, *facts.overlays]
+    near = get_close_matches(str(name), known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise InputError(f"no column {name!r}; {hint}The columns are: {', '.join(known)}")
+
+
+def overlay(name: str) -> Column:
+    """The column of one overlay: its number for a row, or the lowest and highest of the repeats the row stands for."""
+
+    def value(facts: Facts, row: Row) -> Plain:
+        numbers = facts.overlays[name]
+        keys: tuple[str | int, ...] = (*row.calls, *row.paths)
+        found = [numbers[key] for key in keys if key in numbers]
+        if not found:
+            return None
+        return found[0] if min(found) == max(found) else (min(found), max(found))
+
+    def text(facts: Facts, row: Row) -> str:
+        found = value(facts, row)
+        if found is None:
+            return NOTHING
+        return "..".join(f"{number:.4g}" for number in (found if isinstance(found, tuple) else (found,)))
+
+    return Column(name, name, value, text, "right")

@@ -1,0 +1,76 @@
+"""The table for programs: records of exact values as CSV, JSON and a pandas DataFrame."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from torchatlas.core.errors import MissingError
+from torchatlas.views.table import footer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from torchatlas.views.table.columns import Plain
+    from torchatlas.views.table.table import Table
+
+# A spreadsheet would run a text cell that begins with one of these.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def records(table: Table) -> list[dict[str, Plain]]:
+    """One dictionary per row: column name to value. Shapes are tuples, bytes and operations whole numbers."""
+    return [{column.name: column.value(table.facts, row) for column in table.columns} for row in table.rows]
+
+
+def to_csv(table: Table) -> str:
+    """RFC 4180 with a header. A text that a spreadsheet would take for a formula gets a leading apostrophe.
+
+    Source: https://www.rfc-editor.org/rfc/rfc4180, https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow([column.name for column in table.columns])
+    for record in records(table):
+        writer.writerow([_csv_cell(value) for value in record.values()])
+    return out.getvalue()
+
+
+def _csv_cell(value: Plain) -> str | float | None:
+    if isinstance(value, tuple):
+        return str(list(value))
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def to_json(table: Table) -> str:
+    """A document of ``model``, ``made``, ``rows`` (the records), ``totals`` (a Cost), ``notes`` and ``failure``."""
+    graph = table.facts.graph
+    total = table.facts.total
+    failed = footer.failure(graph, table.rows)
+    document = {
+        "model": graph.name,
+        "made": dict(graph.made),
+        "rows": records(table),
+        "totals": {**asdict(total), "frozen": total.frozen, "mult_adds": total.macs, "exact": total.exact},
+        "notes": footer.notes(table.facts, table.rows),
+        "failure": None if failed is None else asdict(failed),
+    }
+    return json.dumps(document, indent=1)
+
+
+def to_frame(table: Table) -> pd.DataFrame:
+    """One row per row of the table, exact values.
+
+    Raises:
+        MissingError: pandas is not installed.
+    """
+    try:
+        import pandas as pd  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise MissingError(
+            "a DataFrame needs pandas, which is not installed: pip install torchatlas[pandas]"
+        ) from error
+    return pd.DataFrame.from_records(records(table), columns=[column.name for column in table.columns])

@@ -1,0 +1,113 @@
+"""What the cells are computed from: the graph, its costs, and the overlays, asked for one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torchatlas.core.cost import costs
+from torchatlas.core.memory import memory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torchatlas.core.cost import Cost
+    from torchatlas.core.graph import Call, Graph, Module, Value
+    from torchatlas.core.memory import Memory
+    from torchatlas.views.table.rows import Row
+
+    Overlays = Mapping[str, Mapping[str | int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the calls of a row did, all repeats together.
+
+    Attributes:
+        flops: floating point operations; 1 multiply-add = 2.
+        elementwise: elements produced by arithmetic that is not in ``flops``.
+        activation_bytes: bytes of tensor memory made inside.
+        exact: False where arithmetic was not seen, so that ``flops`` is a lower bound.
+    """
+
+    flops: int
+    elementwise: int
+    activation_bytes: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Parameters registered in the modules of a row, all repeats together: elements."""
+
+    parameters: int
+    trainable: int
+
+
+class Facts:
+    """Answers about rows. A row's numbers are computed when asked for, and kept."""
+
+    def __init__(self, graph: Graph, overlays: Overlays) -> None:
+        self.graph = graph
+        self.overlays = overlays
+        self.costs = costs(graph)
+        self.total: Cost = self.costs.total
+        self._memory: Memory | None = None
+        self._work: dict[tuple[int, ...], Work] = {}
+        self._held: dict[tuple[str, ...], Held] = {}
+
+    def memory(self) -> Memory:
+        """Estimated peaks of the run and of a training step."""
+        if self._memory is None:
+            self._memory = memory(self.graph)
+        return self._memory
+
+    def call(self, row: Row) -> Call | None:
+        """The first of the row's calls."""
+        return self.graph.calls[row.calls[0]] if row.calls and row.kind != "group" else None
+
+    def module(self, row: Row) -> Module | None:
+        """The first of the row's modules."""
+        return None if row.path is None else self.graph.module_at.get(row.path)
+
+    def inputs(self, row: Row) -> tuple[Value, ...]:
+        """What the first of the row's calls was given; weights only if it was given nothing else."""
+        call = self.call(row)
+        values = () if call is None else tuple(self.graph.values[value] for value in call.inputs)
+        return tuple(value for value in values if value.kind not in {"parameter", "buffer"}) or values
+
+    def outputs(self, row: Row) -> tuple[Value, ...]:
+        """What the first of the row's calls returned."""
+        call = self.call(row)
+        return () if call is None else tuple(self.graph.values[value] for value in call.outputs)
+
+    def tensors(self, row: Row) -> tuple[Value, ...]:
+        """The tensors that speak for the row: its results, else its own parameters."""
+        module = self.module(row)
+        parameters = module.parameters if module else ()
+        return self.outputs(row) or tuple(self.graph.values[value] for _, value in parameters)
+
+    def work(self, row: Row) -> Work | None:
+        """What the row's calls did; None if it has none."""
+        if not row.calls:
+            return None
+        if row.calls not in self._work:
+            each = [self.costs.call(call) for call in row.calls]
+            self._work[row.calls] = Work(
+                flops=sum(cost.flops for cost in each),
+                elementwise=sum(cost.elementwise for cost in each),
+                activation_bytes=sum(cost.activation_bytes for cost in each),
+                exact=all(cost.exact for cost in each),
+            )
+        return self._work[row.calls]
+
+    def held(self, row: Row) -> Held | None:
+        """The row's parameters; None for a function."""
+        if row.parent is None:
+            return Held(self.total.parameters, self.total.trainable)
+        if not row.paths:
+            return None
+        if row.paths not in self._held:
+            each = [self.costs.module(path) for path in row.paths if path in self.graph.module_at]
+            self._held[row.paths] = Held(sum(cost.parameters for cost in each), sum(cost.trainable for cost in each))
+        return self._held[row.paths]

@@ -1,0 +1,130 @@
+"""What stands under the table: totals, estimates, the failure if there was one, and what the reader must know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torchatlas.core.graph import Node, Slot
+from torchatlas.views.table.units import exact, human, memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchatlas.core.graph import Call, Graph, Tree
+    from torchatlas.views.table.facts import Facts
+    from torchatlas.views.table.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One total: the number for people, and what it is made of."""
+
+    label: str
+    number: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where the run ended: the call, the user's line, the message, and the tensors the call met."""
+
+    call: str
+    place: str
+    message: str
+    met: tuple[str, ...]
+
+
+def totals(facts: Facts) -> tuple[Line, ...]:
+    """The sums over the whole graph; each parameter counts once however often it is used."""
+    total = facts.total
+    lines: list[Line] = []
+    if facts.graph.modules:
+        split = f"trainable {exact(total.trainable)}, frozen {exact(total.frozen)}"
+        lines.append(Line("parameters", exact(total.parameters), split))
+    if total.buffers:
+        lines.append(Line("buffers", exact(total.buffers)))
+    if facts.graph.calls:
+        bound = "" if total.exact else ">="
+        flops = f"{exact(total.macs)}; {bound}{human(total.flops)} FLOPs"
+        lines.append(Line("mult-adds", f"{bound}{human(total.macs)}", flops))
+        if total.elementwise:
+            lines.append(Line("elementwise", human(total.elementwise), "elements computed apart from the mult-adds"))
+    lines.extend(_bytes(facts))
+    return tuple(lines)
+
+
+def _bytes(facts: Facts) -> Iterator[Line]:
+    total = facts.total
+    if facts.graph.modules:
+        held = "parameters and buffers" if total.buffers else "parameters"
+        yield Line("weights", memory(total.parameter_bytes + total.buffer_bytes), f"{held}; 1 MB is 1,000,000 bytes")
+    if facts.graph.calls:
+        peak = facts.memory()
+        yield Line("input", memory(total.input_bytes))
+        yield Line("activations", memory(total.activation_bytes), "every tensor made in the run")
+        yield Line("inference", f"~{memory(peak.inference)}", "estimated peak, weights and input included")
+        yield Line("training", f"~{memory(peak.training)}", "estimated peak of a step, without optimizer state")
+
+
+def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
+    """What must be said beside the numbers."""
+    graph = facts.graph
+    found = [_located(note.text, note.call, graph) for note in graph.notes]
+    if not facts.total.exact:
+        found.append(f"mult-adds are a lower bound: the arithmetic of {facts.total.unknown} calls was not seen")
+    if facts.total.unmeasured:
+        found.append(f"bytes are lower bounds: the size of {facts.total.unmeasured} tensors is not known")
+    reads = sum(call.reads_data for call in graph.calls)
+    if reads:
+        times = "once" if reads == 1 else f"{reads} times"
+        found.append(f"the run read tensor contents {times} (.item(), if tensor): other data may take another way")
+    if any(row.count > 1 for row in rows):
+        found.append("a row with a repeat count holds the sum of its repeats, the rows inside it one of them")
+    if any(row.again for row in rows):
+        found.append("parameters that are (reused) or (tied) stand in an earlier row and count once")
+    return tuple(dict.fromkeys(found))
+
+
+def _located(text: str, call: int | None, graph: Graph) -> str:
+    source = None if call is None else graph.calls[call].source
+    return f"{text} ({source.file}:{source.line})" if source else text
+
+
+def failure(graph: Graph, rows: Sequence[Row]) -> Failure | None:
+    """What is known of the call that ended the run."""
+    failed = next((row for row in rows if row.state == "failed"), None)
+    if failed is None or graph.error is None:
+        return None
+    call = graph.calls[failed.calls[0]]
+    source = next((c.source for c in _outwards(graph, graph.error) if c.source), None)
+    return Failure(
+        call=f"{call.path} ({call.name})" if call.path else call.name,
+        place=f"{source.file}:{source.line}" if source else "",
+        message=graph.calls[graph.error].error or call.error or "",
+        met=tuple(_met(graph, call)),
+    )
+
+
+def _outwards(graph: Graph, call: int | None) -> Iterator[Call]:
+    while call is not None:
+        yield graph.calls[call]
+        call = graph.calls[call].parent
+
+
+def _met(graph: Graph, call: Call) -> Iterator[str]:
+    """The tensors among the arguments, by name."""
+    names: dict[int, str] = {}
+    stack: list[tuple[str, Tree]] = [("", call.arguments)]
+    while stack:
+        name, tree = stack.pop()
+        if isinstance(tree, Slot):
+            names[tree.index] = name
+        elif isinstance(tree, Node):
+            keys = [f"{name}.{key}".strip(".") for key in tree.keys] or [
+                f"{name}[{at}]" for at in range(len(tree.items))
+            ]
+            stack.extend(zip(keys, tree.items, strict=True))
+    for index, value in enumerate(call.inputs):
+        met = graph.values[value]
+        yield f"{names.get(index, index)}: {met.dtype}{list(met.shape)} on {met.device}"

@@ -1,0 +1,212 @@
+"""The rows of the table, as a tree written from the top down.
+
+Rows follow the calls in the order they began. A module that never ran is shown in its structural place. What repeats
+is one row that stands for all repeats; the rows inside it show one repeat.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from torchatlas.core.span import span
+from torchatlas.views.table.stretches import Stretch, Stretches
+from torchatlas.views.table.structure import Structure, relative
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torchatlas.core.graph import Graph
+    from torchatlas.views.table.structure import Part
+
+RowKind: TypeAlias = Literal["module", "function", "group"]
+Again: TypeAlias = Literal["", "reused", "tied"]
+State: TypeAlias = Literal["ran", "structure", "never ran", "weights used", "failed", "stopped"]
+Mode: TypeAlias = Literal["modules", "ops"]
+
+# A table that nobody gave a depth stops where it would leave a screen or two.
+ROWS_BY_DEFAULT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        kind: ``group`` is a stretch of several modules or functions that repeats together.
+        label: its name relative to the row around it; without the repeat count.
+        path: of the module, the first one if it stands for several; None for a function or a group.
+        paths: every module it stands for, each once.
+        type: class of the module; ``function`` or the like for others.
+        depth: 0 for the model itself.
+        parent: index of the row around it; None for the model itself.
+        calls: the calls it stands for, all repeats; empty if it never ran.
+        count: repeats it stands for, 1 if it is not folded.
+        again: why its parameters stand in an earlier row already: the module ran before, or its weights are tied.
+        state: ``structure`` in a graph without calls; ``weights used`` if others read the weights of a module that
+            was never called; ``failed`` where the exception was raised and ``stopped`` around that.
+        reads_data: it handed a tensor's content to Python, so that another input may run another way.
+    """
+
+    kind: RowKind
+    label: str
+    path: str | None
+    paths: tuple[str, ...]
+    type: str
+    depth: int
+    parent: int | None
+    calls: tuple[int, ...] = ()
+    count: int = 1
+    again: Again = ""
+    state: State = "ran"
+    reads_data: bool = False
+
+
+def rows_of(graph: Graph, *, mode: Mode = "modules", fold: bool = True) -> tuple[Row, ...]:
+    """All rows, however deep, parents before children.
+
+    Args:
+        graph: what ran; without calls, the rows show the structure.
+        mode: ``ops`` adds a row for every function called, between the module rows.
+        fold: show repeats once.
+    """
+    return _Builder(graph, mode=mode, fold=fold).build()
+
+
+def cut(rows: Sequence[Row], depth: int | None) -> tuple[Row, ...]:
+    """The rows down to ``depth``, and the one that failed with those around it, however deep.
+
+    Without a depth: as deep as stays within 60 rows, but at least one level.
+    """
+    if depth is None:
+        depth = fitting_depth(rows, ROWS_BY_DEFAULT)
+    place: dict[int | None, int | None] = {None: None}
+    kept: list[Row] = []
+    for index, row in enumerate(rows):
+        if row.depth <= depth or row.state in {"failed", "stopped"}:
+            place[index] = len(kept)
+            kept.append(replace(row, parent=place[row.parent]))
+    return tuple(kept)
+
+
+def fitting_depth(rows: Sequence[Row], limit: int) -> int:
+    """The greatest depth, at least 1, at which no more than ``limit`` rows are shown."""
+    at_depth = [0] * (max((row.depth for row in rows), default=0) + 1)
+    for row in rows:
+        at_depth[row.depth] += 1
+    shown = at_depth[0]
+    for depth, count in enumerate(at_depth[1:], start=1):
+        shown += count
+        if shown > limit:
+            return max(1, depth - 1)
+    return len(at_depth) - 1
+
+
+class _Builder:
+    """One pass from the graph to its rows; its stack stands in for recursion, which a deep graph would exhaust."""
+
+    def __init__(self, graph: Graph, *, mode: Mode, fold: bool) -> None:
+        self.graph = graph
+        self.stretches = Stretches(graph, ops=mode == "ops", fold=fold)
+        self.structure = Structure(graph, fold=fold)
+        self.rows: list[Row] = []
+        # The module that names inside a row are relative to, by row.
+        self.places: dict[int | None, str] = {None: ""}
+
+    def build(self) -> tuple[Row, ...]:
+        roots: Sequence[Stretch | Part] = self.stretches.roots() or self.structure.roots()
+        waiting: list[tuple[Stretch | Part, int | None]] = [(root, None) for root in reversed(roots)]
+        while waiting:
+            item, parent = waiting.pop()
+            row = self._called(item, parent) if isinstance(item, Stretch) else self._absent(item, parent)
+            index = len(self.rows)
+            self.rows.append(row)
+            self.places[index] = self.places[parent] if row.path is None else row.path
+            waiting.extend((each, index) for each in reversed(self._inside(item, row)))
+        return tuple(self.rows)
+
+    def _inside(self, item: Stretch | Part, row: Row) -> Sequence[Stretch | Part]:
+        if not isinstance(item, Stretch):
+            return self.structure.inside(item)
+        inside = self.stretches.inside(item)
+        # A module that runs again does not show its sleeping parts again.
+        absent = [] if row.path is None or row.again == "reused" else self.structure.absent(row.path)
+        return self._woven(inside, absent) if absent else inside
+
+    def _called(self, stretch: Stretch, parent: int | None) -> Row:
+        call = self.graph.calls[stretch.calls[0]]
+        paths = self._paths(stretch.calls)
+        is_module = call.path is not None and not stretch.members
+        names = [self.graph.calls[member.calls[0]].name for member in stretch.members] or [call.name]
+        return Row(
+            kind="group" if stretch.members else "module" if is_module else "function",
+            label=self._label(paths, parent) if paths and parent is not None else ", ".join(names),
+            path=call.path if is_module else None,
+            paths=paths,
+            type=", ".join(names) if stretch.members or is_module else call.kind.replace("_", " "),
+            depth=self._depth(parent),
+            parent=parent,
+            calls=stretch.calls,
+            count=stretch.count,
+            again=self._again(paths, stretch.calls),
+            state=self._state(call.id),
+            reads_data=call.reads_data and not stretch.members,
+        )
+
+    def _absent(self, part: Part, parent: int | None) -> Row:
+        return Row(
+            kind="group" if part.members else "module",
+            label=part.type if parent is None else self._label(part.paths, parent),
+            path=None if part.members else part.paths[0],
+            paths=part.paths,
+            type=part.type,
+            depth=self._depth(parent),
+            parent=parent,
+            count=part.count,
+            again="tied" if self.structure.is_tied(part.paths) else "",
+            state=self.structure.state(part.paths),
+        )
+
+    def _depth(self, parent: int | None) -> int:
+        return 0 if parent is None else self.rows[parent].depth + 1
+
+    def _paths(self, calls: Iterable[int]) -> tuple[str, ...]:
+        paths = (self.graph.calls[call].path for call in calls)
+        return tuple(dict.fromkeys(path for path in paths if path is not None))
+
+    def _again(self, paths: tuple[str, ...], calls: tuple[int, ...]) -> Again:
+        if paths and all(self.graph.calls_of[path][0] < calls[0] for path in paths):
+            return "reused"
+        return "tied" if self.structure.is_tied(paths) else ""
+
+    def _state(self, call: int) -> State:
+        if call == self.stretches.failed:
+            return "failed"
+        return "stopped" if call in self.stretches.stopped else "ran"
+
+    def _label(self, paths: Iterable[str], parent: int | None) -> str:
+        return span([self._relative(path, self.places[parent]) for path in paths])
+
+    def _relative(self, path: str, place: str) -> str:
+        """The name under which the module at ``place`` knows it, else its full path."""
+        module = self.graph.module_at.get(path)
+        names = (path, *(module.aliases if module else ()))
+        inside = next((name for name in names if relative(name, place) != name), path)
+        return relative(inside, place) or self.graph.name
+
+    def _woven(self, inside: Sequence[Stretch], absent: Sequence[Part]) -> Sequence[Stretch | Part]:
+        """Modules that never ran, each after the row that precedes it in the structure."""
+        order = self.structure.order
+        known = sorted(
+            (order[path], index)
+            for index, stretch in enumerate(inside)
+            for path in self._paths(stretch.calls)[-1:]
+            if path in order
+        )
+        woven: list[tuple[int, int, Stretch | Part]] = [(index, -1, stretch) for index, stretch in enumerate(inside)]
+        for part in absent:
+            own = order[part.paths[0]]
+            before = bisect_left(known, (own,))
+            woven.append((known[before - 1][1] if before else -1, own, part))
+        return [item for _, _, item in sorted(woven, key=lambda each: each[:2])]

@@ -1,0 +1,141 @@
+"""The module structure as the table shows it: what stands inside a module that has no call to speak for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from torchatlas.core.fold import fold_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torchatlas.core.fold import ModuleFold
+    from torchatlas.core.graph import Graph
+
+# They are never called and hold nothing of their own: their content is named through them (``layers.3``).
+CONTAINERS = frozenset({"ModuleList", "ModuleDict"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Modules that get one row without a call: one module, the same place in each repeat, or a repeating stretch."""
+
+    paths: tuple[str, ...]
+    type: str
+    count: int = 1
+    members: tuple[Part, ...] = ()
+
+
+def relative(path: str, place: str) -> str:
+    """``path`` as it is called inside the module at ``place``; the whole path if it is not inside."""
+    return path[len(place) + 1 :] if place and path.startswith(place + ".") else path
+
+
+class Structure:
+    """Questions about the modules of a graph: which are absent from the run, where, and whose weights they hold."""
+
+    def __init__(self, graph: Graph, *, fold: bool) -> None:
+        self.graph = graph
+        self.order = {module.path: index for index, module in enumerate(graph.modules)}
+        self.kids: dict[str, list[str]] = {module.path: [] for module in graph.modules}
+        for module in graph.modules:
+            if module.path:
+                self.kids.setdefault(_above(module.path), []).append(module.path)
+        self.folds = _starts(fold_modules(graph)) if fold else {}
+        self.around = {above for path in graph.calls_of for above in _prefixes(path)}
+        self.owned, self.held, self.used = self._weights()
+
+    def roots(self) -> list[Part]:
+        """The model itself; none for a function."""
+        return [self._part("")] if "" in self.graph.module_at else []
+
+    def inside(self, part: Part) -> list[Part]:
+        """The rows directly inside a row, for one repeat."""
+        return list(part.members) if part.members else self.absent(part.paths[0])
+
+    def absent(self, path: str) -> list[Part]:
+        """The topmost modules inside ``path`` that have no row through a call of theirs or of their content."""
+        found: list[Part] = []
+        stack = self._entries(path)
+        while stack:
+            part = stack.pop()
+            if part.count > 1 or not self._is_transparent(part.paths[0]):
+                found.append(part)
+            else:
+                stack.extend(self._entries(part.paths[0]))
+        return found
+
+    def is_tied(self, paths: tuple[str, ...]) -> bool:
+        """Whether the modules hold parameters, all of which belong to modules that come before them."""
+        return any(self.held.get(path) for path in paths) and not any(self.owned.get(path) for path in paths)
+
+    def state(self, paths: tuple[str, ...]) -> Literal["structure", "never ran", "weights used"]:
+        """Why the modules have no call."""
+        if not self.graph.calls:
+            return "structure"
+        return "weights used" if any(path in self.used for path in paths) else "never ran"
+
+    def _entries(self, path: str) -> list[Part]:
+        """Direct content that did not run, folded, last first."""
+        kids = self.kids.get(path, [])
+        found: list[Part] = []
+        at = 0
+        while at < len(kids):
+            kid = kids[at]
+            fold = self.folds.get(kid)
+            if fold is not None and self.around.isdisjoint(fold.paths):
+                found.append(self._folded(fold))
+                at += fold.period * fold.count
+                continue
+            if kid not in self.graph.calls_of:
+                found.append(self._part(kid))
+            at += 1
+        return found[::-1]
+
+    def _part(self, path: str) -> Part:
+        return Part((path,), self.graph.module_at[path].name)
+
+    def _folded(self, fold: ModuleFold) -> Part:
+        if fold.period == 1:
+            return Part(fold.paths, self.graph.module_at[fold.paths[0]].name, fold.count)
+        members = tuple(self._part(path) for path in fold.paths[: fold.period])
+        return Part(fold.paths, ", ".join(member.type for member in members), fold.count, members)
+
+    def _is_transparent(self, path: str) -> bool:
+        module = self.graph.module_at[path]
+        if path in self.around:
+            return True
+        return module.name in CONTAINERS and not module.parameters and not module.buffers and bool(path)
+
+    def _weights(self) -> tuple[dict[str, int], dict[str, int], set[str]]:
+        """Per module with its content: parameters met here first, parameters at all; and whose weights were read."""
+        owner: dict[int, str] = {}
+        owned: dict[str, int] = {}
+        held: dict[str, int] = {}
+        used: set[str] = set()
+        for module in self.graph.modules:
+            for _, value in module.parameters:
+                first = owner.setdefault(value, module.path)
+                for path in _prefixes(module.path):
+                    held[path] = held.get(path, 0) + 1
+                    owned[path] = owned.get(path, 0) + (first == module.path)
+                    if first == module.path and self.graph.readers[value]:
+                        used.add(path)
+        return owned, held, used
+
+
+def _starts(folds: Mapping[str, Sequence[ModuleFold]]) -> dict[str, ModuleFold]:
+    return {fold.paths[0]: fold for found in folds.values() for fold in found}
+
+
+def _above(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """The path itself, then those around it, up to the model."""
+    while path:
+        yield path
+        path = _above(path)
+    yield ""

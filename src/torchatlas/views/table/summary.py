@@ -1,0 +1,179 @@
+"""``Summary``: the table of a model, which knows how to show itself in a terminal, a notebook, a file, a program."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from torchatlas.core.errors import InputError
+from torchatlas.views.table import export, html, text
+from torchatlas.views.table.columns import EVERYTHING, choose, default_columns
+from torchatlas.views.table.facts import Facts
+from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, Page, page_of
+from torchatlas.views.table.rows import cut, fitting_depth, rows_of
+from torchatlas.views.table.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
+
+    import pandas as pd
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from torchatlas.core.graph import Graph
+    from torchatlas.views.table.rows import Mode, Row
+
+Style: TypeAlias = Literal["torchinfo", "torchsummary"]
+
+STYLES = ("torchinfo", "torchsummary")
+MODES = ("modules", "ops")
+# A notebook holds this many rows without effort; beyond, the deepest levels are left out.
+ROWS_IN_HTML = 5000
+ROWS_OPEN_IN_HTML = 40
+
+
+def summarize(
+    graph: Graph,
+    depth: int | None = None,
+    columns: Sequence[str] | None = None,
+    rows: Mode = "modules",
+    *,
+    fold: bool = True,
+    width: int | None = None,
+    style: Style | None = None,
+    overlays: Mapping[str, Mapping[str | int, float]] | None = None,
+) -> Summary:
+    """The table of a graph.
+
+    Args:
+        graph: what ran, or the structure of a model that was not run.
+        depth: levels below the model; None shows as many as stay within 60 rows, at least one.
+        columns: names from ``columns.COLUMNS`` and of overlays, in order; None takes what fits graph and width.
+        rows: ``ops`` adds a row for every function called.
+        fold: show what repeats once, with the sum of its repeats.
+        width: terminal cells; None takes the terminal's, or 120.
+        style: ``torchinfo`` or ``torchsummary`` print the tables of these tools.
+        overlays: by name, a number for module paths or call ids: one more column each.
+
+    Raises:
+        InputError: an option is not one of those; the message lists them.
+    """
+    _check("rows", rows, MODES)
+    if style is not None:
+        _check("style", style, STYLES)
+    for name, number, least in (("depth", depth, 0), ("width", width, 1)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
+            raise InputError(f"{name}={number!r}; {name} is a whole number from {least}, or None")
+    every = rows_of(graph, mode=rows, fold=fold)
+    return Summary(Facts(graph, overlays or {}), every, depth=depth, columns=columns, width=width, style=style)
+
+
+def _check(option: str, given: str, known: Sequence[str]) -> None:
+    if given not in known:
+        near = get_close_matches(str(given), known, n=1, cutoff=0.0)
+        raise InputError(
+            f"{option}={given!r} is unknown; {option} is one of {', '.join(known)}. Did you mean {near[0]!r}?"
+        )
+
+
+class Summary:
+    """The table of a model. ``print`` it, show it in a notebook, or take its numbers.
+
+    Made by ``summarize``.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        rows: tuple[Row, ...],
+        *,
+        depth: int | None = None,
+        columns: Sequence[str] | None = None,
+        width: int | None = None,
+        style: Style | None = None,
+    ) -> None:
+        self._facts = facts
+        self._every = rows
+        self._depth = depth
+        self._width = width
+        self._style = style
+        self._chosen = columns is not None
+        names = default_columns(facts.graph) if columns is None else columns
+        self._columns = choose(names if self._chosen else (*names, *facts.overlays), facts)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows the table shows, parents before children."""
+        return cut(self._every, self._depth)
+
+    def text(self, width: int | None = None) -> str:
+        """The table in plain ASCII signs, at most ``width`` terminal cells wide."""
+        return self._text(Page(width or self._width or WITHOUT_TERMINAL))
+
+    def html(self) -> str:
+        """One ``<div>`` with its style, to be put into any page; levels open and close."""
+        if self._style is not None:
+            return html.preformatted(self.text())
+        rows = cut(self._every, fitting_depth(self._every, ROWS_IN_HTML)) if self._depth is None else self.rows
+        return html.fragment(Table(self._facts, rows, self._columns), ROWS_OPEN_IN_HTML)
+
+    def csv(self) -> str:
+        """Every row and column, or those chosen, in exact numbers."""
+        return export.to_csv(self._data())
+
+    def json(self) -> str:
+        """Every row and column, or those chosen, in exact numbers, with totals and notes."""
+        return export.to_json(self._data())
+
+    def frame(self) -> pd.DataFrame:
+        """Every row and column, or those chosen, in exact numbers.
+
+        Raises:
+            MissingError: pandas is not installed.
+        """
+        return export.to_frame(self._data())
+
+    def print(self, file: TextIO | None = None) -> None:
+        """Write the table to ``file``, standard output by default; in colour where that is a terminal that can."""
+        out = sys.stdout if file is None else file
+        page = page_of(out, self._width)
+        if not page.colour:
+            out.write(self._text(page) + "\n")
+            return
+        from rich.console import Console  # noqa: PLC0415 - start-up time, which plain text need not pay
+
+        Console(file=out, width=page.width, highlight=False).print(self)
+
+    def __str__(self) -> str:
+        page = page_of(sys.stdout, self._width)
+        return self._text(page)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text  # noqa: PLC0415 - start-up time, which plain text need not pay
+
+        width = min(self._width or options.max_width, options.max_width)
+        page = Page(width, ASCII if options.ascii_only else UNICODE, options.encoding)
+        if self._style is not None:
+            yield Text(self._text(page), no_wrap=True, overflow="ignore")
+            return
+        for line in text.lines(self._table(), page):
+            yield Text.assemble(*line, no_wrap=True, overflow="crop")
+
+    def _text(self, page: Page) -> str:
+        return text.plain(self._table(), page)
+
+    def _table(self) -> Table:
+        return Table(self._facts, self.rows, self._columns, chosen=self._chosen)
+
+    def _data(self) -> Table:
+        """For programs, all rows and columns unless the reader chose: they can leave out what they do not need."""
+        columns = self._columns if self._chosen else choose((*EVERYTHING, *self._facts.overlays), self._facts)
+        return Table(self._facts, self._every if self._depth is None else self.rows, columns)
