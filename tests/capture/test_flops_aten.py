@@ -48,6 +48,7 @@ HAND = {
     "addmv": (lambda: torch.addmv(of(4), of(4, 5), of(5)), M * 4 * 5),
     "addbmm": (lambda: torch.addbmm(of(4, 6), of(3, 4, 5), of(3, 5, 6)), M * 3 * 4 * 5 * 6),
     "baddbmm in place": (lambda: of(3, 4, 6).baddbmm_(of(3, 4, 5), of(3, 5, 6)), M * 3 * 4 * 5 * 6),
+    "product into a given tensor": (lambda: torch.mm(of(3, 4), of(4, 5), out=of(3, 5)), M * 3 * 4 * 5),
     "einsum": (lambda: torch.einsum("bij,bkj->bik", of(2, 3, 4), of(2, 5, 4)), M * 2 * 3 * 5 * 4),
     "bilinear": (lambda: F.bilinear(of(3, 8), of(3, 4), of(7, 8, 4)), M * 3 * 7 * (8 * 4 + 4)),
     "conv2d": (lambda: F.conv2d(of(2, 3, 10, 10), of(8, 3, 3, 3)), M * 2 * 8 * (8 * 8) * (3 * 3 * 3)),

@@ -49,7 +49,7 @@ _STRENGTH: dict[Arithmetic, int] = {"movement": 0, "elementwise": 1, "counted": 
 def _named(formula: Formula, *names: str) -> Formula:
     """A formula of positional arguments, for a function that may be called with these names."""
 
-    def counted(out: Any, *args: Any, **kwargs: Any) -> int:
+    def counted(out: Any, /, *args: Any, **kwargs: Any) -> int:
         by_name = (kwargs[name] for name in names[len(args) :]) if kwargs else ()
         return formula(out, *args, *by_name)
 
@@ -59,7 +59,7 @@ def _named(formula: Formula, *names: str) -> Formula:
 def _added(formula: Formula, *names: str) -> Formula:
     """The same for sums with a product, whose old spelling mixes numbers in: ``addmm(beta, input, alpha, …)``."""
     named = _named(formula, *names)
-    return lambda out, *args, **kwargs: named(out, *(one for one in args if isinstance(one, Tensor)), **kwargs)
+    return lambda out, /, *args, **kwargs: named(out, *(one for one in args if isinstance(one, Tensor)), **kwargs)
 
 
 def _bilinear(out: Any, first: Any, second: Any, *_: Any) -> int:
@@ -67,7 +67,7 @@ def _bilinear(out: Any, first: Any, second: Any, *_: Any) -> int:
     return int(2 * out.numel() * second.shape[-1] * (first.shape[-1] + 1))
 
 
-def _recurrent(out: Any, x: Any, *rest: Any, **_: Any) -> int:
+def _recurrent(out: Any, /, x: Any, *rest: Any, **_: Any) -> int:
     """lstm, gru, rnn: (x, state, weights, …) or, packed, (x, batch sizes, state, weights, …)."""
     return aten.recurrent_stack(out, x, rest[2] if isinstance(rest[2], (list, tuple)) else rest[1])
 

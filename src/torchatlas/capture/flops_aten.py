@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from torchatlas.core.graph import Arithmetic
 
-    # The result of the call comes first, then its arguments.
+    # The result of the call comes first, then its arguments, of which one may be called ``out``.
     Formula = Callable[..., int]
 
 # ---- products
 
 
-def product(out: Any, a: Any, *_: Any, **__: Any) -> int:
+def product(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
     """Any product whose result sums over the last dimension of ``a``: mm, bmm, mv, dot, matmul, linear.
 
     With one sparse factor every stored element of it meets one row (or column) of the other.
@@ -41,7 +41,7 @@ def product(out: Any, a: Any, *_: Any, **__: Any) -> int:
     return int(2 * _stored(a) * out.shape[-1])
 
 
-def matrix_product(out: Any, a: Any, b: Any, *_: Any, **__: Any) -> int:
+def matrix_product(out: Any, /, a: Any, b: Any, *_: Any, **__: Any) -> int:
     """`product` where either factor may be sparse; of two sparse factors the count depends on their patterns."""
     if b.layout is torch.strided:
         return product(out, a)
@@ -50,12 +50,12 @@ def matrix_product(out: Any, a: Any, b: Any, *_: Any, **__: Any) -> int:
     return int(2 * a.shape[0] * _stored(b))
 
 
-def added_product(out: Any, _: Any, a: Any, b: Any, *__: Any, **___: Any) -> int:
+def added_product(out: Any, /, _: Any, a: Any, b: Any, *__: Any, **___: Any) -> int:
     """Addmm, addmv, baddbmm: the product of the second and the third argument; the sum is not counted."""
     return matrix_product(out, a, b)
 
 
-def summed_product(out: Any, _: Any, batch1: Any, *__: Any, **___: Any) -> int:
+def summed_product(out: Any, /, _: Any, batch1: Any, *__: Any, **___: Any) -> int:
     """Addbmm: the products of all matrices of a batch, summed."""
     return int(2 * out.numel() * batch1.shape[0] * batch1.shape[-1])
 
@@ -66,12 +66,12 @@ def _stored(sparse: Any) -> int:
     return int(sparse.values().numel())
 
 
-def grouped_product(out: Any, a: Any, b: Any, *_: Any, **__: Any) -> int:
+def grouped_product(out: Any, /, a: Any, b: Any, *_: Any, **__: Any) -> int:
     """Grouped_mm: a 2-D first factor is cut into groups along rows or along the summed dimension."""
     return int(2 * a.numel() * b.shape[-1] if a.dim() == 2 else 2 * out.numel() * a.shape[-1])  # noqa: PLR2004 - rank
 
 
-def trilinear(_: Any, *args: Any) -> int:
+def trilinear(_: Any, /, *args: Any, **__: Any) -> int:
     """The kernel of bilinear: the first two of three factors are contracted, then the result with the third.
 
     Where a factor lacks a dimension, ``expanded`` gives it one of size one. A dimension that is summed waits for the
@@ -99,29 +99,29 @@ def _unsqueezed(shape: Sequence[int], positions: Sequence[int]) -> list[int]:
 # ---- convolutions
 
 
-def convolution(out: Any, _: Any, weight: Any, *__: Any, **___: Any) -> int:
+def convolution(out: Any, /, _: Any, weight: Any, *__: Any, **___: Any) -> int:
     """Each output element sums over the input channels of its group and the kernel: 2 * out * (in/groups * kernel)."""
     return int(2 * out.numel() * math.prod(weight.shape[1:]))
 
 
-def transposed_convolution(_: Any, x: Any, weight: Any, *__: Any, **___: Any) -> int:
+def transposed_convolution(_: Any, /, x: Any, weight: Any, *__: Any, **___: Any) -> int:
     """Each input element meets the output channels of its group and the kernel: 2 * in * (out/groups * kernel)."""
     return int(2 * x.numel() * math.prod(weight.shape[1:]))
 
 
-def any_convolution(out: Any, x: Any, weight: Any, *rest: Any, **__: Any) -> int:
+def any_convolution(out: Any, /, x: Any, weight: Any, *rest: Any, **__: Any) -> int:
     """aten.convolution(x, weight, bias, stride, padding, dilation, transposed, …)."""
     return transposed_convolution(out, x, weight) if rest[4] else convolution(out, x, weight)
 
 
-def convolution_backward(_: Any, grad: Any, x: Any, weight: Any, *rest: Any, **__: Any) -> int:
+def convolution_backward(_: Any, /, grad: Any, x: Any, weight: Any, *rest: Any, **__: Any) -> int:
     """The gradients by input and by weight cost as much as the forward each; ``rest[-1]`` says which were asked for."""
     transposed, asked = rest[4], rest[-1]
     one = transposed_convolution(None, x, weight) if transposed else convolution(grad, x, weight)
     return one * (int(asked[0]) + int(asked[1]))
 
 
-def convolution_in_time(out: Any, _: Any, weight: Any, *__: Any, **___: Any) -> int:
+def convolution_in_time(out: Any, /, _: Any, weight: Any, *__: Any, **___: Any) -> int:
     """conv_tbc: the weight is (kernel, in, out)."""
     return int(2 * out.numel() * weight.shape[0] * weight.shape[1])
 
@@ -129,14 +129,14 @@ def convolution_in_time(out: Any, _: Any, weight: Any, *__: Any, **___: Any) -> 
 # ---- attention
 
 
-def attention(out: Any, query: Any, key: Any, *_: Any, **__: Any) -> int:
+def attention(out: Any, /, query: Any, key: Any, *_: Any, **__: Any) -> int:
     """Scores and their product with the values, for every head of the result (so also with shared key heads)."""
     result = out[0] if isinstance(out, (tuple, list)) else out
     rows = math.prod(result.shape[:-1])
     return int(2 * rows * key.shape[-2] * (query.shape[-1] + result.shape[-1]))
 
 
-def attention_backward(_: Any, grad: Any, query: Any, key: Any, *__: Any, **___: Any) -> int:
+def attention_backward(_: Any, /, grad: Any, query: Any, key: Any, *__: Any, **___: Any) -> int:
     """Scores again, then the gradients of values, scores, queries and keys: five products, two of the value's width."""
     rows = math.prod(grad.shape[:-1])
     return int(2 * rows * key.shape[-2] * (3 * query.shape[-1] + 2 * grad.shape[-1]))
@@ -152,7 +152,7 @@ def encoder_layer(
     return int(2 * batch * length * weights + 4 * batch * length * length * width)
 
 
-def multihead(_: Any, q: Any, k: Any, v: Any, width: int, *rest: Any, **__: Any) -> int:
+def multihead(_: Any, /, q: Any, k: Any, v: Any, width: int, *rest: Any, **__: Any) -> int:
     """Fused multi-head attention: three projections in, scores, values, one projection out."""
     out_weight = rest[3]
     projections = (q.numel() + k.numel() + v.numel()) * width
@@ -166,17 +166,17 @@ def multihead(_: Any, q: Any, k: Any, v: Any, width: int, *rest: Any, **__: Any)
 # ---- recurrent layers
 
 
-def recurrent_layer(_: Any, x: Any, by_input: Any, by_hidden: Any, *__: Any, **___: Any) -> int:
+def recurrent_layer(_: Any, /, x: Any, by_input: Any, by_hidden: Any, *__: Any, **___: Any) -> int:
     """aten.mkldnn_rnn_layer: one layer, one direction, x (time, batch, in) or packed (steps, in)."""
     return int(2 * math.prod(x.shape[:-1]) * (by_input.numel() + by_hidden.numel()))
 
 
-def recurrent_layer_backward(out: Any, x: Any, by_input: Any, by_hidden: Any, *_: Any, **__: Any) -> int:
+def recurrent_layer_backward(out: Any, /, x: Any, by_input: Any, by_hidden: Any, *_: Any, **__: Any) -> int:
     """Gradients by input and by weight: twice the forward."""
     return 2 * recurrent_layer(out, x, by_input, by_hidden)
 
 
-def recurrent_stack(_: Any, x: Any, weights: Sequence[Any], *__: Any, **___: Any) -> int:
+def recurrent_stack(_: Any, /, x: Any, weights: Sequence[Any], *__: Any, **___: Any) -> int:
     """cuDNN, MIOpen: all layers and directions; every matrix meets every step once, x (time, batch, in) or packed."""
     matrices = sum(weight.numel() for weight in weights if weight.dim() == 2)  # noqa: PLR2004 - biases have rank 1
     return int(2 * math.prod(x.shape[:-1]) * matrices)
@@ -185,27 +185,27 @@ def recurrent_stack(_: Any, x: Any, weights: Sequence[Any], *__: Any, **___: Any
 # ---- distances and transforms
 
 
-def distances(out: Any, a: Any, *_: Any, **__: Any) -> int:
+def distances(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
     """Difference, its power, the sum: 3 per coordinate of each pair of points."""
     return int(3 * out.numel() * a.shape[-1])
 
 
-def euclidean_distances(out: Any, a: Any, *_: Any, **__: Any) -> int:
+def euclidean_distances(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
     """One matrix product: |a|² - 2ab + |b|² with the two norms as extra coordinates."""
     return int(2 * out.numel() * (a.shape[-1] + 2))
 
 
-def complex_transform(_: Any, x: Any, dims: Sequence[int], *__: Any, **___: Any) -> int:
+def complex_transform(_: Any, /, x: Any, dims: Sequence[int], *__: Any, **___: Any) -> int:
     """Nominal 5 N log2(N) of a complex transform (http://www.fftw.org/speed/method.html)."""
     return _transform(x.shape, dims, 5.0)
 
 
-def transform_of_real(_: Any, x: Any, dims: Sequence[int], *__: Any, **___: Any) -> int:
+def transform_of_real(_: Any, /, x: Any, dims: Sequence[int], *__: Any, **___: Any) -> int:
     """Half of a complex transform, N being the real input."""
     return _transform(x.shape, dims, 2.5)
 
 
-def transform_to_real(out: Any, _: Any, dims: Sequence[int], *__: Any, **___: Any) -> int:
+def transform_to_real(out: Any, /, _: Any, dims: Sequence[int], *__: Any, **___: Any) -> int:
     """Half of a complex transform, N being the real result."""
     return _transform(out.shape, dims, 2.5)
 
@@ -217,12 +217,12 @@ def _transform(shape: Sequence[int], dims: Sequence[int], factor: float) -> int:
 # ---- quantized
 
 
-def quantized_convolution(out: Any, _: Any, packed: Any, *__: Any, **___: Any) -> int:
+def quantized_convolution(out: Any, /, _: Any, packed: Any, *__: Any, **___: Any) -> int:
     """The weight lies in the packed object."""
     return convolution(out, None, packed.unpack()[0])
 
 
-def quantized_transposed_convolution(out: Any, x: Any, packed: Any, *_: Any, **__: Any) -> int:
+def quantized_transposed_convolution(out: Any, /, x: Any, packed: Any, *_: Any, **__: Any) -> int:
     """The weight lies in the packed object."""
     return transposed_convolution(out, x, packed.unpack()[0])
 
@@ -320,4 +320,4 @@ def formula_of(func: Any) -> Formula | None:
     if formula is not None:
         return formula
     registered = flop_counter.flop_registry.get(packet)
-    return None if registered is None else lambda out, *args, **kwargs: registered(*args, **kwargs, out_val=out)
+    return None if registered is None else lambda out, /, *args, **kwargs: registered(*args, **kwargs, out_val=out)
