@@ -1,0 +1,120 @@
+"""What an ``.atlas`` file holds: a column for every field of every record of a Graph.
+
+The columns below, in their order, are the file's format: whoever changes them, or a field of `core.graph`, raises
+``FORMAT``.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from torchatlas.core.columns import Deltas, Flags, Floats, Interned, Ints, Maybe, Pairs, Positions, Ragged, Texts
+from torchatlas.core.graph import Call, Graph, Module, Note, Source, Value
+from torchatlas.core.trees import Trees
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.core.columns import Column, Reader
+
+R = TypeVar("R")
+
+FORMAT = 1
+
+
+class Records(Generic[R]):
+    """Instances of one dataclass, field by field in the order of its definition."""
+
+    def __init__(self, record: type[R], **columns: Column[Any]) -> None:
+        self.record = record
+        self.columns = columns
+
+    def put(self, values: Sequence[R], out: bytearray) -> None:
+        """Write each field of all instances as a column."""
+        for name, column in self.columns.items():
+            column.put(list(map(attrgetter(name), values)), out)
+
+    def take(self, reader: Reader, count: int) -> Sequence[R]:
+        """Read the columns and build the instances from them."""
+        return list(map(self.record, *[column.take(reader, count) for column in self.columns.values()]))
+
+
+WORDS: Column[str] = Interned(Texts())
+NAMES: Column[tuple[str, ...]] = Interned(Ragged(Texts()))
+IDS: Column[int | None] = Maybe(Deltas())
+OWNED: Column[tuple[tuple[str, int], ...]] = Ragged(Pairs(WORDS, Deltas()))
+
+SOURCE = Records(
+    Source,
+    file=WORDS,
+    line=Deltas(),
+    column=Maybe(Ints()),
+    end_line=Maybe(Deltas()),
+    end_column=Maybe(Ints()),
+)
+
+VALUE = Records(
+    Value,
+    id=Positions(),
+    kind=WORDS,
+    names=NAMES,
+    shape=Interned(Ragged(Ints())),
+    dtype=WORDS,
+    device=WORDS,
+    nbytes=Interned(Maybe(Ints())),
+    requires_grad=Flags(),
+    producer=IDS,
+    slot=Maybe(Ints()),
+    previous=IDS,
+    same_as=IDS,
+    view_of=IDS,
+    storage=IDS,
+    freed=IDS,
+    type=WORDS,
+)
+
+CALL = Records(
+    Call,
+    id=Positions(),
+    kind=WORDS,
+    name=WORDS,
+    path=Interned(Maybe(Texts())),
+    parent=IDS,
+    inputs=Ragged(Deltas()),
+    outputs=Ragged(Deltas()),
+    arguments=Trees(),
+    returns=Trees(),
+    writes=Ragged(Deltas()),
+    flops=Interned(Ints()),
+    arithmetic=WORDS,
+    source=Maybe(Interned(SOURCE, attrgetter("file", "line", "column", "end_line", "end_column"))),
+    error=Maybe(WORDS),
+    reads_data=Flags(),
+    thread=Ints(),
+    seconds=Maybe(Floats()),
+)
+
+MODULE = Records(
+    Module,
+    path=Texts(),
+    name=WORDS,
+    aliases=NAMES,
+    parameters=OWNED,
+    buffers=OWNED,
+    settings=Ragged(Pairs(WORDS, Trees())),
+    extra=WORDS,
+    training=Flags(),
+    opaque=Flags(),
+)
+
+GRAPH = Records(
+    Graph,
+    name=Texts(),
+    calls=Ragged(CALL),
+    values=Ragged(VALUE),
+    modules=Ragged(MODULE),
+    notes=Ragged(Records(Note, text=Texts(), call=IDS)),
+    error=IDS,
+    made=Ragged(Pairs(Texts(), Texts())),
+)
