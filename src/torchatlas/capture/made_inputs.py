@@ -125,8 +125,8 @@ def _dtype(given: Any, refuse: Refuse) -> torch.dtype:
     if isinstance(found, torch.dtype):
         return found
     known = [key for key, value in vars(torch).items() if isinstance(value, torch.dtype)]
-    close = difflib.get_close_matches(name, known, 3) or ["float32", "int64", "bool"]
-    raise refuse(f"{given!r} is no dtype; torch has {', '.join(close)} and others.", f', dtypes="{close[0]}"')
+    close = (difflib.get_close_matches(name, known, 1) or ["float32"])[0]
+    raise refuse(f"{given!r} is no dtype of torch, as {close} is.", f', dtypes="{close}"')
 
 
 def _device(model: Any, given: Any, refuse: Refuse) -> torch.device:
