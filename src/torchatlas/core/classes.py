@@ -1,0 +1,112 @@
+"""Structural classes of values, constants and modules: what is alike gets equal numbers or tuples.
+
+Numbers that only say which of several a thing is (``layer_idx``, the ``t`` of ``x[:, t]``) do not count: the steps of
+a loop and the layers of a stack differ in nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+from torchatlas.core.graph import Node, Slot, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from torchatlas.core.graph import Call, Graph, Module, Tree, Value
+
+Atoms: TypeAlias = "tuple[Hashable, ...]"
+
+_NUMBER = re.compile(r"\d+")
+_ORDINAL = re.compile(r"idx|index$|^(layer|block|stage|level|unit|cell|expert|group)_?(id|num|number|no)$")
+_POSITIONAL = re.compile(
+    r"(?:__getitem__|__setitem__|select|narrow|select_scatter|slice_scatter|index_fill_?|fill_?|full|full_like|new_full"
+    r"|tensor|new_tensor|as_tensor|scalar_tensor)"
+)
+
+
+def without_numbers(text: str) -> str:
+    """The text with ``#`` for each number in it: equal for ``layers.3`` and ``layers.12``."""
+    return _NUMBER.sub("#", text)
+
+
+def value_sorts(values: Sequence[Value]) -> list[int]:
+    """For each value a number, equal for equal shape, dtype, device, tensor type and, of weights, kind and training."""
+    numbers: dict[Atoms, int] = {}
+    sorts = []
+    for value in values:
+        weight = (value.kind, value.requires_grad) if value.kind in ("parameter", "buffer") else None
+        key = (value.shape, value.dtype, value.device, value.type, weight)
+        sorts.append(numbers.setdefault(key, len(numbers)))
+    return sorts
+
+
+def constants(call: Call) -> Atoms:
+    """What a call was given besides tensors, and at which places the tensors stood.
+
+    Positions (``x[:, t]``, ``torch.full(size, t)``) are left out; whether there was one stays.
+    """
+    return _atoms(call.arguments, positions=_POSITIONAL.fullmatch(call.name.rpartition(".")[2]) is None)
+
+
+def module_classes(graph: Graph) -> dict[str, int]:
+    """For each first path a number, equal for equal class, settings, weights and children, recursively.
+
+    A module registered in several places counts there without its children, whose places are elsewhere.
+    """
+    sorts = value_sorts(graph.values)
+    numbers: dict[Atoms, int] = {}
+    shallow = {module.path: numbers.setdefault(_itself(module, sorts), len(numbers)) for module in graph.modules}
+    children: dict[str, list[tuple[str, int]]] = {module.path: [] for module in graph.modules}
+    for module in graph.modules:
+        for path in (module.path, *module.aliases) if module.aliases else ():
+            _add(children, graph, path, shallow[module.path])
+    classes: dict[str, int] = {}
+    for module in reversed(graph.modules):
+        inside = tuple(sorted(children[module.path]))
+        number = numbers.setdefault((shallow[module.path], inside), len(numbers))
+        classes[module.path] = number
+        if not module.aliases:
+            _add(children, graph, module.path, number)
+    return classes
+
+
+def _add(children: dict[str, list[tuple[str, int]]], graph: Graph, path: str, number: int) -> None:
+    above, _, name = path.rpartition(".")
+    parent = graph.module_at.get(above) if path else None
+    if parent is not None:
+        children[parent.path].append((name, number))
+
+
+def _itself(module: Module, sorts: list[int]) -> Atoms:
+    settings = tuple(
+        (name, "#" if type(setting) is int and _ORDINAL.search(name) else _atoms(setting))
+        for name, setting in module.settings
+    )
+    weights = tuple((name, sorts[value]) for name, value in module.parameters)
+    buffers = tuple((name, sorts[value]) for name, value in module.buffers)
+    return (module.name, settings, module.extra, module.training, module.opaque, weights, buffers)
+
+
+def _atoms(tree: Tree, *, positions: bool = True) -> Atoms:
+    """The tree as one flat tuple, equal only for equal trees: 1, 1.0, True and "1" differ, as do 0.0 and -0.0."""
+    found: list[Hashable] = []
+    rest: list[Tree] = [tree]
+    while rest:
+        item = rest.pop()
+        kind = type(item)
+        if isinstance(item, Slot):
+            found.append((item.index,))
+        elif isinstance(item, Node):
+            found.append((item.type, item.keys, len(item.items)))
+            rest.extend(reversed(item.items))
+        elif isinstance(item, Text):
+            found.append(("text", item.text if positions else without_numbers(item.text)))
+        elif item is None or kind is str or (kind is int and positions):
+            found.append(item)
+        elif kind is bool or positions:
+            found.append((kind.__name__, repr(item)))
+        else:
+            found.append(("number",))
+    return tuple(found)

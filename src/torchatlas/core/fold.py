@@ -1,0 +1,144 @@
+"""Folds: blocks and loops that repeat among the children of one call or of one module.
+
+Repeats are equal in structure (``core.wiring``, ``core.classes``) and wired alike: each reads what the one before it
+read, or what stands equally far before it. Only the first may read elsewhere what every later one is handed by the
+repeat before it. Module paths differ in numbers alone, so ``query``, ``key`` and ``value`` stay apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from torchatlas.core.classes import module_classes, without_numbers
+from torchatlas.core.repeats import Repeat, best, stretches
+from torchatlas.core.siblings import Siblings
+from torchatlas.core.wiring import call_classes
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from torchatlas.core.graph import Graph
+    from torchatlas.core.wiring import CallClasses
+
+FoldKind: TypeAlias = Literal["stack", "loop"]
+
+LEAST_CALLS = 4  # hidden with all that is inside them; fewer are read faster than a fold is understood
+LEAST_MODULES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Repeats among the children of a call.
+
+    Attributes:
+        parent: the call whose children repeat.
+        calls: ``count * period`` of its children, neighbours in order (ATen calls between them not counted).
+        period: children per repeat.
+        count: repeats, at least 2.
+        kind: ``stack`` if the repeats have weights or modules of their own, ``loop`` if the same runs again.
+        carried: number of values that one repeat hands to the next.
+    """
+
+    parent: int
+    calls: tuple[int, ...]
+    period: int
+    count: int
+    kind: FoldKind
+    carried: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFold:
+    """Repeats among the submodules of a module: ``count * period`` first paths, in order."""
+
+    parent: str
+    paths: tuple[str, ...]
+    period: int
+    count: int
+
+
+def fold_calls(graph: Graph) -> Mapping[int, tuple[Fold, ...]]:
+    """Folds by the id of the parent call, in order; parents without a fold are absent. ATen calls are never folded."""
+    classes = call_classes(graph)
+    known: dict[int, list[tuple[Repeat, FoldKind, int]]] = {}
+    folds = {}
+    for call in graph.calls:
+        body = classes.body[call.id]
+        if len(body) < 2:  # noqa: PLR2004 - what repeats stands there twice
+            continue
+        number = classes.number[call.id]
+        if number not in known:
+            known[number] = _repeats(graph, classes, body)
+        found = [
+            Fold(call.id, tuple(body[start : start + period * count]), period, count, kind, carried)
+            for (period, start, count), kind, carried in known[number]
+        ]
+        if found:
+            folds[call.id] = tuple(found)
+    return folds
+
+
+def fold_modules(graph: Graph) -> Mapping[str, tuple[ModuleFold, ...]]:
+    """Folds of the module tree by the parent's first path, in order, for modules that did not run.
+
+    Repeats have equal classes, settings, printed details, weights and submodules, recursively.
+    """
+    classes = module_classes(graph)
+    children: dict[str, list[str]] = {module.path: [] for module in graph.modules}
+    size = dict.fromkeys(children, 1)
+    for module in reversed(graph.modules):
+        above = _parent(module.path, children)
+        if above is not None:
+            children[above].append(module.path)
+            size[above] += size[module.path]
+    folds = {}
+    for parent, reverse in children.items():
+        paths = reverse[::-1]
+        kinds: dict[tuple[int, str], int] = {}
+        below = len(parent)
+        numbers = [kinds.setdefault((classes[path], without_numbers(path[below:])), len(kinds)) for path in paths]
+        every = [Repeat(period, start, (stop - start) // period + 1) for period, start, stop in stretches(numbers)]
+        found = [
+            ModuleFold(parent, tuple(paths[start : start + period * count]), period, count)
+            for period, start, count in best(every, [size[path] for path in paths], LEAST_MODULES)
+        ]
+        if found:
+            folds[parent] = tuple(found)
+    return folds
+
+
+def _parent(path: str, modules: Container[str]) -> str | None:
+    """The nearest module above; a path may lead through something that is none."""
+    while path:
+        path = path.rpartition(".")[0]
+        if path in modules:
+            return path
+    return None
+
+
+def _repeats(graph: Graph, classes: CallClasses, body: Sequence[int]) -> list[tuple[Repeat, FoldKind, int]]:
+    found = best(Siblings(graph, classes, body).repeats(), [classes.size[call] for call in body], LEAST_CALLS)
+    described = []
+    for repeat in found:
+        first = body[repeat.start : repeat.start + repeat.period]
+        second = body[repeat.start + repeat.period : repeat.start + 2 * repeat.period]
+        described.append((repeat, _kind(graph, first, second), _carried(classes, first, second)))
+    return described
+
+
+def _kind(graph: Graph, first: Sequence[int], second: Sequence[int]) -> FoldKind:
+    return "loop" if all(map(_same_weights, [graph] * len(first), first, second)) else "stack"
+
+
+def _same_weights(graph: Graph, one: int, other: int) -> bool:
+    first, second = graph.calls[one], graph.calls[other]
+    if first.kind == "module":
+        return first.path == second.path
+    return all(a == b or graph.values[b].kind != "parameter" for a, b in zip(first.inputs, second.inputs, strict=True))
+
+
+def _carried(classes: CallClasses, first: Sequence[int], second: Sequence[int]) -> int:
+    made = {value for call in first for value, name, _ in classes.touches[call] if name < 0}
+    read = {value for call in second for value, name, _ in classes.touches[call] if name > 0}
+    return len(made & read)
