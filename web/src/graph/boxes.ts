@@ -1,0 +1,222 @@
+/** From the tree of calls and what is open: the boxes, folds shown once, long lists split into ranges. */
+
+import type { Fold } from "../contract/graph.ts";
+import { type CallTree, isThin } from "./calls.ts";
+import type { Flow } from "./flow.ts";
+import type { ViewState } from "./state.ts";
+import type { VisibleNode } from "./visible.ts";
+
+/** More children than this in one box are split into ranges. */
+export const RANGE_LIMIT = 1000;
+const RANGE_SIZE = 250;
+
+type Mutable = { -readonly [K in keyof VisibleNode]: VisibleNode[K] };
+
+/** The boxes, and for each call what stands for it. */
+export interface Boxes {
+  readonly nodes: VisibleNode[];
+  readonly top: number[];
+  /** By call: its own box, or -1. */
+  readonly own: Int32Array;
+  /** By call: the call of the first repeat that stands for it (itself, where it is not folded away). */
+  readonly first: Int32Array;
+  /** By call: which repeat of its fold it belongs to. */
+  readonly turn: Int32Array;
+  /** By call: the first call of the fold it belongs to, or -1. */
+  readonly fold: Int32Array;
+  hidden: number;
+}
+
+interface Plan {
+  readonly tree: CallTree;
+  readonly flow: Flow;
+  readonly state: ViewState;
+  readonly depth: number;
+  readonly folds: ReadonlyMap<number, readonly Fold[]>;
+  readonly expand: ReadonlySet<string>;
+  readonly collapse: ReadonlySet<string>;
+  readonly unfold: ReadonlySet<string>;
+}
+
+interface Task {
+  readonly box: number;
+  readonly calls: readonly number[];
+  readonly depth: number;
+}
+
+export function keyOf(call: number): string {
+  return `#${call}`;
+}
+
+/** No boxes yet. */
+export function noBoxes(tree: CallTree): Boxes {
+  const count = tree.graph.calls.length;
+  return {
+    nodes: [],
+    top: [],
+    own: new Int32Array(count).fill(-1),
+    first: Int32Array.from({ length: count }, (_, id) => id),
+    turn: new Int32Array(count),
+    fold: new Int32Array(count).fill(-1),
+    hidden: 0,
+  };
+}
+
+/** Add the boxes of calls that `state` shows, at most `depth` levels open. */
+export function addCalls(
+  made: Boxes,
+  tree: CallTree,
+  flow: Flow,
+  folds: ReadonlyMap<number, readonly Fold[]>,
+  state: ViewState,
+  depth: number,
+): void {
+  const expand = new Set(state.expand);
+  const collapse = new Set(state.collapse);
+  const unfold = new Set(state.unfold);
+  const plan: Plan = { tree, flow, state, depth, folds, expand, collapse, unfold };
+  if (tree.graph.calls.length === 0) return;
+  const inside = tree.children[0]!;
+  const tasks: Task[] = [{ box: -1, calls: inside.length > 0 ? inside : [0], depth: 1 }];
+  for (let task = tasks.pop(); task; task = tasks.pop()) fill(plan, made, task, tasks);
+}
+
+/** Give a box its children: ranges where there are too many, else folds and calls. */
+function fill(plan: Plan, made: Boxes, task: Task, tasks: Task[]): void {
+  const parent = task.calls.length > 0 ? plan.tree.graph.calls[task.calls[0]!]!.parent : null;
+  const kept = task.calls.filter((call) => isShown(plan, made, call, parent));
+  const units = plan.state.fold ? folded(plan, made, kept, parent) : kept.map((call) => [call]);
+  if (units.length > RANGE_LIMIT) {
+    addRanges(plan, made, task, units, tasks);
+    return;
+  }
+  for (const unit of units) addUnit(plan, made, task, unit, tasks);
+}
+
+/** Constants are hidden, except inside a module that makes nothing else: it would stand empty. */
+function isShown(plan: Plan, made: Boxes, call: number, parent: number | null): boolean {
+  const { tree, flow, state } = plan;
+  if (state.constants || flow.constant[call] === 0 || tree.graph.calls[call]!.kind === "module") return true;
+  if (parent === null || flow.constant[parent] === 1) return true;
+  if (tree.graph.calls[call]!.error !== null) return true;
+  made.hidden += 1;
+  return false;
+}
+
+/** A unit is a call, or the calls of one repeat, with the fold it is the first repeat of. */
+type Unit = number[] & { fold?: Fold };
+
+/** Replace each fold by its first repeat, and remember for the other repeats what stands for them. */
+function folded(plan: Plan, made: Boxes, calls: readonly number[], parent: number | null): Unit[] {
+  const found = parent === null ? undefined : plan.folds.get(parent);
+  if (!found) return calls.map((call) => [call]);
+  const skip = new Set<number>();
+  const starts = new Map<number, Fold>();
+  for (const fold of found) {
+    const start = fold.calls[0]!;
+    if (plan.unfold.has(`${keyOf(start)}x`) || !fold.calls.every((call) => plan.tree.place[call]! >= 0)) continue;
+    starts.set(start, fold);
+    fold.calls.forEach((call, i) => {
+      made.first[call] = fold.calls[i % fold.period]!;
+      made.fold[call] = start;
+      made.turn[call] = Math.floor(i / fold.period);
+      if (i > 0) skip.add(call);
+    });
+  }
+  const kept = new Set(calls);
+  const units: Unit[] = [];
+  for (const call of calls) {
+    const fold = starts.get(call);
+    if (fold) {
+      const unit: Unit = fold.calls.slice(0, fold.period).filter((member) => kept.has(member));
+      unit.fold = fold;
+      units.push(unit);
+    } else if (!skip.has(call)) units.push([call]);
+  }
+  return units;
+}
+
+function addUnit(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[]): void {
+  const { fold } = unit;
+  const repeat = fold ? { count: fold.count, loop: fold.kind === "loop", last: lastOf(fold) } : null;
+  if (unit.length === 1) {
+    addCall(plan, made, task, unit[0]!, repeat, tasks);
+    return;
+  }
+  const key = `${keyOf(unit[0]!)}x`;
+  const open = !plan.collapse.has(key);
+  const box = add(made, { kind: "fold", key, call: unit[0]!, members: unit, parent: task.box, open, repeat });
+  for (const call of unit) made.own[call] = box;
+  if (open) for (const call of unit) addCall(plan, made, { ...task, box }, call, null, tasks);
+}
+
+function lastOf({ calls, period }: Fold): number {
+  return calls[calls.length - period]!;
+}
+
+function addCall(
+  plan: Plan,
+  made: Boxes,
+  task: Task,
+  call: number,
+  repeat: VisibleNode["repeat"],
+  tasks: Task[],
+): void {
+  const children = plan.tree.children[call]!;
+  const open = children.length > 0 && isOpen(plan, call, task.depth);
+  const openable = children.length > 0;
+  const box = add(made, { kind: "call", key: keyOf(call), call, parent: task.box, open, openable, repeat });
+  made.own[call] = box;
+  if (open) tasks.push({ box, calls: children, depth: task.depth + 1 });
+}
+
+function isOpen(plan: Plan, id: number, depth: number): boolean {
+  const call = plan.tree.graph.calls[id]!;
+  const key = keyOf(id);
+  const named = (set: ReadonlySet<string>): boolean => set.has(key) || (call.path !== null && set.has(call.path));
+  if (named(plan.collapse)) return false;
+  return named(plan.expand) || (depth < plan.depth && !isThin(plan.tree, call)) || isOnTheWay(plan, id);
+}
+
+/** The way to the call that failed is open, unless everything is to stay closed. */
+function isOnTheWay(plan: Plan, id: number): boolean {
+  const { error, calls } = plan.tree.graph;
+  if (error === null || calls[id]!.error === null) return false;
+  for (let at = calls[error]!.parent; at !== null && at >= id; at = calls[at]!.parent) if (at === id) return true;
+  return false;
+}
+
+/** Split a long list of children into boxes that say which part they hold. */
+function addRanges(plan: Plan, made: Boxes, task: Task, units: Unit[], tasks: Task[]): void {
+  const size = Math.max(RANGE_SIZE, Math.ceil(units.length / RANGE_LIMIT));
+  for (let start = 0; start < units.length; start += size) {
+    const part = units.slice(start, start + size);
+    const members = part.flat();
+    const key = `${keyOf(members[0]!)}-`;
+    const name = `${start + 1}–${start + part.length} of ${units.length}`;
+    const open = (task.depth < plan.depth || plan.expand.has(key)) && !plan.collapse.has(key);
+    const box = add(made, { kind: "range", key, call: members[0]!, members, parent: task.box, open, name });
+    for (const call of members) made.own[call] = box;
+    if (open) for (const unit of part) addUnit(plan, made, { ...task, box, depth: task.depth + 1 }, unit, tasks);
+  }
+}
+
+/** Append a box, with defaults for what is not said, and return its index. */
+export function add(made: Pick<Boxes, "nodes" | "top">, given: Partial<Mutable> & Pick<Mutable, "kind" | "key">): number {
+  const index = made.nodes.length;
+  const node: VisibleNode = {
+    call: -1,
+    members: [],
+    parent: -1,
+    children: [],
+    open: false,
+    openable: given.kind === "fold" || given.kind === "range",
+    repeat: null,
+    name: "",
+    ...given,
+    index,
+  };
+  made.nodes.push(node);
+  (node.parent < 0 ? made.top : made.nodes[node.parent]!.children).push(index);
+  return index;
+}

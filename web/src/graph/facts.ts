@@ -1,0 +1,131 @@
+/** What is said about a box: its name, its settings, its numbers. */
+
+import type { Call, Graph, Module, Tree } from "../contract/graph.ts";
+import type { CallTree } from "./calls.ts";
+
+/** Sums over calls and modules, made once per graph. */
+export interface Facts {
+  readonly graph: Graph;
+  readonly moduleAt: ReadonlyMap<string, Module>;
+  /** By module path: elements of all parameters in it and below, tied ones once. */
+  readonly parameters: ReadonlyMap<string, number>;
+  /** By call: floating point operations of it and all inside it. */
+  readonly flops: Float64Array;
+}
+
+export function facts(tree: CallTree): Facts {
+  const { graph } = tree;
+  const moduleAt = new Map<string, Module>();
+  for (const module of graph.modules) for (const path of [module.path, ...module.aliases]) moduleAt.set(path, module);
+  return { graph, moduleAt, parameters: parameterSums(graph), flops: flopSums(graph) };
+}
+
+function parameterSums(graph: Graph): Map<string, number> {
+  const owners = new Map<number, string[]>();
+  for (const module of graph.modules) {
+    for (const [, value] of module.parameters) {
+      const paths = owners.get(value);
+      if (paths) paths.push(module.path);
+      else owners.set(value, [module.path]);
+    }
+  }
+  const sums = new Map<string, number>();
+  for (const [value, paths] of owners) {
+    const count = graph.values[value]!.shape.reduce((product, size) => product * size, 1);
+    for (const path of new Set(paths.flatMap(ancestors))) sums.set(path, (sums.get(path) ?? 0) + count);
+  }
+  return sums;
+}
+
+/** A path and all paths around it, the model's empty one included. */
+function ancestors(path: string): string[] {
+  const found = [path];
+  for (let at = path; at !== ""; ) {
+    at = at.slice(0, Math.max(0, at.lastIndexOf(".")));
+    found.push(at);
+  }
+  return found;
+}
+
+function flopSums(graph: Graph): Float64Array {
+  const sums = Float64Array.from(graph.calls, (call) => call.flops);
+  for (let id = sums.length - 1; id > 0; id--) {
+    const { parent } = graph.calls[id]!;
+    if (parent !== null) sums[parent] = sums[parent]! + sums[id]!;
+  }
+  return sums;
+}
+
+/** The operators that Python writes as methods with underscores, in the field's words. */
+const OPERATORS: Readonly<Record<string, string>> = {
+  getitem: "index",
+  setitem: "index_put",
+  truediv: "div",
+  rtruediv: "div",
+  floordiv: "floor_div",
+  rsub: "sub",
+  radd: "add",
+  rmul: "mul",
+  rpow: "pow",
+  iadd: "add_",
+  isub: "sub_",
+  imul: "mul_",
+  itruediv: "div_",
+  invert: "not",
+};
+
+/** `torch.nn.functional.relu` is `relu`, `Tensor.__add__` is `add`, `aten.mm.default` is `mm`. */
+export function shortName(call: Call): string {
+  if (call.kind === "module" || call.kind === "autograd_function") return call.name;
+  const parts = call.name.split(".");
+  const name = call.kind === "aten" && parts.length > 2 ? parts[1]! : parts[parts.length - 1]!;
+  const bare = /^__(.+)__$/.exec(name)?.[1];
+  return bare === undefined ? name : (OPERATORS[bare] ?? bare);
+}
+
+/** Parameters of a module, or those that a function reads itself. */
+export function parameterCount(known: Facts, call: Call): number {
+  if (call.path !== null) return known.parameters.get(known.moduleAt.get(call.path)?.path ?? call.path) ?? 0;
+  let sum = 0;
+  for (const id of new Set(call.inputs)) {
+    const value = known.graph.values[id]!;
+    if (value.kind === "parameter") sum += value.shape.reduce((product, size) => product * size, 1);
+  }
+  return sum;
+}
+
+/** The few settings that tell one layer from another of its kind: `3×3 /2`, `64 → 128`. */
+export function settings(known: Facts, call: Call): string {
+  const module = call.path === null ? undefined : known.moduleAt.get(call.path);
+  if (!module) return "";
+  const of = new Map(module.settings);
+  const [kernel, stride] = [of.get("kernel_size"), of.get("stride")];
+  if (kernel !== undefined) return [sizes(kernel, "×"), step(stride, kernel), groups(of)].filter(Boolean).join(" ");
+  const pair = (a: string, b: string): string | null =>
+    typeof of.get(a) === "number" && typeof of.get(b) === "number" ? `${of.get(a)} → ${of.get(b)}` : null;
+  return (
+    pair("in_features", "out_features") ??
+    pair("num_embeddings", "embedding_dim") ??
+    pair("input_size", "hidden_size") ??
+    (typeof of.get("p") === "number" ? `p ${of.get("p")}` : "")
+  );
+}
+
+function sizes(tree: Tree | undefined, sign: string): string {
+  if (typeof tree === "number") return sign === "×" ? `${tree}×${tree}` : String(tree);
+  if (tree === null || typeof tree !== "object" || !("items" in tree)) return "";
+  return tree.items.every((item) => typeof item === "number") ? tree.items.join(sign) : "";
+}
+
+function step(stride: Tree | undefined, kernel: Tree): string {
+  const text = sizes(stride, ",");
+  const parts = [...new Set(text.split(","))];
+  if (text === "" || text === sizes(kernel, ",") || parts.join() === "1") return "";
+  return `/${parts.length === 1 ? parts[0]! : text}`;
+}
+
+function groups(of: ReadonlyMap<string, Tree>): string {
+  const count = of.get("groups");
+  if (typeof count !== "number" || count === 1) return "";
+  return count === of.get("in_channels") ? "depthwise" : `${count} groups`;
+}

@@ -1,0 +1,44 @@
+/** Families of operations: what shares a hue in the drawing. */
+
+export type Family =
+  | "convolution"
+  | "linear"
+  | "normalisation"
+  | "activation"
+  | "pooling"
+  | "attention"
+  | "recurrent"
+  | "embedding"
+  | "arithmetic"
+  | "movement"
+  | "module";
+
+/** The first family whose words occur in a name decides. */
+const WORDS: readonly (readonly [Family, RegExp])[] = [
+  ["attention", /attention|attn|sdpa/],
+  ["recurrent", /lstm|gru|rnn/],
+  ["embedding", /embed/],
+  ["normalisation", /norm|^lrn|frn$/],
+  ["convolution", /conv/],
+  ["pooling", /pool|interpolate|upsample|pixelshuffle|pixel_shuffle|grid_sample|unfold$|^fold$/],
+  ["linear", /linear|matmul|^mm$|^bmm$|addmm|baddbmm|einsum|^mv$|^dot$|^inner$|^outer$/],
+  ["activation", /relu|gelu|silu|swish|mish|sigmoid|tanh|softmax|softplus|softmin|elu$|elu_|hardtanh|glu$|dropout|logsigmoid|threshold|softsign|activation/],
+  [
+    "movement",
+    /^(getitem|setitem|index|view|reshape|flatten|unflatten|permute|transpose|t|mt|contiguous|cat|concat|stack|split|chunk|unbind|squeeze|unsqueeze|expand|repeat|roll|flip|pad|clone|detach|copy|to|type_as|float|half|bfloat16|long|int|bool|select|narrow|slice|gather|scatter|movedim|swapaxes|tile|identity|arange|zeros|ones|full|empty|tensor|zeros_like|ones_like|full_like|empty_like|new_zeros|new_ones|size|shape|numel|item|masked_fill|where|tril|triu)$/,
+  ],
+];
+
+const known = new Map<string, Family>();
+
+/** The family of a function, by its short name, or of a module, by its class; `fallback` where no word fits. */
+export function family(name: string, fallback: "arithmetic" | "module"): Family {
+  const key = `${fallback} ${name}`;
+  let found = known.get(key);
+  if (!found) {
+    const word = name.toLowerCase().replace(/^_+|_+$/g, "");
+    found = WORDS.find(([, pattern]) => pattern.test(word))?.[0] ?? fallback;
+    if (known.size < 10000) known.set(key, found);
+  }
+  return found;
+}

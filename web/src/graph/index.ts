@@ -1,0 +1,67 @@
+/** From a graph and what the reader has opened to what is to be drawn. */
+
+import type { Fold, Graph } from "../contract/graph.ts";
+import { type Boxes, addCalls, noBoxes } from "./boxes.ts";
+import { type CallTree, type Level, callTree } from "./calls.ts";
+import { type End, addEnds, inputs, outputs } from "./ends.ts";
+import { type Flow, flow } from "./flow.ts";
+import { nets, shown } from "./nets.ts";
+import type { ViewState } from "./state.ts";
+import type { VisibleGraph } from "./visible.ts";
+
+export { type CallTree, type Level } from "./calls.ts";
+export { type Flow } from "./flow.ts";
+export { DEFAULT_STATE, type ViewState } from "./state.ts";
+export { type Net, type VisibleGraph, type VisibleNode } from "./visible.ts";
+
+/** What does not change while boxes open and close. */
+export interface Indexed {
+  readonly graph: Graph;
+  readonly tree: CallTree;
+  readonly flow: Flow;
+  readonly folds: ReadonlyMap<number, readonly Fold[]>;
+  readonly inputs: readonly End[];
+  readonly outputs: readonly End[];
+}
+
+/** With no depth given, so many boxes are still easy to read on a page. */
+const READABLE = 48;
+
+export function index(graph: Graph, level: Level): Indexed {
+  const tree = callTree(graph, level);
+  const folds = new Map<number, Fold[]>();
+  for (const fold of graph.folds) {
+    const known = folds.get(fold.parent);
+    if (known) known.push(fold);
+    else folds.set(fold.parent, [fold]);
+  }
+  return { graph, tree, flow: flow(tree), folds, inputs: inputs(graph), outputs: outputs(graph) };
+}
+
+/** The boxes and nets that `state` shows. */
+export function visible(indexed: Indexed, state: ViewState): VisibleGraph {
+  const depth = state.depth ?? readableDepth(indexed, state);
+  const made = noBoxes(indexed.tree);
+  const sources = addEnds(made, "input", indexed.inputs);
+  addCalls(made, indexed.tree, indexed.flow, indexed.folds, state, depth);
+  const sinks = addEnds(made, "output", indexed.outputs);
+  const where = shown(indexed.tree, made);
+  const found = nets(indexed.tree, indexed.flow, made, where, [sources, sinks]);
+  return { nodes: made.nodes, top: made.top, nets: found, box: where.box, hidden: made.hidden, depth };
+}
+
+/** The deepest level at which the boxes still fit on a page; at least one. */
+function readableDepth(indexed: Indexed, state: ViewState): number {
+  let last = 0;
+  for (let depth = 1; ; depth++) {
+    const made = noBoxes(indexed.tree);
+    addCalls(made, indexed.tree, indexed.flow, indexed.folds, state, depth);
+    const leaves = countLeaves(made);
+    if (leaves === last || (depth > 1 && leaves > READABLE)) return leaves === last ? depth : depth - 1;
+    last = leaves;
+  }
+}
+
+function countLeaves(made: Boxes): number {
+  return made.nodes.reduce((sum, node) => sum + (node.open ? 0 : 1), 0);
+}

@@ -1,0 +1,125 @@
+/** The values that flow between visible boxes. */
+
+import type { Boxes } from "./boxes.ts";
+import { type CallTree, isLeaf } from "./calls.ts";
+import type { Flow } from "./flow.ts";
+import type { Net } from "./visible.ts";
+
+/** By call: the box that shows it, and the call that stands for it when repeats are shown once. */
+export interface Shown {
+  readonly box: Int32Array;
+  readonly stand: Int32Array;
+}
+
+/** Every call is shown by its own box, by the closed box it is inside, or by the same place in the first repeat. */
+export function shown(tree: CallTree, made: Boxes): Shown {
+  const count = tree.graph.calls.length;
+  const box = new Int32Array(count).fill(-1);
+  const stand = Int32Array.from({ length: count }, (_, id) => id);
+  for (let id = 0; id < count; id++) {
+    const parent = tree.graph.calls[id]!.parent;
+    if (parent === null || tree.depth[id]! < 0) {
+      box[id] = made.own[id]!;
+      continue;
+    }
+    const same = stand[parent]! === parent ? id : tree.children[stand[parent]!]![tree.place[id]!];
+    stand[id] = same === undefined ? stand[parent]! : made.first[same]!;
+    if (stand[id] !== id) box[id] = box[stand[id]!]!;
+    else box[id] = made.own[id]! >= 0 ? made.own[id]! : closedBox(made, box[parent]!);
+  }
+  return { box, stand };
+}
+
+/** Calls without a box of their own belong to the closed box around them; in an open one they are hidden. */
+function closedBox(made: Boxes, around: number): number {
+  return around >= 0 && !made.nodes[around]!.open ? around : -1;
+}
+
+interface Work {
+  readonly tree: CallTree;
+  readonly flow: Flow;
+  readonly made: Boxes;
+  readonly shown: Shown;
+  /** By value: the box of its input, or -1. */
+  readonly input: Int32Array;
+  readonly readers: Map<number, Map<number, number[]>>;
+}
+
+/** Collect, for each value and box that makes it, the boxes that read it; in the order of values and boxes. */
+export function nets(tree: CallTree, flow: Flow, made: Boxes, where: Shown, ends: readonly number[][]): Net[] {
+  const [sources = [], sinks = []] = ends;
+  const input = new Int32Array(tree.graph.values.length).fill(-1);
+  for (const box of sources) for (const value of made.nodes[box]!.members) input[value] = box;
+  const work: Work = { tree, flow, made, shown: where, input, readers: new Map() };
+  for (const call of tree.graph.calls) {
+    if (isLeaf(tree, call.id)) for (const value of new Set(call.inputs)) connect(work, value, call.id);
+  }
+  for (const box of sinks) for (const value of made.nodes[box]!.members) attach(work, value, box);
+  return ordered(work.readers);
+}
+
+function ordered(readers: Work["readers"]): Net[] {
+  const found: Net[] = [];
+  for (const [value, sources] of readers) {
+    for (const [source, boxes] of sources) found.push({ value, source, readers: [...new Set(boxes)].sort((a, b) => a - b) });
+  }
+  return found.sort((a, b) => a.value - b.value || a.source - b.source);
+}
+
+/** A leaf call reads a value. */
+function connect(work: Work, value: number, reader: number): void {
+  const target = work.shown.box[reader]!;
+  if (target < 0) return;
+  const origin = work.flow.origin[value]!;
+  const producer = work.tree.graph.values[origin]!.producer;
+  if (producer !== null && work.input[origin]! < 0 && isCarried(work, producer, reader)) return;
+  attach(work, value, target);
+}
+
+function attach(work: Work, value: number, target: number): void {
+  const origin = work.flow.origin[value]!;
+  const producer = work.tree.graph.values[origin]!.producer;
+  const source = work.input[origin]! >= 0 ? work.input[origin]! : producer === null ? -1 : work.shown.box[producer]!;
+  if (source < 0 || source === target) return;
+  const name = standing(work, origin, producer);
+  let sources = work.readers.get(name);
+  if (!sources) work.readers.set(name, (sources = new Map()));
+  const boxes = sources.get(source);
+  if (boxes) boxes.push(target);
+  else sources.set(source, [target]);
+}
+
+/** The value in the first repeat at the place that `value` has in its own. */
+function standing(work: Work, value: number, producer: number | null): number {
+  if (producer === null) return value;
+  const stand = work.shown.stand[producer]!;
+  if (stand === producer) return value;
+  const slot = work.tree.graph.values[value]!.slot;
+  return (slot === null ? undefined : work.tree.graph.calls[stand]!.outputs[slot]) ?? value;
+}
+
+/** Does the value go from one repeat of a fold to another? The fold's count stands for such edges. */
+function isCarried(work: Work, producer: number, reader: number): boolean {
+  const { stand } = work.shown;
+  if (stand[producer] === producer && stand[reader] === reader) return false;
+  const { calls } = work.tree.graph;
+  const { depth } = work.tree;
+  let [a, b] = [producer, reader];
+  while (depth[a]! > depth[b]!) a = calls[a]!.parent!;
+  while (depth[b]! > depth[a]!) b = calls[b]!.parent!;
+  while (a !== b && calls[a]!.parent !== calls[b]!.parent) [a, b] = [calls[a]!.parent!, calls[b]!.parent!];
+  if (a === b) return false;
+  const [first, second] = [inFirstParent(work, a), inFirstParent(work, b)];
+  return work.made.turn[first] !== work.made.turn[second] && sameFold(work, first, second);
+}
+
+/** The call at the same place under the parent that stands for its parent, before its own fold is applied. */
+function inFirstParent(work: Work, call: number): number {
+  const parent = work.tree.graph.calls[call]!.parent!;
+  const stand = work.shown.stand[parent]!;
+  return stand === parent ? call : (work.tree.children[stand]![work.tree.place[call]!] ?? call);
+}
+
+function sameFold(work: Work, a: number, b: number): boolean {
+  return work.made.fold[a]! >= 0 && work.made.fold[a] === work.made.fold[b];
+}

@@ -1,0 +1,46 @@
+/** What is to be drawn: boxes, some open and some closed, and the values that flow between them. */
+
+/** How often a box stands for itself: with the same weights (a loop) or with others; `last` is the last such call. */
+export interface Repeat {
+  readonly count: number;
+  readonly loop: boolean;
+  readonly last: number;
+}
+
+/** A box. The order of a parent's children is the order in which they ran. */
+export interface VisibleNode {
+  readonly index: number;
+  readonly key: string;
+  readonly kind: "call" | "fold" | "range" | "input" | "output";
+  /** The call it shows; of a fold or range, the first one; -1 for inputs and outputs. */
+  readonly call: number;
+  /** Of a fold, the calls of one repeat; of a range, its calls; of an input or output, its values. */
+  readonly members: readonly number[];
+  /** -1 at the top. */
+  readonly parent: number;
+  readonly children: number[];
+  readonly open: boolean;
+  readonly openable: boolean;
+  readonly repeat: Repeat | null;
+  /** The name of an input or output, or what a range covers. */
+  readonly name: string;
+}
+
+/** One value, from the box that made it to the boxes that read it. */
+export interface Net {
+  readonly value: number;
+  readonly source: number;
+  readonly readers: readonly number[];
+}
+
+export interface VisibleGraph {
+  readonly nodes: readonly VisibleNode[];
+  readonly top: readonly number[];
+  readonly nets: readonly Net[];
+  /** By call: the box that shows it, or -1 where it is hidden. */
+  readonly box: Int32Array;
+  /** How many calls were hidden as constants. */
+  readonly hidden: number;
+  /** The depth that was used. */
+  readonly depth: number;
+}

@@ -1,0 +1,250 @@
+/** The whole layout: order from the outside in, sizes from the inside out, positions from the outside in again. */
+
+import { type Geometry, geometry } from "./geometry.ts";
+import { type Level, type Levels, cut } from "./levels.ts";
+import type { Label, Layout, LayoutInput, Size, Tag, Wire } from "./model.ts";
+import { type Ordered, order } from "./order.ts";
+import { type Hanging, type Shape, closedShape, fitTags, hangingRoom, shapeKey } from "./shape.ts";
+import { LABEL_GAP, STUB, TAG_GAP } from "./spacing.ts";
+
+export type { Direction, Label, Layout, LayoutBox, LayoutInput, LayoutNet, Size, Tag, Wire } from "./model.ts";
+
+/** What was laid out before; kept between calls, it makes opening and closing a box cheap. */
+export interface Memory {
+  readonly orders: Map<string, Ordered>;
+  readonly geometries: Map<string, Geometry>;
+}
+
+export function memory(): Memory {
+  return { orders: new Map(), geometries: new Map() };
+}
+
+/** Tags of tunnels by box, as nets. */
+interface Tunnels {
+  readonly ins: readonly (readonly number[])[];
+  readonly outs: readonly (readonly number[])[];
+}
+
+interface Work {
+  readonly input: LayoutInput;
+  readonly levels: Levels;
+  readonly tunnels: Tunnels;
+  readonly ordered: (Ordered | null)[];
+  readonly geometries: (Geometry | null)[];
+  readonly shapes: (Shape | null)[];
+  readonly known: Memory;
+}
+
+export function layout(input: LayoutInput, known: Memory = memory()): Layout {
+  const levels = cut(input);
+  const blank = (): null[] => levels.at.map(() => null);
+  const tunnels = tunnelTags(input, levels);
+  const work: Work = { input, levels, tunnels, known, ordered: blank(), geometries: blank(), shapes: blank() };
+  orderAll(work);
+  measureAll(work);
+  return positions(work);
+}
+
+function tunnelTags({ boxes, nets }: LayoutInput, { tunnel }: Levels): Tunnels {
+  const ins: number[][] = boxes.map(() => []);
+  const outs: number[][] = boxes.map(() => []);
+  nets.forEach(({ source, readers }, net) => {
+    if (!tunnel[net]) return;
+    outs[source]!.push(net);
+    for (const reader of readers) ins[reader]!.push(net);
+  });
+  return { ins, outs };
+}
+
+/** Outer levels decide in which order wires reach the boxes in them. */
+function orderAll(work: Work): void {
+  const { at } = work.levels;
+  const root = at.length - 1;
+  const entries: (readonly number[])[] = at.map(() => []);
+  const exits: (readonly number[])[] = at.map(() => []);
+  for (const index of [root, ...work.input.boxes.keys()]) {
+    const level = at[index];
+    if (!level) continue;
+    const ordered = remember(work.known.orders, orderKey(level, entries[index]!, exits[index]!), (id) =>
+      order(level, entries[index]!, exits[index]!, id),
+    );
+    work.ordered[index] = ordered;
+    level.children.forEach((child, seat) => {
+      const inner = at[child];
+      if (!inner) return;
+      entries[child] = positionsOf(level, ordered.ports[seat]!.ins, inner, inner.ins);
+      exits[child] = positionsOf(level, ordered.ports[seat]!.outs, inner, inner.outs);
+    });
+  }
+}
+
+/** Where the outer level's nets, in their order, stand among the inner level's ports. */
+function positionsOf(outer: Level, nets: readonly number[], inner: Level, ports: readonly number[]): number[] {
+  if (ports.length === 1) return [0];
+  const seat = new Map(ports.map((net, i) => [inner.nets[net]!, i]));
+  const found = nets.map((net) => seat.get(outer.nets[net]!)).filter((i) => i !== undefined);
+  return found.length === ports.length ? found : ports.map((_, i) => i);
+}
+
+function orderKey(level: Level, entries: readonly number[], exits: readonly number[]): string {
+  const { children, ins, outs, links, later } = level;
+  return `${children.length};${ins.length};${outs.length};${links.join()};${later.join()};${entries.join()};${exits.join()}`;
+}
+
+function remember<T>(known: Map<string, T>, key: string, make: (id: number) => T): T {
+  let found = known.get(key);
+  if (found === undefined) known.set(key, (found = make(known.size)));
+  return found;
+}
+
+/** Boxes from the inside out: an open box is as large as what is in it. */
+function measureAll(work: Work): void {
+  for (let box = work.input.boxes.length - 1; box >= 0; box--) {
+    const level = work.levels.at[box];
+    if (level) measure(work, box, level, work.input.boxes[box]!.size);
+  }
+  measure(work, work.levels.at.length - 1, work.levels.at[work.levels.at.length - 1]!, { width: 0, height: 0 });
+}
+
+function measure(work: Work, index: number, level: Level, title: Size): void {
+  const { direction } = work.input;
+  const ordered = work.ordered[index]!;
+  const shapes = level.children.map((child, seat) => shapeOf(work, level, ordered, child, seat));
+  const key = `${direction} ${ordered.id} ${title.width} ${title.height};${shapes.map((shape) => shape.key).join(";")}`;
+  const made = remember(work.known.geometries, key, (id) => geometry(level, ordered, shapes, title, direction, id));
+  work.geometries[index] = made;
+}
+
+function shapeOf(work: Work, level: Level, ordered: Ordered, child: number, seat: number): Shape {
+  const box = work.input.boxes[child]!;
+  const shape = box.open ? openShape(work, level, child) : leafShape(work, level, ordered, child, seat);
+  return (work.shapes[child] = { ...shape, key: shapeKey(shape) });
+}
+
+function hanging(work: Work, child: number): Hanging {
+  const rest = work.input.restTag;
+  const sizes = (nets: readonly number[]): readonly Size[] =>
+    fitTags(nets.map((net) => work.input.nets[net]!.tag), rest);
+  const { ins, outs } = work.tunnels;
+  return { loop: work.input.boxes[child]!.loop, inTags: sizes(ins[child]!), outTags: sizes(outs[child]!) };
+}
+
+function openShape(work: Work, level: Level, child: number): Shape {
+  const inside = work.geometries[child]!;
+  const inner = work.levels.at[child]!;
+  const side = hangingRoom(hanging(work, child), work.input.direction === "TB");
+  const half = inside.across / 2;
+  return {
+    along: inside.along,
+    half,
+    before: half + side.before,
+    after: half + side.after,
+    room: Math.max(inside.along, side.along),
+    label: 0,
+    ins: outerPorts(level, inner, inside.ins),
+    outs: outerPorts(level, inner, inside.outs),
+    key: "",
+    closed: false,
+  };
+}
+
+/** Ports by the outer level's nets. */
+function outerPorts(outer: Level, inner: Level, ports: ReadonlyMap<number, number>): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const [net, offset] of ports) {
+    const name = outer.nets.indexOf(inner.nets[net]!);
+    if (name >= 0) found.set(name, offset);
+  }
+  return found;
+}
+
+function leafShape(work: Work, level: Level, ordered: Ordered, child: number, seat: number): Shape {
+  const { ins, outs } = ordered.ports[seat]!;
+  const leaving = outs.map((net) => ({ net, label: work.input.nets[level.nets[net]!]!.label }));
+  const main = mainEntry(ordered, seat, ins);
+  return closedShape(work.input.boxes[child]!.size, ins, main, leaving, hanging(work, child), work.input.direction);
+}
+
+/** The wire that should run straight into a box: the middle one of those that come from the row just above. */
+function mainEntry({ rows }: Ordered, seat: number, ins: readonly number[]): number {
+  const near = new Set(rows.up[seat]!.filter((link) => rows.upper[link]! < rows.ends).map((link) => rows.net[link]!));
+  const candidates = [...ins.keys()].filter((i) => near.size === 0 || near.has(ins[i]!));
+  return candidates.length > 0 ? candidates[(candidates.length - 1) >> 1]! : Math.max(0, (ins.length - 1) >> 1);
+}
+
+function positions(work: Work): Layout {
+  const count = work.input.boxes.length;
+  const blank = (): Float64Array => new Float64Array(count);
+  const root = work.geometries[count]!;
+  const flat = work.input.direction === "TB";
+  const size = flat ? { width: root.across, height: root.along } : { width: root.along, height: root.across };
+  const made = {
+    ...{ x: blank(), y: blank(), width: blank(), height: blank(), size },
+    ...{ wires: [] as Wire[], tags: [] as Tag[], labels: [] as Label[] },
+    distinct: work.known.geometries.size,
+  };
+  for (const index of [count, ...work.input.boxes.keys()]) if (work.levels.at[index]) putLevel(work, index, made);
+  for (let box = 0; box < count; box++) putTags(work, box, made);
+  return made;
+}
+
+type Made = Layout & { wires: Wire[]; tags: Tag[]; labels: Label[] };
+
+/** Place the children and wires of an open box that stands already. */
+function putLevel(work: Work, index: number, made: Made): void {
+  const level = work.levels.at[index]!;
+  const found = work.geometries[index]!;
+  const flat = work.input.direction === "TB";
+  const [x, y] = index < made.x.length ? [made.x[index]!, made.y[index]!] : [0, 0];
+  level.children.forEach((child, seat) => {
+    const shape = work.shapes[child]!;
+    const [across, along] = [found.middle[seat]! - shape.half, found.start[seat]!];
+    made.x[child] = x + (flat ? across : along);
+    made.y[child] = y + (flat ? along : across);
+    made.width[child] = flat ? 2 * shape.half : shape.along;
+    made.height[child] = flat ? shape.along : 2 * shape.half;
+    if (shape.closed) putLabels(work, level, shape, child, made);
+  });
+  for (const { net, points, arrow } of found.pieces) {
+    const moved = points.map((_, i) => (i % 2 === 0 ? x + points[flat ? i : i + 1]! : y + points[flat ? i : i - 1]!));
+    made.wires.push({ net: level.nets[net]!, points: moved, arrow });
+  }
+}
+
+function putLabels(work: Work, level: Level, shape: Shape, child: number, made: Made): void {
+  const flat = work.input.direction === "TB";
+  for (const [name, offset] of shape.outs) {
+    const net = level.nets[name]!;
+    const label = work.input.nets[net]!.label;
+    if (!label) continue;
+    const across = (flat ? made.x : made.y)[child]! + shape.half + offset;
+    const along = (flat ? made.y : made.x)[child]! + shape.along;
+    if (flat) made.labels.push({ net, x: across + LABEL_GAP, y: along + 2 });
+    else made.labels.push({ net, x: along + LABEL_GAP, y: across - label.height - 1 });
+  }
+}
+
+function putTags(work: Work, box: number, made: Made): void {
+  for (const end of ["reader", "source"] as const) {
+    const nets = (end === "reader" ? work.tunnels.ins : work.tunnels.outs)[box]!;
+    if (nets.length === 0) continue;
+    const groups: readonly (readonly number[])[] = fitTags(nets.map((net) => [net]), []);
+    const named = groups.map((group) => (group.length > 0 ? group : nets.slice(groups.length - 1)));
+    stackTags(work, box, end, named, made);
+  }
+}
+
+/** Top-down, tags stand left of the box that reads and right of the one that makes; left-right, above and below. */
+function stackTags(work: Work, box: number, end: Tag["end"], groups: readonly (readonly number[])[], made: Made): void {
+  const flat = work.input.direction === "TB";
+  const sizes = groups.map((nets) => (nets.length > 1 ? work.input.restTag : work.input.nets[nets[0]!]!.tag));
+  const height = sizes.reduce((sum, size) => sum + size.height + TAG_GAP, -TAG_GAP);
+  const [x, y, width, tall] = [made.x[box]!, made.y[box]!, made.width[box]!, made.height[box]!];
+  let at = flat ? y + Math.round((tall - height) / 2) : end === "reader" ? y - STUB - height : y + tall + STUB;
+  groups.forEach((nets, i) => {
+    const size = sizes[i]!;
+    const left = flat ? (end === "reader" ? x - STUB - size.width : x + width + STUB) : x;
+    made.tags.push({ nets, box, end, x: left, y: at, ...size });
+    at += size.height + TAG_GAP;
+  });
+}

@@ -1,0 +1,149 @@
+/** Nets cut at the borders of open boxes: each open box is then laid out alone, its border crossings being ports. */
+
+import type { LayoutInput } from "./model.ts";
+import { TUNNEL_READERS } from "./spacing.ts";
+
+/** A port stands after the children: first the entries, then the exits. */
+export interface Level {
+  readonly children: readonly number[];
+  /** The nets that are drawn here; below, a net is a position in this list, so that equal levels look equal. */
+  readonly nets: number[];
+  /** Nets that enter and leave. */
+  readonly ins: number[];
+  readonly outs: number[];
+  /** Links in threes: from, to, net; ends are positions among children, entries (from `children.length`), and exits. */
+  readonly links: number[];
+  /** Pairs of children of which the second comes later, although no wire is drawn: tunnels. */
+  readonly later: number[];
+}
+
+export interface Levels {
+  /** By box; the last one is the whole drawing. */
+  readonly at: readonly (Level | null)[];
+  /** By net: is it drawn as a tunnel? */
+  readonly tunnel: Uint8Array;
+}
+
+/** An exit, until the number of entries of its level is known. */
+const EXIT = -1;
+
+interface Cutter {
+  readonly input: LayoutInput;
+  readonly at: (Level | null)[];
+  readonly seat: Int32Array;
+  readonly depth: Int32Array;
+  /** By box: the last net that leaves it, and the last net that reaches it. */
+  readonly left: Int32Array;
+  readonly reached: Int32Array;
+}
+
+/** A link found for one net: level, from, to. A child is its seat, an entry is ENTRY, an exit EXIT. */
+type Found = number[];
+const ENTRY = -2;
+
+export function cut(input: LayoutInput): Levels {
+  const count = input.boxes.length;
+  const at = input.boxes.map((box) => (box.open ? emptyLevel(box.children) : null));
+  at.push(emptyLevel(input.top));
+  const cutter: Cutter = {
+    input,
+    at,
+    seat: new Int32Array(count),
+    depth: new Int32Array(count),
+    left: new Int32Array(count).fill(-1),
+    reached: new Int32Array(count).fill(-1),
+  };
+  for (const level of at) level?.children.forEach((child, seat) => (cutter.seat[child] = seat));
+  input.boxes.forEach((box, i) => (cutter.depth[i] = box.parent < 0 ? 0 : cutter.depth[box.parent]! + 1));
+  const tunnel = new Uint8Array(input.nets.length);
+  for (let net = 0; net < input.nets.length; net++) {
+    const found = links(cutter, net);
+    tunnel[net] = isTunnel(found) ? 1 : 0;
+    if (tunnel[net]) keepOrder(cutter, found);
+    else keepLinks(cutter, net, found);
+  }
+  for (const level of at) if (level) placeExits(level);
+  return { at, tunnel };
+}
+
+function emptyLevel(children: readonly number[]): Level {
+  return { children, nets: [], ins: [], outs: [], links: [], later: [] };
+}
+
+/** The pieces of one net, level by level; each piece once, however many readers share it. */
+function links(cutter: Cutter, net: number): Found {
+  const { source, readers } = cutter.input.nets[net]!;
+  const found: Found = [];
+  for (const reader of readers) {
+    const [a, b] = siblings(cutter, source, reader);
+    if (a === b) continue;
+    for (let box = source; box !== a; box = cutter.input.boxes[box]!.parent) {
+      if (cutter.left[box] === net) break;
+      cutter.left[box] = net;
+      found.push(cutter.input.boxes[box]!.parent, cutter.seat[box]!, EXIT);
+    }
+    for (let box = reader; ; box = cutter.input.boxes[box]!.parent) {
+      if (cutter.reached[box] === net) break;
+      cutter.reached[box] = net;
+      found.push(levelOf(cutter, box), box === b ? cutter.seat[a]! : ENTRY, cutter.seat[box]!);
+      if (box === b) break;
+    }
+  }
+  return found;
+}
+
+/** The ancestors of two boxes that stand in the same level; equal where one is inside the other. */
+function siblings(cutter: Cutter, a: number, b: number): [number, number] {
+  const { boxes } = cutter.input;
+  while (cutter.depth[a]! > cutter.depth[b]!) a = boxes[a]!.parent;
+  while (cutter.depth[b]! > cutter.depth[a]!) b = boxes[b]!.parent;
+  while (a !== b && boxes[a]!.parent !== boxes[b]!.parent) [a, b] = [boxes[a]!.parent, boxes[b]!.parent];
+  return [a, b];
+}
+
+function levelOf(cutter: Cutter, box: number): number {
+  const { parent } = cutter.input.boxes[box]!;
+  return parent < 0 ? cutter.at.length - 1 : parent;
+}
+
+/** Does some level have too many readers of it? */
+function isTunnel(found: Found): boolean {
+  if (found.length <= 3 * TUNNEL_READERS) return false;
+  const readers = new Map<number, number>();
+  for (let i = 0; i < found.length; i += 3) {
+    if (found[i + 2] !== EXIT) readers.set(found[i]!, (readers.get(found[i]!) ?? 0) + 1);
+  }
+  return [...readers.values()].some((count) => count > TUNNEL_READERS);
+}
+
+function keepOrder(cutter: Cutter, found: Found): void {
+  for (let i = 0; i < found.length; i += 3) {
+    const [from, to] = [found[i + 1]!, found[i + 2]!];
+    if (from >= 0 && to >= 0) cutter.at[found[i]!]!.later.push(from, to);
+  }
+}
+
+function keepLinks(cutter: Cutter, net: number, found: Found): void {
+  for (let i = 0; i < found.length; i += 3) {
+    const level = cutter.at[found[i]!]!;
+    const name = last(level.nets, net);
+    let from = found[i + 1]!;
+    let to = found[i + 2]!;
+    if (from === ENTRY) from = level.children.length + last(level.ins, name);
+    if (to === EXIT) to = EXIT - last(level.outs, name);
+    level.links.push(from, to, name);
+  }
+}
+
+/** The position of an entry that, if it is there already, is the last one: a net's pieces come one after the other. */
+function last(list: number[], entry: number): number {
+  if (list[list.length - 1] !== entry) list.push(entry);
+  return list.length - 1;
+}
+
+function placeExits(level: Level): void {
+  const first = level.children.length + level.ins.length;
+  for (let i = 1; i < level.links.length; i += 3) {
+    if (level.links[i]! < 0) level.links[i] = first + EXIT - level.links[i]!;
+  }
+}

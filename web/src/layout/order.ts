@@ -1,0 +1,138 @@
+/** The order of elements within each row, with few crossings. */
+
+import { type Arrangement, pairCrossings, totalCrossings } from "./crossings.ts";
+import type { Level } from "./levels.ts";
+import { type PortOrder, portOrders } from "./ports.ts";
+import { type Rows, rows } from "./rows.ts";
+
+const SWEEPS = 24;
+/** Sweeps without gain after which it stops. */
+const PATIENCE = 4;
+const SWITCHES = 8;
+
+/** A level with its rows put in order. */
+export interface Ordered {
+  /** Counts distinct orders, so that it can stand for this one in a key. */
+  readonly id: number;
+  readonly rows: Rows;
+  readonly at: readonly (readonly number[])[];
+  readonly place: Int32Array;
+  /** By child. */
+  readonly ports: readonly PortOrder[];
+}
+
+/**
+ * Order a level. `entries` and `exits` are the ports in the order that the surroundings want, as positions among the
+ * level's ports.
+ */
+export function order(level: Level, entries: readonly number[], exits: readonly number[], id: number): Ordered {
+  const found = rows(level);
+  const firstEntry = level.children.length;
+  const firstExit = firstEntry + level.ins.length;
+  const start = initial(found, entries.map((i) => firstEntry + i), exits.map((i) => firstExit + i));
+  const fixed = new Set<number>();
+  if (level.ins.length > 0) fixed.add(0);
+  if (level.outs.length > 0) fixed.add(found.height - 1);
+  const best = improve(found, start, fixed);
+  return { id, rows: found, ...best, ports: portOrders(level, found, best.place) };
+}
+
+/** Depth first from the top, so that chains start out straight; unconnected parts one beside the other. */
+function initial(rows: Rows, entries: readonly number[], exits: readonly number[]): Arrangement {
+  const at: number[][] = Array.from({ length: rows.height }, () => []);
+  const seen = new Uint8Array(rows.count);
+  for (const part of parts(rows, entries)) {
+    for (const start of part) {
+      const stack = [start];
+      for (let element = stack.pop(); element !== undefined; element = stack.pop()) {
+        if (seen[element]) continue;
+        seen[element] = 1;
+        at[rows.row[element]!]!.push(element);
+        for (let i = rows.down[element]!.length - 1; i >= 0; i--) stack.push(rows.lower[rows.down[element]![i]!]!);
+      }
+    }
+  }
+  if (entries.length > 0) at[0] = [...entries];
+  if (exits.length > 0) at[rows.height - 1] = [...exits];
+  return numbered(rows, at);
+}
+
+/** Connected parts, each sorted by row; the part of the first entry first, then by first child. */
+function parts(rows: Rows, entries: readonly number[]): number[][] {
+  const part = new Int32Array(rows.count).fill(-1);
+  const found: number[][] = [];
+  for (const start of [...entries, ...Array.from({ length: rows.count }, (_, i) => i)]) {
+    if (part[start]! >= 0) continue;
+    const members = [start];
+    part[start] = found.length;
+    for (let i = 0; i < members.length; i++) {
+      for (const next of neighbours(rows, members[i]!)) {
+        if (part[next]! < 0) (members.push(next), (part[next] = found.length));
+      }
+    }
+    found.push(members.sort((a, b) => rows.row[a]! - rows.row[b]! || a - b));
+  }
+  return found;
+}
+
+function neighbours(rows: Rows, element: number): number[] {
+  return [...rows.up[element]!.map((i) => rows.upper[i]!), ...rows.down[element]!.map((i) => rows.lower[i]!)];
+}
+
+function numbered(rows: Rows, at: number[][]): Arrangement {
+  const place = new Int32Array(rows.count);
+  for (const row of at) row.forEach((element, i) => (place[element] = i));
+  return { at, place };
+}
+
+function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>): Arrangement {
+  let fewest = totalCrossings(rows, start);
+  if (fewest === 0) return start;
+  let best = start;
+  const now = numbered(rows, start.at.map((row) => [...row]));
+  for (let sweep = 0, idle = 0; sweep < SWEEPS && idle < PATIENCE && fewest > 0; sweep++, idle++) {
+    pass(rows, now, fixed, sweep % 2 === 0);
+    exchange(rows, now, fixed);
+    const count = totalCrossings(rows, now);
+    if (count < fewest) {
+      fewest = count;
+      best = numbered(rows, now.at.map((row) => [...row]));
+      idle = -1;
+    }
+  }
+  return best;
+}
+
+/** One sweep: each row sorted by the mean place of what its elements are linked to in the row before. */
+function pass(rows: Rows, { at, place }: Arrangement, fixed: ReadonlySet<number>, downwards: boolean): void {
+  const side = downwards ? rows.up : rows.down;
+  const far = downwards ? rows.upper : rows.lower;
+  for (let step = 1; step < rows.height; step++) {
+    const row = downwards ? step : rows.height - 1 - step;
+    if (fixed.has(row) || at[row]!.length < 2) continue;
+    const mean = new Map<number, number>();
+    for (const element of at[row]!) {
+      const links = side[element]!;
+      const sum = links.reduce((total, link) => total + place[far[link]!]!, 0);
+      mean.set(element, links.length > 0 ? sum / links.length : place[element]!);
+    }
+    at[row]!.sort((a, b) => mean.get(a)! - mean.get(b)! || place[a]! - place[b]!);
+    at[row]!.forEach((element, i) => (place[element] = i));
+  }
+}
+
+/** Exchange neighbours while that removes crossings. */
+function exchange(rows: Rows, { at, place }: Arrangement, fixed: ReadonlySet<number>): void {
+  for (let round = 0, moved = true; moved && round < SWITCHES; round++) {
+    moved = false;
+    for (let row = 0; row < rows.height; row++) {
+      const line = at[row]!;
+      for (let i = 0; !fixed.has(row) && i + 1 < line.length; i++) {
+        const [a, b] = [line[i]!, line[i + 1]!];
+        const [kept, turned] = pairCrossings(rows, place, a, b);
+        if (turned >= kept) continue;
+        [line[i], line[i + 1], place[a], place[b], moved] = [b, a, i + 1, i, true];
+      }
+    }
+  }
+}

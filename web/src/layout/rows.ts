@@ -1,0 +1,92 @@
+/** A level as rows, in which every link leads from one row to the next: long nets get a waypoint in each row between. */
+
+import type { Level } from "./levels.ts";
+import { type Directed, directed, ranks } from "./rank.ts";
+
+export interface Rows {
+  /** Ends (children, entries, exits), then waypoints. */
+  readonly count: number;
+  readonly ends: number;
+  /** Children alone. */
+  readonly boxes: number;
+  /** By element: its row. */
+  readonly row: Int32Array;
+  readonly height: number;
+  /** Links between neighbouring rows, by upper element: parallel arrays. */
+  readonly upper: Int32Array;
+  readonly lower: Int32Array;
+  readonly net: Int32Array;
+  /** 1 where the data flows upwards. */
+  readonly back: Uint8Array;
+  /** Links by element, as positions in the arrays above. */
+  readonly down: readonly (readonly number[])[];
+  readonly up: readonly (readonly number[])[];
+}
+
+/** Rank a level and cut long links; all readers of a net share its waypoints, so that it runs as one bus. */
+export function rows(level: Level): Rows {
+  const drawn = directed(level);
+  const rank = Array.from(ranks(level, drawn));
+  const [upper, lower, net, back]: [number[], number[], number[], number[]] = [[], [], [], []];
+  for (const [start, end] of bundles(drawn)) {
+    const waypoint = new Map<number, number>();
+    for (const i of sortedByRow(drawn, rank, start, end)) {
+      const [a, b, name, turned] = drawn.links.slice(4 * i, 4 * i + 4) as [number, number, number, number];
+      let at = a;
+      for (let row = rank[a]! + 1; row < rank[b]!; row++) {
+        let next = waypoint.get(row);
+        if (next === undefined) {
+          waypoint.set(row, (next = rank.push(row) - 1));
+          (upper.push(at), lower.push(next), net.push(name), back.push(turned));
+        }
+        at = next;
+      }
+      (upper.push(at), lower.push(b), net.push(name), back.push(turned));
+    }
+  }
+  return indexed(level.children.length, drawn.count, rank, { upper, lower, net, back });
+}
+
+/** Runs of links that share their start and net; a link that leads back is a run of its own. */
+function bundles({ links }: Directed): [number, number][] {
+  const found: [number, number][] = [];
+  const count = links.length / 4;
+  const same = (i: number, j: number): boolean =>
+    links[4 * i] === links[4 * j] && links[4 * i + 2] === links[4 * j + 2] && !links[4 * i + 3] && !links[4 * j + 3];
+  for (let start = 0, i = 1; i <= count; i++) {
+    if (i === count || !same(start, i)) (found.push([start, i]), (start = i));
+  }
+  return count === 0 ? [] : found;
+}
+
+function sortedByRow({ links }: Directed, rank: readonly number[], start: number, end: number): number[] {
+  const order = Array.from({ length: end - start }, (_, i) => start + i);
+  return order.sort((i, j) => rank[links[4 * i + 1]!]! - rank[links[4 * j + 1]!]! || i - j);
+}
+
+interface Links {
+  readonly upper: number[];
+  readonly lower: number[];
+  readonly net: number[];
+  readonly back: number[];
+}
+
+function indexed(boxes: number, ends: number, rank: readonly number[], links: Links): Rows {
+  const down: number[][] = rank.map(() => []);
+  const up: number[][] = rank.map(() => []);
+  links.upper.forEach((element, i) => down[element]!.push(i));
+  links.lower.forEach((element, i) => up[element]!.push(i));
+  return {
+    count: rank.length,
+    ends,
+    boxes,
+    row: Int32Array.from(rank),
+    height: rank.reduce((most, row) => Math.max(most, row + 1), 0),
+    upper: Int32Array.from(links.upper),
+    lower: Int32Array.from(links.lower),
+    net: Int32Array.from(links.net),
+    back: Uint8Array.from(links.back),
+    down,
+    up,
+  };
+}

@@ -1,0 +1,104 @@
+/** Between two rows: which wire turns at which height, so that wires cross seldom and never lie on one another. */
+
+import type { Offsets } from "./align.ts";
+import type { Ordered } from "./order.ts";
+import { TRACK } from "./spacing.ts";
+
+/** For each link: the track on which it turns, or -1 where it is straight; and by row, how many tracks follow it. */
+export interface Tracks {
+  readonly of: Int32Array;
+  readonly count: Int32Array;
+}
+
+/** A wire that turns: links of one net from one start, with their lower ends; positions across the flow. */
+interface Turn {
+  readonly links: readonly number[];
+  readonly from: number;
+  readonly to: readonly number[];
+  readonly low: number;
+  readonly high: number;
+}
+
+/** More turns than this in one gap are taken from left to right, without looking for the best order. */
+const PAIRS = 200;
+/** Price of two wires lying on one another, in crossings. */
+const OVERLAP = 1000;
+
+export function tracks(ordered: Ordered, offsets: Offsets, x: Int32Array): Tracks {
+  const of = new Int32Array(ordered.rows.upper.length).fill(-1);
+  const count = new Int32Array(ordered.rows.height);
+  for (let row = 0; row + 1 < ordered.rows.height; row++) {
+    const found = turns(ordered, offsets, x, row);
+    if (found.length > 0) count[row] = assign(sequence(found), of);
+  }
+  return { of, count };
+}
+
+function turns({ rows, at }: Ordered, offsets: Offsets, x: Int32Array, row: number): Turn[] {
+  const bundles = new Map<string, { from: number; links: number[]; to: number[] }>();
+  for (const element of at[row]!) {
+    for (const link of rows.down[element]!) {
+      const from = x[element]! + offsets.upper[link]!;
+      const to = x[rows.lower[link]!]! + offsets.lower[link]!;
+      const name = `${rows.net[link]} ${from}`;
+      const bundle = bundles.get(name) ?? { from, links: [], to: [] };
+      bundles.set(name, bundle);
+      bundle.links.push(link);
+      bundle.to.push(to);
+    }
+  }
+  const found: Turn[] = [];
+  for (const { from, links, to } of bundles.values()) {
+    if (to.every((end) => end === from)) continue;
+    found.push({ links, from, to, low: Math.min(from, ...to), high: Math.max(from, ...to) });
+  }
+  return found;
+}
+
+/** From top to bottom. */
+function sequence(found: Turn[]): Turn[] {
+  if (found.length > PAIRS) return found.sort((a, b) => a.from - b.from || a.low - b.low);
+  const price = found.map((a, i) => found.reduce((sum, b, j) => (i === j ? sum : sum + gain(a, b)), 0));
+  const left = found.map((_, i) => i);
+  const order: Turn[] = [];
+  while (left.length > 0) {
+    let best = 0;
+    for (let i = 1; i < left.length; i++) if (price[left[i]!]! < price[left[best]!]!) best = i;
+    const [taken] = left.splice(best, 1) as [number];
+    order.push(found[taken]!);
+    for (const other of left) price[other] = price[other]! - gain(found[other]!, found[taken]!);
+  }
+  return order;
+}
+
+/** Crossings more (or, below 0, less) when `a` turns above `b` than when it turns below. */
+function gain(a: Turn, b: Turn): number {
+  if (a.high < b.low || b.high < a.low) return 0;
+  return stacked(a, b) - stacked(b, a);
+}
+
+/** Crossings when `a` turns above `b`: what leads down from `a` meets `b`, and what comes down to `b` meets `a`. */
+function stacked(a: Turn, b: Turn): number {
+  let sum = 0;
+  for (const end of a.to) {
+    if (end > b.low && end < b.high) sum += 1;
+    if (Math.abs(end - b.from) < TRACK / 2 && a.from !== end) sum += OVERLAP;
+  }
+  if (b.from > a.low && b.from < a.high) sum += 1;
+  return sum;
+}
+
+/** Give each turn the first track below all that it overlaps; returns how many tracks are used. */
+function assign(order: readonly Turn[], of: Int32Array): number {
+  const used: number[] = [];
+  order.forEach((turn, i) => {
+    let track = 0;
+    for (let j = 0; j < i; j++) {
+      const other = order[j]!;
+      if (other.low <= turn.high + TRACK && turn.low <= other.high + TRACK) track = Math.max(track, used[j]! + 1);
+    }
+    used.push(track);
+    turn.links.forEach((link) => (of[link] = track));
+  });
+  return Math.max(...used) + 1;
+}

@@ -1,0 +1,122 @@
+/** Boxes, wires and tags as shapes. */
+
+import { type Font, textWidth } from "./measure.ts";
+import type { Path, Rect, Shape, Text } from "./model.ts";
+import type { Hue, Token } from "./theme.ts";
+import { PLAIN, SMALL, TITLE, type Words } from "./words.ts";
+
+/** Distances on a box, in pixels. */
+const LEFT = 11;
+const RIGHT = 9;
+const GAP = 6;
+const BADGE_PAD = 5;
+const LEAST_WIDTH = 64;
+export const ONE_LINE = 24;
+export const TWO_LINES = 38;
+export const FRAME_TITLE = 36;
+const CORNER = 8;
+
+export interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export function text(x: number, y: number, said: string, font: Font, fill: Token, anchor: Text["anchor"] = "start"): Text {
+  const width = Math.ceil(textWidth(said, font));
+  return { kind: "text", x, y, text: said, ...font, anchor, fill, width };
+}
+
+function rect(area: Area, radius: number, fill: Token | null, line: Token | null, lineWidth = 1, dashed = false): Rect {
+  return { kind: "rect", ...area, radius, fill, line, lineWidth, dashed };
+}
+
+function badgeWidth(badge: string): number {
+  return badge ? Math.ceil(textWidth(badge, { size: 10, bold: true })) + 2 * BADGE_PAD : 0;
+}
+
+/** A pill with the count of repeats, whose right end is at `right`. */
+function badge(said: string, right: number, y: number): Shape[] {
+  const width = badgeWidth(said);
+  return [
+    rect({ x: right - width, y, width, height: 15 }, 7.5, "badge", null),
+    text(right - width / 2, y + 11, said, { size: 10, bold: true }, "badgeText", "middle"),
+  ];
+}
+
+function lineWidths({ name, detail, left, right }: Words): [number, number] {
+  const first = textWidth(name, TITLE) + (detail ? GAP + textWidth(detail, PLAIN) : 0);
+  const second = textWidth(left, SMALL) + (left && right ? 2 * GAP : 0) + textWidth(right, SMALL);
+  return [first, second];
+}
+
+/** Even, so that the middle is a whole pixel. */
+function even(width: number): number {
+  return 2 * Math.ceil(width / 2);
+}
+
+export function boxSize(said: Words): { width: number; height: number } {
+  const [first, second] = lineWidths(said);
+  const count = said.badge ? GAP + badgeWidth(said.badge) : 0;
+  const width = LEFT + Math.max(first + count, second) + RIGHT;
+  return { width: Math.max(LEAST_WIDTH, even(width)), height: said.left || said.right ? TWO_LINES : ONE_LINE };
+}
+
+/** The title of an open box: what wires must keep clear of. */
+export function frameTitleSize(said: Words): { width: number; height: number } {
+  const [first, second] = lineWidths(said);
+  const count = said.badge ? GAP + badgeWidth(said.badge) : 0;
+  return { width: Math.ceil(Math.max(first + count, second)), height: said.left || said.right ? FRAME_TITLE : 26 };
+}
+
+/** A closed box; one that can be opened shows the edge of what lies under it. */
+export function closedBox(area: Area, said: Words, openable: boolean): Shape[] {
+  const { hue, failed } = said;
+  const [x, y, width] = [area.x, area.y, area.width];
+  const shapes: Shape[] = [];
+  if (openable) {
+    const below = { x: x + 3, y: y + 3, width: width - 6, height: area.height };
+    shapes.push(rect(below, 4, `${hue}.fill`, `${hue}.line`));
+  }
+  shapes.push(rect(area, 4, `${hue}.fill`, `${hue}.line`, failed ? 2 : 1));
+  shapes.push(bar(area, hue));
+  const two = said.left !== "" || said.right !== "";
+  const base = y + (two ? 16 : Math.round(area.height / 2) + 4);
+  shapes.push(text(x + LEFT, base, said.name, TITLE, "text"));
+  if (said.detail) shapes.push(text(x + LEFT + textWidth(said.name, TITLE) + GAP, base, said.detail, PLAIN, "dim"));
+  if (said.badge) shapes.push(...badge(said.badge, x + width - RIGHT + 3, base - 11));
+  if (said.left) shapes.push(text(x + LEFT, y + 30, said.left, SMALL, failed ? "error.bar" : "dim"));
+  if (said.right) shapes.push(text(x + width - RIGHT, y + 30, said.right, SMALL, "dim", "end"));
+  return shapes;
+}
+
+/** The coloured edge that tells the family. */
+function bar({ x, y, height }: Area, hue: Hue): Path {
+  const [top, bottom] = [y, y + height];
+  const d = `M${x + 4},${top}A4,4 0 0 0 ${x},${top + 4}L${x},${bottom - 4}A4,4 0 0 0 ${x + 4},${bottom}Z`;
+  return { kind: "path", d, fill: `${hue}.bar`, line: null, lineWidth: 0 };
+}
+
+export function endBox(area: Area, said: Words): Shape[] {
+  const middle = area.x + area.width / 2;
+  const shapes: Shape[] = [rect(area, Math.min(12, area.height / 2), "end.fill", "end.line")];
+  const base = area.y + (said.left ? 16 : Math.round(area.height / 2) + 4);
+  shapes.push(text(middle, base, said.name, TITLE, "text", "middle"));
+  if (said.left) shapes.push(text(middle, area.y + 30, said.left, SMALL, "dim", "middle"));
+  return shapes;
+}
+
+export function frame(area: Area, said: Words, depth: number, dashed: boolean): Shape[] {
+  const fill: Token = depth % 2 === 0 ? "frame" : "frameInner";
+  const line: Token = said.failed ? "error.bar" : "frameLine";
+  const [x, y] = [area.x + 12, area.y];
+  const shapes: Shape[] = [rect(area, CORNER, fill, line, 1, dashed), text(x, y + 17, said.name, TITLE, "text")];
+  if (said.badge) shapes.push(...badge(said.badge, x + textWidth(said.name, TITLE) + GAP + badgeWidth(said.badge), y + 6));
+  if (said.left) shapes.push(text(x, y + 30, said.left, SMALL, said.failed ? "error.bar" : "dim"));
+  if (said.right) {
+    const start = x + (said.left ? textWidth(said.left, SMALL) + 2 * GAP : 0);
+    shapes.push(text(start, y + 30, said.right, SMALL, "dim"));
+  }
+  return shapes;
+}

@@ -1,0 +1,43 @@
+/** Widths of text in the shipped font, the same wherever the picture is made. */
+
+import { BOLD, REGULAR, type Runs, UNITS } from "./widths.ts";
+
+export interface Font {
+  /** In pixels. */
+  readonly size: number;
+  readonly bold: boolean;
+}
+
+const TABLES = { regular: table(REGULAR), bold: table(BOLD) };
+
+function table(runs: Runs): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  for (const [first, widths] of runs) widths.forEach((width, i) => found.set(first + i, width));
+  return found;
+}
+
+/** The width of a text in pixels; a character that the font lacks counts as wide as it is high. */
+export function textWidth(text: string, { size, bold }: Font): number {
+  const widths = bold ? TABLES.bold : TABLES.regular;
+  let sum = 0;
+  for (const sign of text) sum += widths.get(sign.codePointAt(0)!) ?? UNITS;
+  return (sum * size) / UNITS;
+}
+
+/** Cut a text that is too wide, in its middle, where names differ least. */
+export function shorten(text: string, font: Font, width: number): string {
+  if (text.length <= 4 || textWidth(text, font) <= width) return text;
+  const signs = [...text.slice(0, 4000)];
+  let [low, high] = [1, signs.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (textWidth(cutTo(signs, middle), font) <= width) low = middle;
+    else high = middle - 1;
+  }
+  return cutTo(signs, low);
+}
+
+function cutTo(signs: readonly string[], keep: number): string {
+  const tail = keep >> 1;
+  return `${signs.slice(0, keep - tail).join("")}…${tail > 0 ? signs.slice(-tail).join("") : ""}`;
+}

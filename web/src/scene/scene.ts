@@ -1,0 +1,147 @@
+/** From the visible graph to a picture: words, sizes, layout, shapes. */
+
+import { type Facts, shortName } from "../graph/facts.ts";
+import { shapeText } from "../graph/numbers.ts";
+import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
+import { type Direction, type Layout, type LayoutInput, type Memory, layout } from "../layout/layout.ts";
+import { type Area, boxSize, closedBox, endBox, frame, frameTitleSize, text } from "./draw.ts";
+import { shorten, textWidth } from "./measure.ts";
+import type { Group, Place, Scene, Shape } from "./model.ts";
+import { wire } from "./wire.ts";
+import { type LabelKind, SMALL, type Speaker, type Words, words } from "./words.ts";
+
+export interface SceneOptions {
+  readonly direction: Direction;
+  readonly labels: readonly LabelKind[];
+}
+
+const LABEL = { size: 9, bold: false };
+const TAG_WIDEST = 150;
+
+interface Parts {
+  readonly speaker: Speaker;
+  readonly said: readonly Words[];
+  readonly tags: readonly string[];
+  readonly made: Layout;
+}
+
+export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions, known?: Memory): Scene {
+  const speaker: Speaker = { facts, visible, labels: new Set(options.labels) };
+  const said = visible.nodes.map((node) => words(speaker, node));
+  const tags = visible.nets.map((net) => shorten(tagName(speaker, net.source, net.value), SMALL, TAG_WIDEST));
+  const made = layout(layoutInput(speaker, said, tags, options.direction), known);
+  const parts: Parts = { speaker, said, tags, made };
+  return {
+    width: made.size.width,
+    height: made.size.height,
+    groups: [...frames(parts), ...wires(parts), ...closed(parts), ...labelGroups(parts), ...tagGroups(parts)],
+    places: visible.nodes.map((node) => place(node, area(made, node.index))),
+    notes: notes(visible),
+  };
+}
+
+export function layoutInput(
+  { visible, facts, labels }: Speaker,
+  said: readonly Words[],
+  tags: readonly string[],
+  direction: Direction,
+): LayoutInput {
+  const boxes = visible.nodes.map((node, i) => ({
+    parent: node.parent,
+    children: node.children,
+    open: node.open,
+    size: node.open ? frameTitleSize(said[i]!) : boxSize(said[i]!),
+    loop: node.repeat?.loop ? textSize(`×${node.repeat.count}`) : null,
+  }));
+  const nets = visible.nets.map((net, i) => ({
+    source: net.source,
+    readers: net.readers,
+    label: labels.has("shape") ? textSize(shapeText(facts.graph.values[net.value]!.shape)) : null,
+    tag: tagSize(tags[i]!),
+  }));
+  return { boxes, top: visible.top, nets, direction, restTag: tagSize("99999 more") };
+}
+
+function textSize(said: string): { width: number; height: number } {
+  return { width: Math.ceil(textWidth(said, LABEL)), height: 11 };
+}
+
+function tagSize(said: string): { width: number; height: number } {
+  return { width: Math.ceil(textWidth(said, SMALL)) + 10, height: 15 };
+}
+
+/** A tunnel is named after what made it. */
+function tagName({ facts, visible }: Speaker, source: number, value: number): string {
+  const node = visible.nodes[source]!;
+  if (node.kind === "input") return node.name;
+  const made = facts.graph.values[value]!;
+  if (made.names.length > 0) return made.names[0]!;
+  const call = facts.graph.calls[node.call]!;
+  const name = call.path ?? shortName(call);
+  return made.slot !== null && call.outputs.length > 1 ? `${name}[${made.slot}]` : name;
+}
+
+function area({ x, y, width, height }: Layout, i: number): Area {
+  return { x: x[i]!, y: y[i]!, width: width[i]!, height: height[i]! };
+}
+
+function place(node: VisibleNode, where: Area): Place {
+  return { key: node.key, ...where, open: node.open, openable: node.openable };
+}
+
+function group(kind: Group["kind"], key: string, value: number, title: string, shapes: readonly Shape[]): Group {
+  return { kind, key, value, title, shapes };
+}
+
+function frames({ speaker, said, made }: Parts): Group[] {
+  const { nodes } = speaker.visible;
+  const depth = new Int32Array(nodes.length);
+  nodes.forEach((node, i) => (depth[i] = node.parent < 0 ? 0 : depth[node.parent]! + 1));
+  const open = nodes.filter((node) => node.open);
+  return open.map((node) => {
+    const where = area(made, node.index);
+    const shapes = frame(where, said[node.index]!, depth[node.index]!, node.kind === "fold");
+    return group("frame", node.key, -1, said[node.index]!.title, [...shapes, ...loop(node, where)]);
+  });
+}
+
+function closed({ speaker, said, made }: Parts): Group[] {
+  const shut = speaker.visible.nodes.filter((node) => !node.open);
+  return shut.map((node) => {
+    const where = area(made, node.index);
+    const own = said[node.index]!;
+    const isEnd = node.kind === "input" || node.kind === "output";
+    const shapes = isEnd ? endBox(where, own) : closedBox(where, own, node.openable);
+    return group("box", node.key, -1, own.title, [...shapes, ...loop(node, where)]);
+  });
+}
+
+function loop(_node: VisibleNode, _where: Area): Shape[] {
+  return [];
+}
+
+function wires({ speaker, made }: Parts): Group[] {
+  const { nodes, nets } = speaker.visible;
+  return made.wires.map(({ net, points, arrow }) => {
+    const { source, value } = nets[net]!;
+    const made = speaker.facts.graph.values[value]!;
+    const title = `${shapeText(made.shape)} ${made.dtype}`;
+    return group("wire", nodes[source]!.key, value, title, wire(points, arrow));
+  });
+}
+
+function labelGroups({ speaker, made }: Parts): Group[] {
+  return made.labels.map(({ net, x, y }) => {
+    const { source, value } = speaker.visible.nets[net]!;
+    const said = shapeText(speaker.facts.graph.values[value]!.shape);
+    return group("label", speaker.visible.nodes[source]!.key, value, "", [text(x, y + 9, said, LABEL, "dim")]);
+  });
+}
+
+function tagGroups(_parts: Parts): Group[] {
+  return [];
+}
+
+function notes({ hidden }: VisibleGraph): string[] {
+  return hidden > 0 ? [`${hidden} calls that depend on no input are hidden`] : [];
+}

@@ -1,0 +1,108 @@
+/** The words and numbers on a box, and the room that they take. */
+
+import type { Call } from "../contract/graph.ts";
+import { type Facts, parameterCount, settings, shortName } from "../graph/facts.ts";
+import { family } from "../graph/family.ts";
+import { short } from "../graph/numbers.ts";
+import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
+import { type Font, shorten, textWidth } from "./measure.ts";
+import type { Hue } from "./theme.ts";
+
+export const TITLE: Font = { size: 12, bold: true };
+export const PLAIN: Font = { size: 12, bold: false };
+export const SMALL: Font = { size: 10, bold: false };
+/** No text on a box is wider. */
+export const WIDEST = 240;
+
+export type LabelKind = "shape" | "params" | "flops";
+
+/** Two lines: a name with what qualifies it, then smaller what it is and how large. */
+export interface Words {
+  readonly name: string;
+  /** After the name, in plain type: settings. */
+  readonly detail: string;
+  /** Second line, left and right; both empty where there is no second line. */
+  readonly left: string;
+  readonly right: string;
+  readonly badge: string;
+  readonly hue: Hue;
+  readonly failed: boolean;
+  /** In full, for pointing at. */
+  readonly title: string;
+}
+
+export interface Speaker {
+  readonly facts: Facts;
+  readonly visible: VisibleGraph;
+  readonly labels: ReadonlySet<LabelKind>;
+}
+
+export function words(speaker: Speaker, node: VisibleNode): Words {
+  const said = node.call >= 0 && node.kind === "call" ? callWords(speaker, node) : otherWords(speaker, node);
+  const fit = (text: string, font: Font): string => shorten(clean(text), font, WIDEST);
+  const name = fit(said.name, TITLE);
+  const detail = shorten(clean(said.detail), PLAIN, Math.max(40, WIDEST - textWidth(name, TITLE)));
+  return { ...said, name, detail, left: fit(said.left, SMALL), right: fit(said.right, SMALL) };
+}
+
+/** Line breaks and other control characters would break the line. */
+function clean(text: string): string {
+  // eslint-disable-next-line no-control-regex -- they are what must go
+  return text.slice(0, 4000).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]+/gu, " ");
+}
+
+function callWords(speaker: Speaker, node: VisibleNode): Words {
+  const { facts } = speaker;
+  const call = facts.graph.calls[node.call]!;
+  const name = shortName(call);
+  const path = ownPath(speaker, node, call);
+  const hue = call.error !== null ? "error" : family(name, call.kind === "module" ? "module" : "arithmetic");
+  const failed = call.error !== null;
+  const error = failed && facts.graph.error === call.id ? call.error! : "";
+  return {
+    name: node.open && path ? path : name,
+    detail: node.open ? "" : settings(facts, call),
+    left: error || (node.open ? (path ? name : "") : path),
+    right: numbers(speaker, call),
+    badge: node.repeat ? `×${node.repeat.count}` : "",
+    hue,
+    failed,
+    title: [call.path || name, call.path ? name : "", error].filter(Boolean).join("\n"),
+  };
+}
+
+function numbers({ facts, labels }: Speaker, call: Call): string {
+  const parameters = labels.has("params") ? parameterCount(facts, call) : 0;
+  const flops = labels.has("flops") ? facts.flops[call.id]! : 0;
+  return [parameters > 0 ? short(parameters) : "", flops > 0 ? `${short(flops)}FLOP` : ""].filter(Boolean).join(" · ");
+}
+
+/** A module's path as seen from the open module around it; of repeats, from the first to the last. */
+function ownPath(speaker: Speaker, node: VisibleNode, call: Call): string {
+  if (call.path === null) return "";
+  const around = enclosingPath(speaker, call);
+  const own = around !== "" && call.path.startsWith(`${around}.`) ? call.path.slice(around.length + 1) : call.path;
+  const last = node.repeat ? speaker.facts.graph.calls[node.repeat.last]!.path : null;
+  const [first, end] = [/^(.*?)(\d+)$/.exec(call.path), /^(.*?)(\d+)$/.exec(last ?? "")];
+  return first && end && first[1] === end[1] && first[2] !== end[2] ? `${own}–${end[2]}` : own;
+}
+
+function enclosingPath({ facts }: Speaker, call: Call): string {
+  for (let at = call.parent; at !== null; at = facts.graph.calls[at]!.parent) {
+    const { path } = facts.graph.calls[at]!;
+    if (path !== null) return path;
+  }
+  return "";
+}
+
+function otherWords({ facts, visible }: Speaker, node: VisibleNode): Words {
+  const plain = { detail: "", left: "", right: "", badge: "", failed: false, title: node.name };
+  if (node.kind === "fold") {
+    const inside = node.members.map((call) => shortName(facts.graph.calls[call]!)).join(", ");
+    const badge = `×${node.repeat!.count}`;
+    return { ...plain, name: node.open ? "repeat" : inside, badge, hue: "module", title: inside };
+  }
+  if (node.kind === "range") return { ...plain, name: node.name, left: "part of a long list", hue: "module" };
+  const more = node.members.length > 1 ? `${node.members.length} tensors` : "";
+  return { ...plain, name: node.name || node.kind, left: more, hue: "end", title: visible.nodes[node.index]!.name };
+}
