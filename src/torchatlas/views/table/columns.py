@@ -8,13 +8,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Node
+from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.units import exact, human, memory, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from torchatlas.core.graph import Graph, Tree, Value
+    from torchatlas.core.graph import Graph, Value
     from torchatlas.views.table.facts import Facts
     from torchatlas.views.table.rows import Row
 
@@ -78,13 +78,7 @@ def _output(facts: Facts, row: Row) -> Plain:
 
 def _kernel(facts: Facts, row: Row) -> Plain:
     module = facts.module(row)
-    return _sizes(dict(module.settings).get("kernel_size")) if module else None
-
-
-def _sizes(tree: Tree) -> Plain:
-    if isinstance(tree, Node):
-        return tuple(item for item in tree.items if isinstance(item, int))
-    return tree if isinstance(tree, int) else None
+    return None if module is None else kernel_size(module)
 
 
 def _kernel_text(facts: Facts, row: Row) -> str:

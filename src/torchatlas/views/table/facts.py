@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.cost import costs
+from torchatlas.core.graph import Node
 from torchatlas.core.memory import memory
 
 if TYPE_CHECKING:
@@ -111,3 +112,11 @@ class Facts:
             each = [self.costs.module(path) for path in row.paths if path in self.graph.module_at]
             self._held[row.paths] = Held(sum(cost.parameters for cost in each), sum(cost.trainable for cost in each))
         return self._held[row.paths]
+
+
+def kernel_size(module: Module) -> int | tuple[int, ...] | None:
+    """The window of a convolution or pooling: one number, or one per axis."""
+    tree = dict(module.settings).get("kernel_size")
+    if isinstance(tree, Node):
+        return tuple(item for item in tree.items if isinstance(item, int))
+    return tree if isinstance(tree, int) else None

@@ -14,6 +14,8 @@ from torchatlas.views.table.facts import Facts
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, Page, page_of
 from torchatlas.views.table.rows import cut, fitting_depth, rows_of
 from torchatlas.views.table.table import Table
+from torchatlas.views.table.torchinfo import torchinfo
+from torchatlas.views.table.torchsummary import torchsummary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +101,7 @@ class Summary:
         self._depth = depth
         self._width = width
         self._style = style
+        self._named = columns
         self._chosen = columns is not None
         names = default_columns(facts.graph) if columns is None else columns
         self._columns = choose(names if self._chosen else (*names, *facts.overlays), facts)
@@ -168,6 +171,10 @@ class Summary:
             yield Text.assemble(*line, no_wrap=True, overflow="crop")
 
     def _text(self, page: Page) -> str:
+        if self._style == "torchinfo":
+            return torchinfo(self._facts, self._depth, self._named)
+        if self._style == "torchsummary":
+            return torchsummary(self._facts)
         return text.plain(self._table(), page)
 
     def _table(self) -> Table:
