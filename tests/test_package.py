@@ -46,6 +46,12 @@ def test_every_public_name_is_there_and_documented(name):
     assert isinstance(thing, str) or thing.__doc__
 
 
+def test_capture_stays_the_function_after_it_was_used():
+    """The package of the same name is loaded by the first capture, and must not take its place."""
+    code = "import torchatlas as ta; ta.capture(lambda: None); ta.capture(lambda: None); print(type(ta.capture).__name__)"
+    assert run(code) == "function"
+
+
 def test_an_unknown_name_is_an_attribute_error():
     """The lazy face behaves as a module does."""
     with pytest.raises(AttributeError, match="sumary"):

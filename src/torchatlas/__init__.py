@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
     from torchatlas.core.errors import AtlasError, FileError, InputError, MissingError, ReplayError, TargetError
 
 from torchatlas.core.version import __version__
+
+# The package `capture` is loaded now, and its name given up to the function: loaded with the first capture, it would
+# take the function's place. It holds nothing but its parts, which are loaded when they are needed.
+import_module("torchatlas.capture")
+del globals()["capture"]
 
 _HOMES = {
     "Atlas": "torchatlas.atlas",
@@ -54,3 +61,12 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names, without loading them."""
     return list(__all__)
+
+
+class _Face(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from contextlib import contextmanager
@@ -269,12 +270,10 @@ def blaming(doing: str) -> Iterator[None]:
 
 
 def user_traceback(error: BaseException) -> str:
-    """The traceback without our frames and those of the import machinery."""
+    """The traceback without the frames of torch, of the import machinery, and ours."""
     report = traceback.TracebackException.from_exception(error)
-    kept = [
-        frame
-        for frame in report.stack
-        if frame.filename not in {__file__, importlib.__file__} and not frame.filename.startswith("<frozen importlib")
-    ]
+    torch = getattr(sys.modules.get("torch"), "__file__", __file__)
+    others = (*(f"{Path(file).parent}{os.sep}" for file in (__file__, importlib.__file__, torch)), "<frozen importlib")
+    kept = [frame for frame in report.stack if not frame.filename.startswith(others)]
     report.stack = traceback.StackSummary.from_list(kept)
     return "".join(report.format(chain=False)).rstrip()

@@ -1,0 +1,141 @@
+"""What capturing costs beside a plain forward, at batch 1 on the CPU, and beside torchview and torchlens."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import TYPE_CHECKING
+
+import torch
+
+import torchatlas as ta
+from harness import Section, Timing, race, run
+from models import LARGE, SMALL, Built
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROUNDS = int(os.environ.get("ROUNDS", "7"))
+SMALL_ROUNDS = 10 * ROUNDS
+GOAL = {"op": 1.20, "aten": 1.40}
+GOAL_PER_CALL = 45.0
+
+
+def plain(built: Built) -> Callable[[], object]:
+    """One forward as it is without us; capture in evaluation mode keeps no gradients either."""
+
+    def job() -> object:
+        with torch.no_grad():
+            return built.model(built.x)
+
+    return job
+
+
+def captured(built: Built, level: str) -> Callable[[], object]:
+    """One capture, source lines included."""
+    return lambda: ta.capture(built.model, built.x, level=level)
+
+
+def by_torchview(built: Built) -> Callable[[], object]:
+    """The graph of torchview, not drawn."""
+    from torchview import draw_graph
+
+    def job() -> object:
+        with torch.no_grad():
+            return draw_graph(built.model, input_data=built.x, depth=20, device="cpu")
+
+    return job
+
+
+def by_torchlens(built: Built) -> Callable[[], object]:
+    """The record of torchlens, without keeping activations."""
+    import torchlens
+
+    def job() -> object:
+        with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
+            return torchlens.trace(built.model, built.x, save="none")
+
+    return job
+
+
+def large() -> Section:
+    """Ratios on models whose arithmetic takes its time."""
+    rows = []
+    for name, build in LARGE.items():
+        built = build()
+        contenders = {"plain": plain(built), "op": captured(built, "op"), "aten": captured(built, "aten")}
+        times = race(contenders, rounds=ROUNDS)
+        calls = {level: len(ta.capture(built.model, built.x, level=level).graph.calls) for level in GOAL}
+        rows += [
+            (
+                name,
+                level,
+                f"{calls[level]:,}",
+                milliseconds(times["plain"]),
+                milliseconds(times[level]),
+                *judged(ratio, goal),
+            )
+            for level, goal in GOAL.items()
+            if (ratio := times[level].ratio)
+        ]
+    head = ("model", "level", "calls", "plain, ms", "capture, ms", "ratio", "goal", "")
+    return Section("Capture beside a plain forward", head, tuple(rows), "CPU time, one thread.")
+
+
+def judged(value: float, goal: float) -> tuple[str, str, str]:
+    """A number, what it should be at most, and whether it is."""
+    return f"{value:.2f}", f"<= {goal:.2f}", "met" if value <= goal else "missed"
+
+
+def milliseconds(timing: Timing) -> str:
+    """CPU time in milliseconds."""
+    return f"{1e3 * timing.cpu:.1f}"
+
+
+def small() -> Section:
+    """What one call costs where arithmetic is nothing, beside tools that also record every operation.
+
+    torchlens runs after everything else: it wraps torch's functions, and they stay wrapped.
+    """
+    built = {name: build() for name, build in SMALL.items()}
+    rows = []
+    for name, one in built.items():
+        contenders = {
+            "plain forward": plain(one),
+            "torchatlas, op": captured(one, "op"),
+            "torchatlas, aten": captured(one, "aten"),
+            "torchview": by_torchview(one),
+        }
+        calls = {f"torchatlas, {level}": len(ta.capture(one.model, one.x, level=level).graph.calls) for level in GOAL}
+        times = race(contenders, rounds=SMALL_ROUNDS)
+        rows += [small_row(name, who, timing, times["plain forward"], calls.get(who)) for who, timing in times.items()]
+    for name, one in built.items():
+        before = race({"plain forward": plain(one)}, rounds=SMALL_ROUNDS)["plain forward"]
+        after = race({"torchlens": by_torchlens(one)}, rounds=ROUNDS)["torchlens"]
+        rows.append(small_row(name, "torchlens", Timing(after.cpu, after.wall, after.cpu / before.cpu), before, None))
+    head = ("model", "", "ms", "ratio", "calls", "us per call", "goal", "")
+    return Section("Capture of small models, beside others", head, tuple(rows), "CPU time, one thread. " + NOTE)
+
+
+NOTE = "us per call: what is more than the plain forward, by the calls recorded."
+
+
+def small_row(model: str, who: str, timing: Timing, base: Timing, calls: int | None) -> tuple[str, ...]:
+    """One contender on one small model; only our own calls are counted."""
+    told = (model, who, milliseconds(timing), f"{timing.ratio:.1f}")
+    if calls is None:
+        return (*told, "", "", "", "")
+    each = 1e6 * (timing.cpu - base.cpu) / calls
+    goal = judged(each, GOAL_PER_CALL) if who.endswith("op") else (f"{each:.2f}", "", "")
+    return (*told, f"{calls:,}", *goal)
+
+
+def main() -> list[Section]:
+    """Both tables."""
+    torch.manual_seed(0)
+    return [large(), small()]
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,188 @@
+"""One run of a model as it was typed on a command line, and the atlas that comes of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from threading import Timer
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.atlas import capture, load
+from torchatlas.core.errors import AtlasError, InputError
+from torchatlas.target import is_module, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchatlas.atlas import Atlas
+
+ATLAS = ".atlas"
+JSON_KINDS: dict[type, str] = {dict: "an object {…}", list: "a list […]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is to be captured.
+
+    Attributes:
+        target: a model (see ``target``), or an ``.atlas`` file, which holds a run already.
+        inputs: ``[NAME=]SHAPE[:DTYPE]`` of each input.
+        dtypes: none, one for all inputs, or one for each.
+        kwargs: JSON object of more arguments of ``forward``.
+        arguments: JSON object or list of what a class or factory is called with.
+        fake, device, mode, level: as ``capture`` takes them.
+    """
+
+    target: str
+    inputs: list[str]
+    dtypes: list[str]
+    kwargs: str | None
+    arguments: str | None
+    fake: bool
+    device: str | None
+    mode: str
+    level: str
+
+    @property
+    def given(self) -> list[str]:
+        """The options that ask for a run."""
+        options = {
+            "--input": self.inputs,
+            "--dtype": self.dtypes,
+            "--kwargs": self.kwargs,
+            "--arguments": self.arguments,
+            "--fake": self.fake,
+            "--device": self.device,
+        }
+        return [name for name, value in options.items() if value]
+
+
+def obtain(run: Run) -> tuple[Atlas, BaseException | None]:
+    """The atlas of a file or of a run, and what the model raised if it failed.
+
+    Raises:
+        AtlasError: target, inputs or file cannot be used.
+    """
+    if run.target.endswith(ATLAS):
+        if run.given:
+            raise InputError(f"{run.target} holds a run already; {', '.join(run.given)} would have no effect on it.")
+        return load(run.target), None
+    input_size, dtypes = read_inputs(run.inputs, run.dtypes)
+    kwargs = read_json("--kwargs", run.kwargs, dict)
+    arguments = read_json("--arguments", run.arguments, dict, list)
+    # What the user's code prints is for the reader, and must not stand in the middle of the table.
+    with redirect_stdout(sys.stderr):
+        model = resolve(run.target, arguments, has_input=bool(run.inputs or kwargs))
+        if run.device:
+            move(model, run.device)
+        options: dict[str, Any] = {"mode": run.mode, "fake": run.fake, "level": run.level}
+        if input_size:
+            options |= {"input_size": input_size, "dtypes": dtypes, "device": run.device}
+        try:
+            with waiting(f"Running {run.target}"):
+                return capture(model, kwargs=kwargs, **options), None
+        except (AtlasError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            partial = getattr(error, "atlas", None)
+            if partial is None:
+                raise
+            return partial, error
+
+
+def move(model: Any, device: str) -> None:
+    """Put a module where it is to run.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    if is_module(model):
+        try:
+            model.to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"--device {device} cannot be used here: {reason}") from None
+
+
+def read_inputs(inputs: list[str], dtypes: list[str]) -> tuple[Any, Any]:
+    """Shapes and types as ``capture`` takes them: lists, or dictionaries where the inputs are named.
+
+    Raises:
+        InputError: an input is malformed, or names and types do not fit together.
+    """
+    read = [read_input(text) for text in inputs]
+    if len(dtypes) > 1 and len(dtypes) != len(read):
+        raise InputError(f"{len(dtypes)} --dtype for {len(read)} --input: give one for all, or one for each.")
+    named = [name for name, _, _ in read if name]
+    if named and len(named) < len(read):
+        raise InputError(f"Of {len(read)} --input only {', '.join(named)} named: name all of them or none.")
+    if dtypes and not read:
+        raise InputError(f"--dtype {dtypes[0]} without --input: there is nothing to be of that type.")
+    if not read:
+        return None, None
+    common = dtypes if len(dtypes) > 1 else (dtypes or [""]) * len(read)
+    types = [own or given or None for (_, _, own), given in zip(read, common, strict=True)]
+    shapes = [shape for _, shape, _ in read]
+    if not named:
+        return shapes, types
+    return dict(zip(named, shapes, strict=True)), {
+        name: type_ for name, type_ in zip(named, types, strict=True) if type_
+    }
+
+
+def read_input(text: str) -> tuple[str, tuple[int, ...], str]:
+    """Name, shape and type of ``[NAME=]SHAPE[:DTYPE]``; ``()`` is the shape of a scalar.
+
+    Raises:
+        InputError: it has another form.
+    """
+    name, equals, rest = text.rpartition("=")
+    sizes, _, dtype = rest.partition(":")
+    try:
+        shape = tuple(int(size) for size in sizes.strip("()[]").split(",") if size.strip())
+    except ValueError:
+        shape = None
+    if shape is None or not sizes.strip() or min(shape, default=0) < 0 or name.isidentifier() != bool(equals):
+        raise InputError(f"--input {text}: wanted [NAME=]SHAPE[:DTYPE], as 1,3,224,224 or input_ids=1,128:int64.")
+    return name, shape, dtype
+
+
+def read_json(option: str, text: str | None, *wanted: type) -> Any:
+    """What an option holds as JSON; None if it was not given.
+
+    Raises:
+        InputError: it is not JSON, or of another kind.
+    """
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{option} {text}: not JSON ({error}). For the shell, quote it: {option} '{{…}}'") from None
+    if not isinstance(value, wanted):
+        raise InputError(f"{option} {text}: wanted {' or '.join(JSON_KINDS[kind] for kind in wanted)}.")
+    return value
+
+
+@contextmanager
+def waiting(doing: str, after: float = 1.0) -> Iterator[None]:
+    """A line that counts the seconds, for whoever waits at a terminal for longer than ``after``, in seconds."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    parts = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    line = Progress(*parts, console=Console(stderr=True), transient=True)
+    line.add_task(doing, total=None)
+    start = Timer(after, line.start)
+    start.start()
+    try:
+        yield
+    finally:
+        start.cancel()
+        start.join()
+        line.stop()

@@ -1,0 +1,379 @@
+"""The command line: what it prints, writes and refuses, and the exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+import torchatlas as ta
+from torchatlas.cli import app
+from torchatlas.core.errors import InputError
+from torchatlas.run import read_input, read_inputs, waiting
+
+MODELS = """
+import sys
+import time
+
+import torch
+from torch import nn
+
+print("a word from the user's code")
+
+class Net(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.layer = nn.Linear(width, 2)
+    def forward(self, x, *, scale=1):
+        print("another word")
+        return self.layer(x) * scale
+
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(10, 3)
+    def forward(self, ids, weight):
+        return self.embed(ids) * weight
+
+class Bad(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(4, 5)
+        self.second = nn.Linear(4, 2)
+    def forward(self, x):
+        return self.second(self.first(x))
+
+class Stopped(Net):
+    def forward(self, x):
+        raise KeyboardInterrupt
+
+class Slow(Net):
+    def forward(self, x):
+        print("waiting", file=sys.stderr, flush=True)
+        time.sleep(60)
+
+class Deep(nn.Sequential):
+    def __init__(self):
+        super().__init__(*(nn.Linear(1, 1) for _ in range(3000)))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch, tmp_path):
+    """Work in a folder that holds ``net.py``, and leave Python's import state as it was."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(MODELS)
+    yield
+    sys.modules.pop("net", None)
+
+
+def run(*args: str):
+    """What the command line does with these arguments, in this process."""
+    return CliRunner().invoke(app, args, prog_name="torchatlas")
+
+
+def start(*args: str, **options):
+    """The command line as a process of its own."""
+    command = [sys.executable, "-m", "torchatlas", *args]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_summary_prints_the_table_of_a_model_in_a_file():
+    """Ten parameters: a weight of 2 x 4 and a bias of 2."""
+    result = run("summary", "net.py:Net", "--input", "3,4")
+    assert result.exit_code == 0, result.output
+    assert "Linear" in result.stdout
+    assert "10" in result.stdout
+
+
+def test_what_the_users_code_prints_is_no_part_of_the_table():
+    """Words printed on import and in forward go to stderr, so that JSON stays JSON."""
+    result = run("summary", "net.py:Net", "--input", "3,4", "--format", "json")
+    assert json.loads(result.stdout)
+    assert "a word from the user's code\nanother word" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "html", "csv", "json"])
+def test_each_format_is_written_as_it_is_printed(tmp_path, form):
+    """-o takes the format from the suffix, and leaves nothing else in the folder."""
+    suffix = "txt" if form == "text" else form
+    args = ("summary", "net.py:Net", "-i", "3,4", "--width", "90")
+    printed = run(*args, "--format", form)
+    written = run(*args, "-o", f"table.{suffix}")
+    assert printed.exit_code == written.exit_code == 0, written.output
+    assert written.stdout == ""
+    assert (tmp_path / f"table.{suffix}").read_text().strip() == printed.stdout.strip()
+    assert {path.name for path in tmp_path.iterdir()} == {"net.py", f"table.{suffix}"}
+
+
+def test_csv_and_json_hold_the_same_rows():
+    """Two formats of one table."""
+    args = ("summary", "net.py:Net", "-i", "3,4")
+    rows = list(csv.DictReader(io.StringIO(run(*args, "--format", "csv").stdout)))
+    data = json.loads(run(*args, "--format", "json").stdout)
+    assert len(rows) == len(data["rows"]) == 2
+
+
+def test_options_choose_model_and_run():
+    """Arguments of the class, keyword arguments of forward, columns and rows all reach their place."""
+    result = run(
+        *("summary", "net.py:Net", "-i", "x=3,6", "--arguments", '{"width": 6}', "--kwargs", '{"scale": 2}'),
+        *("--columns", "name,params", "--rows", "ops", "--no-fold", "--depth", "3", "--fake", "--mode", "train"),
+        *("--level", "aten", "--format", "csv"),
+    )
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].count(",") == 1
+    assert any(line.endswith(",14") for line in lines)
+
+
+@pytest.mark.parametrize("style", ["torchinfo", "torchsummary"])
+def test_styles_print_the_tables_of_others(style):
+    """Both say the total in the words of the tool they look like."""
+    result = run("summary", "net.py:Net", "-i", "3,4", "--style", style)
+    assert result.exit_code == 0, result.output
+    assert "Total params: 10" in result.stdout
+
+
+def test_named_inputs_with_their_types():
+    """An embedding wants whole numbers; the other input stays what the model is made of."""
+    result = run("summary", "net.py:Words", "-i", "ids=1,7:int64", "-i", "weight=1,7,3")
+    assert result.exit_code == 0, result.output
+    assert "30" in result.stdout
+
+
+def test_a_model_without_inputs_is_shown_as_it_is_built():
+    """No --input: the modules and their parameters alone."""
+    result = run("summary", "net.py:Net")
+    assert result.exit_code == 0, result.output
+    assert "Linear" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("1,3,224,224", ("", (1, 3, 224, 224), "")),
+        ("x=1,3", ("x", (1, 3), "")),
+        ("ids=1,128:int64", ("ids", (1, 128), "int64")),
+        ("5:bfloat16", ("", (5,), "bfloat16")),
+        ("(1, 3)", ("", (1, 3), "")),
+        ("t=()", ("t", (), "")),
+        ("0,4", ("", (0, 4), "")),
+    ],
+)
+def test_an_input_is_read_as_name_shape_and_type(text, wanted):
+    """Both name and type may be absent."""
+    assert read_input(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "x=", "1,a", "1x3", "-1,3", "x=1,3=4", ":int64"])
+def test_an_input_of_another_form_is_refused(text):
+    """The message repeats it and shows the form."""
+    with pytest.raises(InputError, match=rf"--input {text}: wanted \[NAME=\]SHAPE"):
+        read_input(text)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "dtypes", "wanted"),
+    [
+        ([], [], (None, None)),
+        (["1,2"], [], ([(1, 2)], [None])),
+        (["1,2", "3"], ["int64"], ([(1, 2), (3,)], ["int64", "int64"])),
+        (["1,2", "3:bool"], ["int64"], ([(1, 2), (3,)], ["int64", "bool"])),
+        (["1", "2"], ["int64", "bool"], ([(1,), (2,)], ["int64", "bool"])),
+        (["a=1", "b=2:bool"], [], ({"a": (1,), "b": (2,)}, {"b": "bool"})),
+    ],
+)
+def test_inputs_and_types_are_put_together(inputs, dtypes, wanted):
+    """One --dtype is for all, an input's own type is stronger, names make dictionaries."""
+    assert read_inputs(inputs, dtypes) == wanted
+
+
+REFUSED = [
+    (("summary", "net.py:Nothing"), "has no 'Nothing'"),
+    (("summary", "net.py"), "names no attribute"),
+    (("summary", "nowhere.py:Net"), "no file 'nowhere.py'"),
+    (("summary", "net.py:Net", "-i", "1,a"), "--input 1,a: wanted"),
+    (("summary", "net.py:Net", "-i", "3,4", "-i", "x=1"), "name all of them or none"),
+    (("summary", "net.py:Net", "-i", "3,4", "--dtype", "int8", "--dtype", "int8"), "2 --dtype for 1 --input"),
+    (("summary", "net.py:Net", "--dtype", "int8"), "--dtype int8 without --input"),
+    (("summary", "net.py:Net", "-i", "3,4", "--dtype", "flot32"), "'flot32' is no dtype"),
+    (("summary", "net.py:Net", "-i", "y=3,4"), "'y'"),
+    (("summary", "net.py:Net", "-i", "3,4", "--kwargs", "{scale: 2}"), "--kwargs {scale: 2}: not JSON"),
+    (("summary", "net.py:Net", "-i", "3,4", "--kwargs", "[2]"), "--kwargs [2]: wanted an object"),
+    (("summary", "net.py:Net", "--arguments", "2"), "--arguments 2: wanted an object {…} or a list […]"),
+    (("summary", "net.py:Net", "-i", "3,4", "--device", "abacus"), "--device abacus cannot be used here"),
+    (("summary", "net.py:Net", "-i", "3,4", "--columns", "name,colour"), "colour"),
+    (("summary", "net.py:Net", "-i", "3,4", "-o", "missing/table.txt"), "there is no folder 'missing'"),
+    (("summary", "net.py:Net", "-i", "3,4", "-o", "table.png"), "wanted a name that ends in .txt, .html"),
+    (("summary", "net.py:Net", "-i", "3,4", "-o", "net.atlas"), "use torchatlas save"),
+    (("save", "net.py:Net", "-i", "3,4", "-o", "net.txt"), "ends in .atlas, as net.atlas"),
+    (("save", "net.py:Net"), "--output"),
+    (("summary", "nowhere.atlas"), "nowhere.atlas"),
+    (("summary", "net.py:Net", "--format", "pdf"), "'pdf'"),
+    (("summary",), "TARGET"),
+    (("sumary", "net.py:Net"), "sumary"),
+]
+
+
+@pytest.mark.parametrize(("args", "words"), REFUSED)
+def test_what_cannot_be_done_is_said_in_one_line_with_exit_code_2(args, words):
+    """No traceback, and stdout stays empty for whoever reads it."""
+    result = run(*args)
+    assert result.exit_code == 2, result.output
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_model_runs(tmp_path):
+    """A long run is not lost to a misspelt folder."""
+    (tmp_path / "net.py").write_text("raise RuntimeError")
+    assert "there is no folder" in run("summary", "net.py:Net", "-o", "missing/table.txt").stderr
+
+
+def test_a_forward_that_fails_prints_the_table_so_far_and_the_users_own_line():
+    """Exit code 1; stdout has the table up to the failing call, stderr the user's exception without our frames."""
+    result = run("summary", "net.py:Bad", "-i", "3,4")
+    assert result.exit_code == 1
+    assert "second" in result.stdout
+    assert "return self.second(self.first(x))" in result.stderr
+    assert "RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x5 and 4x2)" in result.stderr
+    assert "torchatlas/" not in result.stderr.replace(os.sep, "/")
+
+
+def test_a_forward_that_fails_is_saved_up_to_there(tmp_path):
+    """The file can be looked at later; the exit code says that the model failed."""
+    result = run("save", "net.py:Bad", "-i", "3,4", "-o", "bad.atlas")
+    assert result.exit_code == 1
+    assert ta.load(tmp_path / "bad.atlas").graph.error is not None
+
+
+def test_a_saved_run_prints_the_same_table(tmp_path):
+    """The file holds everything that the table shows."""
+    assert run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas").exit_code == 0
+    again = run("summary", "net.atlas", "--width", "90")
+    assert again.exit_code == 0, again.output
+    assert again.stdout == run("summary", "net.py:Net", "-i", "3,4", "--width", "90").stdout
+
+
+def test_a_saved_run_is_shown_without_torch():
+    """Neither torch nor numpy is imported on the way from the file to the table."""
+    run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas")
+    code = """
+import sys
+from torchatlas.cli import main
+sys.argv = ["torchatlas", "summary", "net.atlas"]
+try:
+    main()
+except SystemExit as end:
+    sys.exit(str([name for name in ("torch", "numpy", "pandas") if name in sys.modules]) if not end.code else end.code)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert shown.stderr.strip() == "[]"
+    assert "Linear" in shown.stdout
+
+
+def test_a_file_that_holds_a_run_takes_no_options_of_one():
+    """--input could not change what already ran."""
+    run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas")
+    result = run("summary", "net.atlas", "-i", "3,4", "--fake")
+    assert result.exit_code == 2
+    assert "holds a run already; --input, --fake would have no effect" in result.stderr
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    """A text with the wrong name is not an atlas."""
+    (tmp_path / "net.atlas").write_text("no atlas")
+    result = run("summary", "net.atlas")
+    assert result.exit_code == 2
+    assert "net.atlas" in result.stderr
+
+
+def test_an_interrupt_from_inside_ends_in_one_line():
+    """130 is what a shell says of a command ended by Ctrl-C."""
+    result = run("summary", "net.py:Stopped", "-i", "3,4")
+    assert result.exit_code == 130
+    assert result.stderr.endswith("Interrupted.\n")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_ends_a_long_run_in_one_line():
+    """A real signal, while the model runs."""
+    process = start("summary", "net.py:Slow", "-i", "3,4")
+    for line in process.stderr:
+        if line == "waiting\n":
+            break
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert (process.returncode, told) == (130, "Interrupted.\n")
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    """``torchatlas summary … | head -1`` ends without a word about a broken pipe."""
+    assert run("save", "net.py:Deep", "-i", "1,1", "-o", "deep.atlas").exit_code == 0
+    process = start("summary", "deep.atlas", "--no-fold", "--depth", "2")
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=20) == 0
+
+
+def test_version_is_the_packages():
+    """For a bug report."""
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, f"torchatlas {ta.__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["summary", "save"])
+def test_help_gives_examples_and_exit_codes(command):
+    """Lines stay lines, each on its own."""
+    shown = run(command, "--help").stdout
+    assert f"\n    torchatlas {command} torchvision.models:resnet18 --input 1,3,224,224" in shown
+    assert "\n    1    the model failed" in shown
+
+
+def test_completion_can_be_installed():
+    """Shells complete commands and options."""
+    assert "--install-completion" in run("--help").stdout
+    process = start(
+        env={**os.environ, "_TORCHATLAS_COMPLETE": "complete_bash", "COMP_WORDS": "torchatlas s", "COMP_CWORD": "1"}
+    )
+    assert set(process.communicate(timeout=20)[0].split()) == {"summary", "save"}
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_wait_at_a_terminal_is_shown_and_wiped(monkeypatch):
+    """After a moment a line names what runs and for how long."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with waiting("Running net.py:Net", after=0):
+        time.sleep(0.2)
+    assert "Running net.py:Net" in sys.stderr.getvalue()
+    assert "0:00:00" in sys.stderr.getvalue()
+
+
+def test_a_short_wait_shows_nothing(monkeypatch):
+    """Nothing flickers for a small model."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with waiting("Running net.py:Net"):
+        pass
+    assert sys.stderr.getvalue() == ""
