@@ -115,6 +115,7 @@ HAND = {
     "distances": (lambda: torch.cdist(of(2, 5, 8), of(2, 7, 8), p=1.0), 3 * 2 * 5 * 7 * 8),
     "distances by one product": (lambda: torch.cdist(of(30, 4), of(40, 4)), M * 30 * 40 * (4 + 2)),
     "distances within a set": (lambda: F.pdist(of(5, 3)), 3 * (5 * 4 // 2) * 3),
+    "affine grid": (lambda: F.affine_grid(of(2, 2, 3), [2, 1, 4, 5], align_corners=False), M * (2 * 4 * 5) * 2 * 3),
     "complex transform": (lambda: torch.fft.fft(of(3, 16, dtype=torch.complex64)), 5 * 3 * 16 * 4),
     "real transform": (lambda: torch.fft.rfft2(of(3, 4, 8)), 5 * 3 * 32 * 5 // 2),
     "transform back to real": (lambda: torch.fft.irfft(of(3, 9, dtype=torch.complex64)), 5 * 3 * 16 * 4 // 2),

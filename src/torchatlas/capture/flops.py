@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 _PLAIN_TENSORS = frozenset({Tensor, Parameter, Buffer, FakeTensor})
 _STRENGTH: dict[Arithmetic, int] = {"movement": 0, "elementwise": 1, "counted": 2, "unknown": 3}
 
-# ---- counted from shapes
-
 
 def _named(formula: Formula, *names: str) -> Formula:
     """A formula of positional arguments, for a function that may be called with these names."""
@@ -149,9 +147,6 @@ def function_flops(func: Any, args: Sequence[Any], kwargs: dict[str, Any], out: 
     return None if formula is None else count(formula, args, kwargs, out)
 
 
-# ---- watched
-
-
 class Watch(DispatchMode):  # type: ignore[no-untyped-call]  # torch's own __init_subclass__ has no types
     """Counts the ATen calls that run while it is entered.
 
@@ -198,8 +193,6 @@ class Watch(DispatchMode):  # type: ignore[no-untyped-call]  # torch's own __ini
 
 _leaves: set[Any] = set()
 
-# ---- remembered
-
 # Functions that hold a contraction or not depending on their arguments: equations, orders of a norm, powers, callbacks.
 _DEPENDENT = frozenset(
     {
@@ -219,7 +212,7 @@ _free: dict[Any, Arithmetic] = dict.fromkeys(
 def free_kind(func: Any, args: Sequence[Any]) -> Arithmetic | None:
     """Before the call: ``elementwise`` or ``movement`` if the function is known to hold no contraction, else None.
 
-    A tensor subclass may do anything in any function, so such a call is always watched.
+    A tensor subclass may do anything in any function: with one among its positional arguments, a call is watched.
     """
     try:
         kind = _free.get(func)

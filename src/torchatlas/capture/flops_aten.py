@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     # The result of the call comes first, then its arguments, of which one may be called ``out``.
     Formula = Callable[..., int]
 
-# ---- products
-
 
 def product(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
     """Any product whose result sums over the last dimension of ``a``: mm, bmm, mv, dot, matmul, linear.
@@ -62,7 +60,7 @@ def summed_product(out: Any, /, _: Any, batch1: Any, *__: Any, **___: Any) -> in
 
 def _stored(sparse: Any) -> int:
     if sparse.layout is torch.sparse_coo:
-        return int(sparse._nnz())  # noqa: SLF001 - torch has no public count that works on an uncoalesced tensor
+        return int(sparse._nnz())  # no public count works on an uncoalesced tensor
     return int(sparse.values().numel())
 
 
@@ -96,9 +94,6 @@ def _unsqueezed(shape: Sequence[int], positions: Sequence[int]) -> list[int]:
     return sizes
 
 
-# ---- convolutions
-
-
 def convolution(out: Any, /, _: Any, weight: Any, *__: Any, **___: Any) -> int:
     """Each output element sums over the input channels of its group and the kernel: 2 * out * (in/groups * kernel)."""
     return int(2 * out.numel() * math.prod(weight.shape[1:]))
@@ -124,9 +119,6 @@ def convolution_backward(_: Any, /, grad: Any, x: Any, weight: Any, *rest: Any, 
 def convolution_in_time(out: Any, /, _: Any, weight: Any, *__: Any, **___: Any) -> int:
     """conv_tbc: the weight is (kernel, in, out)."""
     return int(2 * out.numel() * weight.shape[0] * weight.shape[1])
-
-
-# ---- attention
 
 
 def attention(out: Any, /, query: Any, key: Any, *_: Any, **__: Any) -> int:
@@ -163,9 +155,6 @@ def multihead(_: Any, /, q: Any, k: Any, v: Any, width: int, *rest: Any, **__: A
     )
 
 
-# ---- recurrent layers
-
-
 def recurrent_layer(_: Any, /, x: Any, by_input: Any, by_hidden: Any, *__: Any, **___: Any) -> int:
     """aten.mkldnn_rnn_layer: one layer, one direction, x (time, batch, in) or packed (steps, in)."""
     return int(2 * math.prod(x.shape[:-1]) * (by_input.numel() + by_hidden.numel()))
@@ -182,9 +171,6 @@ def recurrent_stack(_: Any, /, x: Any, weights: Sequence[Any], *__: Any, **___: 
     return int(2 * math.prod(x.shape[:-1]) * matrices)
 
 
-# ---- distances and transforms
-
-
 def distances(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
     """Difference, its power, the sum: 3 per coordinate of each pair of points."""
     return int(3 * out.numel() * a.shape[-1])
@@ -193,6 +179,11 @@ def distances(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
 def euclidean_distances(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
     """One matrix product: |a|² - 2ab + |b|² with the two norms as extra coordinates."""
     return int(2 * out.numel() * (a.shape[-1] + 2))
+
+
+def affine_grid(out: Any, *_: Any, **__: Any) -> int:
+    """Every point, with a one as its last coordinate, meets the matrix of its picture."""
+    return int(2 * out.numel() * (out.shape[-1] + 1))
 
 
 def complex_transform(_: Any, /, x: Any, dims: Sequence[int], *__: Any, **___: Any) -> int:
@@ -212,9 +203,6 @@ def transform_to_real(out: Any, /, _: Any, dims: Sequence[int], *__: Any, **___:
 
 def _transform(shape: Sequence[int], dims: Sequence[int], factor: float) -> int:
     return round(factor * math.prod(shape) * math.log2(max(1, math.prod(shape[dim] for dim in dims))))
-
-
-# ---- quantized
 
 
 def quantized_convolution(out: Any, /, _: Any, packed: Any, *__: Any, **___: Any) -> int:
@@ -262,6 +250,7 @@ FORMULAS: dict[str, Formula] = {
             recurrent_stack: "_cudnn_rnn miopen_rnn",
             distances: "_cdist_forward _pdist_forward",
             euclidean_distances: "_euclidean_dist",
+            affine_grid: "affine_grid_generator cudnn_affine_grid_generator",
             complex_transform: "_fft_c2c",
             transform_of_real: "_fft_r2c",
             transform_to_real: "_fft_c2r",
