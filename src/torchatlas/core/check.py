@@ -18,13 +18,16 @@ from torchatlas.core.graph import Arithmetic, Call, CallKind, Node, Slot, Text, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchatlas.core.graph import Graph, Module, Tree, Value
+    from torchatlas.core.graph import Graph, Module, Source, Tree, Value
 
 DEEPEST = 100
 """How many Nodes may stand one inside another: Python itself compares, hashes and prints them by recursion."""
 
 LARGEST = 50_000_000
 """How many items all trees may have, counted wherever they are met: a few shared Nodes can stand for billions."""
+
+MOST = 2**64
+"""What a line or a storage stays below, as an address does."""
 
 SHOWN = 3
 """How many problems an error names."""
@@ -74,8 +77,12 @@ def _calls(graph: Graph) -> Iterator[str]:
         yield f"{_of(call)} has {call.flops} FLOPs and ran in thread {call.thread}"
     for call in [call for call in graph.calls if call.seconds is not None and not 0 <= call.seconds < math.inf]:
         yield f"{_of(call)} took {call.seconds} seconds"
-    for call in [call for call in graph.calls if call.source is not None and call.source.line < 1]:
-        yield f"{_of(call)} comes from {call.source}; lines count from 1"
+    for call in [call for call in graph.calls if call.source is not None and not _placed(call.source)]:
+        yield f"{_of(call)} comes from {shorten(call.source)}; lines count from 1 and stay below 2**64"
+
+
+def _placed(source: Source) -> bool:
+    return 0 < source.line < MOST and (source.end_line is None or 0 < source.end_line < MOST)
 
 
 def _wiring(graph: Graph) -> Iterator[str]:
@@ -101,6 +108,8 @@ def _values(graph: Graph) -> Iterator[str]:
         yield f"value {value.id} takes {value.nbytes} bytes"
     for value in [value for value in graph.values if value.freed is not None and value.freed not in times]:
         yield f"value {value.id} was freed after {value.freed} of {len(graph.calls)} calls"
+    for value in [value for value in graph.values if value.storage is not None and not 0 <= value.storage < MOST]:
+        yield f"value {value.id} has the storage {value.storage}, which is not below 2**64 or is negative"
     for word in ("previous", "same_as", "view_of"):
         others = zip(graph.values, map(attrgetter(word), graph.values), strict=True)
         for value, other in [

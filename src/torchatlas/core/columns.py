@@ -25,6 +25,8 @@ WIDTHS = {1: "b", 2: "h", 4: "i", 8: "q"}
 HEXADECIMAL = 0
 """In place of a width: the numbers follow as text, because one of them has more than 64 bits."""
 
+FARTHEST = 2**64
+
 
 class Reader:
     """The bytes of a file, read from front to back."""
@@ -115,15 +117,18 @@ def take_planes(reader: Reader, count: int, width: int) -> bytes:
 
 
 class Deltas:
-    """Integers near the one before, such as ids."""
+    """Integers near the one before, such as ids; at most 2**64 apart."""
 
     def put(self, values: Sequence[int], out: bytearray) -> None:
         """Write each as its distance from the one before."""
         INTS.put(list(map(sub, values, chain((0,), values))), out)
 
     def take(self, reader: Reader, count: int) -> Sequence[int]:
-        """Add the distances up."""
-        return list(accumulate(INTS.take(reader, count)))
+        """Add the distances up; each sum being a number of its own, one huge distance would make many huge numbers."""
+        distances = INTS.take(reader, count)
+        if distances and not (min(distances) >= -FARTHEST and max(distances) <= FARTHEST):
+            raise ValueError("two numbers in a row are more than 2**64 apart")
+        return list(accumulate(distances))
 
 
 class Positions:
