@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from itertools import chain, compress
+from itertools import accumulate, chain, compress
 from operator import ne
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -52,13 +52,14 @@ class Siblings:
 
     def __init__(self, graph: Graph, classes: CallClasses, calls: Sequence[int]) -> None:
         self.touches = [classes.touches[call] for call in calls]
-        self.weighted = [classes.weighted[call] for call in calls]
+        self.weights = [classes.weights[call] for call in calls]
         kinds: dict[tuple[int, str | None], int] = {}
         self.number = [kinds.setdefault((classes.number[call], classes.pattern[call]), len(kinds)) for call in calls]
         self.links: list[tuple[Link, ...]] = []
         if len(kinds) == len(calls):
             return
         linker = _Linker()
+        self.made = linker.made
         for number, touches, call in zip(self.number, self.touches, calls, strict=True):
             self.links.append(linker.link(number, touches, graph.calls[call].path))
         tied: dict[tuple[int, tuple[Link, ...]], int] = {}
@@ -132,20 +133,20 @@ class Siblings:
         there = {link[0]: link for link in self.links[place + period]}
         values, later_values = self._values(place), self._values(place + period)
         for name in here.keys() | there.keys():
-            _, first_how, first_back, _ = first = here.get(name, _NO_LINK)
-            _, how, back, _ = later = there.get(name, _NO_LINK)
-            near = how != AGAIN or back <= period
-            same = name in values and values[name] == later_values.get(name)
-            if near and (first == later or (same and first_how != MADE)):
+            _, how, back, _ = there.get(name, _NO_LINK)
+            if here.get(name) == there.get(name) and not (how == AGAIN and back > period):
                 continue
-            if first_how != NONE:
-                low = max(low, place - first_back + 1)
-            if how == MADE:
-                maker = place + period - back
-                low, high = max(low, maker - period + 1), min(high, maker)
-            elif how != AGAIN or back != period:
-                return 1, 0
+            first, later = values.get(name), later_values.get(name)
+            low = max(low, self._maker(first) + 1)
+            same = first is not None and first == later
+            if not same and not (how == AGAIN and back == period):
+                handed = self._maker(later)
+                low, high = max(low, handed - period + 1), min(high, handed)
         return low, high
+
+    def _maker(self, value: int | None) -> int:
+        """Which sibling made a value; -1 if none did."""
+        return -1 if value is None else self.made.get(value, (-1, 0))[0]
 
     def _values(self, place: int) -> dict[int, int]:
         """What a child reads and makes, by name."""
@@ -162,14 +163,36 @@ class Siblings:
         return True
 
     def _aligned(self, begin: int, period: int, limit: int, breaks: list[int]) -> int:
-        """A later begin that costs no repeat: where the chain reads from elsewhere, or a child has weights."""
-        choices = range(begin, begin + (limit - begin) % period + 1)
+        """A later begin that costs no repeat, if it suits better than the first.
+
+        Repeats begin where the chain reads from elsewhere; else where they hand each other the fewest values; of
+        several such places, at the one with the most weights.
+        """
+        slack = (limit - begin) % period
+        if not slack:
+            return begin
+        choices = range(begin, begin + slack + 1)
         first = bisect_left(breaks, begin)
         if first < len(breaks) and breaks[first] in choices:
             best = breaks[first]
         else:
-            best = next((place for place in choices if self.weighted[place]), begin)
+            crossing = self._crossing(begin + period, slack, period)
+            best = min(choices, key=lambda place: (crossing[place - begin], -self.weights[place]))
         return best if self._lawful(best, period, breaks) == best else begin
+
+    def _crossing(self, start: int, slack: int, period: int) -> list[int]:
+        """For each of the borders from ``start`` to ``start + slack``, how many values go from before it to after."""
+        first, last = start - period, start + slack + period
+        ends: dict[int, int] = {}
+        for place in range(first, last):
+            ends.update((value, place) for value, name, _ in self.touches[place] if name > 0)
+        change = [0] * (last - first + 1)
+        for value, end in ends.items():
+            made = self._maker(value)
+            if first <= made < end:
+                change[made + 1 - first] += 1
+                change[end + 1 - first] -= 1
+        return list(accumulate(change))[period : period + slack + 1]
 
 
 class _Linker:

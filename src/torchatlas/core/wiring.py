@@ -36,7 +36,7 @@ class CallClasses:
         touches: values that tie the call to others.
         pattern: for module calls, the path below the module it was called in, less its numbers.
         size: calls in the subtree, ATen calls not counted.
-        weighted: reads a parameter.
+        weights: elements of the parameters it reads, each as often as it is read.
     """
 
     number: list[int]
@@ -44,7 +44,7 @@ class CallClasses:
     touches: list[Sequence[Touch]]
     pattern: list[str | None]
     size: list[int]
-    weighted: list[bool]
+    weights: list[int]
 
 
 def call_classes(graph: Graph) -> CallClasses:
@@ -99,11 +99,13 @@ class _Classifier:
             touches=[()] * count,
             pattern=_patterns(graph),
             size=[1] * count,
-            weighted=[False] * count,
+            weights=[0] * count,
         )
         self.made = _made(graph)
         self.sort = value_sorts(graph.values)
-        self.modules = module_classes(graph)
+        self.weight = [value.numel if value.kind == "parameter" else 0 for value in graph.values]
+        self.opaque = {module.path for module in graph.modules if module.opaque}
+        self.modules = module_classes(graph) if self.opaque else {}
         self.total = [0] * len(graph.values)
         self.numbers: dict[Atoms, int] = {}
         self.places: dict[tuple[int, int], int] = {}
@@ -142,10 +144,10 @@ class _Classifier:
         made = {value: -index for index, value in enumerate(self.made.get(call.id, ()), start=1)}
         names = inputs | made
         self.out.touches[call.id] = [(value, name, 1) for value, name in names.items() if self.total[value] > 1]
-        self.out.weighted[call.id] = any(self.graph.values[value].kind == "parameter" for value in inputs)
+        self.out.weights[call.id] = sum([self.weight[value] for value in inputs])
         return (
             *self._head(call),
-            None if call.path is None else self.modules.get(call.path),
+            self.modules[call.path] if call.path in self.opaque else None,
             tuple([(self.sort[value], inputs[value]) for value in call.inputs]),
             tuple([self._origin(value, inputs) for value in made]),
             tuple([names.get(value, 0) for value in call.outputs]),
@@ -169,7 +171,7 @@ class _Classifier:
             callee = out.pattern[child] if first == place else first
             entries.append((out.number[child], callee, *wires.tie(place, out.touches[child])))
             out.size[call.id] += out.size[child]
-            out.weighted[call.id] |= out.weighted[child]
+            out.weights[call.id] += out.weights[child]
         own = wires.tie(-1, self._own_touches(call, wires))
         out.touches[call.id] = [
             (value, wires.name[value], count) for value, count in wires.count.items() if count < self.total[value]
