@@ -109,7 +109,7 @@ class Facts:
         if not row.paths:
             return None
         if row.paths not in self._held:
-            each = [self.costs.module(path) for path in row.paths if path in self.graph.module_at]
+            each = [self.costs.module(path) for path in row.paths]
             self._held[row.paths] = Held(sum(cost.parameters for cost in each), sum(cost.trainable for cost in each))
         return self._held[row.paths]
 

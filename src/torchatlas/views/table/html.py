@@ -121,7 +121,7 @@ def _named(row: Row) -> str:
 
 
 def _mark(row: Row) -> str:
-    marks = {"failed": "FAILED", "never ran": "never ran", "weights used": "never ran, weights used"}
+    marks = {"failed": "FAILED", "never ran": "never ran", "weights used": "weights used"}
     mark = marks.get(row.state, "reads data" if row.reads_data else "")
     return f"  {mark}" if mark else ""
 

@@ -36,7 +36,8 @@ class Row:
     Attributes:
         kind: ``group`` is a stretch of several modules or functions that repeats together.
         label: its name relative to the row around it; without the repeat count.
-        path: of the module, the first one if it stands for several; None for a function or a group.
+        path: of the module, the first one if it stands for several; None for a function or a group, and for a module
+            that the model calls without registering it.
         paths: every module it stands for, each once.
         type: class of the module; ``function`` or the like for others.
         depth: 0 for the model itself.
@@ -137,12 +138,12 @@ class _Builder:
     def _called(self, stretch: Stretch, parent: int | None) -> Row:
         call = self.graph.calls[stretch.calls[0]]
         paths = self._paths(stretch.calls)
-        is_module = call.path is not None and not stretch.members
+        is_module = call.kind == "module" and not stretch.members
         names = [self.graph.calls[member.calls[0]].name for member in stretch.members] or [call.name]
         return Row(
             kind="group" if stretch.members else "module" if is_module else "function",
             label=self._label(paths, parent) if paths and parent is not None else ", ".join(names),
-            path=call.path if is_module else None,
+            path=paths[0] if is_module and paths else None,
             paths=paths,
             type=", ".join(names) if stretch.members or is_module else call.kind.replace("_", " "),
             depth=self._depth(parent),
@@ -172,8 +173,9 @@ class _Builder:
         return 0 if parent is None else self.rows[parent].depth + 1
 
     def _paths(self, calls: Iterable[int]) -> tuple[str, ...]:
+        """The modules called, each once; those that the model does not register have no path of their own."""
         paths = (self.graph.calls[call].path for call in calls)
-        return tuple(dict.fromkeys(path for path in paths if path is not None))
+        return tuple(dict.fromkeys(path for path in paths if path is not None and path in self.graph.module_at))
 
     def _again(self, paths: tuple[str, ...], calls: tuple[int, ...]) -> Again:
         if paths and all(self.graph.calls_of[path][0] < calls[0] for path in paths):

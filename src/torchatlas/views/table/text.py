@@ -92,8 +92,9 @@ class _Sheet:
         return _spaced(found)
 
     def _name(self, row: Row, name: _Name, width: int) -> Line:
-        mark = name.mark if name.width <= width else name.short
-        guide = name.guide[: max(0, width - len(mark) - min(LEAST_NAME, cell_width(name.label)))]
+        least = min(LEAST_NAME, cell_width(name.label))
+        mark = name.mark if len(name.guide) + least + len(name.mark) <= width else name.short
+        guide = name.guide[: max(0, width - len(mark) - least)]
         room = max(1, width - len(guide) - len(mark))
         label = shorten(name.label, room, self.page.glyphs.ellipsis)
         blank = " " * (room - cell_width(label))
@@ -132,7 +133,7 @@ def _mark(row: Row, glyphs: Glyphs) -> str:
     if row.state == "failed":
         return f"  {glyphs.failed} FAILED"
     if row.state in {"never ran", "weights used"}:
-        return "  never ran" if row.state == "never ran" else "  never ran, weights used"
+        return f"  {row.state}"
     return "  reads data" if row.reads_data else ""
 
 
