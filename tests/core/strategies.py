@@ -53,7 +53,7 @@ def values(draw, position: int, origin: tuple[int | None, int | None], calls: in
         id=position,
         kind=draw(st.sampled_from(["activation", "output"] if origin[0] is not None else ["input", "parameter"])),
         names=tuple(draw(st.lists(texts, max_size=2))),
-        shape=tuple(draw(st.lists(counts, max_size=3))),
+        shape=tuple(draw(st.lists(counts | st.just(-1), max_size=3))),
         dtype=draw(texts),
         device=draw(texts),
         nbytes=draw(st.none() | counts),

@@ -207,7 +207,7 @@ class Extent(NamedTuple):
             return self.fault
         if self.depth > DEEPEST:
             return f"nested deeper than {DEEPEST}"
-        return f"that name slots {min(self.lowest, self.highest)} to {self.highest}, of {slots}"
+        return f"that name slot {self.lowest if self.lowest < 0 else self.highest}, of {slots}"
 
 
 def _extent(root: Tree, extents: dict[int, Extent]) -> Extent:
