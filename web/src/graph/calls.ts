@@ -2,7 +2,7 @@
 
 import type { Call, Graph } from "../contract/graph.ts";
 
-export type Level = "function" | "aten";
+export type Level = "op" | "aten";
 
 /** Calls below `level` are left out: they are not children of anything. */
 export interface CallTree {

@@ -6,6 +6,7 @@ import type { CallTree } from "./calls.ts";
 /** Sums over calls and modules, made once per graph. */
 export interface Facts {
   readonly graph: Graph;
+  readonly tree: CallTree;
   readonly moduleAt: ReadonlyMap<string, Module>;
   /** By module path: elements of all parameters in it and below, tied ones once. */
   readonly parameters: ReadonlyMap<string, number>;
@@ -17,7 +18,7 @@ export function facts(tree: CallTree): Facts {
   const { graph } = tree;
   const moduleAt = new Map<string, Module>();
   for (const module of graph.modules) for (const path of [module.path, ...module.aliases]) moduleAt.set(path, module);
-  return { graph, moduleAt, parameters: parameterSums(graph), flops: flopSums(graph) };
+  return { graph, tree, moduleAt, parameters: parameterSums(graph), flops: flopSums(graph) };
 }
 
 function parameterSums(graph: Graph): Map<string, number> {

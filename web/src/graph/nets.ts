@@ -52,7 +52,7 @@ export function nets(tree: CallTree, flow: Flow, made: Boxes, where: Shown, ends
   for (const box of sources) for (const value of made.nodes[box]!.members) input[value] = box;
   const work: Work = { tree, flow, made, shown: where, input, readers: new Map() };
   for (const call of tree.graph.calls) {
-    if (isLeaf(tree, call.id)) for (const value of new Set(call.inputs)) connect(work, value, call.id);
+    if (isLeaf(tree, call.id)) for (const value of new Set(call.inputs)) connect(work, returned(tree, value, call.id), call.id);
   }
   for (const box of sinks) for (const value of made.nodes[box]!.members) attach(work, value, box);
   return ordered(work.readers);
@@ -64,6 +64,28 @@ function ordered(readers: Work["readers"]): Net[] {
     for (const [source, boxes] of sources) found.push({ value, source, readers: [...new Set(boxes)].sort((a, b) => a - b) });
   }
   return found.sort((a, b) => a.value - b.value || a.source - b.source);
+}
+
+/**
+ * A call that returns its argument as it is gives the same tensor a new value. Outside the module in which that happened,
+ * a reader that was not handed the new one has read the old one.
+ */
+function returned({ graph }: CallTree, value: number, reader: number): number {
+  for (let at = value; ; ) {
+    const { same_as: earlier, producer } = graph.values[at]!;
+    if (earlier === null || producer === null || !isKept(graph, at, producer, reader)) return at;
+    at = earlier;
+  }
+}
+
+/** Does some call around the producer, but not around the reader, not return the value? */
+function isKept({ calls }: CallTree["graph"], value: number, producer: number, reader: number): boolean {
+  const around = new Set<number>();
+  for (let at = calls[reader]!.parent; at !== null; at = calls[at]!.parent) around.add(at);
+  for (let at = calls[producer]!.parent; at !== null && !around.has(at); at = calls[at]!.parent) {
+    if (!calls[at]!.outputs.includes(value)) return true;
+  }
+  return false;
 }
 
 /** A leaf call reads a value. */

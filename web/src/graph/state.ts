@@ -28,5 +28,5 @@ export const DEFAULT_STATE: ViewState = {
   fold: true,
   unfold: [],
   constants: false,
-  level: "function",
+  level: "op",
 };

@@ -1,21 +1,13 @@
 /** One level in full: sizes, positions and wires, in flow coordinates from its own corner. */
 
-import type { Offsets } from "./align.ts";
+import type { Offsets } from "./straight.ts";
 import type { Level } from "./levels.ts";
-import type { Direction, Size } from "./model.ts";
+import type { Branch, Direction, Size, Wire } from "./model.ts";
 import type { Ordered } from "./order.ts";
 import { type Extents, place } from "./place.ts";
 import type { Shape } from "./shape.ts";
 import { ARROW, LEAVE, PADDING, ROW_GAP, TRACK } from "./spacing.ts";
 import { type Tracks, tracks } from "./tracks.ts";
-
-/** A wire inside a level: across0, along0, across1, along1, … from where data leaves to where it arrives. */
-export interface Piece {
-  /** Position in the level's list of nets. */
-  readonly net: number;
-  readonly points: readonly number[];
-  readonly arrow: boolean;
-}
 
 export interface Geometry {
   /** Counts distinct geometries, so that it can stand for this one in a key. */
@@ -29,7 +21,8 @@ export interface Geometry {
   /** By net that enters or leaves: its offset from the middle. */
   readonly ins: ReadonlyMap<number, number>;
   readonly outs: ReadonlyMap<number, number>;
-  readonly pieces: readonly Piece[];
+  /** Nets as positions in the level's list; points are across0, along0, across1, along1, … */
+  readonly wires: readonly Wire[];
 }
 
 interface Frame {
@@ -71,7 +64,7 @@ export function geometry(
     start: Int32Array.from({ length: children }, (_, child) => startOf(frame, child)),
     ins: new Map(level.ins.map((net, i) => [net, x[children + i]! - across / 2])),
     outs: new Map(level.outs.map((net, i) => [net, x[children + level.ins.length + i]! - across / 2])),
-    pieces: pieces(frame),
+    wires: wires(frame),
   };
 }
 
@@ -128,7 +121,7 @@ function stack(given: Omit<Frame, "top" | "bottom" | "turn" | "along">, head: nu
   const { level, ordered, shapes } = given;
   const { height } = ordered.rows;
   const [top, bottom, turn] = [new Int32Array(height), new Int32Array(height), new Int32Array(height)];
-  let at = level.ins.length > 0 ? 0 : head;
+  let at = level.ins.length > 0 ? 0 : head + (head > PADDING ? LEAVE : 0);
   for (let row = 0; row < height; row++) {
     const boxes = ordered.at[row]!.filter((element) => element < shapes.length).map((child) => shapes[child]!);
     top[row] = at;
@@ -146,26 +139,32 @@ function stack(given: Omit<Frame, "top" | "bottom" | "turn" | "along">, head: nu
   return { ...given, top, bottom, turn, along };
 }
 
-/** Boxes stand in the middle of their row. */
+/** How far at most a box stands from the start of its row: small ones are centred, beside a large one they come first. */
+const LATE = 12;
+
 function startOf({ ordered, shapes, top, bottom }: Frame, child: number): number {
   const row = ordered.rows.row[child]!;
-  return top[row]! + ((bottom[row]! - top[row]! - shapes[child]!.along) >> 1);
+  const { room, along } = shapes[child]!;
+  return top[row]! + Math.min(LATE, (bottom[row]! - top[row]! - room) >> 1) + ((room - along) >> 1);
 }
 
-/** Follow each link that ends at a box or border back to where it starts. */
-function pieces(frame: Frame): Piece[] {
+/** Follow each link that ends at a box or border back to where it starts; what starts together is one wire. */
+function wires(frame: Frame): Wire[] {
   const { rows } = frame.ordered;
-  const found: Piece[] = [];
+  const found: { net: number; start: number; branches: Branch[] }[] = [];
   for (let link = 0; link < rows.upper.length; link++) {
     if (rows.lower[link]! >= rows.ends) continue;
     const chain = [link];
     while (rows.upper[chain[0]!]! >= rows.ends) chain.unshift(rows.up[rows.upper[chain[0]!]!]![0]!);
-    found.push(piece(frame, chain));
+    const [net, start] = [rows.net[link]!, rows.upper[chain[0]!]!];
+    const last = found[found.length - 1];
+    if (last && last.net === net && last.start === start && !rows.back[link]) last.branches.push(branch(frame, chain));
+    else found.push({ net, start: rows.back[link] ? -1 : start, branches: [branch(frame, chain)] });
   }
-  return found;
+  return found.map(({ net, branches }) => ({ net, branches }));
 }
 
-function piece(frame: Frame, chain: readonly number[]): Piece {
+function branch(frame: Frame, chain: readonly number[]): Branch {
   const { ordered, x, offsets } = frame;
   const { rows } = ordered;
   const [first, last] = [chain[0]!, chain[chain.length - 1]!];
@@ -181,8 +180,8 @@ function piece(frame: Frame, chain: readonly number[]): Piece {
   }
   points.push(x[target]! + offsets.lower[last]!, before(frame, target));
   const back = rows.back[first] === 1;
-  const end = back ? source : target;
-  return { net: rows.net[first]!, points: back ? backwards(points) : points, arrow: frame.shapes[end]?.closed ?? false };
+  const arrow = frame.shapes[back ? source : target]?.closed ?? false;
+  return { points: back ? backwards(points) : points, arrow };
 }
 
 function behind(frame: Frame, end: number): number {

@@ -3,11 +3,11 @@
 import { type Geometry, geometry } from "./geometry.ts";
 import { type Level, type Levels, cut } from "./levels.ts";
 import type { Label, Layout, LayoutInput, Size, Tag, Wire } from "./model.ts";
-import { type Ordered, order } from "./order.ts";
+import { type Ordered, type Wanted, order } from "./order.ts";
 import { type Hanging, type Shape, closedShape, fitTags, hangingRoom, shapeKey } from "./shape.ts";
 import { LABEL_GAP, STUB, TAG_GAP } from "./spacing.ts";
 
-export type { Direction, Label, Layout, LayoutBox, LayoutInput, LayoutNet, Size, Tag, Wire } from "./model.ts";
+export type { Branch, Direction, Label, Layout, LayoutBox, LayoutInput, LayoutNet, Size, Tag, Wire } from "./model.ts";
 
 /** What was laid out before; kept between calls, it makes opening and closing a box cheap. */
 export interface Memory {
@@ -56,26 +56,35 @@ function tunnelTags({ boxes, nets }: LayoutInput, { tunnel }: Levels): Tunnels {
   return { ins, outs };
 }
 
+const UNWANTED: Wanted = { entries: [], exits: [], main: -1 };
+
 /** Outer levels decide in which order wires reach the boxes in them. */
 function orderAll(work: Work): void {
   const { at } = work.levels;
-  const root = at.length - 1;
-  const entries: (readonly number[])[] = at.map(() => []);
-  const exits: (readonly number[])[] = at.map(() => []);
-  for (const index of [root, ...work.input.boxes.keys()]) {
+  const wanted: Wanted[] = at.map(() => UNWANTED);
+  for (const index of [at.length - 1, ...work.input.boxes.keys()]) {
     const level = at[index];
     if (!level) continue;
-    const ordered = remember(work.known.orders, orderKey(level, entries[index]!, exits[index]!), (id) =>
-      order(level, entries[index]!, exits[index]!, id),
-    );
+    const want = wanted[index]!;
+    const ordered = remember(work.known.orders, orderKey(level, want), (id) => order(level, want, id));
     work.ordered[index] = ordered;
     level.children.forEach((child, seat) => {
       const inner = at[child];
-      if (!inner) return;
-      entries[child] = positionsOf(level, ordered.ports[seat]!.ins, inner, inner.ins);
-      exits[child] = positionsOf(level, ordered.ports[seat]!.outs, inner, inner.outs);
+      if (inner) wanted[child] = wantedFrom(level, ordered, seat, inner);
     });
   }
+}
+
+/** What an outer level wants of the box at `seat`. */
+function wantedFrom(outer: Level, ordered: Ordered, seat: number, inner: Level): Wanted {
+  const { ins, outs } = ordered.ports[seat]!;
+  const entries = positionsOf(outer, ins, inner, inner.ins);
+  const main = inner.ins.length > 0 ? outer.nets[ins[mainEntry(ordered, seat, ins)]!] : undefined;
+  return {
+    entries,
+    exits: positionsOf(outer, outs, inner, inner.outs),
+    main: main === undefined ? -1 : inner.ins.findIndex((net) => inner.nets[net] === main),
+  };
 }
 
 /** Where the outer level's nets, in their order, stand among the inner level's ports. */
@@ -86,9 +95,9 @@ function positionsOf(outer: Level, nets: readonly number[], inner: Level, ports:
   return found.length === ports.length ? found : ports.map((_, i) => i);
 }
 
-function orderKey(level: Level, entries: readonly number[], exits: readonly number[]): string {
-  const { children, ins, outs, links, later } = level;
-  return `${children.length};${ins.length};${outs.length};${links.join()};${later.join()};${entries.join()};${exits.join()}`;
+function orderKey({ first, ins, outs, links, later }: Level, { entries, exits, main }: Wanted): string {
+  const level = `${first.map(Number).join("")};${ins.length};${outs.length};${links.join()};${later.join()}`;
+  return `${level};${entries.join()};${exits.join()};${main}`;
 }
 
 function remember<T>(known: Map<string, T>, key: string, make: (id: number) => T): T {
@@ -165,9 +174,12 @@ function leafShape(work: Work, level: Level, ordered: Ordered, child: number, se
   return closedShape(work.input.boxes[child]!.size, ins, main, leaving, hanging(work, child), work.input.direction);
 }
 
-/** The wire that should run straight into a box: the middle one of those that come from the row just above. */
-function mainEntry({ rows }: Ordered, seat: number, ins: readonly number[]): number {
-  const near = new Set(rows.up[seat]!.filter((link) => rows.upper[link]! < rows.ends).map((link) => rows.net[link]!));
+/** The wire that should run straight into a box: the main one, else the middle one of those from the row just above. */
+function mainEntry({ rows, main }: Ordered, seat: number, ins: readonly number[]): number {
+  const links = rows.up[seat]!.filter((link) => rows.upper[link]! < rows.ends && !rows.back[link]);
+  const best = links.find((link) => rows.upper[link] === main);
+  if (best !== undefined) return ins.indexOf(rows.net[best]!);
+  const near = new Set(links.map((link) => rows.net[link]!));
   const candidates = [...ins.keys()].filter((i) => near.size === 0 || near.has(ins[i]!));
   return candidates.length > 0 ? candidates[(candidates.length - 1) >> 1]! : Math.max(0, (ins.length - 1) >> 1);
 }
@@ -205,9 +217,12 @@ function putLevel(work: Work, index: number, made: Made): void {
     made.height[child] = flat ? shape.along : 2 * shape.half;
     if (shape.closed) putLabels(work, level, shape, child, made);
   });
-  for (const { net, points, arrow } of found.pieces) {
-    const moved = points.map((_, i) => (i % 2 === 0 ? x + points[flat ? i : i + 1]! : y + points[flat ? i : i - 1]!));
-    made.wires.push({ net: level.nets[net]!, points: moved, arrow });
+  for (const { net, branches } of found.wires) {
+    const moved = branches.map(({ points, arrow }) => ({
+      points: points.map((_, i) => (i % 2 === 0 ? x + points[flat ? i : i + 1]! : y + points[flat ? i : i - 1]!)),
+      arrow,
+    }));
+    made.wires.push({ net: level.nets[net]!, branches: moved });
   }
 }
 

@@ -6,6 +6,8 @@ import { TUNNEL_READERS } from "./spacing.ts";
 /** A port stands after the children: first the entries, then the exits. */
 export interface Level {
   readonly children: readonly number[];
+  /** By child: does it belong at the start? */
+  readonly first: readonly boolean[];
   /** The nets that are drawn here; below, a net is a position in this list, so that equal levels look equal. */
   readonly nets: number[];
   /** Nets that enter and leave. */
@@ -43,8 +45,8 @@ const ENTRY = -2;
 
 export function cut(input: LayoutInput): Levels {
   const count = input.boxes.length;
-  const at = input.boxes.map((box) => (box.open ? emptyLevel(box.children) : null));
-  at.push(emptyLevel(input.top));
+  const at = input.boxes.map((box) => (box.open ? emptyLevel(input, box.children) : null));
+  at.push(emptyLevel(input, input.top));
   const cutter: Cutter = {
     input,
     at,
@@ -66,8 +68,9 @@ export function cut(input: LayoutInput): Levels {
   return { at, tunnel };
 }
 
-function emptyLevel(children: readonly number[]): Level {
-  return { children, nets: [], ins: [], outs: [], links: [], later: [] };
+function emptyLevel({ boxes }: LayoutInput, children: readonly number[]): Level {
+  const first = children.map((child) => boxes[child]!.first);
+  return { children, first, nets: [], ins: [], outs: [], links: [], later: [] };
 }
 
 /** The pieces of one net, level by level; each piece once, however many readers share it. */
@@ -78,7 +81,7 @@ function links(cutter: Cutter, net: number): Found {
     const [a, b] = siblings(cutter, source, reader);
     if (a === b) continue;
     for (let box = source; box !== a; box = cutter.input.boxes[box]!.parent) {
-      if (cutter.left[box] === net) break;
+      if (cutter.left[box] === net) continue;
       cutter.left[box] = net;
       found.push(cutter.input.boxes[box]!.parent, cutter.seat[box]!, EXIT);
     }

@@ -17,6 +17,8 @@ export interface LayoutBox {
   /** Of a closed box, its own size; of an open one, of its title. */
   readonly size: Size;
   readonly open: boolean;
+  /** It belongs at the start of the flow; what nothing such leads to stands near its readers instead. */
+  readonly first: boolean;
   /** Of the label of the arc that says that it repeats with itself; null without one. */
   readonly loop: Size | null;
 }
@@ -40,13 +42,18 @@ export interface LayoutInput {
   readonly restTag: Size;
 }
 
-/** A piece of a net inside one open box: from a box or border to a box or border. */
-export interface Wire {
-  readonly net: number;
+/** One way of a wire, from where data leaves to where it arrives. */
+export interface Branch {
   /** x0, y0, x1, y1, …: horizontal and vertical in turn. */
   readonly points: readonly number[];
   /** It ends at a closed box, and not at the border of an open one. */
   readonly arrow: boolean;
+}
+
+/** A net inside one open box: from one box or border to others. */
+export interface Wire {
+  readonly net: number;
+  readonly branches: readonly Branch[];
 }
 
 /** A stub of a net that is drawn as a tunnel, or of several, hanging on a box. */

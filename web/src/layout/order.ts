@@ -19,13 +19,19 @@ export interface Ordered {
   readonly place: Int32Array;
   /** By child. */
   readonly ports: readonly PortOrder[];
+  /** The entry that continues a straight wire, or -1. */
+  readonly main: number;
 }
 
-/**
- * Order a level. `entries` and `exits` are the ports in the order that the surroundings want, as positions among the
- * level's ports.
- */
-export function order(level: Level, entries: readonly number[], exits: readonly number[], id: number): Ordered {
+/** What the surroundings want: ports in this order, as positions among the level's ports; one entry first among them. */
+export interface Wanted {
+  readonly entries: readonly number[];
+  readonly exits: readonly number[];
+  /** Position among the entries, -1 without one. */
+  readonly main: number;
+}
+
+export function order(level: Level, { entries, exits, main }: Wanted, id: number): Ordered {
   const found = rows(level);
   const firstEntry = level.children.length;
   const firstExit = firstEntry + level.ins.length;
@@ -34,7 +40,8 @@ export function order(level: Level, entries: readonly number[], exits: readonly 
   if (level.ins.length > 0) fixed.add(0);
   if (level.outs.length > 0) fixed.add(found.height - 1);
   const best = improve(found, start, fixed);
-  return { id, rows: found, ...best, ports: portOrders(level, found, best.place) };
+  const ports = portOrders(level, found, best.place);
+  return { id, rows: found, ...best, ports, main: main < 0 ? -1 : firstEntry + main };
 }
 
 /** Depth first from the top, so that chains start out straight; unconnected parts one beside the other. */

@@ -1,8 +1,8 @@
 /** Positions across the flow: chains straight, neighbours apart, wires short. */
 
-import { type Chains, type Offsets, align, yielding } from "./align.ts";
 import type { Ordered } from "./order.ts";
 import { BOX_GAP, BOX_WIRE_GAP, WIRE_GAP } from "./spacing.ts";
+import { type Chains, type Offsets, chains, weightOf } from "./straight.ts";
 
 /** Room that elements take before and after their middles. */
 export interface Extents {
@@ -11,22 +11,26 @@ export interface Extents {
 }
 
 const ROUNDS = 6;
-/** What a bend costs, in pixels of wire. */
-const BEND = 30;
+/** In levels of more chains than this, chains do not push one another. */
+const PUSHED = 600;
+const PUSHES = 12;
 
-/** The middles of the elements, whole numbers; the best of four alignments. */
+/** The middles of the elements, whole numbers. */
 export function place(ordered: Ordered, extents: Extents, offsets: Offsets): Int32Array {
-  const gives = yielding(ordered);
-  let best: Int32Array | null = null;
-  let least = Infinity;
-  for (const down of [true, false]) {
-    for (const left of [true, false]) {
-      const found = settle(ordered, extents, offsets, align(ordered, offsets, gives, down, left));
-      const price = cost(ordered, extents, offsets, found);
-      if (price < least) [best, least] = [found, price];
-    }
+  const found = chains(ordered, offsets);
+  const constraints = constrain(ordered, extents, found);
+  const at = new Int32Array(ordered.rows.count);
+  for (const chain of constraints.order) {
+    at[chain] = constraints.left[chain]!.reduce((most, [other, gap]) => Math.max(most, at[other]! + gap), 0);
   }
-  return best ?? new Int32Array(0);
+  const wishes = wishesOf(ordered, offsets, found);
+  for (let round = 0, moved = true; moved && round < ROUNDS; round++) {
+    const order = round % 2 === 0 ? [...constraints.order].reverse() : constraints.order;
+    moved = false;
+    for (const chain of order) moved = slide(chain, at, constraints, wishes) || moved;
+  }
+  if (constraints.order.length <= PUSHED) push(at, constraints, wishes);
+  return at.map((_, element) => at[found.root[element]!]! + found.shift[element]!);
 }
 
 /** The neighbours of chains: who must stand how far right of whom, as arrays by chain. */
@@ -34,21 +38,6 @@ interface Constraints {
   readonly order: readonly number[];
   readonly left: readonly (readonly (readonly [number, number])[])[];
   readonly right: readonly (readonly (readonly [number, number])[])[];
-}
-
-function settle(ordered: Ordered, extents: Extents, offsets: Offsets, chains: Chains): Int32Array {
-  const constraints = constrain(ordered, extents, chains);
-  const at = new Int32Array(ordered.rows.count);
-  for (const chain of constraints.order) {
-    at[chain] = constraints.left[chain]!.reduce((most, [other, gap]) => Math.max(most, at[other]! + gap), 0);
-  }
-  const wishes = wishesOf(ordered, offsets, chains);
-  for (let round = 0, moved = true; moved && round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? [...constraints.order].reverse() : constraints.order;
-    moved = false;
-    for (const chain of order) moved = slide(chain, at, constraints, wishes) || moved;
-  }
-  return at.map((_, element) => at[chains.root[element]!]! + chains.shift[element]!);
 }
 
 function constrain(ordered: Ordered, extents: Extents, { root, shift }: Chains): Constraints {
@@ -97,17 +86,11 @@ function wishesOf({ rows }: Ordered, offsets: Offsets, { root, shift }: Chains):
     const [a, b] = [rows.upper[link]!, rows.lower[link]!];
     if (root[a] === root[b]) continue;
     const step = shift[a]! + offsets.upper[link]! - shift[b]! - offsets.lower[link]!;
-    const weight = weightOf(rows, a, b);
+    const weight = weightOf(rows, link);
     wishes[root[b]!]!.push([root[a]!, step, weight]);
     wishes[root[a]!]!.push([root[b]!, -step, weight]);
   }
   return wishes;
-}
-
-/** Long nets should bend least, a wire between two boxes next. */
-function weightOf(rows: Ordered["rows"], a: number, b: number): number {
-  if (a >= rows.ends && b >= rows.ends) return 4;
-  return a >= rows.ends || b >= rows.ends ? 1 : 2;
 }
 
 /** Move a chain as near to its wish as its neighbours allow. */
@@ -133,19 +116,49 @@ function median(wishes: Wishes[number], at: Int32Array): number {
   return goals[goals.length - 1]![0];
 }
 
-/** Bends, length of wire across the flow, and breadth. */
-function cost({ rows, at }: Ordered, extents: Extents, offsets: Offsets, x: Int32Array): number {
-  let price = 0;
-  for (let link = 0; link < rows.upper.length; link++) {
-    const [a, b] = [rows.upper[link]!, rows.lower[link]!];
-    const step = Math.abs(x[a]! + offsets.upper[link]! - x[b]! - offsets.lower[link]!);
-    if (step > 0) price += (step + BEND) * weightOf(rows, a, b);
+/** Move chains together with those that stand in their way, as long as wires get shorter altogether. */
+function push(at: Int32Array, constraints: Constraints, wishes: Wishes): void {
+  for (let round = 0, moved = true; moved && round < PUSHES; round++) {
+    moved = false;
+    for (const chain of constraints.order) {
+      for (const side of [1, -1] as const) {
+        const ahead = side === 1 ? constraints.right : constraints.left;
+        moved = gainful(inTheWay(chain, at, ahead, side), at, ahead, wishes, side) || moved;
+      }
+    }
   }
-  let [low, high] = [Infinity, -Infinity];
-  for (const line of at) {
-    if (line.length === 0) continue;
-    low = Math.min(low, x[line[0]!]! - extents.before[line[0]!]!);
-    high = Math.max(high, x[line[line.length - 1]!]! + extents.after[line[line.length - 1]!]!);
+}
+
+/** A chain and all that it would push when it moves to one side. */
+function inTheWay(chain: number, at: Int32Array, ahead: Constraints["left"], side: 1 | -1): Set<number> {
+  const found = new Set([chain]);
+  for (const member of found) {
+    for (const [other, gap] of ahead[member]!) if ((at[other]! - at[member]!) * side <= gap) found.add(other);
   }
-  return price + 2 * (high - low);
+  return found;
+}
+
+/** Move the chains as far as that shortens wires; says whether they moved. */
+function gainful(
+  chains: ReadonlySet<number>,
+  at: Int32Array,
+  ahead: Constraints["left"],
+  wishes: Wishes,
+  side: 1 | -1,
+): boolean {
+  let [force, room] = [0, Infinity];
+  for (const chain of chains) {
+    for (const [other, step, weight] of wishes[chain]!) {
+      if (chains.has(other)) continue;
+      const distance = (at[other]! + step - at[chain]!) * side;
+      force += distance > 0 ? weight : -weight;
+      if (distance > 0) room = Math.min(room, distance);
+    }
+    for (const [other, gap] of ahead[chain]!) {
+      if (!chains.has(other)) room = Math.min(room, (at[other]! - at[chain]!) * side - gap);
+    }
+  }
+  if (force <= 0 || room === Infinity) return false;
+  for (const chain of chains) at[chain] = at[chain]! + side * room;
+  return true;
 }

@@ -45,12 +45,12 @@ export function ranks(level: Level, { links, count }: Directed): Int32Array {
   }
   const rank = new Int32Array(count);
   for (let i = 0; i < children; i++) rank[i] = 1 + above[i]!.reduce((most, end) => Math.max(most, rank[end]!), 0);
-  settle(rank, above, below, pull(level, links));
+  settle(rank, above, below, pull(level, links, above));
   return finish(rank, children, firstExit);
 }
 
 /** By child: distinct nets that it sends down inside the level, less those that it takes from above. */
-function pull(level: Level, links: readonly number[]): Int32Array {
+function pull(level: Level, links: readonly number[], above: readonly (readonly number[])[]): Int32Array {
   const weight = new Int32Array(level.children.length);
   const sent = new Map<number, number>();
   for (let i = 0; i < links.length; i += 4) {
@@ -61,7 +61,17 @@ function pull(level: Level, links: readonly number[]): Int32Array {
       weight[upper] = weight[upper]! + 1;
     }
   }
-  return weight;
+  const floats = floating(level, above);
+  return weight.map((own, child) => (floats[child] ? 1 : own));
+}
+
+/** By child: 1 where no entry and no first child leads to it. */
+function floating({ first }: Level, above: readonly (readonly number[])[]): Uint8Array {
+  const floats = new Uint8Array(first.length);
+  above.forEach((ends, child) => {
+    floats[child] = !first[child] && ends.every((end) => floats[end] === 1) ? 1 : 0;
+  });
+  return floats;
 }
 
 /** Move children with slack down to their readers where more leads down than up. */

@@ -1,6 +1,6 @@
 /** Between two rows: which wire turns at which height, so that wires cross seldom and never lie on one another. */
 
-import type { Offsets } from "./align.ts";
+import type { Offsets } from "./straight.ts";
 import type { Ordered } from "./order.ts";
 import { TRACK } from "./spacing.ts";
 

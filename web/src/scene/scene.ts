@@ -1,13 +1,16 @@
 /** From the visible graph to a picture: words, sizes, layout, shapes. */
 
+import { isThin } from "../graph/calls.ts";
 import { type Facts, shortName } from "../graph/facts.ts";
 import { shapeText } from "../graph/numbers.ts";
 import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
 import { type Direction, type Layout, type LayoutInput, type Memory, layout } from "../layout/layout.ts";
+import { LABEL_GAP, LOOP } from "../layout/spacing.ts";
 import { type Area, boxSize, closedBox, endBox, frame, frameTitleSize, text } from "./draw.ts";
 import { shorten, textWidth } from "./measure.ts";
 import type { Group, Place, Scene, Shape } from "./model.ts";
-import { wire } from "./wire.ts";
+import { drawTag } from "./tag.ts";
+import { arc, wire } from "./wire.ts";
 import { type LabelKind, SMALL, type Speaker, type Words, words } from "./words.ts";
 
 export interface SceneOptions {
@@ -23,6 +26,8 @@ interface Parts {
   readonly said: readonly Words[];
   readonly tags: readonly string[];
   readonly made: Layout;
+  /** Data flows from top to bottom. */
+  readonly flat: boolean;
 }
 
 export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions, known?: Memory): Scene {
@@ -30,7 +35,7 @@ export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions
   const said = visible.nodes.map((node) => words(speaker, node));
   const tags = visible.nets.map((net) => shorten(tagName(speaker, net.source, net.value), SMALL, TAG_WIDEST));
   const made = layout(layoutInput(speaker, said, tags, options.direction), known);
-  const parts: Parts = { speaker, said, tags, made };
+  const parts: Parts = { speaker, said, tags, made, flat: options.direction === "TB" };
   return {
     width: made.size.width,
     height: made.size.height,
@@ -50,6 +55,7 @@ export function layoutInput(
     parent: node.parent,
     children: node.children,
     open: node.open,
+    first: node.kind === "input",
     size: node.open ? frameTitleSize(said[i]!) : boxSize(said[i]!),
     loop: node.repeat?.loop ? textSize(`×${node.repeat.count}`) : null,
   }));
@@ -93,7 +99,7 @@ function group(kind: Group["kind"], key: string, value: number, title: string, s
   return { kind, key, value, title, shapes };
 }
 
-function frames({ speaker, said, made }: Parts): Group[] {
+function frames({ speaker, said, made, flat }: Parts): Group[] {
   const { nodes } = speaker.visible;
   const depth = new Int32Array(nodes.length);
   nodes.forEach((node, i) => (depth[i] = node.parent < 0 ? 0 : depth[node.parent]! + 1));
@@ -101,32 +107,43 @@ function frames({ speaker, said, made }: Parts): Group[] {
   return open.map((node) => {
     const where = area(made, node.index);
     const shapes = frame(where, said[node.index]!, depth[node.index]!, node.kind === "fold");
-    return group("frame", node.key, -1, said[node.index]!.title, [...shapes, ...loop(node, where)]);
+    return group("frame", node.key, -1, said[node.index]!.title, [...shapes, ...loop(node, where, flat)]);
   });
 }
 
-function closed({ speaker, said, made }: Parts): Group[] {
+function closed({ speaker, said, made, flat }: Parts): Group[] {
   const shut = speaker.visible.nodes.filter((node) => !node.open);
   return shut.map((node) => {
     const where = area(made, node.index);
     const own = said[node.index]!;
     const isEnd = node.kind === "input" || node.kind === "output";
-    const shapes = isEnd ? endBox(where, own) : closedBox(where, own, node.openable);
-    return group("box", node.key, -1, own.title, [...shapes, ...loop(node, where)]);
+    const shapes = isEnd ? endBox(where, own) : closedBox(where, own, node.openable && !isThinCall(speaker, node));
+    return group("box", node.key, -1, own.title, [...shapes, ...loop(node, where, flat)]);
   });
 }
 
-function loop(_node: VisibleNode, _where: Area): Shape[] {
-  return [];
+/** What only wraps one function has nothing under it worth a look. */
+function isThinCall({ facts }: Speaker, { kind, call }: VisibleNode): boolean {
+  return kind === "call" && isThin(facts.tree, facts.graph.calls[call]!);
+}
+
+/** What repeats with itself has an arc beside it, labelled with how often. */
+function loop({ repeat }: VisibleNode, where: Area, flat: boolean): Shape[] {
+  if (!repeat?.loop) return [];
+  const said = `×${repeat.count}`;
+  const label = flat
+    ? text(where.x + where.width + LOOP + LABEL_GAP, where.y + where.height / 2 + 3, said, LABEL, "dim")
+    : text(where.x + where.width / 2, where.y + where.height + LOOP + 11, said, LABEL, "dim", "middle");
+  return [...arc(where, flat, LOOP), label];
 }
 
 function wires({ speaker, made }: Parts): Group[] {
   const { nodes, nets } = speaker.visible;
-  return made.wires.map(({ net, points, arrow }) => {
+  return made.wires.map(({ net, branches }) => {
     const { source, value } = nets[net]!;
-    const made = speaker.facts.graph.values[value]!;
-    const title = `${shapeText(made.shape)} ${made.dtype}`;
-    return group("wire", nodes[source]!.key, value, title, wire(points, arrow));
+    const { shape, dtype } = speaker.facts.graph.values[value]!;
+    const title = `${shapeText(shape)} ${dtype}`;
+    return group("wire", nodes[source]!.key, value, title, wire(branches));
   });
 }
 
@@ -138,8 +155,15 @@ function labelGroups({ speaker, made }: Parts): Group[] {
   });
 }
 
-function tagGroups(_parts: Parts): Group[] {
-  return [];
+function tagGroups({ speaker, tags, made, flat }: Parts): Group[] {
+  return made.tags.map((tag) => {
+    const { source, value } = speaker.visible.nets[tag.nets[0]!]!;
+    const many = tag.nets.length > 1;
+    const said = many ? `${tag.nets.length} more` : tags[tag.nets[0]!]!;
+    const title = tag.nets.map((net) => tags[net]!).join("\n");
+    const box = area(made, tag.box);
+    return group("tag", speaker.visible.nodes[source]!.key, many ? -1 : value, title, drawTag(tag, box, said, flat));
+  });
 }
 
 function notes({ hidden }: VisibleGraph): string[] {

@@ -1,22 +1,56 @@
 /** Wires with rounded corners, arrowheads, the arcs of loops, tags of tunnels. */
 
+import type { Branch } from "../layout/layout.ts";
 import { coordinate } from "./coordinate.ts";
+import type { Area } from "./draw.ts";
 import type { Path } from "./model.ts";
 
 const ROUND = 6;
 const HEAD_LENGTH = 6;
 const HEAD_HALF = 3.5;
 
-/** A wire through `points` (x0, y0, x1, y1, …), and its arrowhead. */
-export function wire(points: readonly number[], arrow: boolean): Path[] {
-  const kept = withoutRepeats(points);
-  const last = kept.length - 2;
-  const [dx, dy] = direction(kept, last - 2, last);
-  const short = arrow ? HEAD_LENGTH - 1 : 0;
-  const line = [...kept.slice(0, last), kept[last]! - dx * short, kept[last + 1]! - dy * short];
-  const paths: Path[] = [{ kind: "path", d: rounded(line), fill: null, line: "wire", lineWidth: 1.25 }];
-  if (arrow) paths.push(head(kept[last]!, kept[last + 1]!, dx, dy));
+/** A wire that may branch: one line, and one shape for all its arrowheads. */
+export function wire(branches: readonly Branch[]): Path[] {
+  const drawn: number[][] = [];
+  const lines: string[] = [];
+  const heads: string[] = [];
+  for (const { points, arrow } of branches) {
+    const kept = withoutRepeats(points);
+    const last = kept.length - 2;
+    const [dx, dy] = direction(kept, last - 2, last);
+    const back = arrow ? HEAD_LENGTH - 1 : 0;
+    const line = [...kept.slice(0, last), kept[last]! - dx * back, kept[last + 1]! - dy * back];
+    lines.push(rounded(fromFork(line, drawn)));
+    drawn.push(line);
+    if (arrow) heads.push(head(kept[last]!, kept[last + 1]!, dx, dy));
+  }
+  const paths: Path[] = [{ kind: "path", d: lines.join(""), fill: null, line: "wire", lineWidth: 1.25 }];
+  if (heads.length > 0) paths.push({ kind: "path", d: heads.join(""), fill: "wire", line: null, lineWidth: 0 });
   return paths;
+}
+
+/** The part of a branch that no earlier branch has drawn: from shortly before its turn away from all of them. */
+function fromFork(line: readonly number[], drawn: readonly (readonly number[])[]): readonly number[] {
+  let shared = 0;
+  for (const other of drawn) {
+    let i = 0;
+    while (i < line.length && i < other.length && line[i] === other[i] && line[i + 1] === other[i + 1]) i += 2;
+    shared = Math.max(shared, i);
+  }
+  if (shared === 0 || shared >= line.length - 2) return line;
+  const [dx, dy] = direction(line, shared - 2, shared);
+  const covered = Math.max(0, ...drawn.map((other) => overlap(line, other, shared)));
+  const step = Math.min(covered, length(line, shared - 2) - ROUND);
+  if (step <= 0) return line.slice(shared - 2);
+  return [line[shared - 2]! + dx * step, line[shared - 1]! + dy * step, ...line.slice(shared)];
+}
+
+/** How far `other` runs along with `line` beyond their common points. */
+function overlap(line: readonly number[], other: readonly number[], shared: number): number {
+  if (other.length <= shared || other[shared - 2] !== line[shared - 2] || other[shared - 1] !== line[shared - 1]) return 0;
+  const [ax, ay] = direction(line, shared - 2, shared);
+  const [bx, by] = direction(other, shared - 2, shared);
+  return ax === bx && ay === by ? Math.min(length(line, shared - 2), length(other, shared - 2)) : 0;
 }
 
 function withoutRepeats(points: readonly number[]): number[] {
@@ -56,10 +90,19 @@ function length(points: readonly number[], from: number): number {
   return Math.abs(points[from + 2]! - points[from]!) + Math.abs(points[from + 3]! - points[from + 1]!);
 }
 
-function head(x: number, y: number, dx: number, dy: number): Path {
+function head(x: number, y: number, dx: number, dy: number): string {
   const [backX, backY] = [x - dx * HEAD_LENGTH, y - dy * HEAD_LENGTH];
   const [sideX, sideY] = [dy * HEAD_HALF, dx * HEAD_HALF];
   const corners = [x, y, backX - sideX, backY - sideY, backX + sideX, backY + sideY].map(coordinate);
-  const d = `M${corners[0]},${corners[1]}L${corners[2]},${corners[3]}L${corners[4]},${corners[5]}Z`;
-  return { kind: "path", d, fill: "wire", line: null, lineWidth: 0 };
+  return `M${corners[0]},${corners[1]}L${corners[2]},${corners[3]}L${corners[4]},${corners[5]}Z`;
+}
+
+/** The arc of a loop, from a box's end back to its start: on its right, or below it where data flows right. */
+export function arc(area: Area, flat: boolean, reach: number): Path[] {
+  const { x, y, width, height } = area;
+  const inset = Math.min(12, (flat ? height : width) / 4);
+  const points = flat
+    ? [x + width, y + height - inset, x + width + reach, y + height - inset, x + width + reach, y + inset, x + width, y + inset]
+    : [x + width - inset, y + height, x + width - inset, y + height + reach, x + inset, y + height + reach, x + inset, y + height];
+  return wire([{ points, arrow: true }]);
 }
