@@ -12,24 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture.private import NEEDS_DATA, FakeTensor, FakeTensorMode
+from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _NO_DATA = (
     "torchatlas: the run was on fake tensors, which have no content, and the model read the content of one. "
-    "Capture with fake=False, or give the model's size in another way than through a tensor's content."
+    "Capture with fake=False, or let the model take this number from a shape or an argument."
 )
+_NOT_REAL = "torchatlas: the run was on fake tensors; if the model works on real ones, capture with fake=False."
 
 
 class Faker:
     """Fake twins of tensors, each made once."""
 
-    def __init__(self, modules: Sequence[nn.Module], device: str | None) -> None:
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        for module in modules:
+            if any(is_lazy(tensor) for tensor in (*module._parameters.values(), *module._buffers.values())):
+                raise InputError(
+                    f"{type(module).__name__} is lazy: it takes its shapes from a run on real tensors. "
+                    "Run the model once, or capture with fake=False."
+                )
         self.mode = _mode_of(modules) or FakeTensorMode(allow_non_fake_inputs=True)
-        self._device = device
         self._twins: dict[int, tuple[Tensor, Tensor]] = {}
 
     def twin(self, tensor: Tensor) -> Tensor:
@@ -57,23 +66,41 @@ class Faker:
                         if tensor is not None:
                             tensors[name] = self.twin(tensor)  # type: ignore[assignment]  # a twin of a parameter is one
             stack.enter_context(self.mode)
+            stack.enter_context(_Lenient())
             yield
 
     def _made(self, tensor: Tensor) -> Tensor:
         if not tensor.is_meta:
             return self.mode.from_tensor(tensor)
         with self.mode:  # on meta, a tensor would stay there: it is to run where the model would
-            fake = torch.empty_strided(
-                tuple(tensor.shape), tensor.stride(), dtype=tensor.dtype, device=self._device or "cpu"
-            )
+            fake = torch.empty_strided(tuple(tensor.shape), tensor.stride(), dtype=tensor.dtype, device="cpu")
             if isinstance(tensor, nn.Parameter):
                 return nn.Parameter(fake, tensor.requires_grad)
             return fake.requires_grad_(tensor.requires_grad)
 
 
-def explain(error: BaseException) -> str | None:
-    """What to do about an exception that only fake tensors raise; None for any other."""
-    return _NO_DATA if isinstance(error, NEEDS_DATA) else None
+def advice(error: BaseException) -> str:
+    """What to do about an exception of a run on fake tensors."""
+    return _NO_DATA if isinstance(error, NEEDS_DATA) else _NOT_REAL
+
+
+class _Lenient(TorchFunctionMode):
+    """Grouped products of any floating type: torch's shape rule for them knows bfloat16 alone, its kernels do not."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``, this mode being off inside."""
+        kwargs = kwargs or {}
+        if func not in _GROUPED or args[0].dtype is torch.bfloat16:
+            return func(*args, **kwargs)
+        left, right, *rest = args
+        return func(left.bfloat16(), right.bfloat16(), *rest, **kwargs).to(left.dtype)
+
+
+_GROUPED = {
+    function
+    for owner, name in ((torch, "_grouped_mm"), (torch.nn.functional, "grouped_mm"))
+    if (function := getattr(owner, name, None)) is not None
+}
 
 
 def _mode_of(modules: Sequence[nn.Module]) -> FakeTensorMode | None:

@@ -32,7 +32,7 @@ from torch.nn.parameter import Buffer, Parameter
 
 from torchatlas.capture import flops_aten as aten
 from torchatlas.capture.flops_aten import aten_flops, formula_of
-from torchatlas.capture.private import DispatchMode, FakeTensor, is_transformed
+from torchatlas.capture.private import DispatchMode, FakeTensor, is_transformed, overrides_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -172,7 +172,8 @@ class Watch(DispatchMode):  # type: ignore[no-untyped-call]  # torch's own __ini
             out = self._decomposed(func, args, kwargs)
             if out is not NotImplemented:
                 return out
-        out = func(*args, **kwargs)
+        with overrides_off():  # the operations of a scripted module are nobody's functions
+            out = func(*args, **kwargs)
         flops, arithmetic = aten_flops(func, args, kwargs, out)
         self.flops += flops
         if _STRENGTH[arithmetic] > _STRENGTH[self.arithmetic]:

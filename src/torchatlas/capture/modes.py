@@ -18,8 +18,10 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from torchatlas.capture import names
 from torchatlas.capture.flops_aten import formula_of
-from torchatlas.capture.private import DispatchMode, eager_stance
+from torchatlas.capture.private import DispatchMode, eager_stance, overrides_off
+from torchatlas.capture.silence import silence
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,14 +64,15 @@ class OperationMode(DispatchMode):
         if any(hasattr(kind, "__tensor_flatten__") for kind in types):  # it unwraps itself, and its inside comes here
             return NotImplemented
         kwargs = kwargs or {}
-        if func.namespace in ("prim", "profiler"):  # questions and marks, not operations
+        if silence.on or names.function(func).quiet:
             return func(*args, **kwargs)
         if formula_of(func) is None and func._can_decompose():  # composites arrive whole under inference mode
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
                 return out
-        return self._recorder.operation(func, args, kwargs)
+        with overrides_off():  # an operation that no function made is not a function
+            return self._recorder.operation(func, args, kwargs)
 
 
 # Functions written in Python whose inside a reader wants to see. Entered naively they would hand themselves to the mode
@@ -118,6 +121,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
     with ExitStack() as stack:
         _install(recorder)
         stack.callback(_uninstall, recorder)
+        recorder.operations = lambda: OperationMode(recorder)
         _here.recorder = recorder
         stack.callback(setattr, _here, "recorder", None)
         if recorder.aten:
@@ -129,7 +133,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
 def _install(recorder: Recorder) -> None:
     with _lock:
         if not _active:
-            nn.Module.__call__ = _call_module  # type: ignore[method-assign,assignment]  # the point of it
+            nn.Module.__call__ = _call_module  # type: ignore[method-assign]  # the point of it
             torch.autograd.Function.apply = classmethod(_apply_function)  # type: ignore[method-assign,assignment]  # as above
             _undo.enter_context(eager_stance())
         _active.append(recorder)

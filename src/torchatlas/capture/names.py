@@ -36,6 +36,7 @@ _QUIET_PROPERTIES = frozenset(
     _base output_nr names name retains_grad grad_dtype _backward_hooks
     """.split()  # noqa: SIM905  # as above
 )
+_QUIET_NAMESPACES = frozenset({"prim", "profiler"})  # questions and marks, not operations
 _READS_DATA = frozenset(
     """
     item tolist __bool__ __float__ __int__ __index__ __complex__ numpy __array__ equal allclose is_nonzero __contains__
@@ -72,7 +73,11 @@ class Function:
         owner = getattr(getattr(func, "__self__", None), "__name__", "?")
         self.getter = short == "__get__"
         self.name = _name(func, short, owner)
-        self.quiet = short in _QUIET or (self.getter and owner in _QUIET_PROPERTIES)
+        self.quiet = (
+            short in _QUIET
+            or getattr(func, "namespace", "") in _QUIET_NAMESPACES
+            or (self.getter and owner in _QUIET_PROPERTIES)
+        )
         self.reads_data = short in _READS_DATA
         if short == "__set__":
             self.quiet = owner not in ("data", "requires_grad")

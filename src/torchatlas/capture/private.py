@@ -25,8 +25,8 @@ __all__ = [
     "FakeTensor",
     "FakeTensorMode",
     "eager_stance",
+    "in_transform",
     "is_transformed",
-    "modes_off",
     "overrides_off",
     "storage_key",
     "storage_of",
@@ -75,6 +75,12 @@ def is_transformed(tensor: torch.Tensor) -> bool:
     return functorch is not None and bool(functorch.is_functorch_wrapped_tensor(tensor))
 
 
+def in_transform() -> bool:
+    """Whether this thread is inside a ``torch.func`` transform (vmap, grad, …), among tensors that exist only there."""
+    functorch = getattr(torch._C, "_functorch", None)
+    return functorch is not None and functorch.maybe_current_level() is not None
+
+
 def eager_stance() -> AbstractContextManager[Any]:
     """Compiled modules run eagerly inside; nothing to do, and nothing imported, while no compiler is loaded."""
     if "torch._dynamo" not in sys.modules:
@@ -84,6 +90,3 @@ def eager_stance() -> AbstractContextManager[Any]:
 
 # Inside, tensors answer for themselves: neither a function mode nor a subclass is asked.
 overrides_off = torch._C.DisableTorchFunction
-
-# Inside, no dispatch mode sees what is done: copies made for safety are not the model's.
-modes_off = torch._C._DisableTorchDispatch

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torchatlas.capture import names
 from torchatlas.capture.flops import Watch, count, direct, free_kind, learn
 from torchatlas.capture.flops_aten import aten_flops
-from torchatlas.capture.private import overrides_off
+from torchatlas.capture.private import in_transform, overrides_off
 from torchatlas.capture.source import place_of, resolve
 from torchatlas.capture.tensors import Tensors, frozen
 from torchatlas.capture.tree import describe, places
@@ -24,6 +25,7 @@ from torchatlas.core.graph import Call, Graph, Node, Note, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from types import FrameType
 
     from torchatlas.capture.source import Place
@@ -84,6 +86,7 @@ class _Open(threading.local):
 
     calls: list[CallRecord] | None = None
     thread = 0
+    taping = False
 
 
 class Recorder:
@@ -102,6 +105,7 @@ class Recorder:
         self.notes: dict[Note, None] = {}
         self.paths: dict[int, str] = {}
         self.aten = aten
+        self.operations: Callable[[], AbstractContextManager[Any]] = nullcontext  # records ATen operations inside
         self._guard = guard
         self._tape = tape
         self._source = source
@@ -154,7 +158,10 @@ class Recorder:
         call = self._begin("function", known.name, None, sys._getframe(2))
         call.reads_data = known.reads_data
         writes = known.writes(args, kwargs) if known.may_write or "out" in kwargs else ()
-        return self._run(call, func, args, kwargs, known.keys(args, tuple(kwargs)), writes, closed=True)
+        keys = known.keys(args, tuple(kwargs))
+        if self._tape is not None and in_transform():
+            return self._run(call, self._by_operations(func), args, kwargs, keys, writes)
+        return self._run(call, func, args, kwargs, keys, writes, closed=True)
 
     def body(
         self, func: Callable[..., Any], run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -177,7 +184,8 @@ class Recorder:
         known = names.function(func)
         call = self._begin("aten", known.name, None, None)
         writes = known.writes(args, kwargs) if known.may_write else ()
-        out = self._run(call, func, args, kwargs, known.keys(args, tuple(kwargs)), writes)
+        keys = known.keys(args, tuple(kwargs))
+        out = self._run(call, func, args, kwargs, keys, writes, closed=self._open.taping)
         call.flops, call.arithmetic = aten_flops(func, args, kwargs, out)
         return out
 
@@ -274,8 +282,23 @@ class Recorder:
         call.inputs = [read(tensor) for tensor in found]
         return found
 
+    def _by_operations(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Inside a ``torch.func`` transform, tensors exist only there, and what can be run again are its operations."""
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            before, self._open.taping = self._open.taping, True
+            try:
+                with nullcontext() if self.aten or before else self.operations():
+                    return func(*args, **kwargs)
+            finally:
+                self._open.taping = before
+
+        return run
+
     def _count(self, call: CallRecord, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a closed call and count it: by a formula, as known to be free, or by watching what it does."""
+        if call.kind == "aten":  # counted where it is recorded
+            return run(*args, **kwargs)
         if call.kind == "autograd_function":  # what its forward calls is recorded, and counts for itself
             out = run(*args, **kwargs)
             call.arithmetic = "movement" if len(self.calls) > call.id + 1 else "unknown"

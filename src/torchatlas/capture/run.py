@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
-from torchatlas.capture.fake import Faker, explain
-from torchatlas.capture.forward import signature
+from torchatlas.capture.fake import Faker, advice
+from torchatlas.capture.forward import positional, signature
 from torchatlas.capture.inputs import bind
+from torchatlas.capture.interrupts import uninterrupted
 from torchatlas.capture.modes import recording
-from torchatlas.capture.names import positional_names
 from torchatlas.capture.recorder import Recorder
+from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
 from torchatlas.capture.structure import Structure, modules_of, unwrapped
 from torchatlas.capture.tape import Tape
-from torchatlas.capture.tree import tensors_in
 from torchatlas.core.errors import InputError
 from torchatlas.core.version import __version__
 
@@ -68,50 +68,60 @@ class Run:
         self._given = model
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
+        self._unique = list({id(module): module for module in self._modules.values()}.values())
+        self._guard = Guard()
         self._options = options
 
     def go(self, args: Any, kwargs: Any, input_size: Any, dtypes: Any, device: Any) -> None:
         """Bind the inputs and run; without inputs, record the modules alone."""
         bound = bind(self._model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device)
-        guard = Guard()
-        unique = list({id(module): module for module in self._modules.values()}.values())
-        with ExitStack() as stack:
-            stack.enter_context(no_trace(unique, tensors_in(bound), guard))
-            if bound is not None:
-                bound = self._prepare(unique, *bound, stack)
-            recorder = Recorder(guard, self.tape, aten=self._options.level == "aten", source=self._options.source)
-            structure = Structure(self._modules, recorder)
-            if self.tape is not None:
-                self.tape.attach(recorder.tensors)
-            error: BaseException | None = None
-            result = None
-            try:
-                if bound is not None:
-                    with recording(recorder):
-                        result = recorder.root(self._model, self._root(), self._keys(*bound), *bound)
-            except BaseException as raised:
-                error = raised
-                advice = explain(raised)
-                if advice is not None:
-                    add_note(raised, advice)
-                raise
-            finally:
-                self.graph = recorder.finish(self._root()[1], structure.records(), self._made(), error)
-                recorder.tensors.close()
-                del result  # it lived until here, so that what it holds counts as alive at the end of the run
+        recorder = Recorder(self._guard, self.tape, aten=self._options.level == "aten", source=self._options.source)
+        if self.tape is not None:
+            self.tape.attach(recorder.tensors)
+        undo = ExitStack()
+        try:
+            with uninterrupted():
+                undo.enter_context(no_trace(self._unique, bound, self._guard))
+                prepared = self._prepare(*bound, undo) if bound is not None else None
+                structure = Structure(self._modules, recorder)
+                if prepared is not None:
+                    undo.enter_context(recording(recorder))
+            self._record(recorder, structure, prepared)
+        finally:
+            with uninterrupted():
+                undo.close()
 
-    def _prepare(self, modules: list[nn.Module], args: Any, kwargs: Any, stack: ExitStack) -> Any:
-        """Training flags, grad mode, and fake twins, for as long as the stack lives."""
+    def _record(self, recorder: Recorder, structure: Structure, bound: Any) -> None:
+        """The run itself, and its graph, whatever way it ends."""
+        kind, name = self._root()
+        error: BaseException | None = None
+        result = None
+        try:
+            if bound is not None:
+                result = recorder.root(self._model, (kind, name), self._keys(*bound), *bound)
+        except BaseException as raised:
+            error = raised
+            if self._options.fake:
+                add_note(raised, advice(raised))
+            raise
+        finally:
+            with unrecorded():
+                self.graph = recorder.finish(name, structure.records(), self._made(), error)
+            recorder.tensors.close()
+            del result  # it lived until here, so that what it holds counts as alive at the end of the run
+
+    def _prepare(self, args: Any, kwargs: Any, undo: ExitStack) -> Any:
+        """Training flags, grad mode, and fake twins."""
         mode = self._options.mode
         if mode != "same":
-            for module in modules:
+            for module in self._unique:
                 if module.training != (mode == "train"):  # set, not called: eval() may be the user's and do more
                     module.training = mode == "train"
-            stack.enter_context(torch.set_grad_enabled(mode == "train"))
+            undo.enter_context(torch.set_grad_enabled(mode == "train"))
         if self._options.fake:
-            faker = Faker(modules, device=None)
-            args, kwargs = faker.inside(args), faker.inside(kwargs)
-            stack.enter_context(faker.rebound(modules))
+            faker = Faker(self._unique)
+            args, kwargs = faker.inside((args, kwargs))
+            undo.enter_context(faker.rebound(self._unique))
         return args, kwargs
 
     def _root(self) -> tuple[CallKind, str]:
@@ -124,11 +134,8 @@ class Run:
 
     def _keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
         known = signature(self._model)
-        names = positional_names(self._model.forward if isinstance(self._model, nn.Module) else self._model)[
-            : len(args)
-        ]
-        names += tuple(f"args[{index}]" for index in range(len(names), len(args)))
-        return (*names, *kwargs)
+        names = tuple(parameter.name for parameter in positional(known))[: len(args)] if known is not None else ()
+        return (*names, *(f"args[{index}]" for index in range(len(names), len(args))), *kwargs)
 
     def _made(self) -> tuple[tuple[str, str], ...]:
         options = self._options

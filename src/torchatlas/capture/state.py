@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections import deque
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from operator import is_
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from torchatlas.capture.private import FakeTensor, modes_off, overrides_off, storage_key, storage_of
+from torchatlas.capture.private import FakeTensor, storage_key, storage_of
+from torchatlas.capture.silence import unrecorded
+from torchatlas.capture.tree import tensors_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,13 +33,11 @@ class Guard:
 
     def __init__(self) -> None:
         self._saved: dict[int, tuple[Any, Any]] = {}
-        self._data: list[tuple[Tensor, Tensor]] = []
 
     def before_write(self, tensor: Tensor, tensors: Tensors) -> None:
         """The call that begins says that it writes ``tensor``."""
-        if isinstance(tensor, FakeTensor) or tensor.is_meta or not tensors.is_leaf(tensor):
-            return
-        self.keep(tensor)
+        if not isinstance(tensor, FakeTensor) and tensors.is_leaf(tensor):
+            self.keep(tensor)
 
     def keep(self, tensor: Tensor) -> None:
         """Copy its memory now, unless that was done."""
@@ -46,33 +46,27 @@ class Guard:
             return
         key = storage_key(storage)
         if key not in self._saved:
-            with modes_off(), overrides_off():
+            with unrecorded():
                 self._saved[key] = (storage, storage.clone())
-                self._data.append((tensor, tensor.data))
 
     def restore(self) -> None:
-        """Put every copy back; the tensor objects get their own memory back if ``.data`` was replaced."""
+        """Put every copy back."""
         for storage, saved in self._saved.values():
             if storage.nbytes() != saved.nbytes():
                 storage.resize_(saved.nbytes())
             storage.copy_(saved)
-        for tensor, data in self._data:
-            if storage_of(tensor) is not storage_of(data) or tensor.shape != data.shape:
-                tensor.data = data
         self._saved.clear()
-        self._data.clear()
 
 
 @contextmanager
-def no_trace(modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard: Guard) -> Iterator[None]:
+def no_trace(modules: Sequence[nn.Module], inputs: Any, guard: Guard) -> Iterator[None]:
     """What a run may change in the modules, the inputs and torch's global state is as before on leaving."""
     with ExitStack() as stack:
         _keep_globals(stack)
         scripted = [module for module in modules if isinstance(module, torch.jit.ScriptModule)]
         eager = [module for module in modules if not isinstance(module, torch.jit.ScriptModule)]
-        stack.callback(guard.restore)
-        _keep_tensors(eager, inputs, stack)
-        _keep_objects(eager, stack)
+        _keep_objects(eager, inputs, stack)
+        _keep_tensors(eager, tensors_in(inputs), guard, stack)
         for module in scripted:  # their attributes live in C++, their writes are not announced
             stack.callback(setattr, module, "training", module.training)
             for buffer in module.buffers(recurse=False):
@@ -92,30 +86,64 @@ def _keep_globals(stack: ExitStack) -> None:
         stack.callback(numpy.random.set_state, numpy.random.get_state())
 
 
-def _keep_tensors(modules: Sequence[nn.Module], inputs: Sequence[Tensor], stack: ExitStack) -> None:
-    """Gradients (set aside, so that a backward inside the run adds to none of them), flags, and laziness."""
+def _keep_tensors(modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard: Guard, stack: ExitStack) -> None:
+    """Parameters, buffers and inputs: memory and layout, then what autograd knows of them."""
     seen: dict[int, Tensor] = {id(tensor): tensor for tensor in inputs}
     for module in modules:
         for tensor in (*module._parameters.values(), *module._buffers.values()):
             if tensor is not None:
                 seen[id(tensor)] = tensor
-    kept = [(tensor, type(tensor), tensor.requires_grad, _gradient(tensor)) for tensor in seen.values()]
+    kept = [(tensor, _Kept(tensor)) for tensor in seen.values()]
 
     def restore() -> None:
-        for tensor, kind, requires_grad, gradient in kept:
-            if type(tensor) is not kind:  # a lazy parameter was given its shape
-                with torch.no_grad():
-                    tensor.data = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-                tensor.__class__ = kind
-            if tensor.requires_grad != requires_grad:
-                tensor.requires_grad_(requires_grad)
-            if _gradient(tensor) is not gradient:
-                tensor.grad = gradient
+        for tensor, was in kept:
+            was.put_back_data(tensor)
+        guard.restore()
+        for tensor, was in kept:  # last: a gradient fits its tensor only once that has its own data again
+            was.put_back_autograd(tensor)
 
     stack.callback(restore)
-    for tensor, _, _, gradient in kept:
-        if gradient is not None:
+    for tensor, was in kept:
+        if was.gradient is not None:  # set aside, so that a backward inside the run adds nothing to it
             tensor.grad = None
+
+
+class _Kept:
+    """What one tensor was before the run; its content is the guard's."""
+
+    __slots__ = ("alias", "gradient", "kind", "layout", "leaf", "requires_grad")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.kind = type(tensor)
+        self.requires_grad = tensor.requires_grad
+        self.leaf = tensor.is_leaf
+        self.gradient = _gradient(tensor)
+        plain = self.kind in (Tensor, nn.Parameter) and tensor.layout is torch.strided and not tensor.is_nested
+        self.alias = tensor.detach() if plain else None
+        self.layout = _layout(tensor) if plain else None
+
+    def put_back_data(self, tensor: Tensor) -> None:
+        if type(tensor) is not self.kind:  # a lazy parameter was given its shape
+            with torch.no_grad():
+                tensor.data = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+            tensor.__class__ = self.kind
+        if self.leaf and not tensor.is_leaf:  # written in place with something that requires a gradient
+            with suppress(RuntimeError):  # views refuse
+                tensor.detach_()
+        if self.alias is not None and _layout(tensor) != self.layout:
+            tensor.data = self.alias
+
+    def put_back_autograd(self, tensor: Tensor) -> None:
+        if tensor.requires_grad != self.requires_grad and tensor.is_leaf:
+            tensor.requires_grad_(self.requires_grad)
+        if _gradient(tensor) is not self.gradient:
+            tensor.grad = self.gradient
+
+
+def _layout(tensor: Tensor) -> tuple[Any, ...]:
+    storage = storage_of(tensor)
+    key = storage_key(storage) if storage is not None else None
+    return key, tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset()
 
 
 def _gradient(tensor: Tensor) -> Tensor | None:
@@ -129,10 +157,10 @@ _ATOMS = (str, int, float, bool, bytes, complex, type(None), type, FunctionType,
 _Snapshot = tuple[Any, Any, Any]
 
 
-def _keep_objects(modules: Sequence[nn.Module], stack: ExitStack) -> None:
-    """The attributes of every module, and the lists, dictionaries and plain objects reachable from them."""
+def _keep_objects(modules: Sequence[nn.Module], inputs: Any, stack: ExitStack) -> None:
+    """The attributes of every module, and the lists, dictionaries and objects reachable from them and the inputs."""
     classes = [(module, type(module)) for module in modules]
-    snapshots = _snapshots(modules)
+    snapshots = _snapshots(modules, inputs)
 
     def restore() -> None:
         for thing, saved, keys in snapshots:
@@ -144,9 +172,10 @@ def _keep_objects(modules: Sequence[nn.Module], stack: ExitStack) -> None:
     stack.callback(restore)
 
 
-def _snapshots(modules: Sequence[nn.Module]) -> list[_Snapshot]:
+def _snapshots(modules: Sequence[nn.Module], inputs: Any) -> list[_Snapshot]:
     known = {id(module) for module in modules}
     queue: deque[Any] = deque(module.__dict__ for module in modules)
+    queue.append(inputs)
     found: list[_Snapshot] = []
     while queue and len(found) < _OBJECTS:
         thing = queue.popleft()

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from torchatlas.capture.ambient import Ambient
-from torchatlas.capture.private import is_transformed, modes_off, overrides_off
+from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
 from torchatlas.capture.tree import tensors_in
 from torchatlas.core.errors import ReplayError
@@ -89,9 +89,9 @@ class Entry:
         self.tape.inside.depth -= 1
 
     def returned(self, call: CallRecord) -> None:
-        """It gave these values."""
+        """It gave these values. One that raised is left off the tape: torch refuses before it writes."""
         self.outputs = tuple(call.outputs)
-        self.tape.made(call)
+        self.tape.made(self, call)
 
 
 class _Inside(threading.local):
@@ -111,7 +111,7 @@ class Tape:
         self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
         self._random = torch.get_rng_state()
         self._results: list[tuple[int, Tensor]] = []
-        self._refusal: str | None = "the run did not finish"
+        self._finished = False
 
     def attach(self, tensors: Tensors) -> None:
         """The identities of the run that is taped."""
@@ -128,12 +128,11 @@ class Tape:
         for tensor, value in zip(found, call.inputs, strict=True):
             values[id(tensor)] = value
             self._keep(tensor, value)
-        entry = Entry(self, call.name, func, self._placed(args, values), self._placed(kwargs, values))
-        self._entries.append(entry)
-        return entry
+        return Entry(self, call.name, func, self._placed(args, values), self._placed(kwargs, values))
 
-    def made(self, call: CallRecord) -> None:
+    def made(self, entry: Entry, call: CallRecord) -> None:
         """The values that running it again gives."""
+        self._entries.append(entry)
         assert self._tensors is not None  # noqa: S101  # attached before the run
         self._made.update(call.outputs)
         for value in call.writes:
@@ -143,8 +142,8 @@ class Tape:
 
     def close(self, call: CallRecord, out: Any) -> None:
         """The run returned ``out``."""
-        self._refusal = self._refusal if self._refusal != "the run did not finish" else None
-        with overrides_off(), modes_off():
+        self._finished = True
+        with unrecorded():
             for tensor, value in zip(tensors_in(out), call.outputs, strict=True):
                 self._keep(tensor, value)
                 self._results.append((value, tensor.detach().clone()))
@@ -153,10 +152,10 @@ class Tape:
         """Run the tape.
 
         Raises:
-            ReplayError: the run failed, or went through something that cannot be run alone; names it.
+            ReplayError: the run failed, or a recorded call gives another structure than it did.
         """
-        if self._refusal is not None:
-            raise ReplayError(f"this capture cannot be replayed: {self._refusal}.")
+        if not self._finished:
+            raise ReplayError("the run did not finish, so there is no result to compare a replay with.")
         with no_trace((), (), Guard()):
             torch.set_rng_state(self._random)
             found = _Player(self._origins, self._memories, self._generators).play(self._entries, self._results)
@@ -171,9 +170,6 @@ class Tape:
         """Make sure that a replay can find this value: back along the same object, or over the same memory."""
         assert self._tensors is not None  # noqa: S101  # attached before the run
         while value not in self._made and value not in self._origins:
-            if is_transformed(tensor):
-                self._refusal = "it holds a torch.func transform (vmap, grad, …), whose tensors exist only inside of it"
-                return
             record = self._tensors.values[value]
             made = record.producer is not None
             same = record.same_as if record.same_as is not None else record.previous if made else None
@@ -184,7 +180,7 @@ class Tape:
                 self._origins[value] = _Origin(over=record.view_of, layout=_layout(tensor))
                 value = record.view_of
             else:
-                with modes_off():
+                with unrecorded():
                     self._origins[value] = self._copy(tensor, value, written=record.previous is not None)
 
     def _copy(self, tensor: Tensor, value: int, *, written: bool) -> _Origin:
@@ -225,13 +221,7 @@ class _Player:
     def play(self, entries: Sequence[Entry], results: Sequence[tuple[int, Tensor]]) -> list[Tensor]:
         for entry in entries:
             with entry.ambient.applied():
-                args, kwargs = self._filled(entry.args), self._filled(entry.kwargs)
-                try:
-                    out = entry.func(*args, **kwargs)
-                except Exception:
-                    if entry.outputs:
-                        raise
-                    continue  # it raised in the run too, and the user's code went on
+                out = entry.func(*self._filled(entry.args), **self._filled(entry.kwargs))
             made = tensors_in(out)
             if len(made) != len(entry.outputs):
                 raise ReplayError(f"{entry.name} returned {len(made)} tensors, and {len(entry.outputs)} in the run.")

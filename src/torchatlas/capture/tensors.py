@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.parameter import Buffer, UninitializedBuffer, UninitializedParameter
 
-from torchatlas.capture.private import is_transformed, storage_key, storage_of
+from torchatlas.capture.private import storage_key, storage_of
 from torchatlas.core.graph import Value
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ class ValueRecord:
         "same_as",
         "shape",
         "slot",
-        "transformed",
         "type",
         "view_of",
     )
@@ -69,7 +68,6 @@ class ValueRecord:
     view_of: int | None
     memory: Memory | None
     type: str
-    transformed: bool
 
 
 class Memory:
@@ -168,14 +166,13 @@ class Tensors:
         value.previous, value.same_as, value.view_of = previous, same_as, None
         value.dtype, value.device, value.requires_grad = tensor.dtype, tensor.device, tensor.requires_grad
         value.type = "" if type(tensor) in _PLAIN_TENSORS else type(tensor).__name__
-        value.memory, value.transformed = None, False
+        value.memory = None
         measure(value, tensor)
         old = self._seen.get(id(tensor))
         memory = old.memory if old is not None and old() is tensor else self._memory(tensor, leaf=producer is None)
-        reference = self._seen[id(tensor)] = self._refer(tensor, value.id, memory)
+        self._seen[id(tensor)] = self._refer(tensor, value.id, memory)
         value.memory = memory
         if memory is None:
-            value.transformed = is_transformed(tensor)
             return value.id
         if memory.base is None:
             memory.base = value.id
