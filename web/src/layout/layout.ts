@@ -3,7 +3,8 @@
 import { type Geometry, geometry } from "./geometry.ts";
 import { type Level, type Levels, cut } from "./levels.ts";
 import type { Label, Layout, LayoutInput, Size, Tag, Wire } from "./model.ts";
-import { type Ordered, type Wanted, order } from "./order.ts";
+import { type Ordered, type Wanted, order, pointCrossings } from "./order.ts";
+import type { PortOrder } from "./ports.ts";
 import { type Hanging, type Shape, closedShape, fitTags, hangingRoom, shapeKey } from "./shape.ts";
 import { LABEL_GAP, STUB, TAG_GAP } from "./spacing.ts";
 
@@ -56,23 +57,60 @@ function tunnelTags({ boxes, nets }: LayoutInput, { tunnel }: Levels): Tunnels {
   return { ins, outs };
 }
 
-const UNWANTED: Wanted = { entries: [], exits: [], main: -1 };
+const FREE: Wanted = { entries: null, exits: null, main: -1 };
 
 /** Outer levels decide in which order wires reach the boxes in them. */
 function orderAll(work: Work): void {
   const { at } = work.levels;
-  const wanted: Wanted[] = at.map(() => UNWANTED);
+  const wanted: Wanted[] = at.map(() => FREE);
   for (const index of [at.length - 1, ...work.input.boxes.keys()]) {
     const level = at[index];
     if (!level) continue;
-    const want = wanted[index]!;
-    const ordered = remember(work.known.orders, orderKey(level, want), (id) => order(level, want, id));
+    const ordered = orderWithInside(work, level, wanted[index]!);
     work.ordered[index] = ordered;
     level.children.forEach((child, seat) => {
       const inner = at[child];
       if (inner) wanted[child] = wantedFrom(level, ordered, seat, inner);
     });
   }
+}
+
+function ordering(work: Work, level: Level, wanted: Wanted): Ordered {
+  return remember(work.known.orders, orderKey(level, wanted), (id) => order(level, wanted, id));
+}
+
+/** Where a child's inside pays for the order that its surroundings want, see whether they can follow its own instead. */
+function orderWithInside(work: Work, level: Level, wanted: Wanted): Ordered {
+  const ordered = ordering(work, level, wanted);
+  const liked = level.children.map((child, seat) => likedBy(work, level, ordered, child, seat));
+  if (liked.every((ports) => ports === null)) return ordered;
+  const asked = liked.map((ports) => (ports ? `${ports.ins.join()}/${ports.outs.join()}` : "")).join(";");
+  const other = remember(work.known.orders, `${orderKey(level, wanted)} ${asked}`, (id) => order(level, wanted, id, liked));
+  return crossingsWithin(work, level, other) < crossingsWithin(work, level, ordered) ? other : ordered;
+}
+
+/** The order of ports that suits a child's inside, as nets of the level; null where it is content with what it gets. */
+function likedBy(work: Work, level: Level, ordered: Ordered, child: number, seat: number): PortOrder | null {
+  const inner = work.levels.at[child];
+  if (!inner || inner.ins.length + inner.outs.length < 3) return null;
+  const { crossings } = ordering(work, inner, wantedFrom(level, ordered, seat, inner));
+  if (crossings === 0) return null;
+  const free = ordering(work, inner, FREE);
+  if (crossings <= free.crossings) return null;
+  const outer = (ports: readonly number[], first: number, row: readonly number[] | undefined): number[] =>
+    ports.length === 0 ? [] : row!.map((element) => level.nets.indexOf(inner.nets[ports[element - first]!]!));
+  const firstEntry = inner.children.length;
+  return {
+    ins: outer(inner.ins, firstEntry, free.at[0]),
+    outs: outer(inner.outs, firstEntry + inner.ins.length, free.at[free.at.length - 1]),
+  };
+}
+
+function crossingsWithin(work: Work, level: Level, ordered: Ordered): number {
+  return level.children.reduce((sum, child, seat) => {
+    const inner = work.levels.at[child];
+    return inner ? sum + ordering(work, inner, wantedFrom(level, ordered, seat, inner)).crossings : sum;
+  }, pointCrossings(ordered));
 }
 
 /** What an outer level wants of the box at `seat`. */
@@ -97,7 +135,7 @@ function positionsOf(outer: Level, nets: readonly number[], inner: Level, ports:
 
 function orderKey({ first, ins, outs, links, later }: Level, { entries, exits, main }: Wanted): string {
   const level = `${first.map(Number).join("")};${ins.length};${outs.length};${links.join()};${later.join()}`;
-  return `${level};${entries.join()};${exits.join()};${main}`;
+  return `${level};${entries?.join()};${exits?.join()};${main}`;
 }
 
 function remember<T>(known: Map<string, T>, key: string, make: (id: number) => T): T {

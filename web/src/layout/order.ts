@@ -3,7 +3,7 @@
 import { type Arrangement, pairCrossings, totalCrossings } from "./crossings.ts";
 import type { Level } from "./levels.ts";
 import { type PortOrder, portOrders } from "./ports.ts";
-import { type Rows, rows } from "./rows.ts";
+import { type Rows, SLOTS, rows, withSlots } from "./rows.ts";
 
 const SWEEPS = 24;
 /** Sweeps without gain after which it stops. */
@@ -19,29 +19,38 @@ export interface Ordered {
   readonly place: Int32Array;
   /** By child. */
   readonly ports: readonly PortOrder[];
+  readonly crossings: number;
   /** The entry that continues a straight wire, or -1. */
   readonly main: number;
 }
 
 /** What the surroundings want: ports in this order, as positions among the level's ports; one entry first among them. */
 export interface Wanted {
-  readonly entries: readonly number[];
-  readonly exits: readonly number[];
+  /** Null where the level may choose. */
+  readonly entries: readonly number[] | null;
+  readonly exits: readonly number[] | null;
   /** Position among the entries, -1 without one. */
   readonly main: number;
 }
 
-export function order(level: Level, { entries, exits, main }: Wanted, id: number): Ordered {
-  const found = rows(level);
+/** Order a level. `liked` gives, by child, the order of ports that suits its inside; without it all orders are as good. */
+export function order(level: Level, wanted: Wanted, id: number, liked?: readonly (PortOrder | null)[]): Ordered {
+  const found = liked ? withSlots(rows(level), liked) : rows(level);
   const firstEntry = level.children.length;
   const firstExit = firstEntry + level.ins.length;
-  const start = initial(found, entries.map((i) => firstEntry + i), exits.map((i) => firstExit + i));
+  const entries = (wanted.entries ?? [...level.ins.keys()]).map((i) => firstEntry + i);
+  const exits = (wanted.exits ?? [...level.outs.keys()]).map((i) => firstExit + i);
   const fixed = new Set<number>();
-  if (level.ins.length > 0) fixed.add(0);
-  if (level.outs.length > 0) fixed.add(found.height - 1);
-  const best = improve(found, start, fixed);
+  if (entries.length > 0 && wanted.entries) fixed.add(0);
+  if (exits.length > 0 && wanted.exits) fixed.add(found.height - 1);
+  const { best, crossings } = improve(found, initial(found, entries, exits), fixed);
   const ports = portOrders(level, found, best.place);
-  return { id, rows: found, ...best, ports, main: main < 0 ? -1 : firstEntry + main };
+  return { id, rows: found, ...best, ports, crossings, main: wanted.main < 0 ? -1 : firstEntry + wanted.main };
+}
+
+/** Crossings with ports put in the order that the level itself gives them. */
+export function pointCrossings({ rows, at, place, crossings }: Ordered): number {
+  return rows.slots ? totalCrossings({ ...rows, slots: null }, { at, place }) : crossings;
 }
 
 /** Depth first from the top, so that chains start out straight; unconnected parts one beside the other. */
@@ -86,16 +95,20 @@ function neighbours(rows: Rows, element: number): number[] {
   return [...rows.up[element]!.map((i) => rows.upper[i]!), ...rows.down[element]!.map((i) => rows.lower[i]!)];
 }
 
-function numbered(rows: Rows, at: number[][]): Arrangement {
+/** An arrangement while it is changed. */
+interface Working extends Arrangement {
+  readonly at: number[][];
+}
+
+function numbered(rows: Rows, at: number[][]): Working {
   const place = new Int32Array(rows.count);
   for (const row of at) row.forEach((element, i) => (place[element] = i));
   return { at, place };
 }
 
-function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>): Arrangement {
+function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>): { best: Arrangement; crossings: number } {
   let fewest = totalCrossings(rows, start);
-  if (fewest === 0) return start;
-  let best = start;
+  let best: Arrangement = start;
   const now = numbered(rows, start.at.map((row) => [...row]));
   for (let sweep = 0, idle = 0; sweep < SWEEPS && idle < PATIENCE && fewest > 0; sweep++, idle++) {
     pass(rows, now, fixed, sweep % 2 === 0);
@@ -107,20 +120,21 @@ function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>): Ar
       idle = -1;
     }
   }
-  return best;
+  return { best, crossings: fewest };
 }
 
 /** One sweep: each row sorted by the mean place of what its elements are linked to in the row before. */
-function pass(rows: Rows, { at, place }: Arrangement, fixed: ReadonlySet<number>, downwards: boolean): void {
+function pass(rows: Rows, { at, place }: Working, fixed: ReadonlySet<number>, downwards: boolean): void {
   const side = downwards ? rows.up : rows.down;
   const far = downwards ? rows.upper : rows.lower;
+  const slots = downwards ? rows.slots?.upper : rows.slots?.lower;
   for (let step = 1; step < rows.height; step++) {
     const row = downwards ? step : rows.height - 1 - step;
     if (fixed.has(row) || at[row]!.length < 2) continue;
     const mean = new Map<number, number>();
     for (const element of at[row]!) {
       const links = side[element]!;
-      const sum = links.reduce((total, link) => total + place[far[link]!]!, 0);
+      const sum = links.reduce((total, link) => total + place[far[link]!]! + (slots ? slots[link]! / SLOTS : 0), 0);
       mean.set(element, links.length > 0 ? sum / links.length : place[element]!);
     }
     at[row]!.sort((a, b) => mean.get(a)! - mean.get(b)! || place[a]! - place[b]!);
@@ -129,7 +143,7 @@ function pass(rows: Rows, { at, place }: Arrangement, fixed: ReadonlySet<number>
 }
 
 /** Exchange neighbours while that removes crossings. */
-function exchange(rows: Rows, { at, place }: Arrangement, fixed: ReadonlySet<number>): void {
+function exchange(rows: Rows, { at, place }: Working, fixed: ReadonlySet<number>): void {
   for (let round = 0, moved = true; moved && round < SWITCHES; round++) {
     moved = false;
     for (let row = 0; row < rows.height; row++) {

@@ -1,7 +1,17 @@
 /** A level as rows, in which every link leads from one row to the next: long nets get a waypoint in each row between. */
 
 import type { Level } from "./levels.ts";
+import type { PortOrder } from "./ports.ts";
 import { type Directed, directed, ranks } from "./rank.ts";
+
+/** More ports on one side of a box than this are not told apart while rows are put in order. */
+export const SLOTS = 64;
+
+/** By link: which port of its upper and of its lower element it meets, from left to right. */
+export interface Slots {
+  readonly upper: Int32Array;
+  readonly lower: Int32Array;
+}
 
 export interface Rows {
   /** Ends (children, entries, exits), then waypoints. */
@@ -21,6 +31,8 @@ export interface Rows {
   /** Links by element, as positions in the arrays above. */
   readonly down: readonly (readonly number[])[];
   readonly up: readonly (readonly number[])[];
+  /** Null while elements count as points. */
+  readonly slots: Slots | null;
 }
 
 /** Rank a level and cut long links; all readers of a net share its waypoints, so that it runs as one bus. */
@@ -88,5 +100,19 @@ function indexed(boxes: number, ends: number, rank: readonly number[], links: Li
     back: Uint8Array.from(links.back),
     down,
     up,
+    slots: null,
   };
+}
+
+/** Tell ports apart: `ports` gives, by child, the order in which it would like its nets, null where it does not care. */
+export function withSlots(found: Rows, ports: readonly (PortOrder | null)[]): Rows {
+  const count = found.upper.length;
+  const slots = { upper: new Int32Array(count), lower: new Int32Array(count) };
+  for (let link = 0; link < count; link++) {
+    const outs = ports[found.upper[link]!]?.outs;
+    const ins = ports[found.lower[link]!]?.ins;
+    if (outs) slots.upper[link] = Math.min(SLOTS - 1, Math.max(0, outs.indexOf(found.net[link]!)));
+    if (ins) slots.lower[link] = Math.min(SLOTS - 1, Math.max(0, ins.indexOf(found.net[link]!)));
+  }
+  return { ...found, slots };
 }

@@ -21,21 +21,31 @@ export interface SceneOptions {
 const LABEL = { size: 9, bold: false };
 const TAG_WIDEST = 150;
 
-interface Parts {
+/** All that can be said before anything has a place. */
+export interface Prepared {
   readonly speaker: Speaker;
   readonly said: readonly Words[];
   readonly tags: readonly string[];
+  readonly input: LayoutInput;
+}
+
+interface Parts extends Prepared {
   readonly made: Layout;
   /** Data flows from top to bottom. */
   readonly flat: boolean;
 }
 
-export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions, known?: Memory): Scene {
+export function prepare(facts: Facts, visible: VisibleGraph, options: SceneOptions): Prepared {
   const speaker: Speaker = { facts, visible, labels: new Set(options.labels) };
   const said = visible.nodes.map((node) => words(speaker, node));
   const tags = visible.nets.map((net) => shorten(tagName(speaker, net.source, net.value), SMALL, TAG_WIDEST));
-  const made = layout(layoutInput(speaker, said, tags, options.direction), known);
-  const parts: Parts = { speaker, said, tags, made, flat: options.direction === "TB" };
+  return { speaker, said, tags, input: layoutInput(speaker, said, tags, options.direction) };
+}
+
+export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions, known?: Memory): Scene {
+  const prepared = prepare(facts, visible, options);
+  const made = layout(prepared.input, known);
+  const parts: Parts = { ...prepared, made, flat: options.direction === "TB" };
   return {
     width: made.size.width,
     height: made.size.height,
@@ -45,7 +55,7 @@ export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions
   };
 }
 
-export function layoutInput(
+function layoutInput(
   { visible, facts, labels }: Speaker,
   said: readonly Words[],
   tags: readonly string[],
