@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 
 import torchatlas as ta
-from harness import Section, Timing, race, run
+from harness import Section, Timing, judged, race, run
 from models import LARGE, SMALL, Built
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
-SMALL_ROUNDS = 10 * ROUNDS
+SMALL_ROUNDS = 5 * ROUNDS
 GOAL = {"op": 1.20, "aten": 1.40}
 GOAL_PER_CALL = 45.0
 
@@ -49,12 +49,12 @@ def by_torchview(built: Built) -> Callable[[], object]:
 
 
 def by_torchlens(built: Built) -> Callable[[], object]:
-    """The record of torchlens, without keeping activations."""
+    """The record of torchlens, as it comes."""
     import torchlens
 
     def job() -> object:
         with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
-            return torchlens.trace(built.model, built.x, save="none")
+            return torchlens.trace(built.model, built.x)
 
     return job
 
@@ -81,11 +81,6 @@ def large() -> Section:
         ]
     head = ("model", "level", "calls", "plain, ms", "capture, ms", "ratio", "goal", "")
     return Section("Capture beside a plain forward", head, tuple(rows), "CPU time, one thread.")
-
-
-def judged(value: float, goal: float) -> tuple[str, str, str]:
-    """A number, what it should be at most, and whether it is."""
-    return f"{value:.2f}", f"<= {goal:.2f}", "met" if value <= goal else "missed"
 
 
 def milliseconds(timing: Timing) -> str:

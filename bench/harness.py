@@ -88,6 +88,11 @@ def clock(job: Callable[[], object]) -> tuple[float, float]:
     return cost
 
 
+def judged(value: float, goal: float) -> tuple[str, str, str]:
+    """Three cells: a number, what it should be at most, and whether it is."""
+    return f"{value:.2f}", f"<= {goal:.2f}", "met" if value <= goal else "missed"
+
+
 def machine() -> str:
     """The machine and the versions, without any name of the machine or path."""
     versions = ", ".join(f"{name} {version}" for name in PACKAGES if (version := version_of(name)))

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
+from torchvision_cpu import torchvision_models
+
+VISION = torchvision_models()  # now, for transformers imports torchvision too, and fails where its operators are not
+
 
 class Built(NamedTuple):
     """A model in evaluation mode, and the tensor it runs on."""
@@ -24,23 +28,19 @@ class Built(NamedTuple):
 
 def resnet152() -> Built:
     """60 million parameters, images of 224 x 224."""
-    from torchvision_cpu import torchvision_models
-
-    return Built(torchvision_models().resnet152().eval(), torch.randn(1, 3, 224, 224))
+    return Built(VISION.resnet152().eval(), torch.randn(1, 3, 224, 224))
 
 
 def vit_b_16() -> Built:
     """86 million parameters, images of 224 x 224."""
-    from torchvision_cpu import torchvision_models
-
-    return Built(torchvision_models().vit_b_16().eval(), torch.randn(1, 3, 224, 224))
+    return Built(VISION.vit_b_16().eval(), torch.randn(1, 3, 224, 224))
 
 
 def gpt2_tiny() -> Built:
     """GPT-2 of two layers, width 32: almost no arithmetic, so that what capturing costs stands out."""
     from transformers import GPT2Config, GPT2Model
 
-    config = GPT2Config(n_layer=2, n_embd=32, n_head=2, vocab_size=100, n_positions=64, use_cache=False)
+    config = GPT2Config(n_layer=2, n_embd=32, n_head=2, vocab_size=100, n_positions=64, bos_token_id=0, eos_token_id=0)
     return Built(GPT2Model(config).eval(), torch.zeros(1, 16, dtype=torch.int64))
 
 
