@@ -76,10 +76,12 @@ class Stretches:
         return found
 
     def _direct(self, outer: tuple[int, ...]) -> list[Stretch]:
+        if not self.graph.children[outer[0]]:
+            return []
         children = [self._body(call) for call in outer]
         found: list[Stretch] = []
         at = 0
-        while children and at < len(children[0]):
+        while at < len(children[0]):
             call = children[0][at]
             fold = self._folds.get(call)
             # What led to the failure is shown as it ran.

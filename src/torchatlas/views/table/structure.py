@@ -115,10 +115,12 @@ class Structure:
         held: dict[str, int] = {}
         used: set[str] = set()
         for module in self.graph.modules:
+            around = {path for name in (module.path, *module.aliases) for path in _prefixes(name)}
             for _, value in module.parameters:
                 first = owner.setdefault(value, module.path)
-                for path in _prefixes(module.path):
+                for path in around:
                     held[path] = held.get(path, 0) + 1
+                for path in _prefixes(module.path):
                     owned[path] = owned.get(path, 0) + (first == module.path)
                     if first == module.path and self.graph.readers[value]:
                         used.add(path)
