@@ -9,6 +9,9 @@ const SWEEPS = 24;
 /** Sweeps without gain after which it stops. */
 const PATIENCE = 4;
 const SWITCHES = 8;
+/** Starts that are tried, in levels of at most so many links. */
+const ATTEMPTS = 10;
+const SMALL = 1500;
 
 /** A level with its rows put in order. */
 export interface Ordered {
@@ -43,7 +46,7 @@ export function order(level: Level, wanted: Wanted, id: number, liked?: readonly
   const fixed = new Set<number>();
   if (entries.length > 0 && wanted.entries) fixed.add(0);
   if (exits.length > 0 && wanted.exits) fixed.add(found.height - 1);
-  const { best, crossings } = improve(found, initial(found, entries, exits), fixed);
+  const { best, crossings } = fewestCrossings(found, entries, exits, fixed);
   const ports = portOrders(level, found, best.place);
   return { id, rows: found, ...best, ports, crossings, main: wanted.main < 0 ? -1 : firstEntry + wanted.main };
 }
@@ -53,8 +56,42 @@ export function pointCrossings({ rows, at, place, crossings }: Ordered): number 
   return rows.slots ? totalCrossings({ ...rows, slots: null }, { at, place }) : crossings;
 }
 
+interface Found {
+  readonly best: Arrangement;
+  readonly crossings: number;
+}
+
+/** Improve several starts, while there are crossings to get rid of; of equally good ones the first is kept. */
+function fewestCrossings(
+  rows: Rows,
+  entries: readonly number[],
+  exits: readonly number[],
+  fixed: ReadonlySet<number>,
+): Found {
+  let found = improve(rows, initial(rows, entries, exits, inOrder), fixed, true);
+  const more = rows.upper.length <= SMALL ? ATTEMPTS : 1;
+  for (let attempt = 1; attempt < more && found.crossings > 0; attempt++) {
+    const start = initial(rows, entries, exits, attempt === 1 ? reversed : shuffled(attempt));
+    const other = improve(rows, start, fixed, attempt % 2 === 0);
+    if (other.crossings < found.crossings) found = other;
+  }
+  return found;
+}
+
+/** The order in which links are followed. */
+type Choice = (links: readonly number[]) => readonly number[];
+
+const inOrder: Choice = (links) => links;
+const reversed: Choice = (links) => [...links].reverse();
+
+/** Different for each seed, but the same in every run. */
+function shuffled(seed: number): Choice {
+  const mix = (link: number): number => Math.imul((link + 1) * 2 * seed + 1, 0x9e3779b1) >>> 0;
+  return (links) => [...links].sort((a, b) => mix(a) - mix(b) || a - b);
+}
+
 /** Depth first from the top, so that chains start out straight; unconnected parts one beside the other. */
-function initial(rows: Rows, entries: readonly number[], exits: readonly number[]): Arrangement {
+function initial(rows: Rows, entries: readonly number[], exits: readonly number[], choice: Choice): Arrangement {
   const at: number[][] = Array.from({ length: rows.height }, () => []);
   const seen = new Uint8Array(rows.count);
   for (const part of parts(rows, entries)) {
@@ -64,7 +101,8 @@ function initial(rows: Rows, entries: readonly number[], exits: readonly number[
         if (seen[element]) continue;
         seen[element] = 1;
         at[rows.row[element]!]!.push(element);
-        for (let i = rows.down[element]!.length - 1; i >= 0; i--) stack.push(rows.lower[rows.down[element]![i]!]!);
+        const links = choice(rows.down[element]!);
+        for (let i = links.length - 1; i >= 0; i--) stack.push(rows.lower[links[i]!]!);
       }
     }
   }
@@ -106,12 +144,12 @@ function numbered(rows: Rows, at: number[][]): Working {
   return { at, place };
 }
 
-function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>): { best: Arrangement; crossings: number } {
+function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>, downFirst: boolean): Found {
   let fewest = totalCrossings(rows, start);
   let best: Arrangement = start;
   const now = numbered(rows, start.at.map((row) => [...row]));
   for (let sweep = 0, idle = 0; sweep < SWEEPS && idle < PATIENCE && fewest > 0; sweep++, idle++) {
-    pass(rows, now, fixed, sweep % 2 === 0);
+    pass(rows, now, fixed, (sweep % 2 === 0) === downFirst);
     exchange(rows, now, fixed);
     const count = totalCrossings(rows, now);
     if (count < fewest) {
