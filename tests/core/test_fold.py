@@ -201,6 +201,96 @@ def test_a_loop_over_the_parts_of_a_split_is_one_fold() -> None:
     assert shape(only(recorder.graph())) == (1, 6, "loop", 1)
 
 
+def test_states_made_beforehand_belong_to_their_layers() -> None:
+    """Each layer reads a state of its own, of several that equal calls made in a loop before the stack."""
+    recorder = Recorder("Net")
+    weights = [recorder.leaf("parameter", f"cells.{layer}.weight", (8, 8)) for layer in range(5)]
+    x = recorder.leaf("input", "x", (2, 8))
+    recorder.begin("Net", (x,), "")
+    states = [recorder.call("torch.zeros", (), (2, 8)) for _ in weights]
+    for layer, weight in enumerate(weights):
+        x = cell(recorder, f"cells.{layer}", x, states[layer], weight)
+        x = recorder.call("torch.add", (x, states[layer]), (2, 8))
+    recorder.end((x,))
+    folds = fold_calls(recorder.graph())[0]
+    assert [shape(fold) for fold in folds] == [(1, 5, "loop", 0), (2, 5, "stack", 1)]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4, 4), (0, 1, 2, 2, 2, 2)])
+def test_states_read_out_of_turn_end_a_chain(order: tuple[int, ...]) -> None:
+    """Layers that share a state are not wired as layers that have their own, nor the reverse."""
+    recorder = Recorder("Net")
+    weights = [recorder.leaf("parameter", f"cells.{layer}.weight", (8, 8)) for layer in order]
+    x = recorder.leaf("input", "x", (2, 8))
+    recorder.begin("Net", (x,), "")
+    states = [recorder.call("torch.zeros", (), (2, 8)) for _ in range(5)]
+    for layer, (weight, state) in enumerate(zip(weights, order, strict=True)):
+        x = cell(recorder, f"cells.{layer}", x, states[state], weight)
+    recorder.end((x,))
+    graph = recorder.graph()
+    assert all(fold.count < 6 for fold in fold_calls(graph)[0] if graph.calls[fold.calls[0]].kind == "module")
+
+
+def test_equal_branches_from_a_list_are_no_chain() -> None:
+    """What happens alike to the three parts of a tensor stays apart where no part hands anything to the next."""
+    recorder = Recorder("Net")
+    x = recorder.leaf("input", "x", (3, 2, 8))
+    recorder.begin("Net", (x,), "")
+    parts = [recorder.call("Tensor.__getitem__", (x,), (2, 8), constants={"index": part}) for part in range(3)]
+    ends = []
+    for part in parts:
+        view = recorder.call("Tensor.view", (part,), (2, 2, 4))
+        ends.append(recorder.call("Tensor.transpose", (view,), (2, 2, 4)))
+    result = recorder.call("torch.attend", ends, (2, 8))
+    recorder.end((result,))
+    assert not fold_calls(recorder.graph())
+
+
+def test_a_loop_that_starts_from_the_input_folds_from_its_first_step() -> None:
+    """The first step reads the input, twice, where later ones read what the step before made."""
+    recorder = Recorder("Net")
+    x = recorder.leaf("input", "x", (2, 8))
+    recorder.begin("Net", (x,), "")
+    for step in range(6):
+        time = recorder.call("torch.full", (), (2, 1), constants={"fill_value": float(step)})
+        joined = recorder.call("torch.cat", (x, time), (2, 9))
+        x = recorder.call("torch.sub", (x, joined), (2, 8))
+    recorder.end((x,))
+    fold = only(recorder.graph())
+    assert shape(fold) == (3, 6, "loop", 1)
+    assert fold.calls[0] == 1
+
+
+def test_a_first_step_wired_otherwise_inside_stays_out() -> None:
+    """It may read from elsewhere, but one value where later steps read one value."""
+    recorder = Recorder("Net")
+    x, y = recorder.leaf("input", "x", (2, 8)), recorder.leaf("input", "y", (2, 8))
+    recorder.begin("Net", (x, y), "")
+    x = recorder.call("torch.start", (x,), (2, 8))
+    y = recorder.call("torch.other", (y,), (2, 8))
+    for _ in range(6):
+        hidden = recorder.call("torch.tanh", (x,), (2, 8))
+        x = y = recorder.call("torch.sub", (y, hidden), (2, 8))
+    recorder.end((x,))
+    fold = only(recorder.graph())
+    assert fold.count == 5
+
+
+def test_modules_that_did_nothing_are_alike_whatever_their_settings() -> None:
+    """Stochastic depth of another rate in each layer does nothing in evaluation; a scripted module may do anything."""
+    text = "input x 2,4\nNet x -> x\n"
+    for layer in range(6):
+        text += f"  Block @blocks.{layer} x -> x\n    Depth @blocks.{layer}.depth x -> x\n    F.relu x -> x 2,4\n"
+    graph = build(text)
+    modules = tuple(
+        replace(module, settings=(("rate", index / 10),)) if module.name == "Depth" else module
+        for index, module in enumerate(graph.modules)
+    )
+    assert only(replace(graph, modules=modules)).count == 6
+    opaque = tuple(replace(module, opaque=module.name == "Depth") for module in modules)
+    assert not fold_calls(replace(graph, modules=opaque))
+
+
 def test_two_cells_in_turn_fold_as_pairs() -> None:
     """Two modules of equal structure called in turn are one loop of two calls, not one stack."""
 
