@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING
 
@@ -10,32 +9,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.tensors import tensor
 from torchatlas.core.cost import Cost, cost_of, costs, total
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Call, Graph, Module, Value
+from torchatlas.core.graph import Call, Graph, Module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-def _value(id: int, kind: str = "activation", shape: tuple[int, ...] = (2,), **rest: object) -> Value:  # noqa: A002
-    """Return a float32 value with the bytes of its shape, unless the test says otherwise."""
-    given = {"names": (), "dtype": "float32", "device": "cpu", "nbytes": 4 * math.prod(shape)} | rest
-    return Value(id, kind, shape=shape, **given)
+    from torchatlas.core.graph import Value
 
 
 def _mlp() -> Graph:
     """Build two linear layers with tied weights, a relu in place between them, a view, and a layer that never runs."""
     values = (
-        _value(0, "parameter", (3, 3), names=("one.weight", "two.weight"), requires_grad=True),
-        _value(1, "parameter", (3,), names=("one.bias",)),
-        _value(2, "parameter", (5,), names=("idle.weight",), requires_grad=True),
-        _value(3, "buffer", (7,), names=("table",)),
-        _value(4, "input", (2, 3), names=("x",), storage=0),
-        _value(5, shape=(2, 3), producer=2, storage=1),
-        _value(6, shape=(2, 3), producer=3, storage=1, previous=5),
-        _value(7, "output", shape=(2, 3), producer=5, storage=2),
-        _value(8, "output", shape=(3, 2), producer=6, storage=2, view_of=7),
+        tensor(0, "parameter", (3, 3), names=("one.weight", "two.weight"), requires_grad=True),
+        tensor(1, "parameter", (3,), names=("one.bias",)),
+        tensor(2, "parameter", (5,), names=("idle.weight",), requires_grad=True),
+        tensor(3, "buffer", (7,), names=("table",)),
+        tensor(4, "input", (2, 3), names=("x",), storage=0),
+        tensor(5, shape=(2, 3), producer=2, storage=1),
+        tensor(6, shape=(2, 3), producer=3, storage=1, previous=5),
+        tensor(7, "output", shape=(2, 3), producer=5, storage=2),
+        tensor(8, "output", shape=(3, 2), producer=6, storage=2, view_of=7),
     )
     calls = (
         Call(0, "module", "Net", "", inputs=(4,), outputs=(8,)),
@@ -103,10 +99,10 @@ def test_a_graph_without_calls_has_its_parameters() -> None:
 def test_a_module_called_twice_works_twice_and_holds_once() -> None:
     """Repeated calls add FLOPs and memory, not parameters; what one call hands the next does not enter."""
     values = (
-        _value(0, "parameter", (2, 2)),
-        _value(1, "input", (1, 2)),
-        _value(2, shape=(1, 2), producer=2),
-        _value(3, "output", shape=(1, 2), producer=4),
+        tensor(0, "parameter", (2, 2)),
+        tensor(1, "input", (1, 2)),
+        tensor(2, shape=(1, 2), producer=2),
+        tensor(3, "output", shape=(1, 2), producer=4),
     )
     calls = (
         Call(0, "module", "Net", "", inputs=(1,), outputs=(3,)),
@@ -122,7 +118,7 @@ def test_a_module_called_twice_works_twice_and_holds_once() -> None:
 
 def test_a_container_that_is_never_called_costs_what_its_items_cost() -> None:
     """A ModuleList has no call of its own: its items' outermost calls stand for it, also when they recurse."""
-    values = (_value(0, "parameter", (4,)), _value(1, "input", (4,)), _value(2, "output", (4,), producer=3))
+    values = (tensor(0, "parameter", (4,)), tensor(1, "input", (4,)), tensor(2, "output", (4,), producer=3))
     calls = (
         Call(0, "module", "Net", "", inputs=(1,), outputs=(2,)),
         Call(1, "module", "Block", "blocks.0", 0, (1,), (2,)),
@@ -137,7 +133,7 @@ def test_a_container_that_is_never_called_costs_what_its_items_cost() -> None:
 
 def test_a_shared_module_belongs_to_every_module_that_holds_it() -> None:
     """Each holder has the shared parameters; the whole has them once."""
-    values = (_value(0, "parameter", (4,)), _value(1, "parameter", (2,)))
+    values = (tensor(0, "parameter", (4,)), tensor(1, "parameter", (2,)))
     modules = (
         Module("", "Net"),
         Module("a", "Half"),
@@ -154,16 +150,16 @@ def test_a_shared_module_belongs_to_every_module_that_holds_it() -> None:
 def test_a_module_below_itself_ends() -> None:
     """A module registered inside itself is counted once, without an endless walk."""
     modules = (Module("", "Net"), Module("a", "Loop", ("a.b.a",), parameters=(("w", 0),)), Module("a.b", "Inner"))
-    all_costs = costs(Graph("Net", values=(_value(0, "parameter", (3,)),), modules=modules))
+    all_costs = costs(Graph("Net", values=(tensor(0, "parameter", (3,)),), modules=modules))
     assert [all_costs.module(path).parameters for path in ("", "a", "a.b")] == [3, 3, 3]
 
 
 def test_unknown_bytes_are_counted_as_unknown() -> None:
     """A lazy parameter has no elements yet; neither it nor a foreign tensor passes for zero bytes unnoticed."""
     values = (
-        _value(0, "parameter", (), nbytes=None, type="UninitializedParameter"),
-        _value(1, "input", (3,), nbytes=None),
-        _value(2, "output", (3,), nbytes=None, producer=1),
+        tensor(0, "parameter", (), nbytes=None, type="UninitializedParameter"),
+        tensor(1, "input", (3,), nbytes=None),
+        tensor(2, "output", (3,), nbytes=None, producer=1),
     )
     calls = (
         Call(0, "module", "Net", "", inputs=(1,), outputs=(2,)),
@@ -175,7 +171,7 @@ def test_unknown_bytes_are_counted_as_unknown() -> None:
 
 def test_a_function_that_calls_modules_holds_their_parameters() -> None:
     """A checkpoint around blocks shows what the blocks hold, a tensor used by both once."""
-    values = (_value(0, "parameter", (4,)), _value(1, "parameter", (2,)), _value(2, "input", (4,)))
+    values = (tensor(0, "parameter", (4,)), tensor(1, "parameter", (2,)), tensor(2, "input", (4,)))
     calls = (
         Call(0, "module", "Net", "", inputs=(2,)),
         Call(1, "function", "checkpoint", None, 0, (2,)),
@@ -189,7 +185,7 @@ def test_a_function_that_calls_modules_holds_their_parameters() -> None:
 
 def test_calls_of_two_threads_keep_apart() -> None:
     """Ids of calls interleave between threads; sums still follow the parents."""
-    values = (_value(0, "parameter", (4,)), _value(1, "parameter", (2,)))
+    values = (tensor(0, "parameter", (4,)), tensor(1, "parameter", (2,)))
     calls = (
         Call(0, "function", "root"),
         Call(1, "function", "left", parent=0),
@@ -223,7 +219,7 @@ def _graphs(draw: st.DrawFn) -> Graph:
     """Draw a tree of modules with tied tensors, and of calls that read anything made before."""
     shapes = st.lists(st.integers(0, 4), max_size=2).map(tuple)
     leaves = draw(st.lists(st.tuples(st.sampled_from(["parameter", "buffer", "input"]), shapes, st.booleans())))
-    values = [_value(i, kind, shape, requires_grad=grad) for i, (kind, shape, grad) in enumerate(leaves)]
+    values = [tensor(i, kind, shape, requires_grad=grad) for i, (kind, shape, grad) in enumerate(leaves)]
     held = [v.id for v in values if v.kind != "input"]
     paths = [""]
     for i in range(draw(st.integers(0, 6))):
@@ -237,7 +233,7 @@ def _graphs(draw: st.DrawFn) -> Graph:
         path = draw(st.sampled_from([None, *paths]))
         alias = draw(st.sampled_from(["new", "same_as", "view_of", "previous"])) if inputs else "new"
         link = {} if alias == "new" else {alias: inputs[0]}
-        values.append(_value(len(values), shape=draw(shapes), producer=id_, **link))
+        values.append(tensor(len(values), shape=draw(shapes), producer=id_, **link))
         arithmetic = draw(st.sampled_from(["counted", "elementwise", "movement", "unknown"]))
         flops = draw(st.integers(0, 100)) if arithmetic == "counted" else 0
         parent = draw(st.integers(0, id_ - 1))
@@ -360,7 +356,7 @@ def _towers(count: int, floors: int, width: int) -> Graph:
         path, holder = f"{tower}", 0
         for _ in range(floors):
             own = len(values)
-            values.append(_value(own, "parameter", (8, 8)))
+            values.append(tensor(own, "parameter", (8, 8)))
             modules.append(Module(path, "Floor", parameters=(("w", own),)))
             calls.append(Call(len(calls), "module", "Floor", path, holder))
             holder, path = calls[-1].id, f"{path}.f"

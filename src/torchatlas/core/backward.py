@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torchatlas.core.lifetime import alive
+from torchatlas.core.lifetime import alive, ends
 from torchatlas.core.saved import UNKNOWN, rule_for, size_of
 
 if TYPE_CHECKING:
@@ -54,9 +54,11 @@ def training_step(graph: Graph, lives: Lifetimes, operations: Sequence[Operation
     outlived = len(graph.calls) + 1
     tensors = _tensors(graph.values, operations)
     needs = [value.requires_grad and _floating(value) for value in graph.values]
-    tape = list(_tape(lives, operations, tensors, needs))
+    tape = list(_tape(graph, lives, operations, tensors, needs))
     saved = frozenset(memory for kept in tape for memory in kept.memory)
-    beside = {kept.operation.call: kept.beside for kept in tape}
+    # What an operation keeps it makes in a call inside it, if any was recorded: it is there when the last one ran.
+    end = ends(graph)
+    beside = {end[kept.operation.call] - 1: kept.beside for kept in tape}
     live = alive(lives, lives.died | dict.fromkeys(saved, outlived), beside, len(graph.calls))
     backward = _Backward(
         lives, tensors, live=live[-1], holders=Counter(i for i, died in lives.died.items() if died == outlived)
@@ -82,19 +84,23 @@ def _tensors(values: Sequence[Value], operations: Iterable[Operation]) -> list[i
     for value in values:
         links = (value.same_as,) if value.id in computed else (value.same_as, value.previous, value.view_of)
         earlier = next((link for link in links if link is not None), None)
-        found.append(value.id if earlier is None else found[earlier])
+        # An alias of a leaf that requires no gradient though the leaf does was cut off from it.
+        cut = earlier is not None and values[earlier].requires_grad and not value.requires_grad
+        found.append(value.id if earlier is None or cut else found[earlier])
     return found
 
 
 def _tape(
-    lives: Lifetimes, operations: Iterable[Operation], tensors: Sequence[int], needs: list[bool]
+    graph: Graph, lives: Lifetimes, operations: Iterable[Operation], tensors: Sequence[int], needs: list[bool]
 ) -> Iterator[_Kept]:
     """The operations that autograd records; ``needs``, per value whether it needs a gradient, grows with them."""
+    # ATen calls run below autograd, where no result requires a gradient yet.
+    told = lives.taped and not any(call.kind == "aten" for call in graph.calls)
     for operation in operations:
         wants = tuple({tensors[v.id]: v for v in operation.inputs if needs[tensors[v.id]]}.values())
         if not wants or operation.name in {"detach", "data"}:
             continue
-        results = [v for v in operation.outputs if _floating(v) and (v.requires_grad or not lives.taped)]
+        results = [v for v in operation.outputs if _floating(v) and (v.requires_grad or not told)]
         for value in results:
             needs[tensors[value.id]] = True
         if results:
@@ -104,11 +110,11 @@ def _tape(
 def _keep(operation: Operation, wants: tuple[Value, ...], lives: Lifetimes, needs: list[bool]) -> _Kept:
     rule = rule_for(operation)
     spoken, asked = operation.inputs[slice(*rule.of)], needs[slice(*rule.of)]
-    chosen = [value for value in operation.inputs if not _floating(value)]  # indices and masks
+    chosen = [value for value in operation.inputs if not _floating(value)] if rule.indices else []
     if rule.saves == "factors":
         chosen += [value for i, value in enumerate(spoken) if any(asked[:i]) or any(asked[i + 1 :])]
     if rule.saves in {"inputs", "all"}:
-        chosen += spoken
+        chosen += [value for value in spoken if _floating(value)]
     if rule.saves in {"output", "all"}:
         chosen += operation.outputs
     overwritten = {value.previous for value in operation.outputs} if operation.in_place else set()

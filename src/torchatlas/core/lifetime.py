@@ -43,7 +43,9 @@ def lifetimes(graph: Graph) -> Lifetimes:
     outlived = len(graph.calls) + 1
     born = {i: value.producer or 0 for i, value in fresh.items()}
     died = {i: outlived if value.freed is None else value.freed for i, value in fresh.items()}
-    taped = any(value.requires_grad and owner[value.id] in fresh for value in graph.values)
+    # ATen calls run below autograd, where results do not tell; a run in train mode has a tape.
+    told = any(value.requires_grad and owner[value.id] in fresh for value in graph.values)
+    taped = told or ("mode", "train") in graph.made
     recorded = not taped and any(value.freed is not None for value in fresh.values())
     if not recorded:
         used = _last_uses(graph, owner)
@@ -80,13 +82,19 @@ def _owners(values: Sequence[Value]) -> list[int]:
     return owner
 
 
-def _last_uses(graph: Graph, owner: list[int]) -> dict[int, int]:
-    """For each memory the first call after its last use. A module's arguments live while it runs, as do its results."""
-    outlived = len(graph.calls) + 1
+def ends(graph: Graph) -> list[int]:
+    """For each call the first that began after it and all inside it."""
     end = [call.id + 1 for call in graph.calls]
     for call in reversed(graph.calls):
         if call.parent is not None:
             end[call.parent] = max(end[call.parent], end[call.id])
+    return end
+
+
+def _last_uses(graph: Graph, owner: list[int]) -> dict[int, int]:
+    """For each memory the first call after its last use. A module's arguments live while it runs, as do its results."""
+    outlived = len(graph.calls) + 1
+    end = ends(graph)
     used: dict[int, int] = {}
     for call in graph.calls:
         for value in (*call.inputs, *call.outputs):

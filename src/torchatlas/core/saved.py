@@ -67,6 +67,7 @@ class Rule:
         saves: ``inputs`` and ``output`` as they are called; ``factors`` are inputs that a gradient of another input
             needs; ``all`` is both, for what is not known.
         of: the half-open range of inputs that ``saves`` speaks of.
+        indices: whether it saves its integer and boolean inputs too: indices and masks.
         gradient: ``new`` memory for each input; ``passed`` on as it arrived, if the shape is the same; ``part`` of
             what arrived, or a view of it.
         kept: further bytes that stay until the backward pass.
@@ -77,6 +78,7 @@ class Rule:
 
     saves: Literal["nothing", "factors", "inputs", "output", "all"] = "nothing"
     of: tuple[int, int | None] = (0, None)
+    indices: bool = True
     gradient: Literal["new", "passed", "part"] = "new"
     kept: Size = nothing
     always: bool = False
@@ -222,17 +224,26 @@ def _multi_head(operation: Operation) -> int:
     return 5 * _first(operation) + returned * int(operation.number("num_heads") or 1)
 
 
-def _per_layer(gates: float, states: float, *, all_at_once: bool) -> Size:
+def _all_layers(gates: float, states: float) -> Size:
     """Per step and layer, ``gates`` numbers per hidden unit and ``states`` per the wider of input and hidden state."""
+    return lambda operation: sum(_layer_sizes(operation, gates, states))
+
+
+def _one_layer(gates: float, states: float) -> Size:
+    """The same of the layer that takes most, a copy of the input, and what goes from layer to layer."""
 
     def size(operation: Operation) -> int:
-        sizes = [
-            int(steps * element * (gates * hidden + states * max(width, hidden)))
-            for steps, width, hidden, element in _layers(operation)
-        ]
-        return sum(sizes) if all_at_once else max(sizes, default=0)
+        sizes = _layer_sizes(operation, gates, states)
+        return max(sizes, default=0) + _first(operation) + (2 * _output(operation) if len(sizes) > 1 else 0)
 
     return size
+
+
+def _layer_sizes(operation: Operation, gates: float, states: float) -> list[int]:
+    return [
+        int(steps * element * (gates * hidden + states * max(width, hidden)))
+        for steps, width, hidden, element in _layers(operation)
+    ]
 
 
 def _layers(operation: Operation) -> list[tuple[int, int, int, int]]:
@@ -241,15 +252,12 @@ def _layers(operation: Operation) -> list[tuple[int, int, int, int]]:
         return []
     sequence, last = operation.outputs[:2]
     given = operation.inputs[0]
-    count, hidden = (last.shape[0], last.shape[-1]) if len(last.shape) > 1 else (1, last.shape[-1])
+    count, hidden = last.shape[0] if len(last.shape) >= len(sequence.shape) else 1, last.shape[-1]
     directions = max(sequence.shape[-1] // max(hidden, 1), 1)
     steps = math.prod(sequence.shape[:-1])
     widths = [given.shape[-1] if layer < directions else sequence.shape[-1] for layer in range(count)]
     return [(steps, width, hidden, _element(sequence)) for width in widths]
 
-
-_LSTM_KEPT = _per_layer(9, 7, all_at_once=True)
-_LSTM_RUNNING = _per_layer(3, 3, all_at_once=False)
 
 _TABLE: tuple[tuple[str, Rule], ...] = (
     ("linear", Rule("factors", (0, 2))),
@@ -282,17 +290,11 @@ _TABLE: tuple[tuple[str, Rule], ...] = (
     ("norm vector_norm linalg_vector_norm logsumexp prod normalize", Rule("all")),
     ("cross_entropy", Rule("nothing", kept=_first, always=True, backward=_first)),
     ("nll_loss var std", Rule("inputs", (0, 1))),
-    ("scaled_dot_product_attention", Rule("all", kept=_attention, always=True)),
+    ("scaled_dot_product_attention", Rule("all", indices=False, kept=_attention, always=True)),
     ("multi_head_attention_forward", Rule("inputs", kept=_multi_head, always=True)),
-    ("lstm mkldnn_rnn_layer", Rule("all", kept=_LSTM_KEPT, forward=_LSTM_RUNNING, backward=_LSTM_RUNNING)),
-    (
-        "gru",
-        Rule("all", kept=_per_layer(8, 0, all_at_once=True), forward=_per_layer(4, 0, all_at_once=False)),
-    ),
-    (
-        "rnn_tanh rnn_relu",
-        Rule("all", kept=_per_layer(1, 0, all_at_once=True), forward=_per_layer(2, 0, all_at_once=False)),
-    ),
+    ("lstm mkldnn_rnn_layer", Rule("all", kept=_all_layers(9, 7), forward=_one_layer(2, 2), backward=_one_layer(2, 2))),
+    ("gru", Rule("all", kept=_all_layers(8, 0), forward=_one_layer(3, 0))),
+    ("rnn_tanh rnn_relu", Rule("all", kept=_all_layers(1, 0), forward=_one_layer(1, 0))),
     (
         "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout",
         Rule("nothing", kept=_noise, always=True),
@@ -303,7 +305,7 @@ _TABLE: tuple[tuple[str, Rule], ...] = (
     ),
     (
         """add radd sub subtract rsub neg clone contiguous alias positive copy detach to float half bfloat16 double type
-        type_as cpu cuda requires_grad identity""",
+        type_as cpu cuda requires_grad""",
         Rule(gradient="passed"),
     ),
     (
