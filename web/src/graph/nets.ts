@@ -43,6 +43,8 @@ interface Work {
   /** By value: the box of its input, or -1. */
   readonly input: Int32Array;
   readonly readers: Map<number, Map<number, number[]>>;
+  /** By hidden call: the values from visible boxes that reach it, through other hidden calls too. */
+  readonly behind: Map<number, readonly number[]>;
 }
 
 /** Collect, for each value and box that makes it, the boxes that read it; in the order of values and boxes. */
@@ -50,11 +52,14 @@ export function nets(tree: CallTree, flow: Flow, made: Boxes, where: Shown, ends
   const [sources = [], sinks = []] = ends;
   const input = new Int32Array(tree.graph.values.length).fill(-1);
   for (const box of sources) for (const value of made.nodes[box]!.members) input[value] = box;
-  const work: Work = { tree, flow, made, shown: where, input, readers: new Map() };
+  const work: Work = { tree, flow, made, shown: where, input, readers: new Map(), behind: new Map() };
   for (const call of tree.graph.calls) {
-    if (isLeaf(tree, call.id)) for (const value of new Set(call.inputs)) connect(work, returned(tree, value, call.id), call.id);
+    if (!isLeaf(tree, call.id)) continue;
+    const read = [...new Set(call.inputs)].map((value) => returned(tree, value, call.id)).flatMap((value) => seen(work, value));
+    if (where.box[call.id]! < 0) work.behind.set(call.id, [...new Set(read)]);
+    else for (const value of read) connect(work, value, call.id);
   }
-  for (const box of sinks) for (const value of made.nodes[box]!.members) attach(work, value, box);
+  for (const box of sinks) for (const value of made.nodes[box]!.members.flatMap((value) => seen(work, value))) attach(work, value, box);
   return ordered(work.readers);
 }
 
@@ -88,10 +93,15 @@ function isKept({ calls }: CallTree["graph"], value: number, producer: number, r
   return false;
 }
 
+/** A value, or where a hidden call made it, what that call read from boxes that are shown. */
+function seen(work: Work, value: number): readonly number[] {
+  const { producer } = work.tree.graph.values[work.flow.origin[value]!]!;
+  return (producer === null ? undefined : work.behind.get(producer)) ?? [value];
+}
+
 /** A leaf call reads a value. */
 function connect(work: Work, value: number, reader: number): void {
   const target = work.shown.box[reader]!;
-  if (target < 0) return;
   const origin = work.flow.origin[value]!;
   const producer = work.tree.graph.values[origin]!.producer;
   if (producer !== null && work.input[origin]! < 0 && isCarried(work, producer, reader)) return;

@@ -30,7 +30,15 @@ export function place(ordered: Ordered, extents: Extents, offsets: Offsets): Int
     for (const chain of order) moved = slide(chain, at, constraints, wishes) || moved;
   }
   if (constraints.order.length <= PUSHED) push(at, constraints, wishes);
-  return at.map((_, element) => at[found.root[element]!]! + found.shift[element]!);
+  const x = at.map((_, element) => at[found.root[element]!]! + found.shift[element]!);
+  keepColumn(ordered, x);
+  return x;
+}
+
+/** What enters in a column leaves in it: a stack of blocks would else drift to one side, block by block. */
+function keepColumn({ rows, at, main }: Ordered, x: Int32Array): void {
+  const last = at[at.length - 1] ?? [];
+  if (main >= 0 && last.length === 1 && last[0]! >= rows.boxes && last[0]! < rows.ends) x[last[0]!] = x[main]!;
 }
 
 /** The neighbours of chains: who must stand how far right of whom, as arrays by chain. */

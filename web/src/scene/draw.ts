@@ -82,12 +82,12 @@ export function closedBox(area: Area, said: Words, openable: boolean): Shape[] {
   shapes.push(rect(area, 4, `${hue}.fill`, `${hue}.line`, failed ? 2 : 1));
   shapes.push(bar(area, hue));
   const two = said.left !== "" || said.right !== "";
-  const base = y + (two ? 16 : Math.round(area.height / 2) + 4);
+  const base = y + (two ? ((area.height - TWO_LINES) >> 1) + 16 : (area.height >> 1) + 4);
   shapes.push(text(x + LEFT, base, said.name, TITLE, "text"));
   if (said.detail) shapes.push(text(x + LEFT + textWidth(said.name, TITLE) + GAP, base, said.detail, PLAIN, "dim"));
   if (said.badge) shapes.push(...badge(said.badge, x + width - RIGHT + 3, base - 11));
-  if (said.left) shapes.push(text(x + LEFT, y + 30, said.left, SMALL, failed ? "error.bar" : "dim"));
-  if (said.right) shapes.push(text(x + width - RIGHT, y + 30, said.right, SMALL, "dim", "end"));
+  if (said.left) shapes.push(text(x + LEFT, base + 14, said.left, SMALL, failed ? "error.bar" : "dim"));
+  if (said.right) shapes.push(text(x + width - RIGHT, base + 14, said.right, SMALL, "dim", "end"));
   return shapes;
 }
 
@@ -101,7 +101,7 @@ function bar({ x, y, height }: Area, hue: Hue): Path {
 export function endBox(area: Area, said: Words): Shape[] {
   const middle = area.x + area.width / 2;
   const shapes: Shape[] = [rect(area, Math.min(12, area.height / 2), "end.fill", "end.line")];
-  const base = area.y + (said.left ? 16 : Math.round(area.height / 2) + 4);
+  const base = area.y + (said.left ? 16 : (area.height >> 1) + 4);
   shapes.push(text(middle, base, said.name, TITLE, "text", "middle"));
   if (said.left) shapes.push(text(middle, area.y + 30, said.left, SMALL, "dim", "middle"));
   return shapes;

@@ -86,15 +86,17 @@ function tagSize(said: string): { width: number; height: number } {
   return { width: Math.ceil(textWidth(said, SMALL)) + 10, height: 15 };
 }
 
-/** A tunnel is named after what made it. */
+/** A tunnel is named after the input that it is, or after the outermost module that returns it. */
 function tagName({ facts, visible }: Speaker, source: number, value: number): string {
   const node = visible.nodes[source]!;
   if (node.kind === "input") return node.name;
-  const made = facts.graph.values[value]!;
-  if (made.names.length > 0) return made.names[0]!;
-  const call = facts.graph.calls[node.call]!;
-  const name = call.path ?? shortName(call);
-  return made.slot !== null && call.outputs.length > 1 ? `${name}[${made.slot}]` : name;
+  const { calls, values } = facts.graph;
+  let call = calls[values[value]!.producer ?? node.call]!;
+  for (let at = call.parent; at !== null && calls[at]!.outputs.includes(value); at = calls[at]!.parent) {
+    if (calls[at]!.path) call = calls[at]!;
+  }
+  const name = call.path || shortName(call);
+  return call.outputs.length > 1 ? `${name}[${call.outputs.indexOf(value)}]` : name;
 }
 
 function area({ x, y, width, height }: Layout, i: number): Area {
