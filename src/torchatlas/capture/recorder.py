@@ -77,6 +77,12 @@ class CallRecord:
         self.first_value = 0
 
 
+# These have a kernel of their own for inference, which torch does not take while functions are intercepted.
+_FUSED = (nn.TransformerEncoderLayer, nn.MultiheadAttention)
+_FAST_PATH = Note(
+    "an uncaptured run may take PyTorch's fused fast path through nn.MultiheadAttention and nn.TransformerEncoderLayer; "
+    "captured, their Python code runs, with the same arithmetic and another last bit"
+)
 _NOTHING = Node("arguments", (), ())
 _ONE_TENSOR = Slot(0)
 
@@ -148,6 +154,8 @@ class Recorder:
         keys = names.forward_names(module)[: len(args)]
         keys += tuple([f"args[{index}]" for index in range(len(keys), len(args))])
         closed = isinstance(module, torch.jit.ScriptModule)
+        if isinstance(module, _FUSED) and not module.training and not torch.is_grad_enabled():
+            self.notes[_FAST_PATH] = None
         return self._run(call, run, args, kwargs, (*keys, *kwargs), closed=closed)
 
     def function(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -158,6 +166,8 @@ class Recorder:
         call = self._begin("function", known.name, None, sys._getframe(2))
         call.reads_data = known.reads_data
         writes = known.writes(args, kwargs) if known.may_write or "out" in kwargs else ()
+        if "generator" in kwargs:
+            self._guard.before_draw(kwargs["generator"])
         keys = known.keys(args, tuple(kwargs))
         if self._tape is not None and in_transform():
             return self._run(call, self._by_operations(func), args, kwargs, keys, writes)

@@ -33,6 +33,12 @@ class Guard:
 
     def __init__(self) -> None:
         self._saved: dict[int, tuple[Any, Any]] = {}
+        self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
+
+    def before_draw(self, generator: torch.Generator | None) -> None:
+        """The call that begins draws random numbers from ``generator``."""
+        if generator is not None and id(generator) not in self._generators:
+            self._generators[id(generator)] = generator, generator.get_state()
 
     def before_write(self, tensor: Tensor, tensors: Tensors) -> None:
         """The call that begins says that it writes ``tensor``."""
@@ -55,7 +61,10 @@ class Guard:
             if storage.nbytes() != saved.nbytes():
                 storage.resize_(saved.nbytes())
             storage.copy_(saved)
+        for generator, state in self._generators.values():
+            generator.set_state(state)
         self._saved.clear()
+        self._generators.clear()
 
 
 @contextmanager
@@ -111,16 +120,15 @@ def _keep_tensors(modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard:
 class _Kept:
     """What one tensor was before the run; its content is the guard's."""
 
-    __slots__ = ("alias", "gradient", "kind", "layout", "leaf", "requires_grad")
+    __slots__ = ("alias", "gradient", "kind", "leaf", "requires_grad")
 
     def __init__(self, tensor: Tensor) -> None:
         self.kind = type(tensor)
         self.requires_grad = tensor.requires_grad
         self.leaf = tensor.is_leaf
-        self.gradient = _gradient(tensor)
-        plain = self.kind in (Tensor, nn.Parameter) and tensor.layout is torch.strided and not tensor.is_nested
+        self.gradient = _gradient(tensor) if self.leaf else None
+        plain = self.kind in _PLAIN and tensor.layout is torch.strided and not tensor.is_nested
         self.alias = tensor.detach() if plain else None
-        self.layout = _layout(tensor) if plain else None
 
     def put_back_data(self, tensor: Tensor) -> None:
         if type(tensor) is not self.kind:  # a lazy parameter was given its shape
@@ -130,41 +138,42 @@ class _Kept:
         if self.leaf and not tensor.is_leaf:  # written in place with something that requires a gradient
             with suppress(RuntimeError):  # views refuse
                 tensor.detach_()
-        if self.alias is not None and _layout(tensor) != self.layout:
+        if self.alias is not None and not (tensor.dtype is self.alias.dtype and tensor.is_set_to(self.alias)):
             tensor.data = self.alias
 
     def put_back_autograd(self, tensor: Tensor) -> None:
         if tensor.requires_grad != self.requires_grad and tensor.is_leaf:
             tensor.requires_grad_(self.requires_grad)
-        if _gradient(tensor) is not self.gradient:
+        if self.leaf and _gradient(tensor) is not self.gradient:
             tensor.grad = self.gradient
 
 
-def _layout(tensor: Tensor) -> tuple[Any, ...]:
-    storage = storage_of(tensor)
-    key = storage_key(storage) if storage is not None else None
-    return key, tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset()
+_PLAIN = frozenset({Tensor, nn.Parameter})
 
 
 def _gradient(tensor: Tensor) -> Tensor | None:
     """Only a leaf has one to keep; asking another warns."""
-    return tensor.grad if tensor.is_leaf and not isinstance(tensor, _LAZY) else None
+    return tensor.grad if tensor.is_leaf and type(tensor) not in _LAZY else None
 
 
 _LAZY = (UninitializedParameter, UninitializedBuffer)
 _OBJECTS = 200_000  # snapshot no more than this many: a module may hold a whole data set
-_ATOMS = (str, int, float, bool, bytes, complex, type(None), type, FunctionType, MethodType, ModuleType, Tensor)
-_Snapshot = tuple[Any, Any, Any]
+_ATOMS = (bytes, complex, type, FunctionType, MethodType, ModuleType, Tensor, nn.Module)
+_QUICK = frozenset({str, int, float, bool, type(None), Tensor, nn.Parameter})  # most attributes, told without a search
+_CONTAINERS = (dict, list, set, deque, tuple)
 
 
 def _keep_objects(modules: Sequence[nn.Module], inputs: Any, stack: ExitStack) -> None:
     """The attributes of every module, and the lists, dictionaries and objects reachable from them and the inputs."""
     classes = [(module, type(module)) for module in modules]
-    snapshots = _snapshots(modules, inputs)
+    snapshots, empty = _snapshots(modules, inputs)
 
     def restore() -> None:
-        for thing, saved, keys in snapshots:
-            _put_back(thing, saved, keys)
+        for thing in empty:
+            if thing:
+                thing.clear()
+        for thing, saved in snapshots:
+            _put_back(thing, saved)
         for module, kind in classes:  # a lazy module becomes its eager class
             if type(module) is not kind:
                 module.__class__ = kind
@@ -172,47 +181,42 @@ def _keep_objects(modules: Sequence[nn.Module], inputs: Any, stack: ExitStack) -
     stack.callback(restore)
 
 
-def _snapshots(modules: Sequence[nn.Module], inputs: Any) -> list[_Snapshot]:
+def _snapshots(modules: Sequence[nn.Module], inputs: Any) -> tuple[list[tuple[Any, Any]], list[Any]]:
+    """(container, shallow copy) of everything mutable, and the containers that are empty."""
     known = {id(module) for module in modules}
     queue: deque[Any] = deque(module.__dict__ for module in modules)
-    queue.append(inputs)
-    found: list[_Snapshot] = []
+    queue.append(inputs or ())
+    found: list[tuple[Any, Any]] = []
+    empty: list[Any] = []
     while queue and len(found) < _OBJECTS:
         thing = queue.popleft()
         if id(thing) in known:
             continue
         known.add(id(thing))
-        items = _items(thing)
-        if items is None:
-            continue
-        found.append((thing, items, list(thing) if isinstance(thing, dict) else None))
-        for item in items:
-            if isinstance(item, _ATOMS) or isinstance(item, nn.Module):
+        if not isinstance(thing, tuple):
+            found.append((thing, thing.copy()))
+        for item in thing.values() if isinstance(thing, dict) else thing:
+            kind = type(item)
+            if kind in _QUICK or id(item) in known:
                 continue
-            queue.append(item if isinstance(item, _CONTAINERS) else getattr(item, "__dict__", None))
-    return found
+            if kind is dict or isinstance(item, _CONTAINERS):
+                if item:
+                    queue.append(item)
+                elif kind is not tuple:
+                    empty.append(item)
+            elif not isinstance(item, _ATOMS):
+                queue.append(getattr(item, "__dict__", ()))
+    return found, empty
 
 
-_CONTAINERS = (dict, list, set, deque, tuple)
-
-
-def _items(thing: Any) -> list[Any] | None:
-    if isinstance(thing, dict):
-        return list(thing.values())
-    return list(thing) if isinstance(thing, _CONTAINERS) else None
-
-
-def _put_back(thing: Any, saved: list[Any], keys: list[Any] | None) -> None:
+def _put_back(thing: Any, saved: Any) -> None:
     """Only what differs is touched, by identity: comparing tensors by value would compute."""
-    now = _items(thing) or []
-    same = len(now) == len(saved) and all(map(is_, now, saved))
-    if same and (keys is None or all(map(is_, thing, keys))):
-        return
-    if keys is not None:
-        thing.clear()
-        thing.update(zip(keys, saved, strict=True))
-    elif isinstance(thing, list):
-        thing[:] = saved
-    elif isinstance(thing, (set, deque)):
+    if isinstance(thing, dict):
+        if len(thing) != len(saved) or not (
+            all(map(is_, thing.values(), saved.values())) and all(map(is_, thing, saved))
+        ):
+            thing.clear()
+            thing.update(saved)
+    elif len(thing) != len(saved) or not all(map(is_, thing, saved)):
         thing.clear()
         (thing.update if isinstance(thing, set) else thing.extend)(saved)

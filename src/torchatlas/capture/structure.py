@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from torchatlas.capture.tensors import measure
 from torchatlas.capture.tree import describe, places
 from torchatlas.core.graph import Module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from torchatlas.capture.recorder import Recorder
     from torchatlas.core.graph import Tree, ValueKind
@@ -32,8 +34,12 @@ def modules_of(model: Callable[..., Any]) -> dict[str, nn.Module]:
     """Every path of every module that a model, or a function through what it holds, can call."""
     found: dict[str, nn.Module] = {}
     for name, root in _roots(model):
-        for path, module in root.named_modules(remove_duplicate=False):
-            found.setdefault(".".join(filter(None, (name, path))), module)
+        waiting = [(name, root)]
+        while waiting:
+            path, module = waiting.pop()
+            found.setdefault(path, module)
+            prefix = path + "." if path else ""
+            waiting += [(prefix + key, child) for key, child in reversed(module._modules.items()) if child is not None]
     return found
 
 
@@ -75,40 +81,49 @@ class Structure:
                 self._modules.append(module)
             self._paths.setdefault(id(module), []).append(path)
         recorder.paths.update({key: paths[0] for key, paths in self._paths.items()})
-        self._values: dict[int, tuple[Tensor, int]] = {}
+        self._values: dict[int, int] = {}
+        self._lazy: list[tuple[Tensor, int]] = []
         self._parameters = [self._add(module, "parameter") for module in self._modules]
         self._buffers = [self._add(module, "buffer") for module in self._modules]
-        self._settings = [_settings(module) for module in self._modules]
+        self._settings = [self._attributes(module) for module in self._modules]
         self._training = [bool(module.training) for module in self._modules]
-        for module in self._modules:
-            self._name_attributes(module)
 
     def _add(self, module: nn.Module, kind: ValueKind) -> tuple[tuple[str, int], ...]:
         """A value for each tensor that the module itself registers; another name for one that is known."""
-        named = module.named_parameters if kind == "parameter" else module.named_buffers
         own = []
-        for name, tensor in named(recurse=False, remove_duplicate=False):
+        for name, tensor in (module._parameters if kind == "parameter" else module._buffers).items():
+            if tensor is None:
+                continue
             names = tuple(f"{path}.{name}" if path else name for path in self._paths[id(module)])
-            if id(tensor) not in self._values:
-                self._values[id(tensor)] = tensor, self._recorder.tensors.add(tensor, kind)
-            value = self._values[id(tensor)][1]
+            value = self._values.get(id(tensor))
+            if value is None:
+                value = self._values[id(tensor)] = self._recorder.tensors.add(tensor, kind)
+                if is_lazy(tensor):
+                    self._lazy.append((tensor, value))
             self._recorder.tensors.values[value].names += names
             own.append((name, value))
         return tuple(own)
 
-    def _name_attributes(self, module: nn.Module) -> None:
-        """Tensors kept as plain attributes (anchors, masks) get a name, should the run read them."""
-        path = self._paths[id(module)][0]
-        for name, thing in list(vars(module).items()):
-            if name.startswith("_") or type(thing) in _ATOMS or callable(thing):
+    def _attributes(self, module: nn.Module) -> tuple[tuple[str, Tree], ...]:
+        """The settings; and tensors kept as plain attributes (anchors, masks) get a name, should the run read them."""
+        if isinstance(module, torch.jit.ScriptModule):
+            return ()
+        settings: list[tuple[str, Tree]] = []
+        for name, thing in module.__dict__.items():
+            if name[:1] == "_" or name == "training":
                 continue
             found: list[Tensor] = []
-            for slot, place in places(describe(thing, found), f"{path}.{name}" if path else name):
-                self._recorder.tensors.name_attribute(found[slot], place)
+            if type(thing) in _PLAIN or (type(thing) in _SEQUENCES and _is_setting(thing)):
+                settings.append((name, describe(thing, found)))
+            elif not callable(thing):
+                prefix = self._paths[id(module)][0]
+                for slot, place in places(describe(thing, found), f"{prefix}.{name}" if prefix else name):
+                    self._recorder.tensors.name_attribute(found[slot], place)
+        return tuple(settings)
 
     def records(self) -> tuple[Module, ...]:
         """The modules as plain data."""
-        for tensor, value in self._values.values():
+        for tensor, value in self._lazy:
             measure(self._recorder.tensors.values[value], tensor)
         return tuple(map(self._record, range(len(self._modules))))
 
@@ -128,21 +143,12 @@ class Structure:
         )
 
 
-_ATOMS = (bool, int, float, str, type(None))
+_PLAIN = frozenset({bool, int, float, str, type(None)})
+_SEQUENCES = (tuple, list)
 
 
-def _settings(module: nn.Module) -> tuple[tuple[str, Tree], ...]:
-    """Plain public attributes: numbers, words, and short tuples of them."""
-    found: list[tuple[str, Tree]] = []
-    if isinstance(module, torch.jit.ScriptModule):
-        return ()
-    for name, thing in vars(module).items():
-        if name.startswith("_") or name == "training":
-            continue
-        short = type(thing) in (tuple, list) and len(thing) <= _SETTING and all(type(item) in _ATOMS for item in thing)
-        if type(thing) in _ATOMS or short:
-            found.append((name, describe(thing, [])))
-    return tuple(found)
+def _is_setting(sequence: Sequence[Any]) -> bool:
+    return len(sequence) <= _SETTING and all(type(item) in _PLAIN for item in sequence)
 
 
 def _extra(module: nn.Module) -> str:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from torchatlas.capture.recorder import CallRecord
     from torchatlas.core.graph import ValueKind
 
-_PLAIN_TENSORS = (Tensor, Parameter, Buffer, UninitializedParameter, UninitializedBuffer)
+_LAZY = (UninitializedParameter, UninitializedBuffer)
+_PLAIN_TENSORS = (Tensor, Parameter, Buffer, *_LAZY)
 
 
 class ValueRecord:
@@ -256,11 +257,11 @@ class Tensors:
 
 def measure(value: ValueRecord, tensor: Tensor) -> None:
     """Shape and bytes; a lazy parameter has neither."""
-    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+    if type(tensor) in _LAZY:
         value.shape, value.nbytes = (), None
         return
     try:
-        value.shape = tuple(map(int, tensor.shape))
+        value.shape = tuple(tensor.shape) if type(tensor) in _PLAIN_TENSORS else tuple(map(int, tensor.shape))
     except (RuntimeError, AttributeError):  # nested: torch raises for the whole, or for the size that varies
         value.shape = tuple(_size(tensor, dimension) for dimension in range(tensor.dim()))
     try:
