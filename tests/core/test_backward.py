@@ -73,3 +73,9 @@ def test_an_operation_without_a_rule_is_named() -> None:
     step = training_step(graph, lifetimes(graph), [operation_of(graph, calls[1])])
     assert step.guessed == {"novel"}
     assert step.saved == 400
+
+
+def test_a_tensor_made_like_another_does_not_depend_on_it() -> None:
+    """zeros_like(exp(w)) has the shape of its argument and no gradient, so nothing is kept for either."""
+    saved, _, _ = _step(("torch.zeros_like", (0,), 100), ("torch.exp", (1,), 100), leaves=1, released={})
+    assert saved == 0

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 import torchatlas as ta
 from core.tensors import tensor
+from torchatlas.core import saved as rules
 from torchatlas.core.graph import Call, Graph, Node
 from torchatlas.core.memory import memory
 from torchatlas.core.saved import RULES, UNKNOWN, operation_of, plain_name, rule_for, workspace
@@ -142,6 +143,12 @@ def test_every_rule_names_something_that_torch_has() -> None:
     homes = (torch, F, Tensor, torch.ops.aten, torch.linalg)
     spelled = {name: (name, f"__{name}__", f"__{name.rstrip('_')}") for name in RULES}
     assert [name for name, forms in spelled.items() if not any(hasattr(home, f) for home in homes for f in forms)] == []
+
+
+def test_no_operation_has_two_rules() -> None:
+    """A second row for a name would silently replace the first."""
+    names = [name for row, _ in rules._TABLE for name in row.split()]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_an_operation_without_a_rule_is_taken_to_save_everything() -> None:

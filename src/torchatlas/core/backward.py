@@ -98,7 +98,7 @@ def _tape(
     told = lives.taped and not any(call.kind == "aten" for call in graph.calls)
     for operation in operations:
         wants = tuple({tensors[v.id]: v for v in operation.inputs if needs[tensors[v.id]]}.values())
-        if not wants or operation.name in {"detach", "data"}:
+        if not wants or rule_for(operation).gradient == "none":
             continue
         results = [v for v in operation.outputs if _floating(v) and (v.requires_grad or not told)]
         for value in results:

@@ -320,7 +320,7 @@ def _modules_in_functions(graph: Graph) -> Iterator[Call]:
     """Module calls that bring their parameters into a function's row, unless the module around them already does."""
     inside = [False] * len(graph.calls)
     for call in graph.calls:
-        if call.parent:
+        if call.parent:  # not the first call, whose row has all parameters anyway
             holder = graph.calls[call.parent]
             inside[call.id] = inside[call.parent] or holder.kind != "module"
             covered = holder.kind == "module" and f"{call.path}.".startswith(f"{holder.path}.")

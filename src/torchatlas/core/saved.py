@@ -69,7 +69,7 @@ class Rule:
         of: the half-open range of inputs that ``saves`` speaks of.
         indices: whether it saves its integer and boolean inputs too: indices and masks.
         gradient: ``new`` memory for each input; ``passed`` on as it arrived, if the shape is the same; ``part`` of
-            what arrived, or a view of it.
+            what arrived, or a view of it; ``none`` where the result does not depend on the input's content.
         kept: further bytes that stay until the backward pass.
         always: whether what is ``kept`` is made in inference too, and given back at once.
         forward: bytes taken only while it runs.
@@ -79,7 +79,7 @@ class Rule:
     saves: Literal["nothing", "factors", "inputs", "output", "all"] = "nothing"
     of: tuple[int, int | None] = (0, None)
     indices: bool = True
-    gradient: Literal["new", "passed", "part"] = "new"
+    gradient: Literal["new", "passed", "part", "none"] = "new"
     kept: Size = nothing
     always: bool = False
     forward: Size = nothing
@@ -304,7 +304,7 @@ _TABLE: tuple[tuple[str, Rule], ...] = (
         Rule("nothing", forward=_first_and_output),
     ),
     (
-        """add radd sub subtract rsub neg clone contiguous alias positive copy detach to float half bfloat16 double type
+        """add radd sub subtract rsub neg clone contiguous alias positive copy to float half bfloat16 double type
         type_as cpu cuda requires_grad""",
         Rule(gradient="passed"),
     ),
@@ -314,11 +314,17 @@ _TABLE: tuple[tuple[str, Rule], ...] = (
         Rule(gradient="part"),
     ),
     (
+        """detach data zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones
+        new_full new_empty new_tensor""",
+        Rule(gradient="none"),
+    ),
+    (
         """mean expand expand_as broadcast_to repeat repeat_interleave tile unfold fold pad split chunk tensor_split
         split_with_sizes unbind select narrow slice getitem setitem index index_select gather scatter scatter_add
         index_put index_add index_copy masked_fill masked_select masked_scatter where roll flip rot90 cumsum tril triu
         diagonal diag embedding embedding_bag pixel_shuffle pixel_unshuffle channel_shuffle sort topk take_along_dim
-        diff bernoulli max min amax amin argmax argmin fill zero scatter_reduce native_dropout meshgrid trace""",
+        diff bernoulli max min amax amin argmax argmin fill zero scatter_reduce native_dropout meshgrid trace round
+        sign floor ceil conj grad""",
         Rule("nothing"),
     ),
 )
