@@ -75,7 +75,7 @@ def test_what_never_ran_has_no_work():
     spare = told(nets.decoder(), "spare")
     assert {name: spare[name] for name in ("input", "output", "flops", "activation", "calls", "note")} == {
         "input": (None, "-"),
-        "output": (None, "-"),
+        "output": (None, "never ran"),
         "flops": (None, "-"),
         "activation": (None, "-"),
         "calls": (0, "0"),

@@ -32,8 +32,8 @@ def test_columns_fit_any_width(room):
 
 def test_spare_columns_go_before_names_are_cut():
     """Shares go first, then inputs; names give way a little before."""
-    assert set(NAMES) - set(widths(108)) == set()
-    assert set(NAMES) - set(widths(100)) == {"share"}
+    assert set(NAMES) - set(widths(112)) == set()
+    assert set(NAMES) - set(widths(103)) == {"share"}
     assert set(NAMES) - set(widths(84)) == {"share", "input"}
 
 

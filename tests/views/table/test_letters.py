@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from torchatlas.views.table.letters import align, cell_width, printable, shorten
+from torchatlas.views.table.letters import align, cell_width, printable, shorten, wrap
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,12 @@ def test_a_huge_name_is_shortened_at_once():
     """Only what is shown is measured."""
     assert shorten("x" * 10_000_000, 10, "…") == "xxxxx…xxxx"
     assert cell_width("x" * 10_000) == 10_000
+
+
+@given(st.text(), st.integers(2, 40))
+def test_wrapped_text_fits_and_loses_nothing(text, width):
+    """Lines break between words, and inside a word that is longer than a line."""
+    text = printable(text)
+    lines = wrap(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")

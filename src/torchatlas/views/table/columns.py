@@ -209,7 +209,15 @@ def _input_text(facts: Facts, row: Row) -> str:
 
 
 def _output_text(facts: Facts, row: Row) -> str:
-    return _shapes_text(facts.outputs(row))
+    """The shape, or why there is none."""
+    return mark(row) if mark(row) and not facts.outputs(row) else _shapes_text(facts.outputs(row))
+
+
+def mark(row: Row) -> str:
+    """What makes the row unlike others, in a word or two."""
+    if row.state in {"never ran", "weights used"}:
+        return row.state
+    return "FAILED" if row.state == "failed" else "reads data" if row.reads_data else ""
 
 
 COLUMNS = {

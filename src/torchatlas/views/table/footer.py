@@ -34,6 +34,11 @@ class Failure:
     message: str
     met: tuple[str, ...]
 
+    def lines(self) -> tuple[str, ...]:
+        """As it is told to people."""
+        where = f" at {self.place}" if self.place else ""
+        return (f"FAILED in {self.call}{where}", *self.message.splitlines(), *(f"it met {met}" for met in self.met))
+
 
 def totals(facts: Facts) -> tuple[Line, ...]:
     """The sums over the whole graph; each parameter counts once however often it is used."""

@@ -62,7 +62,7 @@ def _track(index: int, table: Table) -> str:
     width = min(max(width, len(column.title)), WIDEST)
     if column.name != "name":
         return f"{width}ch"
-    named = (cell_width(_named(row)) + 2 * row.depth + len(_mark(row)) + 3 for row in table.rows)
+    named = (cell_width(_named(row, table)) + 2 * row.depth + 3 for row in table.rows)
     return f"{min(max(named, default=0), WIDEST_NAME)}ch"
 
 
@@ -105,7 +105,7 @@ def _cell(column: Column, row: Row, table: Table) -> str:
     if column.name == "name":
         indent = f"padding-left: {INDENT * row.depth:.1f}em"
         title = escape(printable(row.path or row.label))
-        return f'<span class="ta-name" style="{indent}" title="{title}">{escape(_named(row))}{_mark(row)}</span>'
+        return f'<span class="ta-name" style="{indent}" title="{title}">{escape(_named(row, table))}</span>'
     value, shown = column.value(table.facts, row), printable(column.text(table.facts, row))
     title = f' title="{escape(_exact(value))}"' if value is not None and str(value) != shown else ""
     return f"<span{_class(column)}{title}>{escape(shown)}</span>"
@@ -115,15 +115,10 @@ def _exact(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
-def _named(row: Row) -> str:
-    label = printable(row.label)
-    return f"{label} \N{MULTIPLICATION SIGN}{row.count}" if row.count > 1 else label
-
-
-def _mark(row: Row) -> str:
-    marks = {"failed": "FAILED", "never ran": "never ran", "weights used": "weights used"}
-    mark = marks.get(row.state, "reads data" if row.reads_data else "")
-    return f"  {mark}" if mark else ""
+def _named(row: Row, table: Table) -> str:
+    repeats = f" \N{MULTIPLICATION SIGN}{row.count}" if row.count > 1 else ""
+    mark = f"  {table.mark(row)}" if table.mark(row) else ""
+    return f"{printable(row.label)}{repeats}{mark}"
 
 
 def _foot(table: Table) -> Iterator[str]:
@@ -135,8 +130,8 @@ def _foot(table: Table) -> Iterator[str]:
     yield f'<div class="ta-foot"><table>{lines}</table>'
     failed = footer.failure(table.facts.graph, table.rows)
     if failed is not None:
-        place = f" at {failed.place}" if failed.place else ""
-        said = "\n".join((f"FAILED in {failed.call}{place}", failed.message, *(f"it met {met}" for met in failed.met)))
-        yield f'<p class="ta-failed">{escape(said)}</p>'
-    yield from (f'<p class="ta-dim">note: {escape(note)}</p>' for note in footer.notes(table.facts, table.rows))
+        said = "<br>".join(escape(printable(line)) for line in failed.lines())
+        yield f'<p class="ta-failed">{said}</p>'
+    for note in footer.notes(table.facts, table.rows):
+        yield f'<p class="ta-dim">note: {escape(printable(note))}</p>'
     yield "</div>"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 GAP = 2
 NARROW = 10
 # Names read well with a few letters fewer; shapes do not.
-GIVES_WAY = {"name": 0.7, "type": 0.8}
+GIVES_WAY = {"name": 0.85, "type": 0.8}
 # Of the columns nobody asked for, what goes first where there is no room.
 SPARE = ("share", "input", "trainable", "type")
 

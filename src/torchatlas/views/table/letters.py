@@ -38,6 +38,22 @@ def shorten(text: str, width: int, ellipsis: str) -> str:
     return _beginning(text, keep - keep // 2) + ellipsis + _beginning(text[::-1], keep // 2)[::-1]
 
 
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most ``width`` cells, broken between words where that is possible."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_width(longer) <= width:
+            lines[-1] = longer
+            continue
+        rest = word
+        while rest:
+            part = _beginning(rest, width) or rest[0]
+            lines.append(part)
+            rest = rest[len(part) :]
+    return [line for line in lines if line] or [""]
+
+
 def _beginning(text: str, width: int) -> str:
     """The longest beginning that fits."""
     fitting = text[:width]

@@ -14,7 +14,7 @@ from torchatlas.views.table.facts import Facts
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, Page, page_of
 from torchatlas.views.table.rows import cut, fitting_depth, rows_of
 from torchatlas.views.table.table import Table
-from torchatlas.views.table.torchinfo import torchinfo
+from torchatlas.views.table.torchinfo import TITLES, torchinfo
 from torchatlas.views.table.torchsummary import torchsummary
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def summarize(
     _check("rows", rows, MODES)
     if style is not None:
         _check("style", style, STYLES)
+        _check_style(style, depth, columns)
     for name, number, least in (("depth", depth, 0), ("width", width, 1)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
             raise InputError(f"{name}={number!r}; {name} is a whole number from {least}, or None")
@@ -78,6 +79,14 @@ def _check(option: str, given: str, known: Sequence[str]) -> None:
         raise InputError(
             f"{option}={given!r} is unknown; {option} is one of {', '.join(known)}. Did you mean {near[0]!r}?"
         )
+
+
+def _check_style(style: Style, depth: int | None, columns: Sequence[str] | None) -> None:
+    if style == "torchsummary" and (depth is not None or columns is not None):
+        raise InputError("style='torchsummary' has the columns and the depth it has; leave depth and columns out")
+    unknown = [name for name in columns or () if name not in TITLES]
+    if unknown:
+        raise InputError(f"style='torchinfo' has no column {unknown[0]!r}; it has {', '.join(TITLES)}")
 
 
 class Summary:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torchatlas.views.table.columns import mark
+
 if TYPE_CHECKING:
     from torchatlas.views.table.columns import Column
     from torchatlas.views.table.facts import Facts
@@ -19,3 +21,8 @@ class Table:
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
     chosen: bool = False
+
+    def mark(self, row: Row) -> str:
+        """What has to stand beside the row's name, because no cell of the row says it."""
+        told = any(column.name == "output" for column in self.columns) and not self.facts.outputs(row)
+        return "" if told else mark(row)

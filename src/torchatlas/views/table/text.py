@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from torchatlas.views.table import footer
 from torchatlas.views.table.layout import GAP, fit
-from torchatlas.views.table.letters import align, cell_width, printable, shorten
+from torchatlas.views.table.letters import align, cell_width, printable, shorten, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,12 +47,11 @@ def lines(table: Table, page: Page) -> Iterator[Line]:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """The parts of a name cell: tree guides, the name itself, and what makes the row unlike others, long and short."""
+    """The parts of a name cell: tree guides, the name itself, and what makes the row unlike others."""
 
     guide: str
     label: str
     mark: str
-    short: str
 
     @property
     def width(self) -> int:
@@ -92,10 +90,9 @@ class _Sheet:
         return _spaced(found)
 
     def _name(self, row: Row, name: _Name, width: int) -> Line:
-        least = min(LEAST_NAME, cell_width(name.label))
-        mark = name.mark if len(name.guide) + least + len(name.mark) <= width else name.short
-        guide = name.guide[: max(0, width - len(mark) - least)]
-        room = max(1, width - len(guide) - len(mark))
+        guide = name.guide[: max(0, width - len(name.mark) - min(LEAST_NAME, cell_width(name.label)))]
+        mark = name.mark[: max(0, width - len(guide) - 1)]
+        room = width - len(guide) - len(mark)
         label = shorten(name.label, room, self.page.glyphs.ellipsis)
         blank = " " * (room - cell_width(label))
         style = _style(row)
@@ -110,7 +107,7 @@ class _Sheet:
 
 def _sheet(table: Table, page: Page) -> _Sheet:
     prefixes = guides(table.rows, page.glyphs)
-    names = [_name(row, guide, page) for row, guide in zip(table.rows, prefixes, strict=True)]
+    names = [_name(row, guide, table, page) for row, guide in zip(table.rows, prefixes, strict=True)]
     cells = [
         [printable(column.text(table.facts, row), page.encoding) for column in table.columns] for row in table.rows
     ]
@@ -121,20 +118,12 @@ def _sheet(table: Table, page: Page) -> _Sheet:
     return _Sheet(table, page, names, cells, fit(table.columns, natural, page.width, chosen=table.chosen))
 
 
-def _name(row: Row, guide: str, page: Page) -> _Name:
+def _name(row: Row, guide: str, table: Table, page: Page) -> _Name:
     label = printable(row.label.replace("…", page.glyphs.ellipsis), page.encoding)
     repeats = f" {page.glyphs.times}{row.count}" if row.count > 1 else ""
-    short = f" {page.glyphs.failed}" if row.state == "failed" else ""
-    return _Name(guide, f"{label}{repeats}", _mark(row, page.glyphs), short)
-
-
-def _mark(row: Row, glyphs: Glyphs) -> str:
-    """What follows the name of a row that is not like the others."""
-    if row.state == "failed":
-        return f"  {glyphs.failed} FAILED"
-    if row.state in {"never ran", "weights used"}:
-        return f"  {row.state}"
-    return "  reads data" if row.reads_data else ""
+    failed = f" {page.glyphs.failed}" if row.state == "failed" else ""
+    mark = table.mark(row)
+    return _Name(guide, f"{label}{repeats}", f"{failed}  {mark}" if mark else failed)
 
 
 def _style(row: Row) -> str:
@@ -170,11 +159,8 @@ def _totals(table: Table, page: Page) -> Iterator[Line]:
 
 def _failure(table: Table, page: Page) -> Iterator[Line]:
     failed = footer.failure(table.facts.graph, table.rows)
-    if failed is None:
-        return
-    place = f" at {failed.place}" if failed.place else ""
-    yield from _wrapped([f"FAILED in {failed.call}{place}"], page, f"{page.glyphs.failed} ", RED)
-    yield from _wrapped([failed.message, *(f"it met {met}" for met in failed.met)], page, "   ", RED)
+    for number, line in enumerate(failed.lines() if failed else ()):
+        yield from _wrapped([line], page, "   " if number else f"{page.glyphs.failed} ", RED)
 
 
 def _notes(table: Table, page: Page, left_out: Sequence[str]) -> Iterator[Line]:
@@ -184,9 +170,8 @@ def _notes(table: Table, page: Page, left_out: Sequence[str]) -> Iterator[Line]:
 
 def _wrapped(texts: Iterable[str], page: Page, first: str, style: str) -> Iterator[Line]:
     for text in texts:
-        shown = printable(text, page.encoding)
-        for line in textwrap.wrap(shown, max(20, page.width), initial_indent=first, subsequent_indent=" " * len(first)):
-            yield [(line, style)]
+        for number, line in enumerate(wrap(printable(text, page.encoding), max(1, page.width - len(first)))):
+            yield [(f"{first if number == 0 else ' ' * len(first)}{line}", style)]
 
 
 def _spaced(cells: Iterable[Line]) -> Line:
