@@ -239,7 +239,8 @@ def _columns(width: int, height: int) -> Columns:
 
 def _add(columns: Columns, index: int, row: Iterable[int], sign: int = 1) -> None:
     for column, number in zip(columns, row, strict=True):
-        column[index] += sign * number
+        if number:  # half of them are 0
+            column[index] += sign * number
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +272,8 @@ def _sum_up(columns: Columns, parents: list[int], own: int = 0) -> None:
     for column in columns:
         for row in range(len(parents) - 1, -1, -1):
             column[row] += own
-            column[parents[row]] += column[row]
+            if column[row]:
+                column[parents[row]] += column[row]
 
 
 def _work(graph: Graph, nesting: _Nesting) -> Columns:
