@@ -458,6 +458,60 @@ def test_unfolding_gives_the_operations_back(before: list[str], part: list[str],
     assert hidden >= len(part) * (count - 1)
 
 
+OPERATION = st.tuples(st.sampled_from("ab"), st.lists(st.integers(1, 7), min_size=1, max_size=2))
+
+
+def wired(operations: list[tuple[str, list[int]]]) -> Graph:
+    """Make operations that read values the given numbers of places back; what lies before the first is an input."""
+    recorder = Recorder("Net")
+    values = [recorder.leaf("input", f"x{number}", (2, 8)) for number in range(8)]
+    recorder.begin("Net", values, "")
+    for name, backs in operations:
+        values.append(recorder.call(f"torch.{name}", [values[-back] for back in backs], (2, 8)))
+    recorder.end(values[-1:])
+    return recorder.graph()
+
+
+def explained(graph: Graph, fold: Fold, repeat: int, place: int) -> bool:
+    """Whether a call reads what the one a repeat before it reads, by comparing each pair of values on its own."""
+    one, other = (graph.calls[fold.calls[(repeat + step) * fold.period + place]] for step in (0, 1))
+    first, start = fold.calls[: fold.period], fold.calls[0]
+    for a, b in zip(one.inputs, other.inputs, strict=True):
+        makers = graph.values[a].producer, graph.values[b].producer
+        before = [maker is None or maker < start for maker in makers]
+        moved = None not in makers and makers[1] - makers[0] == fold.period
+        carried = repeat == 0 and before[0] and makers[1] in first
+        if not (a == b or moved or carried or all(before)):
+            return False
+    return one.name == other.name
+
+
+@given(
+    st.tuples(
+        st.lists(OPERATION, max_size=6),
+        st.lists(OPERATION, min_size=1, max_size=5),
+        st.integers(2, 6),
+        st.lists(OPERATION, max_size=4),
+    ),
+    st.integers(0, 60),
+    OPERATION,
+)
+@settings(max_examples=500)
+def test_repeats_are_wired_alike(
+    program: tuple[list[tuple[str, list[int]]], list[tuple[str, list[int]]], int, list[tuple[str, list[int]]]],
+    where: int,
+    other: tuple[str, list[int]],
+) -> None:
+    """Of a program that repeats, with one operation exchanged, no fold holds calls that read otherwise."""
+    before, part, count, after = program
+    operations = [*before, *part * count, *after]
+    operations[where % len(operations)] = other
+    graph = wired(operations)
+    for fold in fold_calls(graph).get(0, ()):
+        for repeat in range(fold.count - 1):
+            assert all(explained(graph, fold, repeat, place) for place in range(fold.period))
+
+
 @given(st.integers(0, 60))
 def test_a_distinct_sequence_folds_nothing(length: int) -> None:
     """No operation occurs twice, so nothing repeats."""

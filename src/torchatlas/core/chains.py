@@ -101,8 +101,12 @@ class _Stretch:
         return twin.setdefault(later, first) == first
 
     def _lawful(self, begin: int) -> int:
-        """The first begin from here on for which all breaks in the first repeat can be excused."""
-        for attempt in range(len(self.breaks) + 1):
+        """The first begin from here on for which all breaks in the first repeat can be excused; past the end if none.
+
+        Breaks are few or, where they are many, mostly beyond excuse: after some tries, all in sight are left behind.
+        """
+        tries = 0
+        while begin + self.period <= self.stop:
             inside = self.breaks[bisect_left(self.breaks, begin) : bisect_left(self.breaks, begin + self.period)]
             moved = begin
             for place in reversed(inside):
@@ -113,7 +117,8 @@ class _Stretch:
                     moved = low if moved < low <= high else place + 1
             if moved == begin and (not inside or self._one_to_one(begin)):
                 break
-            begin = moved if moved > begin and attempt < _TRIES else inside[-1] + 1
+            begin = moved if moved > begin and tries < _TRIES else inside[-1] + 1
+            tries += 1
         return begin
 
     def _excuse(self, place: int) -> tuple[int, int]:
