@@ -70,7 +70,7 @@ def shared() -> Fingerprint:
 
 def _stance() -> Any:
     dynamo = sys.modules.get("torch._dynamo.eval_frame")
-    return None if dynamo is None else dynamo._stance.stance
+    return "default" if dynamo is None else dynamo._stance.stance
 
 
 def reached(things: tuple[Any, ...]) -> Fingerprint:
@@ -93,6 +93,21 @@ def reached(things: tuple[Any, ...]) -> Fingerprint:
             found[path] = content(thing.get_state())
         else:
             queue.extend((f"{path}{step}", item) for step, item in inside(thing))
+    return found
+
+
+def tensors_reached(thing: Any) -> list[Tensor]:
+    """Every tensor that can be reached, each once."""
+    queue, seen, found = deque([thing]), {}, []
+    while queue:
+        thing = queue.popleft()
+        if id(thing) in seen or isinstance(thing, (*ATOMS, *CODE)):
+            continue
+        seen[id(thing)] = thing
+        if isinstance(thing, Tensor):
+            found.append(thing)
+        elif not isinstance(thing, nn.Module):
+            queue.extend(item for _, item in inside(thing))
     return found
 
 
@@ -120,12 +135,13 @@ def tensor_fingerprint(tensor: Tensor) -> tuple[Any, ...]:
 
 def plain(tensor: Tensor) -> bool:
     """Whether it is ordinary memory of this process."""
-    return type(tensor) in (Tensor, nn.Parameter, nn.Buffer) and tensor.layout is torch.strided and not tensor.is_meta
+    own_dispatch = type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__
+    return not own_dispatch and tensor.layout is torch.strided and not tensor.is_meta
 
 
 def content(tensor: Tensor) -> Any:
     """A checksum of the bits of a tensor, or how it prints where it is no ordinary memory."""
     if not plain(tensor) or tensor.is_quantized:
         return repr(tensor)
-    dense = tensor.detach().resolve_conj().resolve_neg().contiguous()
+    dense = tensor.detach().as_subclass(Tensor).resolve_conj().resolve_neg().contiguous()
     return zlib.crc32(memoryview(dense.reshape(-1).view(torch.uint8).numpy()))

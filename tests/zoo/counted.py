@@ -75,15 +75,15 @@ def encoder() -> Built:
     return Built(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), (torch.randn(2, 6, 16),))
 
 
-def llama_flops(experts: int = 0) -> int:
-    """A LLaMA decoder of two layers: batch 2, T = 11 tokens, d = 32, 4 heads of 8, 2 key heads, f = 64, V = 99.
+def llama_flops(experts: int = 0, width: int = 64) -> int:
+    """A LLaMA decoder of two layers: batch 2, T = 11 tokens, d = 32, 4 heads of 8, 2 key heads, f = width, V = 99.
 
     With experts, each token goes to two of them, and a router of one column per expert chooses.
     """
     rows = 2 * 11
     projections = 2 * rows * 32 * (32 + 16 + 16 + 32)  # query, key and value of 2 * 8 each, output
     scores = 2 * (2 * 4 * 11 * 11 * 8) * 2  # queries by keys, then weights by values; masked entries count
-    gated = 3 * 2 * rows * 32 * 64  # gate, up, down
+    gated = 3 * 2 * rows * 32 * width  # gate, up, down
     feed_forward = 2 * gated + 2 * rows * 32 * experts if experts else gated
     return 2 * (projections + scores + feed_forward) + 2 * rows * 32 * 99
 
@@ -97,6 +97,8 @@ def gpt2_flops(new: int, keys: int) -> int:
 
 
 FAMILY = "counted"
+EXPERTS = {**GROUPED, "head_dim": 8, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+BFLOAT16 = "torch's fake kernel of a grouped product takes bfloat16 alone"
 
 MODELS: dict[str, Case] = {
     # 5 rows, 8 inputs, 3 outputs
@@ -160,6 +162,15 @@ MODELS: dict[str, Case] = {
         partial(build, "MixtralForCausalLM", "MixtralConfig", {**GROUPED, "num_local_experts": 4}, tokens),
         FAMILY,
         hand=llama_flops(experts=4),
+        fake=False,
+        because=BFLOAT16,
+    ),
+    "counted/qwen3_moe": Case(
+        partial(build, "Qwen3MoeForCausalLM", "Qwen3MoeConfig", EXPERTS, tokens),
+        FAMILY,
+        hand=llama_flops(experts=4, width=16),
+        fake=False,
+        because=BFLOAT16,
     ),
     "counted/gpt2": Case(
         partial(build, "GPT2LMHeadModel", "GPT2Config", GPT2, tokens), FAMILY, hand=gpt2_flops(11, 11)
