@@ -8,10 +8,12 @@ import { type Rows, SLOTS, rows, withSlots } from "./rows.ts";
 const SWEEPS = 24;
 /** Sweeps without gain after which it stops. */
 const PATIENCE = 4;
-const SWITCHES = 8;
-/** Starts that are tried, in levels of at most so many links. */
-const ATTEMPTS = 10;
-const SMALL = 1500;
+const SIFTS = 8;
+/** In longer rows than this, elements are moved by one place at a time. */
+const WIDE = 60;
+/** Starts that are tried, while there are crossings: at most so many, and so many links in all of them together. */
+const ATTEMPTS = 60;
+const EFFORT = 5000;
 
 /** A level with its rows put in order. */
 export interface Ordered {
@@ -69,9 +71,9 @@ function fewestCrossings(
   fixed: ReadonlySet<number>,
 ): Found {
   let found = improve(rows, initial(rows, entries, exits, inOrder), fixed, true);
-  const more = rows.upper.length <= SMALL ? ATTEMPTS : 1;
-  for (let attempt = 1; attempt < more && found.crossings > 0; attempt++) {
-    const start = initial(rows, entries, exits, attempt === 1 ? reversed : shuffled(attempt));
+  const most = Math.min(ATTEMPTS, EFFORT / rows.upper.length);
+  for (let attempt = 1; attempt < most && found.crossings > 0; attempt++) {
+    const start = attempt === 1 ? initial(rows, entries, exits, reversed) : scattered(rows, found.best, fixed, attempt);
     const other = improve(rows, start, fixed, attempt % 2 === 0);
     if (other.crossings < found.crossings) found = other;
   }
@@ -84,10 +86,14 @@ type Choice = (links: readonly number[]) => readonly number[];
 const inOrder: Choice = (links) => links;
 const reversed: Choice = (links) => [...links].reverse();
 
-/** Different for each seed, but the same in every run. */
-function shuffled(seed: number): Choice {
-  const mix = (link: number): number => Math.imul((link + 1) * 2 * seed + 1, 0x9e3779b1) >>> 0;
-  return (links) => [...links].sort((a, b) => mix(a) - mix(b) || a - b);
+/** Rows in an order that is different for each seed, but the same in every run. */
+function scattered(rows: Rows, { at }: Arrangement, fixed: ReadonlySet<number>, seed: number): Arrangement {
+  const mix = (element: number): number => {
+    const first = Math.imul(element + 1 + 1000003 * seed, 0x9e3779b1);
+    return Math.imul(first ^ (first >>> 15), 0x85ebca6b) >>> 0;
+  };
+  const scatter = (line: readonly number[]): number[] => [...line].sort((a, b) => mix(a) - mix(b) || a - b);
+  return numbered(rows, at.map((line, row) => (fixed.has(row) ? [...line] : scatter(line))));
 }
 
 /** Depth first from the top, so that chains start out straight; unconnected parts one beside the other. */
@@ -150,7 +156,7 @@ function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>, dow
   const now = numbered(rows, start.at.map((row) => [...row]));
   for (let sweep = 0, idle = 0; sweep < SWEEPS && idle < PATIENCE && fewest > 0; sweep++, idle++) {
     pass(rows, now, fixed, (sweep % 2 === 0) === downFirst);
-    exchange(rows, now, fixed);
+    sift(rows, now, fixed);
     const count = totalCrossings(rows, now);
     if (count < fewest) {
       fewest = count;
@@ -180,18 +186,33 @@ function pass(rows: Rows, { at, place }: Working, fixed: ReadonlySet<number>, do
   }
 }
 
-/** Exchange neighbours while that removes crossings. */
-function exchange(rows: Rows, { at, place }: Working, fixed: ReadonlySet<number>): void {
-  for (let round = 0, moved = true; moved && round < SWITCHES; round++) {
+/** Move each element to the place in its row that has fewest crossings, while that removes any. */
+function sift(rows: Rows, now: Working, fixed: ReadonlySet<number>): void {
+  for (let round = 0, moved = true; moved && round < SIFTS; round++) {
     moved = false;
     for (let row = 0; row < rows.height; row++) {
-      const line = at[row]!;
-      for (let i = 0; !fixed.has(row) && i + 1 < line.length; i++) {
-        const [a, b] = [line[i]!, line[i + 1]!];
-        const [kept, turned] = pairCrossings(rows, place, a, b);
-        if (turned >= kept) continue;
-        [line[i], line[i + 1], place[a], place[b], moved] = [b, a, i + 1, i, true];
-      }
+      if (fixed.has(row) || now.at[row]!.length < 2) continue;
+      for (const element of [...now.at[row]!]) moved = siftOne(rows, now, now.at[row]!, element) || moved;
     }
   }
+}
+
+function siftOne(rows: Rows, { place }: Working, line: number[], element: number): boolean {
+  const here = place[element]!;
+  const reach = line.length > WIDE ? 1 : line.length;
+  let [best, least] = [here, 0];
+  for (const side of [-1, 1]) {
+    let change = 0;
+    for (let i = here + side; i >= 0 && i < line.length && Math.abs(i - here) <= reach; i += side) {
+      const [left, right] = side < 0 ? [line[i]!, element] : [element, line[i]!];
+      const [kept, turned] = pairCrossings(rows, place, left, right);
+      change += turned - kept;
+      if (change < least) [best, least] = [i, change];
+    }
+  }
+  if (best === here) return false;
+  line.splice(here, 1);
+  line.splice(best, 0, element);
+  for (let i = Math.min(here, best); i <= Math.max(here, best); i++) place[line[i]!] = i;
+  return true;
 }
