@@ -109,7 +109,7 @@ def capture(
         args: positional arguments of the call; a single tensor may stand for ``(tensor,)``.
         kwargs: keyword arguments of the call.
         input_size: instead of ``args``: one shape, several, or a mapping from argument names to shapes.
-        dtypes: of the tensors made from ``input_size``: one for all, several, or by name; ``torch.int64`` or ``"int64"``.
+        dtypes: of the tensors made from ``input_size``: one for all, several, or by name (``"int64"``).
         device: of the tensors made from ``input_size``; by default where the model's parameters are.
         mode: ``eval`` (evaluation flags, no gradients), ``train`` (training flags, gradients), ``same`` (as it is).
         fake: run on fake tensors, without memory or arithmetic; the graph is the same.

@@ -1,4 +1,4 @@
-"""The state of torch that decides what a function computes: grad mode, inference mode, autocast, attention back ends."""
+"""The state of torch that decides what a function computes: grad mode, inference mode, autocast, attention kernels."""
 
 from __future__ import annotations
 

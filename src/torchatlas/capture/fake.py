@@ -16,6 +16,7 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture.private import NEEDS_DATA, FakeTensor, FakeTensorMode
+from torchatlas.capture.state import own_tensors
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Faker:
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         for module in modules:
-            if any(is_lazy(tensor) for tensor in (*module._parameters.values(), *module._buffers.values())):
+            if any(is_lazy(tensor) for tensor in own_tensors(module)):
                 raise InputError(
                     f"{type(module).__name__} is lazy: it takes its shapes from a run on real tensors. "
                     "Run the model once, or capture with fake=False."
@@ -106,7 +107,7 @@ _GROUPED = {
 def _mode_of(modules: Sequence[nn.Module]) -> FakeTensorMode | None:
     """The mode that a model was built under: its tensors may not meet those of another."""
     for module in modules:
-        for tensor in (*module._parameters.values(), *module._buffers.values()):
+        for tensor in own_tensors(module):
             if isinstance(tensor, FakeTensor):
                 return tensor.fake_mode
     return None

@@ -147,7 +147,7 @@ def function_flops(func: Any, args: Sequence[Any], kwargs: dict[str, Any], out: 
     return None if formula is None else count(formula, args, kwargs, out)
 
 
-class Watch(DispatchMode):  # type: ignore[no-untyped-call]  # torch's own __init_subclass__ has no types
+class Watch(DispatchMode):
     """Counts the ATen calls that run while it is entered.
 
     Attributes:
@@ -156,7 +156,7 @@ class Watch(DispatchMode):  # type: ignore[no-untyped-call]  # torch's own __ini
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        super().__init__()
         self.flops = 0
         self.arithmetic: Arithmetic = "movement"
 

@@ -27,7 +27,7 @@ _SHAPE = 3  # so many whole numbers in a row are taken for a shape
 _LONG = 40  # characters of an argument repeated in a message
 
 
-def bind(  # noqa: PLR0917 - the arguments of ta.capture, which is where they have names
+def bind(
     model: Any, args: Any = (), kwargs: Any = None, input_size: Any = None, dtypes: Any = None, device: Any = None
 ) -> Call | None:
     """The positional and the keyword arguments to call the model with; None if it is not to be run.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """A Ctrl-C inside is delivered on leaving. Only the main thread gets one; where signals cannot wait, it does not."""
+    """A Ctrl-C inside is delivered on leaving, where signals can wait; only the main thread gets one."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         yield
         return

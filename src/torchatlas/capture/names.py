@@ -1,4 +1,4 @@
-"""What is known of a torch function before it runs: its name, its arguments' names, what it writes, whether to record it.
+"""What is known of a torch function before it runs: its name, its arguments' names, what it writes, if it is recorded.
 
 Everything here is decided once per function and remembered.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -48,7 +48,6 @@ _IN_PLACE_OPERATORS = frozenset(
     for name in "add sub mul div truediv floordiv mod pow and or xor lshift rshift matmul".split()  # noqa: SIM905  # as above
 )
 _AUTOGRAD_ONLY = frozenset({"requires_grad_", "detach_"})  # in place by name; the content stays
-_STATISTICS = ("running_mean", "running_var")
 
 # The recurrent functions have two overloads; with packed sequences the parameters are the fourth argument.
 _RECURRENT_FUNCTIONS = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
@@ -64,33 +63,26 @@ class Function:
         name: ``torch.cat``, ``F.relu``, ``Tensor.view``, ``aten.mm.default``.
         quiet: not worth a call of its own.
         reads_data: it hands a tensor's content to Python.
+        may_write: whether `writes` can find anything without ``out=``.
     """
 
-    __slots__ = ("_inplace", "_keys", "_mutable", "_positions", "_rule", "getter", "name", "quiet", "reads_data")
+    __slots__ = ("_keys", "_positions", "_written", "may_write", "name", "quiet", "reads_data")
 
     def __init__(self, func: Any) -> None:
         short = getattr(func, "__name__", None) or str(func)
         owner = getattr(getattr(func, "__self__", None), "__name__", "?")
-        self.getter = short == "__get__"
         self.name = _name(func, short, owner)
-        self.quiet = (
-            short in _QUIET
-            or getattr(func, "namespace", "") in _QUIET_NAMESPACES
-            or (self.getter and owner in _QUIET_PROPERTIES)
-        )
+        self.quiet = _is_quiet(func, short, owner)
         self.reads_data = short in _READS_DATA
-        if short == "__set__":
-            self.quiet = owner not in ("data", "requires_grad")
         self._positions = _argument_names(func)
-        self._inplace = self._positions.index("inplace") if "inplace" in self._positions else None
         self._keys: dict[tuple[int, tuple[str, ...], bool], tuple[str, ...]] = {}
-        self._mutable = _mutable(func)
-        self._rule = _rule(func, short)
+        self._written = _written(func, short, self._positions)
+        self.may_write = bool(self._written)
 
     def keys(self, args: tuple[Any, ...], keywords: tuple[str, ...]) -> tuple[str, ...]:
         """Names for the positional arguments followed by the keyword ones."""
         count = len(args)
-        packed = self._rule == "recurrent" and count > _PARAMETERS and isinstance(args[_PARAMETERS], list | tuple)
+        packed = self._positions is _RECURRENT and count > _PARAMETERS and isinstance(args[_PARAMETERS], list | tuple)
         known = self._keys.get((count, keywords, packed))
         if known is None:
             names = (_PACKED if packed else self._positions)[:count]
@@ -100,34 +92,17 @@ class Function:
 
     def writes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
         """The tensors that this call says it writes: by name, schema, ``out=``, ``inplace=`` or training statistics."""
-        found: list[Tensor] = []
-        if kwargs.get("out") is not None:
-            found += tensors_in(kwargs["out"])
-        if self._inplace is not None and self._argument("inplace", args, kwargs):
-            found += tensors_in(args[:1] or kwargs.get("input"))
-        if self._rule is None or self._rule == "recurrent":
-            return found
-        if self._rule == "schema":
-            for index, name in self._mutable:
-                found += tensors_in(args[index] if index < len(args) else kwargs.get(name))
-        elif self._rule == "first":
-            found += tensors_in(args[0] if args else next(iter(kwargs.values()), None))
-        elif self._rule == "statistics":
-            if self._argument("training", args, kwargs) or self._argument("use_input_stats", args, kwargs):
-                for name in _STATISTICS:
-                    found += tensors_in(self._argument(name, args, kwargs))
-        elif self._argument("max_norm", args, kwargs) is not None:
-            found += tensors_in(self._argument("weight", args, kwargs))
+        found = tensors_in(kwargs["out"]) if kwargs.get("out") is not None else []
+        for name, condition in self._written:
+            if condition is None or any(self._argument(other, args, kwargs) for other in condition):
+                found += tensors_in(self._argument(name, args, kwargs))
         return found
-
-    @property
-    def may_write(self) -> bool:
-        """Whether `writes` can find anything without ``out=``."""
-        return self._rule is not None or self._inplace is not None
 
     def _argument(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if name in kwargs:
             return kwargs[name]
+        if name == _FIRST:
+            return args[0] if args else next(iter(kwargs.values()), None)
         position = self._positions.index(name) if name in self._positions else len(args)
         return args[position] if position < len(args) else None
 
@@ -159,7 +134,8 @@ def positional_names(callable_: Any) -> tuple[str, ...]:
 def forward_names(module: torch.nn.Module) -> tuple[str, ...]:
     """Names of the parameters that a module's ``forward`` takes by position, without ``self``."""
     if isinstance(module, torch.jit.ScriptModule):
-        return tuple(argument.name for argument in module.forward.schema.arguments[1:])
+        forward: Any = module.forward
+        return tuple(argument.name for argument in forward.schema.arguments[1:])
     return _method_names(type(module).forward)
 
 
@@ -173,7 +149,7 @@ def _name(func: Any, short: str, owner: str) -> str:
         return f"Tensor.{owner}" + {"__get__": "", "__set__": "=", "__delete__": " del"}[short]
     if isinstance(func, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
         return str(func)
-    name = resolve_name(func) or getattr(func, "__qualname__", short)
+    name: str = resolve_name(func) or getattr(func, "__qualname__", short)
     for long, brief in (("torch.nn.functional.", "F."), ("torch.Tensor.", "Tensor."), ("torch._C._nn.", "F.")):
         name = name.replace(long, brief)
     return name.replace("_VariableFunctionsClass.", "torch.").replace("_TensorBase.", "Tensor.")
@@ -197,31 +173,47 @@ def _overloads(func: Any) -> list[Any]:
     return []
 
 
-def _mutable(func: Any) -> tuple[tuple[int, str], ...]:
-    """(position, name) of the arguments that some overload of an operator writes."""
-    found: dict[tuple[int, str], None] = {}
-    for overload in _overloads(func):
-        for index, argument in enumerate(overload._schema.arguments):
-            if argument.alias_info is not None and argument.alias_info.is_write:
-                found[index, argument.name] = None
-        if overload._schema.name == "aten::native_batch_norm":  # its schema does not say so
-            found.update({(3, "running_mean"): None, (4, "running_var"): None})
+_FIRST = "the first"
+_Written: TypeAlias = "tuple[tuple[str, tuple[str, ...] | None], ...]"
+
+
+def _written(func: Any, short: str, positions: tuple[str, ...]) -> _Written:
+    """The arguments that a function writes, each with the arguments one of which must be true for it (None: always)."""
+    overloads = _overloads(func)
+    if overloads:
+        return tuple((name, None) for name in _mutable(overloads))
+    found: list[tuple[str, tuple[str, ...] | None]] = []
+    in_place = short.endswith("_") and not short.endswith("__") and short not in _AUTOGRAD_ONLY
+    setter = short in ("__set__", "__setitem__") and "requires_grad" not in repr(func)
+    if in_place or setter or short in _IN_PLACE_OPERATORS:
+        found.append((_FIRST, None))
+    if "inplace" in positions:
+        found.append((_FIRST, ("inplace",)))
+    if short in ("batch_norm", "instance_norm"):
+        found += [(name, ("training", "use_input_stats")) for name in ("running_mean", "running_var")]
+    if short in ("embedding", "embedding_bag"):
+        found.append(("weight", ("max_norm",)))
     return tuple(found)
 
 
-def _rule(func: Any, short: str) -> str | None:
-    if isinstance(func, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
-        return "schema" if _mutable(func) else None
-    if short in _AUTOGRAD_ONLY or func is Tensor.requires_grad.__set__:
-        return None
-    if short in ("__setitem__", "__set__") or short in _IN_PLACE_OPERATORS:
-        return "first"
-    if short.endswith("_") and not short.endswith("__"):
-        return "first"
-    if short in ("batch_norm", "instance_norm"):
-        return "statistics"
-    if short in ("embedding", "embedding_bag"):
-        return "renorm"
-    if short in _RECURRENT_FUNCTIONS:
-        return "recurrent"
-    return None
+def _mutable(overloads: list[Any]) -> dict[str, None]:
+    """The arguments that some overload of an operator says it writes."""
+    names: dict[str, None] = {}
+    for overload in overloads:
+        schema = overload._schema
+        names.update(
+            (argument.name, None)
+            for argument in schema.arguments
+            if argument.alias_info is not None and argument.alias_info.is_write
+        )
+        if schema.name == "aten::native_batch_norm":  # its schema does not say so
+            names.update(running_mean=None, running_var=None)
+    return names
+
+
+def _is_quiet(func: Any, short: str, owner: str) -> bool:
+    if short == "__get__":
+        return owner in _QUIET_PROPERTIES
+    if short == "__set__":
+        return owner not in ("data", "requires_grad")
+    return short in _QUIET or getattr(func, "namespace", "") in _QUIET_NAMESPACES

@@ -44,6 +44,9 @@ class DispatchMode(TorchDispatchMode):
 
     supports_higher_order_operators = True
 
+    def __init__(self) -> None:
+        super().__init__()
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False
@@ -85,7 +88,8 @@ def eager_stance() -> AbstractContextManager[Any]:
     """Compiled modules run eagerly inside; nothing to do, and nothing imported, while no compiler is loaded."""
     if "torch._dynamo" not in sys.modules:
         return nullcontext()
-    return torch.compiler.set_stance("force_eager")
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 # Inside, tensors answer for themselves: neither a function mode nor a subclass is asked.

@@ -80,8 +80,8 @@ class CallRecord:
 # These have a kernel of their own for inference, which torch does not take while functions are intercepted.
 _FUSED = (nn.TransformerEncoderLayer, nn.MultiheadAttention)
 _FAST_PATH = Note(
-    "an uncaptured run may take PyTorch's fused fast path through nn.MultiheadAttention and nn.TransformerEncoderLayer; "
-    "captured, their Python code runs, with the same arithmetic and another last bit"
+    "not captured, nn.MultiheadAttention and nn.TransformerEncoderLayer may take PyTorch's fused fast path; "
+    "captured, their Python code runs: the same arithmetic, other last bits"
 )
 _NOTHING = Node("arguments", (), ())
 _ONE_TENSOR = Slot(0)

@@ -154,7 +154,7 @@ class Run:
 def _spare_collector(undo: ExitStack) -> None:
     """Garbage collections during the run look at what the run makes, not at all that torch has loaded.
 
-    A record is many small objects that stay, and each full collection they set off costs 100 ms in a process with torch.
+    A record is many small objects that stay; each full collection they set off costs 100 ms where torch is loaded.
     """
     if gc.isenabled() and not gc.get_freeze_count():
         gc.freeze()

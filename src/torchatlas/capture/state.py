@@ -83,6 +83,11 @@ def no_trace(modules: Sequence[nn.Module], inputs: Any, guard: Guard) -> Iterato
         yield
 
 
+def own_tensors(module: nn.Module) -> list[Tensor]:
+    """The parameters and buffers that the module itself registers."""
+    return [tensor for tensor in (*module._parameters.values(), *module._buffers.values()) if tensor is not None]
+
+
 def _keep_globals(stack: ExitStack) -> None:
     stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
     stack.callback(torch.set_default_dtype, torch.get_default_dtype())
@@ -99,9 +104,7 @@ def _keep_tensors(modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard:
     """Parameters, buffers and inputs: memory and layout, then what autograd knows of them."""
     seen: dict[int, Tensor] = {id(tensor): tensor for tensor in inputs}
     for module in modules:
-        for tensor in (*module._parameters.values(), *module._buffers.values()):
-            if tensor is not None:
-                seen[id(tensor)] = tensor
+        seen.update((id(tensor), tensor) for tensor in own_tensors(module))
     kept = [(tensor, _Kept(tensor)) for tensor in seen.values()]
 
     def restore() -> None:

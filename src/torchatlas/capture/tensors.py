@@ -231,7 +231,7 @@ class Tensors:
         return self.add(tensor, "constant")
 
     def _refer(self, tensor: Tensor, value: int, memory: Memory | None) -> TensorReference:
-        reference = TensorReference(tensor, self._forget_tensor)  # type: ignore[arg-type]  # the subclass is handed back
+        reference = TensorReference(tensor, self._forget_tensor)
         reference.key, reference.value, reference.memory = id(tensor), value, memory
         reference.writes = memory.writes if memory is not None else 0
         try:

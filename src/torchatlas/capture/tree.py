@@ -26,6 +26,7 @@ _TENSORS = 64  # inside one object that is no container (a cache handed through 
 
 _PLAIN = frozenset({int, float, bool, type(None)})
 _PRINTED = (torch.dtype, torch.device, torch.layout, torch.memory_format)
+_SYMBOLS = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _NAMED = (nn.Module, types.ModuleType, type, types.GeneratorType, torch.Generator)
 _SLOTS = tuple(Slot(index) for index in range(512))
 _TEXTS: dict[object, Text] = {}
@@ -42,7 +43,7 @@ def describe(thing: object, found: list[Tensor], depth: int = 0, seen: set[int] 
     if kind is tuple or kind is list:
         return _sequence(kind.__name__, thing, found, depth, seen)  # type: ignore[arg-type]  # both are sequences
     if kind is str:
-        return thing if len(thing) <= _CHARACTERS else thing[:_CHARACTERS] + "…"  # type: ignore[arg-type,index]
+        return _shortened(str(thing))
     if isinstance(thing, _PRINTED):
         return _printed(thing)
     return _container(thing, found, depth, seen if seen is not None else set())
@@ -62,11 +63,12 @@ def places(tree: Tree, name: str = "") -> Iterator[tuple[int, str]]:
     elif isinstance(tree, Node):
         for number, item in enumerate(tree.items):
             key = tree.keys[number] if tree.keys else None
-            if key is None:
-                inner = f"{name}[{number}]"
-            else:
-                inner = f"{name}.{key}" if name else key
+            inner = f"{name}[{number}]" if key is None else f"{name}.{key}" if name else key
             yield from places(item, inner)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _CHARACTERS else text[:_CHARACTERS] + "…"
 
 
 def _slot(index: int) -> Slot:
@@ -109,30 +111,33 @@ def _key(key: object) -> str:
 def _container(thing: object, found: list[Tensor], depth: int, seen: set[int]) -> Tree:
     """Everything rarer than a tensor, a plain value, a list or a tuple."""
     name = type(thing).__name__
-    if isinstance(thing, slice):
-        bounds = (thing.start, thing.stop, thing.step)
-        return Node("slice", ("start", "stop", "step"), tuple(describe(bound, found, depth + 1) for bound in bounds))
+    text = _word(thing, name)
+    if text is not None:
+        return text
+    if id(thing) in seen:
+        return Text(f"{name} …")
+    seen.add(id(thing))
+    fields = ("start", "stop", "step") if isinstance(thing, slice) else getattr(thing, "_fields", None)
+    if isinstance(thing, (tuple, slice)) and fields is not None:
+        return _keyed(name, {field: getattr(thing, field) for field in fields}, found, depth, seen)
+    if isinstance(thing, (tuple, list, set, frozenset)):
+        return _sequence("tuple" if isinstance(thing, torch.Size) else name, thing, found, depth, seen)
+    if isinstance(thing, Mapping):
+        return _keyed(name, thing, found, depth, seen)
+    return _object(thing, name, found, depth, seen)
+
+
+def _word(thing: object, name: str) -> int | Text | None:
+    """What one word or number says; None for a container."""
     if thing is Ellipsis:
         return Text("...")
     if isinstance(thing, int):  # enumerations and booleans of other libraries
         return int(thing)
-    if isinstance(thing, (torch.SymInt, torch.SymFloat, torch.SymBool)):
+    if isinstance(thing, _SYMBOLS):
         return Text(str(thing))
     if isinstance(thing, _NAMED) or callable(thing):
         return Text(getattr(thing, "__name__", name))
-    if id(thing) in seen:
-        return Text(f"{name} …")
-    seen.add(id(thing))
-    if isinstance(thing, tuple):
-        fields = getattr(thing, "_fields", None)
-        if fields is not None:
-            return _keyed(name, dict(zip(fields, thing, strict=True)), found, depth, seen)
-        return _sequence("tuple" if isinstance(thing, torch.Size) else name, thing, found, depth, seen)
-    if isinstance(thing, (list, set, frozenset)):
-        return _sequence(name, thing, found, depth, seen)
-    if isinstance(thing, Mapping):
-        return _keyed(name, thing, found, depth, seen)
-    return _object(thing, name, found, depth, seen)
+    return None
 
 
 def _object(thing: object, name: str, found: list[Tensor], depth: int, seen: set[int]) -> Tree:

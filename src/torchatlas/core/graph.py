@@ -39,7 +39,7 @@ class Node:
     items: tuple[Tree, ...]
 
 
-Tree: TypeAlias = "None | bool | int | float | str | Slot | Text | Node"
+Tree: TypeAlias = "bool | int | float | str | Slot | Text | Node | None"
 
 
 @dataclass(frozen=True, slots=True)
