@@ -476,11 +476,14 @@ def explained(graph: Graph, fold: Fold, repeat: int, place: int) -> bool:
     """Whether a call reads what the one a repeat before it reads, by comparing each pair of values on its own."""
     one, other = (graph.calls[fold.calls[(repeat + step) * fold.period + place]] for step in (0, 1))
     first, start = fold.calls[: fold.period], fold.calls[0]
+    handed_on = {
+        value for call in fold.calls[repeat * fold.period :][: fold.period] for value in graph.calls[call].inputs
+    }
     for a, b in zip(one.inputs, other.inputs, strict=True):
         makers = graph.values[a].producer, graph.values[b].producer
         before = [maker is None or maker < start for maker in makers]
         moved = None not in makers and makers[1] - makers[0] == fold.period
-        carried = repeat == 0 and before[0] and makers[1] in first
+        carried = before[0] and makers[1] in first and (repeat == 0 or b in handed_on)
         if not (a == b or moved or carried or all(before)):
             return False
     return one.name == other.name
