@@ -45,7 +45,7 @@ class DispatchMode(TorchDispatchMode):
     supports_higher_order_operators = True
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch says nothing of its types
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:

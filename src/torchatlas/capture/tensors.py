@@ -159,20 +159,18 @@ class Tensors:
         same_as: int | None = None,
     ) -> int:
         """A new value; returns its id."""
-        value = ValueRecord()
-        with self._lock:
-            value.id = len(self.values)
-            self.values.append(value)
-        value.kind, value.names, value.producer, value.slot = kind, names, producer, slot
-        value.previous, value.same_as, value.view_of = previous, same_as, None
-        value.dtype, value.device, value.requires_grad = tensor.dtype, tensor.device, tensor.requires_grad
-        value.type = "" if type(tensor) in _PLAIN_TENSORS else type(tensor).__name__
-        value.memory = None
-        measure(value, tensor)
         old = self._seen.get(id(tensor))
         memory = old.memory if old is not None and old() is tensor else self._memory(tensor, leaf=producer is None)
+        value = ValueRecord()
+        value.kind, value.names, value.producer, value.slot = kind, names, producer, slot
+        value.previous, value.same_as, value.view_of, value.memory = previous, same_as, None, memory
+        value.dtype, value.device, value.requires_grad = tensor.dtype, tensor.device, tensor.requires_grad
+        value.type = "" if type(tensor) in _PLAIN_TENSORS else type(tensor).__name__
+        measure(value, tensor)
+        with self._lock:  # last: an interrupt leaves no record half made
+            value.id = len(self.values)
+            self.values.append(value)
         self._seen[id(tensor)] = self._refer(tensor, value.id, memory)
-        value.memory = memory
         if memory is None:
             return value.id
         if memory.base is None:
