@@ -1,0 +1,488 @@
+"""What a capture says of the awkward cases: not only that it survives them, but that the record is right."""
+
+from __future__ import annotations
+
+import linecache
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import torchatlas as ta
+from models import MODELS
+from torchatlas.core.graph import Call, Graph, Node, Slot, Text, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def graph_of(name: str, **options: Any) -> Graph:
+    """The graph of a model of the zoo."""
+    case = MODELS[name]
+    with case.ready() as built:
+        return ta.capture(built.model, built.args, dict(built.kwargs), mode=case.mode, **options).graph
+
+
+def calls(graph: Graph, name: str) -> list[Call]:
+    """All calls of that name."""
+    return [call for call in graph.calls if call.name == name]
+
+
+def only(graph: Graph, name: str) -> Call:
+    """The one call of that name."""
+    (call,) = calls(graph, name)
+    return call
+
+
+def argument(call: Call, key: str) -> Any:
+    """One argument, by name."""
+    return call.arguments.items[call.arguments.keys.index(key)]
+
+
+def value_of(graph: Graph, call: Call, slot: Any) -> Value:
+    """The value that stands in an argument."""
+    assert isinstance(slot, Slot)
+    return graph.values[call.inputs[slot.index]]
+
+
+def names(graph: Graph, kind: str) -> set[str]:
+    """Names of all values of a kind."""
+    return {name for value in graph.values if value.kind == kind for name in value.names}
+
+
+def capture(function: Callable[..., Any], *args: Any, **options: Any) -> Graph:
+    """The graph of a function as it is."""
+    return ta.capture(function, args, mode="same", **options).graph
+
+
+# Structures
+
+
+def test_keyword_arguments_keep_their_names():
+    """A forward with keywords alone: the run's arguments and inputs are named by them, numbers are kept."""
+    graph = graph_of("structures/keywords_only")
+    assert graph.calls[0].arguments.keys == ("query", "key", "scale")
+    assert argument(graph.calls[0], "scale") == 0.5
+    assert names(graph, "input") == {"query", "key"}
+
+
+def test_dictionaries_keep_their_keys():
+    """Keys of a dictionary are kept in arguments and results, and name the inputs."""
+    graph = graph_of("structures/dictionary")
+    batch = argument(graph.calls[0], "batch")
+    assert batch.keys == ("left", "right")
+    assert graph.calls[0].returns.keys == ("left", "right", "both", "unchanged")
+    assert names(graph, "input") == {"batch.left", "batch.right"}
+
+
+def test_an_input_that_is_returned_is_one_value():
+    """The dictionary's ``unchanged`` result is the value of the input."""
+    graph = graph_of("structures/dictionary")
+    returned = graph.calls[0].returns.items[3]
+    assert graph.values[graph.calls[0].outputs[returned.index]].names == ("batch.left",)
+
+
+def test_dataclasses_keep_their_fields():
+    """Fields of a dataclass, in arguments and results, with plain values beside tensors."""
+    graph = graph_of("structures/dataclass")
+    batch = argument(graph.calls[0], "batch")
+    assert (batch.type, batch.keys) == ("Batch", ("image", "label", "weight", "extra"))
+    assert batch.items[2] == 2.0
+    assert graph.calls[0].returns.type == "Outcome"
+    assert graph.calls[0].returns.keys == ("loss", "logits", "note")
+    assert names(graph, "input") == {"batch.image", "batch.label", "batch.extra.bias"}
+
+
+def test_model_outputs_keep_their_fields():
+    """An output class of transformers is a container with its fields, those that are set."""
+    graph = graph_of("structures/model_output")
+    assert graph.calls[0].returns.type == "BaseModelOutput"
+    assert graph.calls[0].returns.keys[:2] == ("last_hidden_state", "hidden_states")
+
+
+def test_things_that_are_no_tensors_are_printed():
+    """Strings and numbers are kept, None too, an object of the user's class is text with its type."""
+    root = graph_of("structures/not_tensors").calls[0]
+    assert argument(root, "text") == "to be or not"
+    assert isinstance(argument(root, "vocabulary"), (Text, Node))
+    assert "Vocabulary" in repr(argument(root, "vocabulary"))
+    assert argument(root, "scale") == 0.5
+
+
+def test_tensors_in_the_users_own_objects_are_inputs_and_outputs():
+    """An object with tensors as attributes is looked into, on both sides."""
+    graph = graph_of("structures/object")
+    assert {value.shape for value in graph.values if value.kind == "input"} == {(2, 3)}
+    assert names(graph, "input") == {"state.position", "state.velocity"}
+    assert len(graph.calls[0].outputs) == 2
+
+
+def test_the_same_tensor_twice_is_one_value():
+    """Given as two arguments, and returned as two results."""
+    graph = graph_of("structures/same_twice")
+    first, second, third = graph.calls[0].outputs
+    assert first == second != third
+    assert len(set(graph.calls[0].inputs)) == 1
+    assert third in graph.calls[0].inputs
+
+
+def test_a_function_has_no_modules_but_a_record():
+    """A loss function, a partial, a bound method: the first call is a function, named as the user names it."""
+    assert graph_of("structures/loss_function").calls[0].kind == "function"
+    assert graph_of("structures/loss_function").name == "focal_loss"
+    assert "focal_loss" in graph_of("structures/partial").name
+    assert graph_of("structures/bound_method").name.endswith("step")
+
+
+def test_a_module_within_a_function_is_recorded():
+    """The network that a trainer's method calls appears with its layers, as children of the method."""
+    graph = graph_of("structures/bound_method")
+    assert [call.name for call in graph.calls if call.kind == "module"] == ["Sequential", "Linear", "ReLU", "Linear"]
+
+
+# Modules
+
+
+def test_a_module_under_two_names_has_both():
+    """One record with an alias; each of its calls stands under the first path; a tied weight has both names."""
+    graph = graph_of("modules/shared")
+    assert graph.module_at["first"] is graph.module_at["second"]
+    assert graph.module_at["first"].aliases == ("second",)
+    assert len(graph.calls_of["first"]) == 2
+    (tied,) = [value for value in graph.values if "embed.weight" in value.names]
+    assert tied.names == ("embed.weight", "head.weight")
+
+
+def test_a_module_that_calls_itself_is_nested_in_itself():
+    """Each level of the recursion is the child of the level above."""
+    graph = graph_of("modules/calls_itself")
+    levels = [call for call in graph.calls if call.kind == "module" and call.path == ""]
+    assert [call.parent for call in levels] == [None, *[call.id for call in levels[:-1]]]
+    assert len(levels) == 4
+
+
+def test_modules_that_never_ran_are_known():
+    """They are in the structure and have no calls; the one that ran five times has five."""
+    graph = graph_of("modules/some_never")
+    assert {"unused", "unused.0", "unused.1"} <= set(graph.module_at) - set(graph.calls_of)
+    assert len(graph.calls_of["often"]) == 5
+
+
+def test_a_module_that_is_not_registered_is_recorded_too():
+    """Held in a plain list: its call is there, and its weights are read as what they are, parameters or constants."""
+    graph = graph_of("modules/some_never")
+    last = [call for call in graph.calls if call.kind == "module"][-1]
+    assert (last.name, last.path in graph.module_at) == ("Linear", False)
+
+
+def test_reads_of_data_are_marked():
+    """``.item()``, ``bool``, ``float``, ``tolist``, an index by a tensor: whatever hands content to Python."""
+    for name in ("modules/routed", "tensors/reads_data"):
+        assert any(call.reads_data for call in graph_of(name).calls)
+    read = {call.name for call in graph_of("tensors/reads_data").calls if call.reads_data}
+    assert {"Tensor.item", "Tensor.__bool__", "Tensor.__float__", "Tensor.tolist"} <= read
+    assert not any(call.reads_data for call in graph_of("counted/linear").calls)
+
+
+def test_hooks_that_replace_are_seen():
+    """A module's call returns what its hooks make of its output, and the hook's operation is inside it."""
+    graph = graph_of("modules/hooked")
+    relu = graph.calls[graph.calls_of["1"][0]]
+    assert [graph.calls[child].name for child in graph.children[relu.id]] == ["F.relu", "Tensor.mul"]
+    assert graph.values[relu.outputs[0]].producer == graph.children[relu.id][1]
+    assert graph.calls[0].returns.keys == ("out",)
+
+
+def test_checkpointed_blocks_are_recorded_once():
+    """Forward alone: each block ran once, with the gradient's way open, for both kinds of checkpoint."""
+    for name in ("modules/checkpoint", "modules/checkpoint_reentrant"):
+        graph = graph_of(name)
+        assert {path: len(made) for path, made in graph.calls_of.items() if path.startswith("blocks.")} == {
+            path: 1 for path in graph.module_at if path.startswith("blocks.")
+        }
+
+
+def test_scripted_modules_are_opaque():
+    """Their inside is not recorded; their parameters are; calls and flops are theirs."""
+    graph = graph_of("modules/scripted")
+    assert graph.module_at["scripted"].opaque
+    assert not graph.module_at["head"].opaque
+    assert not graph.children[graph.calls_of["scripted"][0]]
+    assert {"scripted.0.weight", "traced.weight"} <= names(graph, "parameter")
+    assert graph.calls[graph.calls_of["scripted"][0]].flops == 2 * 2 * 4 * 4
+
+
+def test_compiled_models_run_eagerly():
+    """A compiled model gives the calls of the model inside, with its paths."""
+    graph = graph_of("modules/compiled")
+    assert [call.name for call in graph.calls if call.kind == "module"][-2:] == ["Linear", "ReLU"]
+    inner = [call.name for call in graph_of("modules/part_compiled").calls if call.kind == "module"]
+    assert inner[-3:] == ["Linear", "ReLU", "Linear"]
+
+
+def test_lazy_modules_have_the_shapes_of_the_run():
+    """Weights as the run made them, though afterwards the model is as lazy as before."""
+    graph = graph_of("modules/lazy")
+    (weight,) = [value for value in graph.values if value.kind == "parameter" and "0.weight" in value.names]
+    assert weight.shape == (4, 3, 3, 3)
+
+
+def test_settings_are_those_before_the_run():
+    """Plain attributes, the training flag, and ``extra_repr``."""
+    graph = ta.capture(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2)), torch.ones(1, 3, 8, 8)).graph
+    conv = graph.module_at["0"]
+    assert dict(conv.settings)["stride"].items == (2, 2)
+    assert conv.extra == "3, 4, kernel_size=(3, 3), stride=(2, 2)"
+    assert conv.training
+
+
+# Tensors
+
+
+def test_writes_make_versions():
+    """An in-place write gives a new version that knows the one before; a later read through a view has its own."""
+
+    def program(x: Tensor) -> Tensor:
+        y = x * 2
+        view = y[0]
+        y.add_(1)
+        return view + 0
+
+    graph = capture(program, torch.ones(2, 3))
+    write, read = only(graph, "Tensor.add_"), calls(graph, "Tensor.add")[-1]
+    version, alias = write.writes
+    assert graph.values[version].previous == only(graph, "Tensor.mul").outputs[0]
+    assert read.inputs[0] == alias
+    seen = graph.values[read.inputs[0]]
+    assert seen.producer == write.id
+    assert seen.previous == only(graph, "Tensor.__getitem__").outputs[0]
+
+
+@pytest.mark.parametrize("mode", ["grad", "no_grad", "inference_mode"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda y: y.add_(1),
+        lambda y: y.data.add_(1),
+        lambda y: y.detach().zero_(),
+        lambda y: y.__setitem__(0, 5.0),
+        lambda y: torch.add(y.detach(), 1, out=y.data),
+        lambda y: F.relu(y, inplace=True),
+        lambda y: y.view(-1)[1:].mul_(2),
+        lambda y: y.uniform_(),
+        lambda y: torch._foreach_add_([y], 1),
+    ],
+    ids=["method", "data", "detach", "index", "out", "inplace", "view", "random", "foreach"],
+)
+def test_a_write_is_the_producer_of_what_is_read_after_it(write, mode):
+    """By whatever means and in whatever gradient mode, the next read of the tensor depends on the write."""
+    entered = {"grad": torch.enable_grad, "no_grad": torch.no_grad, "inference_mode": torch.inference_mode}[mode]
+
+    def program(x: Tensor) -> Tensor:
+        with entered():
+            y = x * 2
+            write(y)
+            return y.exp()
+
+    graph = capture(program, torch.ones(2, 3))
+    producer = graph.calls[graph.values[only(graph, "Tensor.exp").inputs[0]].producer]
+    assert producer.writes
+    assert producer.id > only(graph, "Tensor.mul").id
+
+
+def test_batch_norm_in_training_writes_its_statistics():
+    """The buffers get new versions from it, though C++ writes them; in eval they do not."""
+    model = nn.BatchNorm1d(4)
+    for mode, written in (("train", {"running_mean", "running_var"}), ("eval", set())):
+        graph = ta.capture(model, torch.randn(3, 4), mode=mode).graph
+        call = only(graph, "F.batch_norm")
+        assert {graph.values[value].names[0] for value in call.writes} == written
+
+
+def test_what_passes_through_is_linked():
+    """Identity, dropout in eval, ``contiguous``: a new value that is the same as the one before."""
+    model = nn.Sequential(nn.Identity(), nn.Dropout(0.5), nn.Flatten(0))
+    graph = ta.capture(model, torch.ones(4)).graph
+    root, output = graph.calls[0], graph.values[graph.calls[0].outputs[0]]
+    chain = [output.id]
+    while graph.values[chain[-1]].same_as is not None:
+        chain.append(graph.values[chain[-1]].same_as)
+    assert chain[-1] == root.inputs[0]
+    assert len(chain) > 1
+
+
+def test_views_are_known_and_copies_are_not():
+    """A view names what it views and shares its storage; a copy does neither."""
+
+    def program(x: Tensor) -> tuple[Tensor, ...]:
+        return x.T, x[1:], x.reshape(-1), x.clone(), x.T.reshape(-1)
+
+    graph = capture(program, torch.ones(2, 3))
+    source = graph.values[graph.calls[0].inputs[0]]
+    values = [graph.values[value] for value in graph.calls[0].outputs]
+    assert [value.view_of is not None for value in values] == [True, True, True, False, False]
+    assert [value.storage == source.storage for value in values] == [True, True, True, False, False]
+
+
+def test_tensors_made_inside_have_a_maker():
+    """``arange``, ``zeros``, ``tensor``: results of calls, not constants; a tensor from around the model is one."""
+    outside = torch.ones(3)
+    graph = capture(lambda x: x + torch.arange(3) + torch.tensor([1, 2, 3]) + torch.zeros(3) + outside, torch.ones(3))
+    assert [value.shape for value in graph.values if value.kind == "constant"] == [(3,)]
+    assert {"torch.arange", "torch.tensor", "torch.zeros"} <= {call.name for call in graph.calls}
+
+
+def test_tensors_held_as_attributes_have_their_path():
+    """A tensor that is neither parameter nor buffer is a constant with the name of its attribute."""
+    graph = graph_of("modules/plain_tensors")
+    assert {"scale", "shifts[0]", "shifts[1]", "table.last"} <= names(graph, "constant")
+
+
+def test_lifetimes_are_true():
+    """A temporary is freed when the next call no longer holds it; inputs and outputs outlive the run."""
+    graph = capture(lambda x: ((x + 1) * 2).exp(), torch.ones(3))
+    add, mul, exp = (only(graph, f"Tensor.{name}") for name in ("add", "mul", "exp"))
+    assert graph.values[add.outputs[0]].freed <= exp.id
+    assert graph.values[mul.outputs[0]].freed == len(graph.calls)
+    assert graph.values[exp.outputs[0]].freed is None
+    assert graph.values[graph.calls[0].inputs[0]].freed is None
+
+
+def test_gradient_saves_keep_memory_alive():
+    """What autograd saves outlives the run as long as the graph is held by the output."""
+    weight = torch.ones(3, requires_grad=True)
+    kept: list[Tensor] = []
+
+    def program(x: Tensor) -> Tensor:
+        kept.append((x * weight).exp().sin())
+        return kept[0]
+
+    graph = capture(program, torch.ones(3))
+    assert graph.values[only(graph, "Tensor.exp").outputs[0]].freed is None  # sin saved its input
+    assert graph.values[only(graph, "Tensor.mul").outputs[0]].freed is not None
+
+
+def test_subclasses_are_named():
+    """The type of a tensor subclass is kept; a plain tensor has none."""
+    graph = graph_of("tensors/subclass")
+    assert {value.type for value in graph.values} == {"", "Labelled"}
+
+
+def test_a_custom_function_is_one_call_with_its_inside():
+    """``Function.apply`` is recorded by its name, with its results and the operations of its forward."""
+    graph = graph_of("tensors/custom_function")
+    call = only(graph, "Straight")
+    assert call.kind == "autograd_function"
+    assert len(call.outputs) == 2
+    assert {"Tensor.sign", "Tensor.round"} <= {graph.calls[child].name for child in graph.children[call.id]}
+
+
+def test_types_under_autocast_are_what_they_were():
+    """bfloat16 inside, float32 around."""
+    graph = graph_of("tensors/autocast")
+    assert [graph.values[call.outputs[0]].dtype for call in calls(graph, "F.linear")] == ["bfloat16"] * 2
+    assert graph.values[graph.calls[0].outputs[0]].dtype == "float32"
+
+
+def test_threads_hang_below_the_module_that_started_them():
+    """Branches run in a pool: their calls have a thread of their own, and the model as their parent."""
+    graph = graph_of("transforms/threads")
+    branches = [call for call in graph.calls if call.path in {"branches.0", "branches.1"}]
+    assert len(branches) == 2
+    assert all(call.thread and call.parent == 0 for call in branches)
+    assert graph.calls[0].thread == 0
+
+
+# Errors
+
+
+class Breaks(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 8), nn.Linear(7, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x.double().float())
+
+
+def test_a_failure_is_pinned_to_call_shapes_and_line():
+    """The innermost call is marked, with the shapes it met; every call around it says that it let it through."""
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied") as caught:
+        ta.capture(Breaks(), torch.ones(3, 4))
+    graph = caught.value.atlas.graph
+    failed = graph.calls[graph.error]
+    assert failed.name == "F.linear"
+    assert [graph.values[value].shape for value in failed.inputs] == [(3, 8), (2, 7), (2,)]
+    assert failed.error.startswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied")
+    around = [call for call in graph.calls if call.error]
+    assert [call.path for call in around[:-1]] == ["", "body", "body.1"]
+    assert caught.value.__notes__
+
+
+def test_an_error_that_is_caught_ends_nothing():
+    """The calls that raised are marked; the graph as a whole did not fail."""
+    graph = graph_of("tensors/catches")
+    assert graph.error is None
+    assert graph.calls[0].error is None
+    assert {call.name for call in graph.calls if call.error} == {"Linear", "F.linear", "Tensor.matmul"}
+
+
+def test_an_error_in_the_users_own_code_is_pinned_to_the_module():
+    """Raised between calls, it belongs to the module whose forward was running."""
+
+    class Own(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise LookupError("nothing here")
+
+    with pytest.raises(LookupError) as caught:
+        ta.capture(nn.Sequential(nn.Identity(), Own()), torch.ones(2))
+    graph = caught.value.atlas.graph
+    assert graph.calls[graph.error].path == "1"
+    assert graph.calls[graph.error].error == "LookupError: nothing here"
+
+
+def test_a_failed_run_is_summarized():
+    """The atlas on the exception gives its table, in which the failing row stands."""
+    with pytest.raises(RuntimeError) as caught:
+        ta.capture(Breaks(), torch.ones(3, 4))
+    assert "shapes cannot be multiplied" in caught.value.atlas.summary(depth=3).text(width=160)
+
+
+# Source
+
+
+def test_sources_are_the_users_lines():
+    """File, line and columns of each call lead to the text that made it."""
+    graph = graph_of("tensors/in_place")
+    found = {call.name: call.source for call in graph.calls if call.kind == "function"}
+    for name, text in (("Tensor.add_", "y += 1"), ("Tensor.copy_", "half.copy_(rest)"), ("F.relu_", "F.relu_(y)")):
+        source = found[name]
+        line = linecache.getline(source.file, source.line)
+        assert source.file.endswith("zoo/tensors.py")
+        assert line.encode()[source.column : source.end_column].decode() == text
+
+
+def test_sources_can_be_left_out():
+    """Nothing is recorded of where calls come from."""
+    assert all(call.source is None for call in graph_of("tensors/in_place", source=False).calls)
+
+
+def test_calls_inside_torch_have_the_users_line():
+    """An operation that a layer of torch calls is pinned to the line of the user that called the layer."""
+    graph = graph_of("structures/keywords_only")
+    assert {call.source.file.rpartition("/")[2] for call in graph.calls if call.source} == {"structures.py"}
+
+
+def test_a_thread_without_a_capture_is_never_recorded():
+    """A thread that runs functions, and no module of the model, leaves no calls."""
+
+    def program(x: Tensor) -> Tensor:
+        thread = threading.Thread(target=lambda: torch.ones(3).exp())
+        thread.start()
+        thread.join()
+        return x + 1
+
+    assert [call.name for call in capture(program, torch.ones(2)).calls[1:]] == ["Tensor.add"]
