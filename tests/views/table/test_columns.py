@@ -147,6 +147,12 @@ def test_one_string_is_not_a_list_of_columns():
         choose("params", Facts(nets.mnist(), {}))
 
 
+def test_no_columns_at_all_are_refused():
+    """An empty list is a mistake, not a wish."""
+    with pytest.raises(InputError, match="columns is empty"):
+        choose([], Facts(nets.mnist(), {}))
+
+
 def test_default_columns_fit_what_is_there():
     """A structure has no shapes, a function no parameters."""
     function = ta.capture(torch.sin, torch.rand(2)).graph

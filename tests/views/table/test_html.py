@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from core.graphs import irregular
 from torchatlas.views.table.summary import summarize
 from views.table import nets
 from views.table.test_text import HOSTILE, named
@@ -73,6 +74,13 @@ def test_deep_levels_begin_closed():
 def markup(page):
     """Tags and the names of their attributes, but for the line breaks of a message and tooltips."""
     return [(tag, sorted(set(attrs) - {"title"})) for tag, attrs, _ in page.tags if tag != "br"]
+
+
+def test_rows_beyond_what_a_notebook_holds_are_counted():
+    """The last ones are left out; a note says how many."""
+    page = Page(summarize(irregular(6000), rows="ops", fold=False, depth=99).html())
+    assert len(rows(page)) == 5000
+    assert "note: 1,000 more rows are left out here" in page.text
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name])

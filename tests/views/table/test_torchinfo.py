@@ -14,6 +14,7 @@ from torchatlas.core.errors import InputError
 from torchatlas.views.table.summary import summarize
 from torchvision_cpu import torchvision_models
 from views.table import nets
+from views.table.test_page import Screen
 
 COLUMNS = {
     "input": "input_size",
@@ -69,6 +70,16 @@ def test_all_columns_print_the_same_at_every_depth(vision, depth):
     assert ours(vision, x, depth=depth, columns=list(COLUMNS)) == theirs(
         vision, x, depth=depth, col_names=list(COLUMNS.values())
     )
+
+
+def test_guides_can_be_ascii(vision):
+    """For a terminal whose encoding has no others; as that tool draws them when it is asked to."""
+    x = torch.rand(1, 3, 96, 96)
+    screen = Screen("latin-1")
+    ta.capture(vision, x).summary(style="torchinfo").print(screen)
+    screen.flush()
+    printed = "\n".join(line.rstrip() for line in screen.buffer.getvalue().decode("latin-1").splitlines())
+    assert printed == theirs(vision, x, row_settings=("depth", "ascii_only"))
 
 
 def test_a_structure_prints_the_same(vision):

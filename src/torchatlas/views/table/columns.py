@@ -263,6 +263,8 @@ def choose(names: Sequence[str], facts: Facts) -> tuple[Column, ...]:
     Raises:
         InputError: a name is not a column; the message lists all, and the nearest first.
     """
+    if not names:
+        raise InputError(f"columns is empty; leave it out, or choose from {', '.join(COLUMNS)}")
     if isinstance(names, str):
         raise InputError(f"columns={names!r} is one string; columns takes a list of names, such as [{names!r}]")
     return tuple(_find(name, facts) for name in names)

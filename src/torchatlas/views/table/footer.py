@@ -98,10 +98,10 @@ def _located(text: str, call: int | None, graph: Graph) -> str:
 
 def failure(graph: Graph, rows: Sequence[Row]) -> Failure | None:
     """What is known of the call that ended the run."""
-    failed = next((row for row in rows if row.state == "failed"), None)
-    if failed is None or graph.error is None:
+    if graph.error is None:
         return None
-    call = graph.calls[failed.calls[0]]
+    failed = next((row.calls[0] for row in rows if row.state == "failed"), graph.error)
+    call = graph.calls[failed]
     source = next((c.source for c in _outwards(graph, graph.error) if c.source), None)
     return Failure(
         call=f"{call.path} ({call.name})" if call.path else call.name,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torchatlas.views.table.table import Table
 
 WIDEST_NAME, WIDEST = 48, 32
+ROWS_OPEN = 40
 INDENT = 1.2
 # Colours follow the page around it: whatever its text is, dark on light or light on dark.
 CSS = """
@@ -42,10 +43,15 @@ CSS = """
 """
 
 
-def fragment(table: Table, open_rows: int) -> str:
-    """A ``<div>`` with its own style sheet. Levels are open as far as no more than ``open_rows`` rows show."""
+def fragment(table: Table, left_out: int = 0) -> str:
+    """A ``<div>`` with its own style sheet. Levels are open as far as that keeps the table short.
+
+    Args:
+        table: rows and columns.
+        left_out: rows that the table would have if a notebook could hold them; a note says so.
+    """
     tracks = " ".join(_track(index, table) for index in range(len(table.columns)))
-    body = "".join((_head(table.columns), *_tree(table, fitting_depth(table.rows, open_rows)), *_foot(table)))
+    body = "".join((_head(table.columns), *_tree(table, fitting_depth(table.rows, ROWS_OPEN)), *_foot(table, left_out)))
     style = f"<style>{CSS}</style>"
     return f'<div class="torchatlas" style="--ta-columns: {tracks}">{style}<div class="ta-table">{body}</div></div>'
 
@@ -121,7 +127,7 @@ def _named(row: Row, table: Table) -> str:
     return f"{printable(row.label)}{repeats}{mark}"
 
 
-def _foot(table: Table) -> Iterator[str]:
+def _foot(table: Table, left_out: int) -> Iterator[str]:
     lines = "".join(
         f'<tr><td>{escape(line.label)}</td><td class="ta-number">{escape(line.number)}</td>'
         f'<td class="ta-dim">{escape(line.detail)}</td></tr>'
@@ -130,8 +136,9 @@ def _foot(table: Table) -> Iterator[str]:
     yield f'<div class="ta-foot"><table>{lines}</table>'
     failed = footer.failure(table.facts.graph, table.rows)
     if failed is not None:
-        said = "<br>".join(escape(printable(line)) for line in failed.lines())
-        yield f'<p class="ta-failed">{said}</p>'
-    for note in footer.notes(table.facts, table.rows):
+        told = "<br>".join(escape(printable(line)) for line in failed.lines())
+        yield f'<p class="ta-failed">{told}</p>'
+    said = (f"{left_out:,} more rows are left out here; text() and csv() have them",) if left_out else ()
+    for note in (*said, *footer.notes(table.facts, table.rows)):
         yield f'<p class="ta-dim">note: {escape(printable(note))}</p>'
     yield "</div>"

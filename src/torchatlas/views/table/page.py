@@ -50,7 +50,7 @@ def page_of(file: TextIO | None, width: int | None) -> Page:
     able = os.environ.get("TERM", "") not in WITHOUT_CURSOR
     return Page(
         width=width or shutil.get_terminal_size((WITHOUT_TERMINAL, 24)).columns,
-        glyphs=UNICODE if able and _can_write(encoding) else ASCII,
+        glyphs=UNICODE if able and can_write(encoding) else ASCII,
         encoding=encoding,
         colour=able and not os.environ.get("NO_COLOR"),
     )
@@ -63,7 +63,8 @@ def _is_terminal(file: TextIO) -> bool:
         return False
 
 
-def _can_write(encoding: str) -> bool:
+def can_write(encoding: str) -> bool:
+    """Whether the encoding has the signs of ``UNICODE``."""
     try:
         f"{UNICODE.branch}{UNICODE.last}{UNICODE.times}{UNICODE.ellipsis}{UNICODE.failed}".encode(encoding)
     except (UnicodeEncodeError, LookupError):

@@ -137,7 +137,8 @@ class _Builder:
 
     def _called(self, stretch: Stretch, parent: int | None) -> Row:
         call = self.graph.calls[stretch.calls[0]]
-        paths = self._paths(stretch.calls)
+        # Most rows are functions, which have no path to look for.
+        paths = self._paths(stretch.calls) if stretch.members or call.path is not None else ()
         is_module = call.kind == "module" and not stretch.members
         names = [self.graph.calls[member.calls[0]].name for member in stretch.members] or [call.name]
         return Row(

@@ -11,7 +11,7 @@ from torchatlas.core.errors import InputError
 from torchatlas.views.table import export, html, text
 from torchatlas.views.table.columns import EVERYTHING, choose, default_columns
 from torchatlas.views.table.facts import Facts
-from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, Page, page_of
+from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, Page, can_write, page_of
 from torchatlas.views.table.rows import cut, fitting_depth, rows_of
 from torchatlas.views.table.table import Table
 from torchatlas.views.table.torchinfo import TITLES, torchinfo
@@ -31,9 +31,8 @@ Style: TypeAlias = Literal["torchinfo", "torchsummary"]
 
 STYLES = ("torchinfo", "torchsummary")
 MODES = ("modules", "ops")
-# A notebook holds this many rows without effort; beyond, the deepest levels are left out.
+# A notebook holds this many rows without effort; beyond, the deepest levels are left out, then the last rows.
 ROWS_IN_HTML = 5000
-ROWS_OPEN_IN_HTML = 40
 
 
 def summarize(
@@ -69,8 +68,8 @@ def summarize(
     for name, number, least in (("depth", depth, 0), ("width", width, 1)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
             raise InputError(f"{name}={number!r}; {name} is a whole number from {least}, or None")
-    every = rows_of(graph, mode=rows, fold=fold)
-    return Summary(Facts(graph, overlays or {}), every, depth=depth, columns=columns, width=width, style=style)
+    facts = Facts(graph, overlays or {})
+    return Summary(facts, depth=depth, columns=columns, rows=rows, fold=fold, width=width, style=style)
 
 
 def _check(option: str, given: str, known: Sequence[str]) -> None:
@@ -98,15 +97,17 @@ class Summary:
     def __init__(
         self,
         facts: Facts,
-        rows: tuple[Row, ...],
         *,
         depth: int | None = None,
         columns: Sequence[str] | None = None,
+        rows: Mode = "modules",
+        fold: bool = True,
         width: int | None = None,
         style: Style | None = None,
     ) -> None:
         self._facts = facts
-        self._every = rows
+        self._mode: Mode = rows
+        self._fold = fold
         self._depth = depth
         self._width = width
         self._style = style
@@ -114,6 +115,10 @@ class Summary:
         self._chosen = columns is not None
         names = default_columns(facts.graph) if columns is None else columns
         self._columns = choose(names if self._chosen else (*names, *facts.overlays), facts)
+
+    @cached_property
+    def _every(self) -> tuple[Row, ...]:
+        return rows_of(self._facts.graph, mode=self._mode, fold=self._fold)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -129,7 +134,8 @@ class Summary:
         if self._style is not None:
             return html.preformatted(self.text())
         rows = cut(self._every, fitting_depth(self._every, ROWS_IN_HTML)) if self._depth is None else self.rows
-        return html.fragment(Table(self._facts, rows, self._columns), ROWS_OPEN_IN_HTML)
+        shown = rows[:ROWS_IN_HTML]
+        return html.fragment(Table(self._facts, shown, self._columns), len(rows) - len(shown))
 
     def csv(self) -> str:
         """Every row and column, or those chosen, in exact numbers."""
@@ -159,8 +165,7 @@ class Summary:
         Console(file=out, width=page.width, highlight=False).print(self)
 
     def __str__(self) -> str:
-        page = page_of(sys.stdout, self._width)
-        return self._text(page)
+        return self._text(page_of(sys.stdout, self._width))
 
     def __repr__(self) -> str:
         return str(self)
@@ -181,7 +186,7 @@ class Summary:
 
     def _text(self, page: Page) -> str:
         if self._style == "torchinfo":
-            return torchinfo(self._facts, self._depth, self._named)
+            return torchinfo(self._facts, self._depth, self._named, ascii_only=not can_write(page.encoding))
         if self._style == "torchsummary":
             return torchsummary(self._facts)
         return text.plain(self._table(), page)

@@ -58,13 +58,14 @@ class Layer:
     index: int
 
 
-def torchinfo(facts: Facts, depth: int | None, columns: Sequence[str] | None) -> str:
+def torchinfo(facts: Facts, depth: int | None, columns: Sequence[str] | None, *, ascii_only: bool = False) -> str:
     """The whole table as text.
 
     Args:
         facts: of the graph.
         depth: levels shown; 3 by default, as there.
         columns: any of ``TITLES``; by default output and params.
+        ascii_only: draw the guides as that tool does with its row setting of this name.
 
     Raises:
         InputError: a graph without modules.
@@ -78,7 +79,9 @@ def torchinfo(facts: Facts, depth: int | None, columns: Sequence[str] | None) ->
         if layer.depth <= sheet.depth:
             lines.append(
                 _line(
-                    _guide(layer.depth) + _name(layer), [getattr(sheet, name)(at) for name in names], sheet.name_width
+                    _guide(layer.depth, ascii_only=ascii_only) + _name(layer),
+                    [getattr(sheet, name)(at) for name in names],
+                    sheet.name_width,
                 )
             )
     return "\n".join([*lines, rule, *_totals(sheet, rule), rule])
@@ -88,10 +91,9 @@ def _line(name: str, cells: Sequence[str], width: int) -> str:
     return " ".join((f"{name:<{width}}", *(f"{cell:<{COLUMN_WIDTH}}" for cell in cells))).rstrip()
 
 
-def _guide(depth: int) -> str:
-    if depth <= 1:
-        return "├─" * depth
-    return "│    " * (depth - 1) + "└─"
+def _guide(depth: int, *, ascii_only: bool) -> str:
+    branch, last, through = ("+ ", "+ ", "|    ") if ascii_only else ("├─", "└─", "│    ")
+    return branch * depth if depth <= 1 else through * (depth - 1) + last
 
 
 def _name(layer: Layer) -> str:
