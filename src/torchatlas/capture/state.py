@@ -141,7 +141,7 @@ class _Kept:
         if self.leaf and not tensor.is_leaf:  # written in place with something that requires a gradient
             with suppress(RuntimeError):  # views refuse
                 tensor.detach_()
-        if self.alias is not None and not (tensor.dtype is self.alias.dtype and tensor.is_set_to(self.alias)):
+        if self.alias is not None and not _same_memory(tensor, self.alias):
             tensor.data = self.alias
 
     def put_back_autograd(self, tensor: Tensor) -> None:
@@ -152,6 +152,14 @@ class _Kept:
 
 
 _PLAIN = frozenset({Tensor, nn.Parameter})
+
+
+def _same_memory(tensor: Tensor, alias: Tensor) -> bool:
+    if tensor.dtype is not alias.dtype or tensor.device != alias.device:
+        return False
+    if tensor.is_meta:
+        return tensor.shape == alias.shape and tensor.stride() == alias.stride()
+    return tensor.is_set_to(alias)
 
 
 def _gradient(tensor: Tensor) -> Tensor | None:
