@@ -143,7 +143,7 @@ class _Classifier:
             inputs.setdefault(value, index)
         made = {value: -index for index, value in enumerate(self.made.get(call.id, ()), start=1)}
         names = inputs | made
-        self.out.touches[call.id] = [(value, name, 1) for value, name in names.items() if self.total[value] > 1]
+        self.out.touches[call.id] = tuple([(value, name, 1) for value, name in names.items() if self.total[value] > 1])
         self.out.weights[call.id] = sum([self.weight[value] for value in inputs])
         return (
             *self._head(call),
@@ -173,9 +173,9 @@ class _Classifier:
             out.size[call.id] += out.size[child]
             out.weights[call.id] += out.weights[child]
         own = wires.tie(-1, self._own_touches(call, wires))
-        out.touches[call.id] = [
-            (value, wires.name[value], count) for value, count in wires.count.items() if count < self.total[value]
-        ]
+        out.touches[call.id] = tuple(
+            [(value, wires.name[value], count) for value, count in wires.count.items() if count < self.total[value]]
+        )
         handed = tuple([wires.name[value] for value in call.outputs if value in wires.name])
         return (*self._head(call), tuple(entries), tuple(own), handed)
 
