@@ -46,7 +46,10 @@ def _csv_cell(value: Plain) -> str | float | None:
 
 
 def to_json(table: Table) -> str:
-    """A document of ``model``, ``made``, ``rows`` (the records), ``totals`` (a Cost), ``notes`` and ``failure``."""
+    """A document: ``model``, ``made``, ``rows`` (the records), ``totals``, ``memory``, ``notes``, ``failure``.
+
+    ``totals`` are the fields of ``core.cost.Cost``, ``memory`` (null without a run) those of ``core.memory.Memory``.
+    """
     graph = table.facts.graph
     total = table.facts.total
     failed = footer.failure(graph, table.rows)
@@ -55,6 +58,7 @@ def to_json(table: Table) -> str:
         "made": dict(graph.made),
         "rows": records(table),
         "totals": {**asdict(total), "frozen": total.frozen, "mult_adds": total.macs, "exact": total.exact},
+        "memory": asdict(table.facts.memory()) if graph.calls else None,
         "notes": footer.notes(table.facts, table.rows),
         "failure": None if failed is None else asdict(failed),
     }
