@@ -18,10 +18,14 @@ from torch.overrides import TorchFunctionMode
 from torchatlas.capture.private import NEEDS_DATA, FakeTensor, FakeTensorMode
 from torchatlas.capture.state import own_tensors
 from torchatlas.core.errors import InputError
+from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+FAKE = Note(
+    "run on fake tensors: shapes alone were computed, and code that asks whether it is traced may take another way"
+)
 _NO_DATA = (
     "torchatlas: the run was on fake tensors, which have no content, and the model read the content of one. "
     "Capture with fake=False, or let the model take this number from a shape or an argument."

@@ -37,7 +37,7 @@ _MESSAGE = 2000  # characters kept of an exception's message
 
 
 class CallRecord:
-    """A `Call` while the run goes on; ``first_value`` counts the values that were there when it began."""
+    """A `Call` while the run goes on; ``first_value`` counts the values that were there once its inputs were read."""
 
     __slots__ = (
         "arguments",
@@ -222,7 +222,6 @@ class Recorder:
         with self._lock:
             call = CallRecord(len(self.calls), kind, name, path, stack[-1].id if stack else None)
             self.calls.append(call)
-        call.first_value = len(self.tensors.values)
         call.thread = self._open.thread
         if self._source and frame is not None:
             call.place = place_of(frame)
@@ -290,6 +289,7 @@ class Recorder:
         call.arguments = Node("arguments", tuple(keys), tuple(items))
         read = self.tensors.read
         call.inputs = [read(tensor) for tensor in found]
+        call.first_value = len(self.tensors.values)
         return found
 
     def _by_operations(self, func: Callable[..., Any]) -> Callable[..., Any]:

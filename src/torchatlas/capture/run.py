@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
-from torchatlas.capture.fake import Faker, advice
+from torchatlas.capture.fake import FAKE, Faker, advice
 from torchatlas.capture.forward import positional, signature
 from torchatlas.capture.inputs import bind
 from torchatlas.capture.interrupts import uninterrupted
@@ -77,6 +77,8 @@ class Run:
         """Bind the inputs and run; without inputs, record the modules alone."""
         bound = bind(self._model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device)
         recorder = Recorder(self._guard, self.tape, aten=self._options.level == "aten", source=self._options.source)
+        if self._options.fake and bound is not None:
+            recorder.notes[FAKE] = None
         if self.tape is not None:
             self.tape.attach(recorder.tensors)
         undo = ExitStack()
@@ -84,8 +86,9 @@ class Run:
             with uninterrupted():
                 _spare_collector(undo)
                 undo.enter_context(no_trace(self._unique, bound, self._guard))
+                training = [bool(module.training) for module in self._unique]
                 prepared = self._prepare(*bound, undo) if bound is not None else None
-                structure = Structure(self._modules, recorder)
+                structure = Structure(self._modules, training, recorder)
                 if prepared is not None:
                     undo.enter_context(recording(recorder))
             self._record(recorder, structure, prepared)

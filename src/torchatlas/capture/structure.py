@@ -70,9 +70,10 @@ class Structure:
     """The modules of one run, registered with its recorder.
 
     Values and settings are taken before the run, as they stood; shapes are taken again after it, for lazy parameters.
+    ``training`` holds the flags as the user left them, in the order of the modules.
     """
 
-    def __init__(self, modules: dict[str, nn.Module], recorder: Recorder) -> None:
+    def __init__(self, modules: dict[str, nn.Module], training: list[bool], recorder: Recorder) -> None:
         self._recorder = recorder
         self._paths: dict[int, list[str]] = {}
         self._modules: list[nn.Module] = []
@@ -86,7 +87,7 @@ class Structure:
         self._parameters = [self._add(module, "parameter") for module in self._modules]
         self._buffers = [self._add(module, "buffer") for module in self._modules]
         self._settings = [self._attributes(module) for module in self._modules]
-        self._training = [bool(module.training) for module in self._modules]
+        self._training = training
 
     def _add(self, module: nn.Module, kind: ValueKind) -> tuple[tuple[str, int], ...]:
         """A value for each tensor that the module itself registers; another name for one that is known."""

@@ -1,0 +1,114 @@
+"""The private names of torch that capture stands on: each is there, and does what capture needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from torchatlas.capture.private import (
+    NEEDS_DATA,
+    DispatchMode,
+    FakeTensor,
+    FakeTensorMode,
+    eager_stance,
+    in_transform,
+    is_transformed,
+    overrides_off,
+    storage_key,
+    storage_of,
+)
+
+
+class Seen(DispatchMode):
+    """Remembers the operations."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.names.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_dispatch_mode_sees_operations_and_imports_no_compiler():
+    """The guard that torch puts around dispatch modes would import dynamo: more than a second."""
+    code = (
+        "import sys, torch\n"
+        "from torchatlas.capture.private import DispatchMode\n"
+        "class Mode(DispatchMode):\n"
+        "    def __torch_dispatch__(self, func, types, args=(), kwargs=None):\n"
+        "        return func(*args, **(kwargs or {}))\n"
+        "with Mode():\n"
+        "    torch.ones(2) + 1\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "False"
+    with Seen() as seen:
+        torch.ones(2).mul(2)
+    assert seen.names == ["aten.ones.default", "aten.mul.Tensor"]
+
+
+def test_storages_are_told_apart_by_memory():
+    """A view shares its key with what it views; a copy does not; a storage object lives as long as the memory."""
+    tensor = torch.zeros(4)
+    assert storage_key(storage_of(tensor)) == storage_key(storage_of(tensor[1:]))
+    assert storage_key(storage_of(tensor)) != storage_key(storage_of(tensor.clone()))
+    assert storage_of(tensor) is storage_of(tensor[1:])
+
+
+def test_a_tensor_without_storage_has_none():
+    """Sparse tensors hold several, lazy parameters none yet."""
+    assert storage_of(torch.eye(2).to_sparse()) is None
+    assert storage_of(torch.nn.parameter.UninitializedParameter()) is None
+
+
+def test_transforms_are_noticed_and_unwrapped():
+    """Inside vmap a tensor is a wrapper whose memory is that of what it wraps."""
+    tensor = torch.zeros(2, 3)
+    found = {}
+
+    def look(row: Tensor) -> Tensor:
+        found.update(inside=in_transform(), wrapped=is_transformed(row), key=storage_key(storage_of(row)))
+        return row
+
+    torch.func.vmap(look)(tensor)
+    assert found == {"inside": True, "wrapped": True, "key": storage_key(storage_of(tensor))}
+    assert not in_transform()
+    assert not is_transformed(tensor)
+
+
+def test_overrides_can_be_turned_off():
+    """What capture asks a tensor for itself reaches no function mode."""
+    names = []
+
+    class Mode(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            names.append(func)
+            return func(*args, **(kwargs or {}))
+
+    with Mode(), overrides_off():
+        _ = torch.ones(2).shape
+    assert names == []
+
+
+def test_fake_tensors_refuse_to_give_their_content():
+    """The exceptions by which a fake run that needs data is told from any other failure."""
+    with FakeTensorMode(), pytest.raises(NEEDS_DATA):
+        torch.ones(2).sum().item()
+    with FakeTensorMode():
+        assert isinstance(torch.ones(2), FakeTensor)
+
+
+def test_the_eager_stance_runs_compiled_functions_as_they_are():
+    """Compiled code is captured as the Python it was made from."""
+    compiled = torch.compile(lambda x: x + len(calls), backend=pytest.fail)
+    calls = [1]
+    with eager_stance():
+        assert torch.equal(compiled(torch.zeros(1)), torch.ones(1))

@@ -1,0 +1,295 @@
+"""What a graph says of a run, on models small enough to know every call and value by hand."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import torchatlas as ta
+from torchatlas.core.check import check
+from torchatlas.core.graph import Node, Slot, Text
+
+
+def captured(model, *args, **options):
+    """The graph of one run, well formed."""
+    graph = ta.capture(model, args, **options).graph
+    check(graph)
+    return graph
+
+
+def named(graph, name):
+    """The calls of this name."""
+    return [call for call in graph.calls if call.name == name]
+
+
+def test_calls_nest_as_they_ran():
+    """The root, its modules, the functions they call."""
+    model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    graph = captured(model, torch.zeros(1, 3))
+    assert [(call.kind, call.name, call.path, call.parent) for call in graph.calls] == [
+        ("module", "Sequential", "", None),
+        ("module", "Linear", "0", 0),
+        ("function", "F.linear", None, 1),
+        ("module", "ReLU", "1", 0),
+        ("function", "F.relu", None, 3),
+    ]
+
+
+def test_aten_operations_stand_inside_the_function_that_made_them():
+    """The level below, on request."""
+    graph = captured(nn.Linear(3, 2), torch.zeros(1, 3), level="aten")
+    assert [(call.kind, call.name, call.parent) for call in graph.calls] == [
+        ("module", "Linear", None),
+        ("function", "F.linear", 0),
+        ("aten", "aten.t.default", 1),
+        ("aten", "aten.addmm.default", 1),
+    ]
+    assert [call.flops for call in graph.calls] == [0, 0, 0, 2 * 3 * 2]
+
+
+def test_arguments_keep_their_names_and_constants():
+    """Tensors are slots of the inputs; what is plain is there as it is."""
+    convolution = nn.Conv2d(2, 4, 3, stride=2, bias=False)
+    graph = captured(convolution, torch.zeros(1, 2, 8, 8))
+    call = named(graph, "F.conv2d")[0]
+    found = dict(zip(call.arguments.keys, call.arguments.items, strict=True))
+    assert found["input"] == Slot(0)
+    assert found["weight"] == Slot(1)
+    assert found["bias"] is None
+    assert found["stride"] == Node("tuple", (), (2, 2))
+    assert found["groups"] == 1
+    assert [graph.values[value].kind for value in call.inputs] == ["input", "parameter"]
+
+
+@dataclass
+class Batch:
+    """An input with names of its own."""
+
+    image: Tensor
+    extra: dict
+
+
+def test_inputs_and_outputs_keep_their_structure():
+    """Argument names, dictionary keys and dataclass fields lead to the tensors."""
+
+    def forward(batch, scale, *, words):
+        return {"double": batch.image * 2, "rest": (batch.extra["mask"], words, scale)}
+
+    batch = Batch(torch.zeros(2), {"mask": torch.ones(3), "kind": torch.float16})
+    graph = ta.capture(forward, (batch, 3), {"words": "some words"}).graph
+    root = graph.calls[0]
+    assert root.arguments == Node(
+        "arguments",
+        ("batch", "scale", "words"),
+        (
+            Node(
+                "Batch", ("image", "extra"), (Slot(0), Node("dict", ("mask", "kind"), (Slot(1), Text("torch.float16"))))
+            ),
+            3,
+            "some words",
+        ),
+    )
+    assert [graph.values[value].names for value in root.inputs] == [("batch.image",), ("batch.extra.mask",)]
+    assert root.returns == Node("dict", ("double", "rest"), (Slot(0), Node("tuple", (), (Slot(1), "some words", 3))))
+    double, mask = (graph.values[value] for value in root.outputs)
+    assert (double.kind, graph.calls[double.producer].name) == ("output", "Tensor.mul")
+    assert mask.same_as == root.inputs[1]
+
+
+def test_a_tied_weight_is_one_value_with_both_names():
+    """Counted once, found under every name."""
+    model = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    model[1].weight = model[0].weight
+    graph = captured(model, torch.zeros(1, 3))
+    parameters = [value for value in graph.values if value.kind == "parameter"]
+    assert [value.names for value in parameters] == [("0.weight", "1.weight")]
+    assert [dict(module.parameters) for module in graph.modules] == [{}, {"weight": 0}, {"weight": 0}]
+
+
+def test_a_shared_module_is_one_module_with_both_paths_called_twice():
+    """The second path is an alias; both calls carry the first."""
+    graph = captured(Twice(nn.Linear(2, 2)), torch.zeros(1, 2))
+    module = graph.module_at["second"]
+    assert (module.path, module.aliases) == ("first", ("second",))
+    assert len(graph.calls_of["first"]) == 2
+
+
+class Twice(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.first = layer
+        self.second = layer
+        self.never = nn.ReLU()
+
+    def forward(self, x):
+        return self.second(self.first(x))
+
+
+def test_a_module_that_never_ran_has_no_calls():
+    """It is there, with its parameters, and absent from the calls by path."""
+    graph = captured(Twice(nn.Linear(2, 2)), torch.zeros(1, 2))
+    assert "never" in graph.module_at
+    assert "never" not in graph.calls_of
+
+
+def test_views_and_writes_are_versions_of_one_memory():
+    """A write through a view makes a new version of what it views."""
+
+    def forward(x):
+        y = x.clone()
+        row = y[0]
+        row.add_(1)
+        return y * 1
+
+    graph = captured(forward, torch.zeros(2, 2))
+    clone, index, add, product = (graph.calls[number] for number in (1, 2, 3, 4))
+    base, view = clone.outputs[0], index.outputs[0]
+    assert graph.values[view].view_of == base
+    assert graph.values[add.outputs[0]].previous == view
+    seen = graph.values[product.inputs[0]]
+    assert (seen.previous, seen.producer) == (base, add.id)
+    assert set(add.writes) == {add.outputs[0], seen.id}
+    assert len({graph.values[value].storage for value in (base, view, seen.id)}) == 1
+
+
+def test_a_tensor_passed_through_is_a_value_of_its_own():
+    """Identity and dropout in eval keep the chain visible."""
+    graph = captured(nn.Sequential(nn.Identity(), nn.Dropout()), torch.zeros(2))
+    identity = graph.calls[graph.calls_of["0"][0]]
+    through = graph.values[identity.outputs[0]]
+    assert through.producer == identity.id
+    assert graph.values[through.same_as].kind == "input"
+
+
+def test_constants_made_inside_and_held_outside_are_told_apart():
+    """What the run makes has a producer; what it finds has none, and a name if a module holds it."""
+
+    class Holder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = [torch.ones(2)]
+
+        def forward(self, x):
+            return x + torch.arange(2) + self.table[0] + outside
+
+    outside = torch.full((2,), 3.0)
+    graph = captured(Holder(), torch.zeros(2))
+    made = graph.values[named(graph, "torch.arange")[0].outputs[0]]
+    assert (made.kind, made.names) == ("activation", ())
+    constants = [value for value in graph.values if value.kind == "constant"]
+    assert [value.names for value in constants] == [("table[0]",), ()]
+
+
+@pytest.mark.parametrize("read", [bool, float, torch.Tensor.item, torch.Tensor.tolist], ids=lambda read: read.__name__)
+def test_reading_the_content_is_marked(read):
+    """The graph may be another one for other data."""
+    graph = captured(lambda x: x * bool(read(x)), torch.ones(1))
+    assert [call.name for call in graph.calls if call.reads_data] == [graph.calls[1].name]
+
+
+def test_every_call_knows_the_users_line():
+    """The line of the user's code, also for functions that a torch module calls on its behalf."""
+    layer = nn.Linear(2, 2)
+
+    def forward(x):
+        x = layer(x)
+        return x.relu()
+
+    graph = captured(forward, torch.zeros(1, 2))
+    first = inspect.getsourcelines(forward)[1]
+    assert {call.name: call.source.line - first for call in graph.calls[1:]} == {
+        "Linear": 1,
+        "F.linear": 1,
+        "Tensor.relu": 2,
+    }
+    assert {call.source.file for call in graph.calls[1:]} == {__file__}
+    assert all(call.source is None for call in captured(forward, torch.zeros(1, 2), source=False).calls)
+
+
+def test_attention_shows_what_happens_inside():
+    """F.multi_head_attention_forward is opened: its products are there to be seen and counted."""
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    graph = captured(lambda x: attention(x, x, x, need_weights=False)[0], torch.zeros(1, 3, 8))
+    outer = named(graph, "F.multi_head_attention_forward")[0]
+    inside = [graph.calls[call].name for call in graph.children[outer.id]]
+    assert inside.count("F.linear") == 2
+    assert "F.scaled_dot_product_attention" in inside
+    assert any("fast path" in note.text for note in graph.notes)
+
+
+def test_without_inputs_there_are_modules_and_no_calls():
+    """The structure and the parameters of a model that is not run."""
+    graph = ta.capture(nn.Linear(2, 3)).graph
+    assert graph.calls == ()
+    assert [value.shape for value in graph.values] == [(3, 2), (3,)]
+
+
+def test_two_threads_capture_at_once_and_stay_apart():
+    """Each graph holds its own run, and nothing is left patched."""
+    models = [nn.Sequential(*(nn.Linear(4, 4) for _ in range(depth))) for depth in (5, 50)]
+    graphs = {}
+    barrier = threading.Barrier(2)
+
+    def capture(number):
+        barrier.wait()
+        for _ in range(5):
+            graphs[number] = ta.capture(models[number], torch.zeros(1, 4)).graph
+
+    threads = [threading.Thread(target=capture, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(graphs[number].calls) for number in (0, 1)] == [1 + 2 * 5, 1 + 2 * 50]
+    assert nn.Module.__call__.__name__ == "_wrapped_call_impl"
+
+
+def test_a_capture_inside_a_capture_is_refused():
+    """One run at a time in a thread; the message says so."""
+    with pytest.raises(ta.InputError, match="already capturing"):
+        ta.capture(lambda x: ta.capture(nn.ReLU(), x).graph and x, torch.zeros(1))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        (nn.Linear, {}, "Linear is a class"),
+        ({"weight": torch.zeros(1)}, {}, "dict was given"),
+        (nn.ReLU(), {"mode": "evaluation"}, "mode='evaluation'"),
+        (nn.ReLU(), {"level": "ops"}, "level='ops'"),
+        (nn.ReLU(), {"fake": True, "replay": True}, "replay=True needs real tensors"),
+    ],
+)
+def test_what_cannot_be_captured_is_refused(model, options, said):
+    """What was given, and what to give instead."""
+    with pytest.raises(ta.InputError, match=said.replace("(", r"\(")):
+        ta.capture(model, torch.zeros(1), **options)
+
+
+def test_compiled_models_are_captured_as_their_python():
+    """No call of the compiler's; paths without its wrapper."""
+    model = torch.compile(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), backend=pytest.fail)
+    graph = captured(model, torch.zeros(1, 2))
+    assert [call.path for call in graph.calls if call.kind == "module"] == ["", "0", "1"]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_scripted_models_are_opaque_and_counted():
+    """Their inside is not recorded; their parameters and FLOPs are there."""
+    graph = captured(torch.jit.script(nn.Linear(3, 2)), torch.zeros(1, 3))
+    assert [call.name for call in graph.calls] == ["Linear"]
+    assert graph.modules[0].opaque
+    assert {value.names for value in graph.values[:2]} == {("weight",), ("bias",)}
+
+
+def test_memory_that_is_released_says_when():
+    """A temporary dies as soon as the run drops it; what the run returns outlives it."""
+    graph = captured(lambda x: F.relu(x + 1).sum(), torch.zeros(8))
+    added, rectified, result = (graph.values[graph.calls[number].outputs[0]] for number in (1, 2, 3))
+    assert (added.freed, rectified.freed, result.freed) == (3, 4, None)
