@@ -31,7 +31,14 @@ export function deepen(graph: Graph, prefix: string, count: number): Graph {
     for (const value of graph.values) {
       if (value.producer === null || value.producer < second || value.producer >= third) continue;
       made.set(value.id, values.length);
-      values.push({ ...value, id: values.length, producer: value.producer + shift, previous: null, same_as: null, view_of: null });
+      values.push({
+        ...value,
+        id: values.length,
+        producer: value.producer + shift,
+        previous: null,
+        same_as: null,
+        view_of: null,
+      });
     }
     const before = previous;
     const rename = (value: number): number => {
@@ -53,7 +60,8 @@ export function deepen(graph: Graph, prefix: string, count: number): Graph {
 function twins(graph: Graph, layer: number, pattern: number, size: number): Map<number, number> {
   const like = new Map<string, number>();
   for (const { id, producer, slot } of graph.values) {
-    if (producer !== null && producer >= pattern && producer < pattern + size) like.set(`${producer - pattern} ${slot}`, id);
+    if (producer !== null && producer >= pattern && producer < pattern + size)
+      like.set(`${producer - pattern} ${slot}`, id);
   }
   const found = new Map<number, number>();
   for (const { id, producer, slot } of graph.values) {
@@ -77,10 +85,18 @@ function close(
   for (const call of graph.calls.slice(end)) {
     const parent = call.parent! >= end ? call.parent! + shift : call.parent!;
     const writes = call.writes;
-    calls.push({ ...call, id: call.id + shift, parent, inputs: call.inputs.map(rename), outputs: call.outputs, writes });
+    calls.push({
+      ...call,
+      id: call.id + shift,
+      parent,
+      inputs: call.inputs.map(rename),
+      outputs: call.outputs,
+      writes,
+    });
   }
   for (const [i, value] of values.entries()) {
-    if (value.producer !== null && value.producer >= end && i < graph.values.length) values[i] = { ...value, producer: value.producer + shift };
+    if (value.producer !== null && value.producer >= end && i < graph.values.length)
+      values[i] = { ...value, producer: value.producer + shift };
   }
   return { ...graph, calls, values, folds: [] };
 }

@@ -46,7 +46,11 @@ export function elkCompound(input) {
     sources: [`b${source}`],
     targets: [`b${reader}`],
   }));
-  const layoutOptions = { "elk.algorithm": "layered", "elk.direction": "DOWN", "elk.hierarchyHandling": "INCLUDE_CHILDREN" };
+  const layoutOptions = {
+    "elk.algorithm": "layered",
+    "elk.direction": "DOWN",
+    "elk.hierarchyHandling": "INCLUDE_CHILDREN",
+  };
   return timed(input, () =>
     new ELK().layout({ id: "root", children: input.top.map(node), edges: links, layoutOptions }),
   );

@@ -183,7 +183,8 @@ export function overlaid(pieces: readonly Segment[]): string[] {
     lines.set(key, line);
     const own = { net, low: Math.min(a, b), high: Math.max(a, b) };
     for (const other of line) {
-      if (other.net !== net && other.low < own.high && own.low < other.high) wrong.push(`nets ${net} and ${other.net} at ${key}`);
+      if (other.net !== net && other.low < own.high && own.low < other.high)
+        wrong.push(`nets ${net} and ${other.net} at ${key}`);
     }
     line.push(own);
   }

@@ -9,6 +9,7 @@ import type { VisibleNode } from "./visible.ts";
 /** More children than this in one box are split into ranges. */
 export const RANGE_LIMIT = 1000;
 const RANGE_SIZE = 250;
+const SIDE_BY_SIDE = 3;
 
 type Mutable = { -readonly [K in keyof VisibleNode]: VisibleNode[K] };
 
@@ -103,6 +104,11 @@ function isShown(plan: Plan, made: Boxes, call: number, parent: number | null): 
   return false;
 }
 
+/** Few runs of one module side by side (two images through one encoder) are clearer than their fold. */
+function isPlain({ kind, carried, count }: Fold): boolean {
+  return kind === "loop" && carried === 0 && count <= SIDE_BY_SIDE;
+}
+
 /** A unit is a call, or the calls of one repeat, with the fold it is the first repeat of. */
 type Unit = number[] & { fold?: Fold };
 
@@ -114,7 +120,12 @@ function folded(plan: Plan, made: Boxes, calls: readonly number[], parent: numbe
   const starts = new Map<number, Fold>();
   for (const fold of found) {
     const start = fold.calls[0]!;
-    if (plan.unfold.has(`${keyOf(start)}x`) || !fold.calls.every((call) => plan.tree.place[call]! >= 0)) continue;
+    if (
+      isPlain(fold) ||
+      plan.unfold.has(`${keyOf(start)}x`) ||
+      !fold.calls.every((call) => plan.tree.place[call]! >= 0)
+    )
+      continue;
     starts.set(start, fold);
     fold.calls.forEach((call, i) => {
       made.first[call] = fold.calls[i % fold.period]!;
@@ -138,7 +149,9 @@ function folded(plan: Plan, made: Boxes, calls: readonly number[], parent: numbe
 
 function addUnit(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[]): void {
   const { fold } = unit;
-  const repeat = fold ? { count: fold.count, loop: fold.kind === "loop", last: lastOf(fold) } : null;
+  const repeat = fold
+    ? { count: fold.count, loop: fold.kind === "loop" && fold.carried > 0, last: lastOf(fold) }
+    : null;
   if (unit.length === 1) {
     addCall(plan, made, task, unit[0]!, repeat, tasks);
     return;
@@ -202,7 +215,10 @@ function addRanges(plan: Plan, made: Boxes, task: Task, units: Unit[], tasks: Ta
 }
 
 /** Append a box, with defaults for what is not said, and return its index. */
-export function add(made: Pick<Boxes, "nodes" | "top">, given: Partial<Mutable> & Pick<Mutable, "kind" | "key">): number {
+export function add(
+  made: Pick<Boxes, "nodes" | "top">,
+  given: Partial<Mutable> & Pick<Mutable, "kind" | "key">,
+): number {
   const index = made.nodes.length;
   const node: VisibleNode = {
     call: -1,

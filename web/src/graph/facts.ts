@@ -10,6 +10,8 @@ export interface Facts {
   readonly moduleAt: ReadonlyMap<string, Module>;
   /** By module path: elements of all parameters in it and below, tied ones once. */
   readonly parameters: ReadonlyMap<string, number>;
+  /** By call of a module that ran more than once: which run it is, from 1, and how many there are. */
+  readonly runs: ReadonlyMap<number, readonly [number, number]>;
   /** By call: floating point operations of it and all inside it. */
   readonly flops: Float64Array;
 }
@@ -18,7 +20,7 @@ export function facts(tree: CallTree): Facts {
   const { graph } = tree;
   const moduleAt = new Map<string, Module>();
   for (const module of graph.modules) for (const path of [module.path, ...module.aliases]) moduleAt.set(path, module);
-  return { graph, tree, moduleAt, parameters: parameterSums(graph), flops: flopSums(graph) };
+  return { graph, tree, moduleAt, parameters: parameterSums(graph), runs: runs(graph), flops: flopSums(graph) };
 }
 
 function parameterSums(graph: Graph): Map<string, number> {
@@ -41,9 +43,24 @@ function parameterSums(graph: Graph): Map<string, number> {
 /** A path and all paths around it, the model's empty one included. */
 function ancestors(path: string): string[] {
   const found = [path];
-  for (let at = path; at !== ""; ) {
+  for (let at = path; at !== "";) {
     at = at.slice(0, Math.max(0, at.lastIndexOf(".")));
     found.push(at);
+  }
+  return found;
+}
+
+function runs(graph: Graph): Map<number, readonly [number, number]> {
+  const byPath = new Map<string, number[]>();
+  for (const { id, path } of graph.calls) {
+    if (path === null) continue;
+    const known = byPath.get(path);
+    if (known) known.push(id);
+    else byPath.set(path, [id]);
+  }
+  const found = new Map<number, readonly [number, number]>();
+  for (const calls of byPath.values()) {
+    if (calls.length > 1) calls.forEach((call, i) => found.set(call, [i + 1, calls.length]));
   }
   return found;
 }

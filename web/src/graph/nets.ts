@@ -55,18 +55,22 @@ export function nets(tree: CallTree, flow: Flow, made: Boxes, where: Shown, ends
   const work: Work = { tree, flow, made, shown: where, input, readers: new Map(), behind: new Map() };
   for (const call of tree.graph.calls) {
     if (!isLeaf(tree, call.id)) continue;
-    const read = [...new Set(call.inputs)].map((value) => returned(tree, value, call.id)).flatMap((value) => seen(work, value));
+    const read = [...new Set(call.inputs)]
+      .map((value) => returned(tree, value, call.id))
+      .flatMap((value) => seen(work, value));
     if (where.box[call.id]! < 0) work.behind.set(call.id, [...new Set(read)]);
     else for (const value of read) connect(work, value, call.id);
   }
-  for (const box of sinks) for (const value of made.nodes[box]!.members.flatMap((value) => seen(work, value))) attach(work, value, box);
+  for (const box of sinks)
+    for (const value of made.nodes[box]!.members.flatMap((value) => seen(work, value))) attach(work, value, box);
   return ordered(work.readers);
 }
 
 function ordered(readers: Work["readers"]): Net[] {
   const found: Net[] = [];
   for (const [value, sources] of readers) {
-    for (const [source, boxes] of sources) found.push({ value, source, readers: [...new Set(boxes)].sort((a, b) => a - b) });
+    for (const [source, boxes] of sources)
+      found.push({ value, source, readers: [...new Set(boxes)].sort((a, b) => a - b) });
   }
   return found.sort((a, b) => a.value - b.value || a.source - b.source);
 }
@@ -76,7 +80,7 @@ function ordered(readers: Work["readers"]): Net[] {
  * a reader that was not handed the new one has read the old one.
  */
 function returned({ graph }: CallTree, value: number, reader: number): number {
-  for (let at = value; ; ) {
+  for (let at = value; ;) {
     const { same_as: earlier, producer } = graph.values[at]!;
     if (earlier === null || producer === null || !isKept(graph, at, producer, reader)) return at;
     at = earlier;

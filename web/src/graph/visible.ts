@@ -1,6 +1,6 @@
 /** What is to be drawn: boxes, some open and some closed, and the values that flow between them. */
 
-/** How often a box stands for itself: with the same weights (a loop) or with others; `last` is the last such call. */
+/** How often a box stands for itself; in a loop each turn reads what the one before made; `last` is the last such call. */
 export interface Repeat {
   readonly count: number;
   readonly loop: boolean;

@@ -54,7 +54,11 @@ export function geometry(
   const head = title.height > 0 ? title.height : PADDING;
   const across = spread(level, x, extents, title, head, direction);
   const least = direction === "TB" ? 0 : title.width + 2 * PADDING;
-  const frame = stack({ level, ordered, shapes, x, tracks: found, offsets }, direction === "TB" ? head : PADDING, least);
+  const frame = stack(
+    { level, ordered, shapes, x, tracks: found, offsets },
+    direction === "TB" ? head : PADDING,
+    least,
+  );
   const children = level.children.length;
   return {
     id,
@@ -185,7 +189,9 @@ function branch(frame: Frame, chain: readonly number[]): Branch {
 }
 
 function behind(frame: Frame, end: number): number {
-  return end < frame.shapes.length ? startOf(frame, end) + frame.shapes[end]!.along : frame.top[frame.ordered.rows.row[end]!]!;
+  return end < frame.shapes.length
+    ? startOf(frame, end) + frame.shapes[end]!.along
+    : frame.top[frame.ordered.rows.row[end]!]!;
 }
 
 function before(frame: Frame, end: number): number {

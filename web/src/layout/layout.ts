@@ -85,7 +85,9 @@ function orderWithInside(work: Work, level: Level, wanted: Wanted): Ordered {
   const liked = level.children.map((child, seat) => likedBy(work, level, ordered, child, seat));
   if (liked.every((ports) => ports === null)) return ordered;
   const asked = liked.map((ports) => (ports ? `${ports.ins.join()}/${ports.outs.join()}` : "")).join(";");
-  const other = remember(work.known.orders, `${orderKey(level, wanted)} ${asked}`, (id) => order(level, wanted, id, liked));
+  const other = remember(work.known.orders, `${orderKey(level, wanted)} ${asked}`, (id) =>
+    order(level, wanted, id, liked),
+  );
   return crossingsWithin(work, level, other) < crossingsWithin(work, level, ordered) ? other : ordered;
 }
 
@@ -171,7 +173,10 @@ function shapeOf(work: Work, level: Level, ordered: Ordered, child: number, seat
 function hanging(work: Work, child: number): Hanging {
   const rest = work.input.restTag;
   const sizes = (nets: readonly number[]): readonly Size[] =>
-    fitTags(nets.map((net) => work.input.nets[net]!.tag), rest);
+    fitTags(
+      nets.map((net) => work.input.nets[net]!.tag),
+      rest,
+    );
   const { ins, outs } = work.tunnels;
   return { loop: work.input.boxes[child]!.loop, inTags: sizes(ins[child]!), outTags: sizes(outs[child]!) };
 }
@@ -212,12 +217,13 @@ function leafShape(work: Work, level: Level, ordered: Ordered, child: number, se
   return closedShape(work.input.boxes[child]!.size, ins, main, leaving, hanging(work, child), work.input.direction);
 }
 
-/** The wire that should run straight into a box: the main one, else the middle one of those from the row just above. */
+/** The wire that should run straight into a box: the main one, else the middle one of those that come from next to it. */
 function mainEntry({ rows, main }: Ordered, seat: number, ins: readonly number[]): number {
   const links = rows.up[seat]!.filter((link) => rows.upper[link]! < rows.ends && !rows.back[link]);
   const best = links.find((link) => rows.upper[link] === main);
   if (best !== undefined) return ins.indexOf(rows.net[best]!);
-  const near = new Set(links.map((link) => rows.net[link]!));
+  const leading = links.filter((link) => rows.floats[rows.upper[link]!] !== 1);
+  const near = new Set((leading.length > 0 ? leading : links).map((link) => rows.net[link]!));
   const candidates = [...ins.keys()].filter((i) => near.size === 0 || near.has(ins[i]!));
   return candidates.length > 0 ? candidates[(candidates.length - 1) >> 1]! : Math.max(0, (ins.length - 1) >> 1);
 }
@@ -281,7 +287,10 @@ function putTags(work: Work, box: number, made: Made): void {
   for (const end of ["reader", "source"] as const) {
     const nets = (end === "reader" ? work.tunnels.ins : work.tunnels.outs)[box]!;
     if (nets.length === 0) continue;
-    const groups: readonly (readonly number[])[] = fitTags(nets.map((net) => [net]), []);
+    const groups: readonly (readonly number[])[] = fitTags(
+      nets.map((net) => [net]),
+      [],
+    );
     const named = groups.map((group) => (group.length > 0 ? group : nets.slice(groups.length - 1)));
     stackTags(work, box, end, named, made);
   }

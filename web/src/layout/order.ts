@@ -93,7 +93,10 @@ function scattered(rows: Rows, { at }: Arrangement, fixed: ReadonlySet<number>, 
     return Math.imul(first ^ (first >>> 15), 0x85ebca6b) >>> 0;
   };
   const scatter = (line: readonly number[]): number[] => [...line].sort((a, b) => mix(a) - mix(b) || a - b);
-  return numbered(rows, at.map((line, row) => (fixed.has(row) ? [...line] : scatter(line))));
+  return numbered(
+    rows,
+    at.map((line, row) => (fixed.has(row) ? [...line] : scatter(line))),
+  );
 }
 
 /** Depth first from the top, so that chains start out straight; unconnected parts one beside the other. */
@@ -153,14 +156,20 @@ function numbered(rows: Rows, at: number[][]): Working {
 function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>, downFirst: boolean): Found {
   let fewest = totalCrossings(rows, start);
   let best: Arrangement = start;
-  const now = numbered(rows, start.at.map((row) => [...row]));
+  const now = numbered(
+    rows,
+    start.at.map((row) => [...row]),
+  );
   for (let sweep = 0, idle = 0; sweep < SWEEPS && idle < PATIENCE && fewest > 0; sweep++, idle++) {
     pass(rows, now, fixed, (sweep % 2 === 0) === downFirst);
     sift(rows, now, fixed);
     const count = totalCrossings(rows, now);
     if (count < fewest) {
       fewest = count;
-      best = numbered(rows, now.at.map((row) => [...row]));
+      best = numbered(
+        rows,
+        now.at.map((row) => [...row]),
+      );
       idle = -1;
     }
   }

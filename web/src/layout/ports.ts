@@ -3,7 +3,7 @@
 import type { Level } from "./levels.ts";
 import type { Rows } from "./rows.ts";
 
-/** Of one child: its nets, as positions in the level's list, from left to right on the side where data enters, and where it leaves. */
+/** Of one child: its nets, as positions in the level's list, from left to right where data enters, and where it leaves. */
 export interface PortOrder {
   readonly ins: readonly number[];
   readonly outs: readonly number[];
@@ -11,23 +11,26 @@ export interface PortOrder {
 
 /** For each child, its ports sorted by the places of what they are linked to. */
 export function portOrders(level: Level, rows: Rows, place: Int32Array): PortOrder[] {
-  return level.children.map((_, child) => ({
-    ins: byPlace(
-      rows.up[child]!.filter((link) => !rows.back[link]).map((link) => [rows.net[link]!, place[rows.upper[link]!]!]),
-    ),
-    outs: byPlace(
-      rows.down[child]!.filter((link) => !rows.back[link]).map((link) => [rows.net[link]!, place[rows.lower[link]!]!]),
-    ),
-  }));
+  const outs = level.children.map((_, child) => leaving(rows, place, child));
+  return level.children.map((_, child) => ({ ins: entering(rows, place, child, outs), outs: outs[child]! }));
 }
 
-/** Nets by the mean place of their links; equal ones by number, on both sides alike. */
-function byPlace(found: readonly (readonly [number, number])[]): number[] {
+/** Nets by the mean place of where they lead; equal ones by number. */
+function leaving(rows: Rows, place: Int32Array, child: number): number[] {
   const sums = new Map<number, [number, number]>();
-  for (const [net, place] of found) {
-    const [sum, count] = sums.get(net) ?? [0, 0];
-    sums.set(net, [sum + place, count + 1]);
+  for (const link of rows.down[child]!) {
+    if (rows.back[link]) continue;
+    const [sum, count] = sums.get(rows.net[link]!) ?? [0, 0];
+    sums.set(rows.net[link]!, [sum + place[rows.lower[link]!]!, count + 1]);
   }
   const mean = (net: number): number => sums.get(net)![0] / sums.get(net)![1];
   return [...sums.keys()].sort((a, b) => mean(a) - mean(b) || a - b);
+}
+
+/** Nets by the place of where they come from; those from one box in the order in which they leave it. */
+function entering(rows: Rows, place: Int32Array, child: number, outs: readonly (readonly number[])[]): number[] {
+  const links = rows.up[child]!.filter((link) => !rows.back[link]);
+  const port = (link: number): number => outs[rows.upper[link]!]?.indexOf(rows.net[link]!) ?? 0;
+  links.sort((a, b) => place[rows.upper[a]!]! - place[rows.upper[b]!]! || port(a) - port(b));
+  return [...new Set(links.map((link) => rows.net[link]!))];
 }

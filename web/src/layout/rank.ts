@@ -25,8 +25,14 @@ export function directed(level: Level): Directed {
   return { links, count: children + level.ins.length + level.outs.length };
 }
 
-/** The row of every end: entries in row 0, exits in the last one. Rows without anything do not occur. */
-export function ranks(level: Level, { links, count }: Directed): Int32Array {
+export interface Ranks {
+  /** The row of every end: entries in row 0, exits in the last one. Rows without anything do not occur. */
+  readonly rank: Int32Array;
+  /** By child: 1 where no entry and no first child leads to it. */
+  readonly floats: Uint8Array;
+}
+
+export function ranks(level: Level, { links, count }: Directed): Ranks {
   const children = level.children.length;
   const firstExit = children + level.ins.length;
   const above: number[][] = Array.from({ length: children }, () => []);
@@ -45,12 +51,13 @@ export function ranks(level: Level, { links, count }: Directed): Int32Array {
   }
   const rank = new Int32Array(count);
   for (let i = 0; i < children; i++) rank[i] = 1 + above[i]!.reduce((most, end) => Math.max(most, rank[end]!), 0);
-  settle(rank, above, below, pull(level, links, above));
-  return finish(rank, children, firstExit);
+  const floats = floating(level, above);
+  settle(rank, above, below, pull(level, links, floats));
+  return { rank: finish(rank, children, firstExit), floats };
 }
 
-/** By child: distinct nets that it sends down inside the level, less those that it takes from above. */
-function pull(level: Level, links: readonly number[], above: readonly (readonly number[])[]): Int32Array {
+/** By child: distinct nets that it sends down inside the level, less those that it takes from above; what floats sinks. */
+function pull(level: Level, links: readonly number[], floats: Uint8Array): Int32Array {
   const weight = new Int32Array(level.children.length);
   const sent = new Map<number, number>();
   for (let i = 0; i < links.length; i += 4) {
@@ -61,11 +68,9 @@ function pull(level: Level, links: readonly number[], above: readonly (readonly 
       weight[upper] = weight[upper]! + 1;
     }
   }
-  const floats = floating(level, above);
   return weight.map((own, child) => (floats[child] ? 1 : own));
 }
 
-/** By child: 1 where no entry and no first child leads to it. */
 function floating({ first }: Level, above: readonly (readonly number[])[]): Uint8Array {
   const floats = new Uint8Array(first.length);
   above.forEach((ends, child) => {

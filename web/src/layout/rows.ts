@@ -31,6 +31,8 @@ export interface Rows {
   /** Links by element, as positions in the arrays above. */
   readonly down: readonly (readonly number[])[];
   readonly up: readonly (readonly number[])[];
+  /** By child: 1 where nothing leads to it from outside or from what belongs at the start. */
+  readonly floats: Uint8Array;
   /** Null while elements count as points. */
   readonly slots: Slots | null;
 }
@@ -38,7 +40,8 @@ export interface Rows {
 /** Rank a level and cut long links; all readers of a net share its waypoints, so that it runs as one bus. */
 export function rows(level: Level): Rows {
   const drawn = directed(level);
-  const rank = Array.from(ranks(level, drawn));
+  const ranked = ranks(level, drawn);
+  const rank = Array.from(ranked.rank);
   const [upper, lower, net, back]: [number[], number[], number[], number[]] = [[], [], [], []];
   for (const [start, end] of bundles(drawn)) {
     const waypoint = new Map<number, number>();
@@ -56,7 +59,7 @@ export function rows(level: Level): Rows {
       (upper.push(at), lower.push(b), net.push(name), back.push(turned));
     }
   }
-  return indexed(level.children.length, drawn.count, rank, { upper, lower, net, back });
+  return { ...indexed(level.children.length, drawn.count, rank, { upper, lower, net, back }), floats: ranked.floats };
 }
 
 /** Runs of links that share their start and net; a link that leads back is a run of its own. */
@@ -83,7 +86,7 @@ interface Links {
   readonly back: number[];
 }
 
-function indexed(boxes: number, ends: number, rank: readonly number[], links: Links): Rows {
+function indexed(boxes: number, ends: number, rank: readonly number[], links: Links): Omit<Rows, "floats"> {
   const down: number[][] = rank.map(() => []);
   const up: number[][] = rank.map(() => []);
   links.upper.forEach((element, i) => down[element]!.push(i));

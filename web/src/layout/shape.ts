@@ -80,14 +80,21 @@ function gapFor(label: Size | null, flat: boolean): number {
 }
 
 /** A label stands right of a wire that leads down, and above one that leads right. */
-function labelRoom(label: Size | null, offset: number, flat: boolean): { before: number; after: number; along: number } {
+function labelRoom(
+  label: Size | null,
+  offset: number,
+  flat: boolean,
+): { before: number; after: number; along: number } {
   if (!label) return { before: 0, after: 0, along: 0 };
   if (flat) return { before: 0, after: offset + LABEL_GAP + label.width, along: label.height };
   return { before: label.height + LABEL_GAP - offset, after: 0, along: label.width + LABEL_GAP };
 }
 
 /** Room for tags beside the box (before it what comes in, after it what goes out) and for the arc of a loop. */
-export function hangingRoom({ loop, inTags, outTags }: Hanging, flat: boolean): { before: number; after: number; along: number } {
+export function hangingRoom(
+  { loop, inTags, outTags }: Hanging,
+  flat: boolean,
+): { before: number; after: number; along: number } {
   const [ins, outs] = [tagRoom(inTags, flat), tagRoom(outTags, flat)];
   const arc = loop ? LOOP + LABEL_GAP + (flat ? loop.width : loop.height) : 0;
   return { before: ins.across, after: Math.max(outs.across, arc), along: Math.max(ins.along, outs.along) };

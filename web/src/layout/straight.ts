@@ -65,11 +65,12 @@ function heaviest({ rows, place, main }: Ordered, upper: readonly number[], widt
   return links;
 }
 
-/** Weight, more for what is in the middle of its ends' links, and for what continues the main wire from outside. */
+/** Weight, more in the middle of its ends' links and along the main wire from outside, less from what only joins in. */
 function preference(rows: Rows, place: Int32Array, link: number, main: number): number {
   const above = central(rows.down[rows.upper[link]!]!, link, (other) => place[rows.lower[other]!]!);
   const below = central(rows.up[rows.lower[link]!]!, link, (other) => place[rows.upper[other]!]!);
-  return weightOf(rows, link) + above + below + (rows.upper[link] === main ? 2 : 0);
+  const extra = rows.upper[link] === main ? 2 : rows.floats[rows.upper[link]!] === 1 ? -1.5 : 0;
+  return weightOf(rows, link) + above + below + extra;
 }
 
 /** 1 for the middle one of an element's links, falling towards the outer ones; of two middle ones the left counts more. */

@@ -23,7 +23,14 @@ export interface Area {
   readonly height: number;
 }
 
-export function text(x: number, y: number, said: string, font: Font, fill: Token, anchor: Text["anchor"] = "start"): Text {
+export function text(
+  x: number,
+  y: number,
+  said: string,
+  font: Font,
+  fill: Token,
+  anchor: Text["anchor"] = "start",
+): Text {
   const width = Math.ceil(textWidth(said, font));
   return { kind: "text", x, y, text: said, ...font, anchor, fill, width };
 }
@@ -112,7 +119,8 @@ export function frame(area: Area, said: Words, depth: number, dashed: boolean): 
   const line: Token = said.failed ? "error.bar" : "frameLine";
   const [x, y] = [area.x + 12, area.y];
   const shapes: Shape[] = [rect(area, CORNER, fill, line, 1, dashed), text(x, y + 17, said.name, TITLE, "text")];
-  if (said.badge) shapes.push(...badge(said.badge, x + textWidth(said.name, TITLE) + GAP + badgeWidth(said.badge), y + 6));
+  if (said.badge)
+    shapes.push(...badge(said.badge, x + textWidth(said.name, TITLE) + GAP + badgeWidth(said.badge), y + 6));
   if (said.left) shapes.push(text(x, y + 30, said.left, SMALL, said.failed ? "error.bar" : "dim"));
   if (said.right) {
     const start = x + (said.left ? textWidth(said.left, SMALL) + 2 * GAP : 0);

@@ -25,7 +25,8 @@ export function drawTag(tag: Tag, box: Area, said: string, flat: boolean): Shape
 function sideways({ x, y, width, height, end }: Tag, box: Area): number[] {
   const middle = y + height / 2;
   const at = Math.max(box.y + 4, Math.min(box.y + box.height - 4, middle));
-  if (end === "source") return [box.x + box.width, at, box.x + box.width + STUB / 2, at, box.x + box.width + STUB / 2, middle, x, middle];
+  if (end === "source")
+    return [box.x + box.width, at, box.x + box.width + STUB / 2, at, box.x + box.width + STUB / 2, middle, x, middle];
   return [x + width, middle, box.x - STUB / 2 - 2, middle, box.x - STUB / 2 - 2, at, box.x, at];
 }
 

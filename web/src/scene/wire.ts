@@ -47,7 +47,8 @@ function fromFork(line: readonly number[], drawn: readonly (readonly number[])[]
 
 /** How far `other` runs along with `line` beyond their common points. */
 function overlap(line: readonly number[], other: readonly number[], shared: number): number {
-  if (other.length <= shared || other[shared - 2] !== line[shared - 2] || other[shared - 1] !== line[shared - 1]) return 0;
+  if (other.length <= shared || other[shared - 2] !== line[shared - 2] || other[shared - 1] !== line[shared - 1])
+    return 0;
   const [ax, ay] = direction(line, shared - 2, shared);
   const [bx, by] = direction(other, shared - 2, shared);
   return ax === bx && ay === by ? Math.min(length(line, shared - 2), length(other, shared - 2)) : 0;
@@ -58,7 +59,10 @@ function withoutRepeats(points: readonly number[]): number[] {
   for (let i = 0; i < points.length; i += 2) {
     const n = kept.length;
     if (n >= 2 && kept[n - 2] === points[i] && kept[n - 1] === points[i + 1]) continue;
-    const straight = n >= 4 && ((kept[n - 2] === points[i] && kept[n - 4] === points[i]) || (kept[n - 1] === points[i + 1] && kept[n - 3] === points[i + 1]));
+    const straight =
+      n >= 4 &&
+      ((kept[n - 2] === points[i] && kept[n - 4] === points[i]) ||
+        (kept[n - 1] === points[i + 1] && kept[n - 3] === points[i + 1]));
     if (straight) kept.length -= 2;
     kept.push(points[i]!, points[i + 1]!);
   }
@@ -102,7 +106,25 @@ export function arc(area: Area, flat: boolean, reach: number): Path[] {
   const { x, y, width, height } = area;
   const inset = Math.min(12, (flat ? height : width) / 4);
   const points = flat
-    ? [x + width, y + height - inset, x + width + reach, y + height - inset, x + width + reach, y + inset, x + width, y + inset]
-    : [x + width - inset, y + height, x + width - inset, y + height + reach, x + inset, y + height + reach, x + inset, y + height];
+    ? [
+        x + width,
+        y + height - inset,
+        x + width + reach,
+        y + height - inset,
+        x + width + reach,
+        y + inset,
+        x + width,
+        y + inset,
+      ]
+    : [
+        x + width - inset,
+        y + height,
+        x + width - inset,
+        y + height + reach,
+        x + inset,
+        y + height + reach,
+        x + inset,
+        y + height,
+      ];
   return wire([{ points, arrow: true }]);
 }

@@ -47,7 +47,6 @@ export function words(speaker: Speaker, node: VisibleNode): Words {
 
 /** Line breaks and other control characters would break the line. */
 function clean(text: string): string {
-  // eslint-disable-next-line no-control-regex -- they are what must go
   return text.slice(0, 4000).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]+/gu, " ");
 }
 
@@ -55,7 +54,7 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
   const { facts } = speaker;
   const call = facts.graph.calls[node.call]!;
   const name = shortName(call);
-  const path = ownPath(speaker, node, call);
+  const path = ownPath(speaker, node, call) + runOf(speaker, node);
   const hue = call.error !== null ? "error" : family(name, call.kind === "module" ? "module" : "arithmetic");
   const failed = call.error !== null;
   const error = failed && facts.graph.error === call.id ? call.error! : "";
@@ -85,6 +84,20 @@ function ownPath(speaker: Speaker, node: VisibleNode, call: Call): string {
   const last = node.repeat ? speaker.facts.graph.calls[node.repeat.last]!.path : null;
   const [first, end] = [/^(.*?)(\d+)$/.exec(call.path), /^(.*?)(\d+)$/.exec(last ?? "")];
   return first && end && first[1] === end[1] && first[2] !== end[2] ? `${own}–${end[2]}` : own;
+}
+
+/** Which run of a module this is, where that is not said by a fold. */
+function runOf({ facts, visible }: Speaker, node: VisibleNode): string {
+  const run = facts.runs.get(node.call);
+  if (!run || !isWhole(facts, node.call)) return "";
+  for (let at: VisibleNode | undefined = node; at; at = visible.nodes[at.parent]) if (at.repeat) return "";
+  return ` (run ${run[0]} of ${run[1]})`;
+}
+
+/** Was it this module that was used again, rather than one around it? */
+function isWhole(facts: Facts, call: number): boolean {
+  const around = facts.graph.calls[call]!.parent;
+  return around === null || facts.runs.get(around)?.[1] !== facts.runs.get(call)![1];
 }
 
 function enclosingPath({ facts }: Speaker, call: Call): string {

@@ -36,7 +36,9 @@ function element(shape: Shape, theme: Theme): string {
 }
 
 function paint({ fill, line, lineWidth }: Rect | Path, theme: Theme): string {
-  const stroke = line ? ` stroke="${theme[line]}"${lineWidth === 1 ? "" : ` stroke-width="${coordinate(lineWidth)}"`}` : "";
+  const stroke = line
+    ? ` stroke="${theme[line]}"${lineWidth === 1 ? "" : ` stroke-width="${coordinate(lineWidth)}"`}`
+    : "";
   return ` fill="${fill ? theme[fill] : "none"}"${stroke}`;
 }
 

@@ -4,7 +4,15 @@ import { describe, expect, test } from "vitest";
 import { drawn } from "../drawn.ts";
 import { elkSegments } from "../elk.ts";
 import { NETWORKS, payload } from "../payloads.ts";
-import { allSegments, brokenNets, crossings, misplacedBoxes, overlaid, piercedBoxes, struckTitles } from "../quality.ts";
+import {
+  allSegments,
+  brokenNets,
+  crossings,
+  misplacedBoxes,
+  overlaid,
+  piercedBoxes,
+  struckTitles,
+} from "../quality.ts";
 
 const DEPTHS = [
   ["for a page", null],

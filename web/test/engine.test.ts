@@ -1,0 +1,58 @@
+/** The bundle: one file that needs nothing but the language, and draws the same bytes as the source. */
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { createContext, runInContext } from "node:vm";
+import { type Rollup, build } from "vite";
+import { beforeAll, describe, expect, test } from "vitest";
+import { render } from "../src/engine.ts";
+import { payloadText } from "./payloads.ts";
+
+let code = "";
+
+beforeAll(async () => {
+  const configFile = fileURLToPath(new URL("../vite.engine.config.ts", import.meta.url));
+  const made = (await build({ configFile, logLevel: "error", build: { write: false } })) as Rollup.RollupOutput[];
+  code = [made].flat()[0]!.output[0].code;
+});
+
+/** Draw with the bundle in a world that holds only what ECMAScript itself defines. */
+function bundled(payload: string, options: string): string {
+  const world = createContext({ payload, options });
+  return String(runInContext(`${code}\ntorchatlas.render(payload, options)`, world));
+}
+
+describe("the bundle", () => {
+  test.each(["{}", '{"depth":"all","fold":false,"direction":"LR","theme":"dark"}', '{"format":"scene"}'])(
+    "draws the same bytes as the source with options %s",
+    (options) => {
+      for (const name of ["resnet18", "clip", "lstm"]) {
+        const payload = payloadText(name);
+        expect(bundled(payload, options) === render(payload, options), name).toBe(true);
+      }
+    },
+  );
+
+  test("names nothing that a bare engine lacks", () => {
+    expect(code).not.toMatch(/\b(document|window|setTimeout|setInterval|queueMicrotask|Intl|process|require|fetch)\b/);
+    expect(code).not.toMatch(/Math\.random|Date\b|localeCompare|toLocale/);
+  });
+});
+
+test("the source uses nothing that differs from engine to engine or run to run", () => {
+  const files = import.meta.glob("../src/**/*.ts");
+  expect(Object.keys(files).length).toBeGreaterThan(20);
+  for (const file of Object.keys(files)) {
+    const text = readFileSync(new URL(file, import.meta.url), "utf8");
+    expect(text, file).not.toMatch(/Math\.random|Date\.now|localeCompare|toLocale|Math\.(sin|cos|pow|exp|log)\b/);
+  }
+});
+
+test("a scene tells where each box is and whether it opens", () => {
+  const scene = JSON.parse(render(payloadText("resnet18"), '{"format":"scene","depth":1}')) as {
+    places: { key: string; open: boolean; openable: boolean; width: number }[];
+  };
+  const layers = scene.places.filter((place) => place.openable && !place.open);
+  expect(layers.length).toBeGreaterThanOrEqual(4);
+  expect(scene.places.every((place) => place.key !== "" && place.width > 0)).toBe(true);
+});

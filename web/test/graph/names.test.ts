@@ -1,0 +1,62 @@
+/** Names, numbers and families as people in the field write them. */
+
+import { describe, expect, test } from "vitest";
+import type { Call } from "../../src/contract/graph.ts";
+import { shortName } from "../../src/graph/facts.ts";
+import { family } from "../../src/graph/family.ts";
+import { shapeText, short } from "../../src/graph/numbers.ts";
+
+test.each([
+  [0, "0"],
+  [999, "999"],
+  [1000, "1.00K"],
+  [9408, "9.41K"],
+  [25557032, "25.6M"],
+  [999499, "999K"],
+  [999500, "1.00M"],
+  [405e9, "405G"],
+  [1.8e15, "1.80P"],
+])("%d is written %s", (number, text) => {
+  expect(short(number)).toBe(text);
+});
+
+test("a shape is its sizes joined, without sizes a scalar", () => {
+  expect(shapeText([1, 3, 224, 224])).toBe("1×3×224×224");
+  expect(shapeText([])).toBe("scalar");
+});
+
+describe("shortName", () => {
+  test.each([
+    ["function", "torch.nn.functional.relu", "relu"],
+    ["function", "F.scaled_dot_product_attention", "scaled_dot_product_attention"],
+    ["function", "Tensor.__add__", "add"],
+    ["function", "Tensor.__getitem__", "index"],
+    ["function", "Tensor.add_", "add_"],
+    ["aten", "aten.convolution.default", "convolution"],
+    ["module", "Conv2d", "Conv2d"],
+  ] as const)("of the %s %s is %s", (kind, name, expected) => {
+    expect(shortName({ kind, name } as Call)).toBe(expected);
+  });
+});
+
+describe("family", () => {
+  test.each([
+    ["Conv2d", "convolution"],
+    ["ConvTranspose2d", "convolution"],
+    ["BatchNorm2d", "normalisation"],
+    ["LlamaRMSNorm", "normalisation"],
+    ["Linear", "linear"],
+    ["matmul", "linear"],
+    ["ReLU", "activation"],
+    ["softmax", "activation"],
+    ["MaxPool2d", "pooling"],
+    ["MultiheadAttention", "attention"],
+    ["LSTMCell", "recurrent"],
+    ["Embedding", "embedding"],
+    ["cat", "movement"],
+    ["add", "arithmetic"],
+    ["BasicBlock", "arithmetic"],
+  ])("of %s is %s", (name, expected) => {
+    expect(family(name, "arithmetic")).toBe(expected);
+  });
+});

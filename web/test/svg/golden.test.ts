@@ -1,0 +1,24 @@
+/** Whole pictures, byte for byte; a change is looked at before GOLDEN=rewrite keeps it. */
+
+import { expect, test } from "vitest";
+import { type DrawOptions, drawScene } from "../../src/engine.ts";
+import { svg } from "../../src/svg/svg.ts";
+import { golden } from "../golden.ts";
+import { NETWORKS, payload } from "../payloads.ts";
+
+const PICTURES: readonly (readonly [name: string, network: string, options: DrawOptions])[] = [
+  ...NETWORKS.map((name) => [name, name, {}] as const),
+  ["bottleneck-lr-paper", "bottleneck", { direction: "LR", theme: "paper" }],
+  ["clip-depth1-dark", "clip", { depth: 1, theme: "dark" }],
+  ["llama32-open", "llama32", { depth: "all" }],
+  ["llama32-constants", "llama32", { depth: 2, constants: true }],
+  ["lstm-lr", "lstm", { direction: "LR" }],
+  ["lstm-unfolded", "lstm", { fold: false }],
+  ["resnet18-flops", "resnet18", { depth: 1, labels: ["params", "flops"] }],
+  ["unet-depth1", "unet", { depth: 1 }],
+];
+
+test.each(PICTURES)("%s looks as it did", (name, network, options) => {
+  const made = svg(drawScene(payload(network), options), options.theme ?? "light");
+  expect(made).toBe(golden(`${name}.svg`, made));
+});
