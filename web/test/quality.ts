@@ -96,6 +96,20 @@ export function struckTitles(input: LayoutInput, made: Layout): string[] {
   return wrong;
 }
 
+/** Labels and tags that a wire, a box or another label touches. */
+export function struckTexts(input: LayoutInput, made: Layout): string[] {
+  const labels = made.labels.map(({ net, x, y }) => ({ x, y: y + 1, width: input.nets[net]!.label!.width, height: 9 }));
+  const texts: Rect[] = [...labels, ...made.tags];
+  const all = allSegments(made);
+  const closed = input.boxes.flatMap((box, i) => (box.open ? [] : [rectOf(made, i)]));
+  return texts.flatMap((text, i) => {
+    const wire = all.find((piece) => enters(piece, text));
+    if (wire) return [`net ${wire.net} strikes the text at ${text.x},${text.y}`];
+    const other = [...closed, ...texts.slice(0, i)].find((rect) => overlaps(rect, text));
+    return other ? [`the text at ${text.x},${text.y} overlaps what is at ${other.x},${other.y}`] : [];
+  });
+}
+
 /** Readers that cannot be reached from the source by wires that continue where another ends. */
 export function brokenNets(input: LayoutInput, made: Layout, tunnels: ReadonlySet<number>): string[] {
   const wrong: string[] = [];

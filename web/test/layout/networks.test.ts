@@ -11,6 +11,7 @@ import {
   misplacedBoxes,
   overlaid,
   piercedBoxes,
+  struckTexts,
   struckTitles,
 } from "../quality.ts";
 
@@ -28,6 +29,7 @@ describe.each(NETWORKS)("%s", (name) => {
       expect(misplacedBoxes(input, made)).toEqual([]);
       expect(piercedBoxes(input, made)).toEqual([]);
       expect(struckTitles(input, made)).toEqual([]);
+      expect(struckTexts(input, made)).toEqual([]);
       expect(brokenNets(input, made, tunnels)).toEqual([]);
       expect(overlaid(allSegments(made))).toEqual([]);
     });

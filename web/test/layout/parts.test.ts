@@ -1,0 +1,93 @@
+/** Tunnels, loops and unconnected parts, on small inputs. */
+
+import { describe, expect, test } from "vitest";
+import { type LayoutBox, type LayoutInput, type LayoutNet, layout } from "../../src/layout/layout.ts";
+import { TAGS, TUNNEL_READERS } from "../../src/layout/spacing.ts";
+
+function box(given: Partial<LayoutBox> = {}): LayoutBox {
+  return { parent: -1, children: [], size: { width: 60, height: 24 }, open: false, first: false, loop: null, ...given };
+}
+
+function net(source: number, ...readers: number[]): LayoutNet {
+  return { source, readers, label: null, tag: { width: 40, height: 15 } };
+}
+
+/** Closed boxes side by side in one level. */
+function flat(count: number, nets: LayoutNet[], direction: "TB" | "LR" = "TB"): LayoutInput {
+  const boxes = Array.from({ length: count }, () => box());
+  return { boxes, top: [...boxes.keys()], nets, direction, restTag: { width: 50, height: 15 } };
+}
+
+const chain = (count: number): LayoutNet[] => Array.from({ length: count - 1 }, (_, i) => net(i, i + 1));
+const many = Array.from({ length: TUNNEL_READERS + 1 }, (_, i) => i + 1);
+
+describe("a value with many readers", () => {
+  test("is drawn as tags, one where it is made and one at each reader, and not as wires", () => {
+    const made = layout(flat(many.length + 1, [net(0, ...many)]));
+    expect(made.wires).toEqual([]);
+    expect(made.tags.filter((tag) => tag.end === "source").map((tag) => tag.box)).toEqual([0]);
+    expect(made.tags.filter((tag) => tag.end === "reader").map((tag) => tag.box)).toEqual(many);
+  });
+
+  test("still comes before its readers", () => {
+    for (const direction of ["TB", "LR"] as const) {
+      const made = layout(flat(many.length + 1, [net(0, ...many)], direction));
+      const start = direction === "TB" ? made.y : made.x;
+      for (const reader of many) expect(start[reader]!).toBeGreaterThan(start[0]!);
+    }
+  });
+
+  test("is drawn as a wire while there are not too many", () => {
+    const made = layout(flat(TUNNEL_READERS + 1, [net(0, ...many.slice(0, -1))]));
+    expect(made.tags).toEqual([]);
+    expect(made.wires[0]!.branches).toHaveLength(TUNNEL_READERS);
+  });
+
+  test("shares a tag where more of its kind reach one box than have room", () => {
+    const sources = [0, 1, 2, 3, 4];
+    const readers = Array.from({ length: TUNNEL_READERS + 1 }, (_, i) => sources.length + i);
+    const made = layout(
+      flat(
+        sources.length + readers.length,
+        sources.map((source) => net(source, ...readers)),
+      ),
+    );
+    const tags = made.tags.filter((tag) => tag.box === readers[0] && tag.end === "reader");
+    expect(tags).toHaveLength(TAGS);
+    expect(tags.flatMap((tag) => tag.nets)).toEqual([0, 1, 2, 3, 4]);
+  });
+});
+
+test("unconnected parts stand side by side", () => {
+  const made = layout(flat(6, [net(0, 1), net(1, 2), net(3, 4), net(4, 5)]));
+  expect([3, 4, 5].map((i) => made.y[i])).toEqual([0, 1, 2].map((i) => made.y[i]));
+  const right = Math.max(...[0, 1, 2].map((i) => made.x[i]! + made.width[i]!));
+  for (const i of [3, 4, 5]) expect(made.x[i]!).toBeGreaterThan(right);
+});
+
+test("a chain is straight", () => {
+  const down = layout(flat(5, chain(5)));
+  expect(new Set(down.x)).toHaveProperty("size", 1);
+  const across = layout(flat(5, chain(5), "LR"));
+  expect(new Set(across.y)).toHaveProperty("size", 1);
+});
+
+test("left to right, what stood below stands right", () => {
+  const made = layout(flat(4, chain(4), "LR"));
+  for (let i = 1; i < 4; i++) expect(made.x[i]!).toBeGreaterThan(made.x[i - 1]! + made.width[i - 1]!);
+});
+
+test("a loop keeps room beside its box for the arc", () => {
+  const boxes = [box(), box({ loop: { width: 20, height: 11 } }), box()];
+  const input = { ...flat(3, [net(0, 1), net(0, 2)]), boxes };
+  const made = layout(input);
+  const gap = made.x[2]! - (made.x[1]! + made.width[1]!);
+  const plain = layout(flat(3, [net(0, 1), net(0, 2)]));
+  expect(gap - (plain.x[2]! - (plain.x[1]! + plain.width[1]!))).toBeGreaterThanOrEqual(20);
+});
+
+test("nothing gives an empty drawing", () => {
+  const made = layout(flat(0, []));
+  expect(made.wires).toEqual([]);
+  expect(made.size.width).toBeGreaterThan(0);
+});
