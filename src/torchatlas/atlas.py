@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.views.table.summary import Summary
 
+ATTACHED = "torchatlas: the run up to here is attached to this exception as .atlas"
+
 
 class Atlas:
     """One captured run.
@@ -133,7 +135,7 @@ def capture(
         if run.graph is not None:
             with suppress(AttributeError):  # a class with slots takes nothing more
                 error.atlas = Atlas(run.graph)  # type: ignore[attr-defined]  # the user's exception, one thing richer
-                add_note(error, "torchatlas: the run up to here is attached to this exception as .atlas")
+                add_note(error, ATTACHED)
         raise
     assert run.graph is not None  # noqa: S101  # set on every way out of go
     return Atlas(run.graph, run.tape)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from torchatlas.atlas import ATTACHED
 from torchatlas.core.errors import AtlasError, InputError
 from torchatlas.core.version import __version__
 from torchatlas.run import ATLAS, Run, obtain
@@ -223,6 +224,8 @@ def clean_exit() -> Iterator[None]:
 def tell(failure: BaseException | None) -> None:
     """Show what the model raised, and where in its own code; end with exit code 1."""
     if failure is not None:
+        notes = getattr(failure, "__notes__", [])
+        notes[:] = [note for note in notes if note != ATTACHED]  # in Python it says what to do next, here it is done
         typer.echo(f"\nThe model failed; the table goes up to the failing call.\n{user_traceback(failure)}", err=True)
         raise typer.Exit(1)
 

@@ -126,7 +126,7 @@ def read_inputs(inputs: list[str], dtypes: list[str]) -> tuple[Any, Any]:
     types = [own or given or None for (_, _, own), given in zip(read, common, strict=True)]
     shapes = [shape for _, shape, _ in read]
     if not named:
-        return shapes, types
+        return shapes, types if any(types) else None
     return dict(zip(named, shapes, strict=True)), {
         name: type_ for name, type_ in zip(named, types, strict=True) if type_
     }

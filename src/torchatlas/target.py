@@ -234,7 +234,7 @@ def offered(module: ModuleType, text: str) -> str:
     more = f", and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     first = names[0].partition(" ")[0]
     place = text if text.endswith(".py") or ":" not in text else text.rpartition(":")[0]
-    return f"It defines {', '.join(names[:SHOWN])}{more}; for example {place}:{first}"
+    return f"It defines {', '.join(names[:SHOWN])}{more}; for example {place}:{first}."
 
 
 def kind_of(name: str, thing: Any, module: ModuleType) -> str:
