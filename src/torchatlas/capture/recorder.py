@@ -349,7 +349,7 @@ class Recorder:
     def _written(self, call: CallRecord, found: list[Tensor], writes: Sequence[Tensor]) -> None:
         """New versions of what the call wrote: announced, or told by the version counter."""
         tensors = self.tensors
-        announced = {id(tensor) for tensor in writes}
+        announced = [id(tensor) for tensor in writes]
         counters = not (self.aten and call.kind != "function")
         for index, tensor in enumerate(found):
             reference = tensors.known(tensor)

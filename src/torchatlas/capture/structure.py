@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from torchatlas.capture.tensors import measure
-from torchatlas.capture.tree import describe, places
-from torchatlas.core.graph import Module
+from torchatlas.capture.tree import PLAIN, describe, places
+from torchatlas.core.graph import Module, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from torchatlas.capture.recorder import Recorder
@@ -113,14 +113,21 @@ class Structure:
         for name, thing in module.__dict__.items():
             if name[:1] == "_" or name == "training":
                 continue
-            found: list[Tensor] = []
-            if type(thing) in _PLAIN or (type(thing) in _SEQUENCES and _is_setting(thing)):
-                settings.append((name, describe(thing, found)))
+            if type(thing) in PLAIN:
+                settings.append((name, describe(thing, [])))
             elif not callable(thing):
-                prefix = self._paths[id(module)][0]
-                for slot, place in places(describe(thing, found), f"{prefix}.{name}" if prefix else name):
-                    self._recorder.tensors.name_attribute(found[slot], place)
+                found: list[Tensor] = []
+                tree = describe(thing, found)
+                if found:
+                    self._name(found, tree, module, name)
+                elif isinstance(tree, Node) and not tree.keys and len(tree.items) <= _SETTING:
+                    settings.append((name, tree))
         return tuple(settings)
+
+    def _name(self, found: list[Tensor], tree: Tree, module: nn.Module, attribute: str) -> None:
+        prefix = self._paths[id(module)][0]
+        for slot, place in places(tree, f"{prefix}.{attribute}" if prefix else attribute):
+            self._recorder.tensors.name_attribute(found[slot], place)
 
     def records(self) -> tuple[Module, ...]:
         """The modules as plain data."""
@@ -142,14 +149,6 @@ class Structure:
             self._training[index],
             isinstance(module, torch.jit.ScriptModule),
         )
-
-
-_PLAIN = frozenset({bool, int, float, str, type(None)})
-_SEQUENCES = (tuple, list)
-
-
-def _is_setting(sequence: Sequence[Any]) -> bool:
-    return len(sequence) <= _SETTING and all(type(item) in _PLAIN for item in sequence)
 
 
 def _extra(module: nn.Module) -> str:

@@ -15,6 +15,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.parameter import Buffer, UninitializedBuffer, UninitializedParameter
@@ -25,13 +26,12 @@ from torchatlas.core.graph import Value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import torch
-
     from torchatlas.capture.recorder import CallRecord
     from torchatlas.core.graph import ValueKind
 
 _LAZY = (UninitializedParameter, UninitializedBuffer)
-_PLAIN_TENSORS = (Tensor, Parameter, Buffer, *_LAZY)
+_DENSE = frozenset({Tensor, Parameter, Buffer})
+_PLAIN_TENSORS = _DENSE.union(_LAZY)
 
 
 class ValueRecord:
@@ -166,7 +166,10 @@ class Tensors:
         value.previous, value.same_as, value.view_of, value.memory = previous, same_as, None, memory
         value.dtype, value.device, value.requires_grad = tensor.dtype, tensor.device, tensor.requires_grad
         value.type = "" if type(tensor) in _PLAIN_TENSORS else type(tensor).__name__
-        measure(value, tensor)
+        if type(tensor) in _DENSE and tensor.layout is torch.strided and not tensor.is_nested:
+            value.shape, value.nbytes = tuple(tensor.shape), tensor.nbytes
+        else:
+            measure(value, tensor)
         with self._lock:  # last: an interrupt leaves no record half made
             value.id = len(self.values)
             self.values.append(value)
@@ -259,7 +262,7 @@ def measure(value: ValueRecord, tensor: Tensor) -> None:
         value.shape, value.nbytes = (), None
         return
     try:
-        value.shape = tuple(tensor.shape) if type(tensor) in _PLAIN_TENSORS else tuple(map(int, tensor.shape))
+        value.shape = tuple(map(int, tensor.shape))
     except (RuntimeError, AttributeError):  # nested: torch raises for the whole, or for the size that varies
         value.shape = tuple(_size(tensor, dimension) for dimension in range(tensor.dim()))
     try:

@@ -24,7 +24,8 @@ _ITEMS = 64  # of a sequence without tensors, before it is only named
 _CHARACTERS = 200  # of a string
 _TENSORS = 64  # inside one object that is no container (a cache handed through all layers holds hundreds)
 
-_PLAIN = frozenset({int, float, bool, type(None)})
+_PLAIN = frozenset({int, float, bool, type(None)})  # as they are; of a word no more than _CHARACTERS
+PLAIN = _PLAIN | {str}
 _PRINTED = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 _SYMBOLS = (torch.SymInt, torch.SymFloat, torch.SymBool)
 _NAMED = (nn.Module, types.ModuleType, type, types.GeneratorType, torch.Generator)
