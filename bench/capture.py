@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 import torchatlas as ta
 from harness import Section, Timing, judged, race, run
@@ -126,10 +127,32 @@ def small_row(model: str, who: str, timing: Timing, base: Timing, calls: int | N
     return (*told, f"{calls:,}", *goal)
 
 
+def chain(length: int) -> Built:
+    """So many times relu of one number, in a module of their own each."""
+    return Built(nn.Sequential(*(nn.ReLU() for _ in range(length))).eval(), torch.zeros(1))
+
+
+def marginal() -> Section:
+    """What capturing costs once, and what each further call costs: from a short and a long chain of relu."""
+    few, many = 10, 1000
+    rows = []
+    for level in GOAL:
+        extra, calls = [], []
+        for built in (chain(few), chain(many)):
+            times = race({"plain": plain(built), level: captured(built, level)}, rounds=SMALL_ROUNDS)
+            extra.append(times[level].cpu - times["plain"].cpu)
+            calls.append(len(ta.capture(built.model, built.x, level=level).graph.calls))
+        each = (extra[1] - extra[0]) / (calls[1] - calls[0])
+        rows.append((level, f"{1e3 * (extra[0] - each * calls[0]):.2f}", f"{1e6 * each:.1f}"))
+    return Section(
+        "What one call more costs", ("level", "once, ms", "each call, us"), tuple(rows), "Beside plain forwards."
+    )
+
+
 def main() -> list[Section]:
-    """Both tables."""
+    """All tables; torchlens, which stays in torch, in the last."""
     torch.manual_seed(0)
-    return [large(), small()]
+    return [large(), marginal(), small()]
 
 
 if __name__ == "__main__":
