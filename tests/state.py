@@ -112,9 +112,11 @@ def tensors_reached(thing: Any) -> list[Tensor]:
 
 
 def inside(thing: Any) -> list[tuple[str, Any]]:
-    """What an object holds, with the step that leads there; the order of keys and items counts."""
+    """What an object holds, with the step that leads there; the order of keys and items counts, but not in a set."""
     if isinstance(thing, dict):
         return [("{}", repr(list(thing))), *[(f"[{key!r}]", value) for key, value in thing.items()]]
+    if isinstance(thing, (set, frozenset)):
+        return [("()", len(thing)), *[(f"[{index}]", item) for index, item in enumerate(sorted(thing, key=repr))]]
     if isinstance(thing, CONTAINERS):
         return [("()", len(thing)), *[(f"[{index}]", item) for index, item in enumerate(thing)]]
     if isinstance(thing, torch.jit.ScriptModule):
@@ -143,5 +145,6 @@ def content(tensor: Tensor) -> Any:
     """A checksum of the bits of a tensor, or how it prints where it is no ordinary memory."""
     if not plain(tensor) or tensor.is_quantized:
         return repr(tensor)
-    dense = tensor.detach().as_subclass(Tensor).resolve_conj().resolve_neg().contiguous()
+    known = tensor.detach().as_subclass(Tensor).resolve_conj().resolve_neg()
+    dense = known.clone(memory_format=torch.contiguous_format)  # also where one element has an odd stride
     return zlib.crc32(memoryview(dense.reshape(-1).view(torch.uint8).numpy()))

@@ -2,63 +2,14 @@
 
 from __future__ import annotations
 
-import linecache
 import threading
-from typing import TYPE_CHECKING, Any
 
-import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 import torchatlas as ta
-from models import MODELS
-from torchatlas.core.graph import Call, Graph, Node, Slot, Text, Value
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-def graph_of(name: str, **options: Any) -> Graph:
-    """The graph of a model of the zoo."""
-    case = MODELS[name]
-    with case.ready() as built:
-        return ta.capture(built.model, built.args, dict(built.kwargs), mode=case.mode, **options).graph
-
-
-def calls(graph: Graph, name: str) -> list[Call]:
-    """All calls of that name."""
-    return [call for call in graph.calls if call.name == name]
-
-
-def only(graph: Graph, name: str) -> Call:
-    """The one call of that name."""
-    (call,) = calls(graph, name)
-    return call
-
-
-def argument(call: Call, key: str) -> Any:
-    """One argument, by name."""
-    return call.arguments.items[call.arguments.keys.index(key)]
-
-
-def value_of(graph: Graph, call: Call, slot: Any) -> Value:
-    """The value that stands in an argument."""
-    assert isinstance(slot, Slot)
-    return graph.values[call.inputs[slot.index]]
-
-
-def names(graph: Graph, kind: str) -> set[str]:
-    """Names of all values of a kind."""
-    return {name for value in graph.values if value.kind == kind for name in value.names}
-
-
-def capture(function: Callable[..., Any], *args: Any, **options: Any) -> Graph:
-    """The graph of a function as it is."""
-    return ta.capture(function, args, mode="same", **options).graph
-
-
-# Structures
+from find import argument, calls, capture, graph_of, names, only
+from torchatlas.core.graph import Node, Text
 
 
 def test_keyword_arguments_keep_their_names():
@@ -141,9 +92,6 @@ def test_a_module_within_a_function_is_recorded():
     """The network that a trainer's method calls appears with its layers, as children of the method."""
     graph = graph_of("structures/bound_method")
     assert [call.name for call in graph.calls if call.kind == "module"] == ["Sequential", "Linear", "ReLU", "Linear"]
-
-
-# Modules
 
 
 def test_a_module_under_two_names_has_both():
@@ -239,132 +187,6 @@ def test_settings_are_those_before_the_run():
     assert conv.training
 
 
-# Tensors
-
-
-def test_writes_make_versions():
-    """An in-place write gives a new version that knows the one before; a later read through a view has its own."""
-
-    def program(x: Tensor) -> Tensor:
-        y = x * 2
-        view = y[0]
-        y.add_(1)
-        return view + 0
-
-    graph = capture(program, torch.ones(2, 3))
-    write, read = only(graph, "Tensor.add_"), calls(graph, "Tensor.add")[-1]
-    version, alias = write.writes
-    assert graph.values[version].previous == only(graph, "Tensor.mul").outputs[0]
-    assert read.inputs[0] == alias
-    seen = graph.values[read.inputs[0]]
-    assert seen.producer == write.id
-    assert seen.previous == only(graph, "Tensor.__getitem__").outputs[0]
-
-
-@pytest.mark.parametrize("mode", ["grad", "no_grad", "inference_mode"])
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda y: y.add_(1),
-        lambda y: y.data.add_(1),
-        lambda y: y.detach().zero_(),
-        lambda y: y.__setitem__(0, 5.0),
-        lambda y: torch.add(y.detach(), 1, out=y.data),
-        lambda y: F.relu(y, inplace=True),
-        lambda y: y.view(-1)[1:].mul_(2),
-        lambda y: y.uniform_(),
-        lambda y: torch._foreach_add_([y], 1),
-    ],
-    ids=["method", "data", "detach", "index", "out", "inplace", "view", "random", "foreach"],
-)
-def test_a_write_is_the_producer_of_what_is_read_after_it(write, mode):
-    """By whatever means and in whatever gradient mode, the next read of the tensor depends on the write."""
-    entered = {"grad": torch.enable_grad, "no_grad": torch.no_grad, "inference_mode": torch.inference_mode}[mode]
-
-    def program(x: Tensor) -> Tensor:
-        with entered():
-            y = x * 2
-            write(y)
-            return y.exp()
-
-    graph = capture(program, torch.ones(2, 3))
-    producer = graph.calls[graph.values[only(graph, "Tensor.exp").inputs[0]].producer]
-    assert producer.writes
-    assert producer.id > only(graph, "Tensor.mul").id
-
-
-def test_batch_norm_in_training_writes_its_statistics():
-    """The buffers get new versions from it, though C++ writes them; in eval they do not."""
-    model = nn.BatchNorm1d(4)
-    for mode, written in (("train", {"running_mean", "running_var"}), ("eval", set())):
-        graph = ta.capture(model, torch.randn(3, 4), mode=mode).graph
-        call = only(graph, "F.batch_norm")
-        assert {graph.values[value].names[0] for value in call.writes} == written
-
-
-def test_what_passes_through_is_linked():
-    """Identity, dropout in eval, ``contiguous``: a new value that is the same as the one before."""
-    model = nn.Sequential(nn.Identity(), nn.Dropout(0.5), nn.Flatten(0))
-    graph = ta.capture(model, torch.ones(4)).graph
-    root, output = graph.calls[0], graph.values[graph.calls[0].outputs[0]]
-    chain = [output.id]
-    while graph.values[chain[-1]].same_as is not None:
-        chain.append(graph.values[chain[-1]].same_as)
-    assert chain[-1] == root.inputs[0]
-    assert len(chain) > 1
-
-
-def test_views_are_known_and_copies_are_not():
-    """A view names what it views and shares its storage; a copy does neither."""
-
-    def program(x: Tensor) -> tuple[Tensor, ...]:
-        return x.T, x[1:], x.reshape(-1), x.clone(), x.T.reshape(-1)
-
-    graph = capture(program, torch.ones(2, 3))
-    source = graph.values[graph.calls[0].inputs[0]]
-    values = [graph.values[value] for value in graph.calls[0].outputs]
-    assert [value.view_of is not None for value in values] == [True, True, True, False, False]
-    assert [value.storage == source.storage for value in values] == [True, True, True, False, False]
-
-
-def test_tensors_made_inside_have_a_maker():
-    """``arange``, ``zeros``, ``tensor``: results of calls, not constants; a tensor from around the model is one."""
-    outside = torch.ones(3)
-    graph = capture(lambda x: x + torch.arange(3) + torch.tensor([1, 2, 3]) + torch.zeros(3) + outside, torch.ones(3))
-    assert [value.shape for value in graph.values if value.kind == "constant"] == [(3,)]
-    assert {"torch.arange", "torch.tensor", "torch.zeros"} <= {call.name for call in graph.calls}
-
-
-def test_tensors_held_as_attributes_have_their_path():
-    """A tensor that is neither parameter nor buffer is a constant with the name of its attribute."""
-    graph = graph_of("modules/plain_tensors")
-    assert {"scale", "shifts[0]", "shifts[1]", "table.last"} <= names(graph, "constant")
-
-
-def test_lifetimes_are_true():
-    """A temporary is freed when the next call no longer holds it; inputs and outputs outlive the run."""
-    graph = capture(lambda x: ((x + 1) * 2).exp(), torch.ones(3))
-    add, mul, exp = (only(graph, f"Tensor.{name}") for name in ("add", "mul", "exp"))
-    assert graph.values[add.outputs[0]].freed <= exp.id
-    assert graph.values[mul.outputs[0]].freed == len(graph.calls)
-    assert graph.values[exp.outputs[0]].freed is None
-    assert graph.values[graph.calls[0].inputs[0]].freed is None
-
-
-def test_gradient_saves_keep_memory_alive():
-    """What autograd saves outlives the run as long as the graph is held by the output."""
-    weight = torch.ones(3, requires_grad=True)
-    kept: list[Tensor] = []
-
-    def program(x: Tensor) -> Tensor:
-        kept.append((x * weight).exp().sin())
-        return kept[0]
-
-    graph = capture(program, torch.ones(3))
-    assert graph.values[only(graph, "Tensor.exp").outputs[0]].freed is None  # sin saved its input
-    assert graph.values[only(graph, "Tensor.mul").outputs[0]].freed is not None
-
-
 def test_subclasses_are_named():
     """The type of a tensor subclass is kept; a plain tensor has none."""
     graph = graph_of("tensors/subclass")
@@ -394,86 +216,6 @@ def test_threads_hang_below_the_module_that_started_them():
     assert len(branches) == 2
     assert all(call.thread and call.parent == 0 for call in branches)
     assert graph.calls[0].thread == 0
-
-
-# Errors
-
-
-class Breaks(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(4, 8), nn.Linear(7, 2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.body(x.double().float())
-
-
-def test_a_failure_is_pinned_to_call_shapes_and_line():
-    """The innermost call is marked, with the shapes it met; every call around it says that it let it through."""
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied") as caught:
-        ta.capture(Breaks(), torch.ones(3, 4))
-    graph = caught.value.atlas.graph
-    failed = graph.calls[graph.error]
-    assert failed.name == "F.linear"
-    assert [graph.values[value].shape for value in failed.inputs] == [(3, 8), (2, 7), (2,)]
-    assert failed.error.startswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied")
-    around = [call for call in graph.calls if call.error]
-    assert [call.path for call in around[:-1]] == ["", "body", "body.1"]
-    assert caught.value.__notes__
-
-
-def test_an_error_that_is_caught_ends_nothing():
-    """The calls that raised are marked; the graph as a whole did not fail."""
-    graph = graph_of("tensors/catches")
-    assert graph.error is None
-    assert graph.calls[0].error is None
-    assert {call.name for call in graph.calls if call.error} == {"Linear", "F.linear", "Tensor.matmul"}
-
-
-def test_an_error_in_the_users_own_code_is_pinned_to_the_module():
-    """Raised between calls, it belongs to the module whose forward was running."""
-
-    class Own(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            raise LookupError("nothing here")
-
-    with pytest.raises(LookupError) as caught:
-        ta.capture(nn.Sequential(nn.Identity(), Own()), torch.ones(2))
-    graph = caught.value.atlas.graph
-    assert graph.calls[graph.error].path == "1"
-    assert graph.calls[graph.error].error == "LookupError: nothing here"
-
-
-def test_a_failed_run_is_summarized():
-    """The atlas on the exception gives its table, in which the failing row stands."""
-    with pytest.raises(RuntimeError) as caught:
-        ta.capture(Breaks(), torch.ones(3, 4))
-    assert "shapes cannot be multiplied" in caught.value.atlas.summary(depth=3).text(width=160)
-
-
-# Source
-
-
-def test_sources_are_the_users_lines():
-    """File, line and columns of each call lead to the text that made it."""
-    graph = graph_of("tensors/in_place")
-    found = {call.name: call.source for call in graph.calls if call.kind == "function"}
-    for name, text in (("Tensor.add_", "y += 1"), ("Tensor.copy_", "half.copy_(rest)"), ("F.relu_", "F.relu_(y)")):
-        source = found[name]
-        line = linecache.getline(source.file, source.line)
-        assert source.file.endswith("zoo/tensors.py")
-        assert line.encode()[source.column : source.end_column].decode() == text
-
-
-def test_sources_can_be_left_out():
-    """Nothing is recorded of where calls come from."""
-    assert all(call.source is None for call in graph_of("tensors/in_place", source=False).calls)
-
-
-def test_calls_inside_torch_have_the_users_line():
-    """An operation that a layer of torch calls is pinned to the line of the user that called the layer."""
-    graph = graph_of("structures/keywords_only")
-    assert {call.source.file.rpartition("/")[2] for call in graph.calls if call.source} == {"structures.py"}
 
 
 def test_a_thread_without_a_capture_is_never_recorded():
