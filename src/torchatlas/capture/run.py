@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from torchatlas.capture.fake import FAKE, Faker, advice
-from torchatlas.capture.forward import positional, signature
+from torchatlas.capture.forward import positional, signature, sized_example
 from torchatlas.capture.inputs import bind
 from torchatlas.capture.interrupts import uninterrupted
 from torchatlas.capture.modes import recording
@@ -22,6 +22,7 @@ from torchatlas.capture.state import Guard, no_trace
 from torchatlas.capture.structure import Structure, modules_of, unwrapped
 from torchatlas.capture.tape import Tape
 from torchatlas.core.errors import InputError
+from torchatlas.core.graph import Note
 from torchatlas.core.version import __version__
 
 if TYPE_CHECKING:
@@ -77,7 +78,11 @@ class Run:
         """Bind the inputs and run; without inputs, record the modules alone."""
         bound = bind(self._model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device)
         recorder = Recorder(self._guard, self.tape, aten=self._options.level == "aten", source=self._options.source)
-        if self._options.fake and bound is not None:
+        if bound is None:
+            recorder.notes[Note(f"not run, since no input was given; give one as in {sized_example(self._model)}")] = (
+                None
+            )
+        elif self._options.fake:
             recorder.notes[FAKE] = None
         if self.tape is not None:
             self.tape.attach(recorder.tensors)
