@@ -9,8 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchatlas.atlas import Atlas, capture, load, summary
-    from torchatlas.core.errors import AtlasError, FileError, InputError, MissingError, ReplayError, TargetError
+    from torchatlas.atlas import Atlas, capture, draw, load, summary
+    from torchatlas.core.errors import (
+        AtlasError,
+        DrawingError,
+        FileError,
+        InputError,
+        MissingError,
+        ReplayError,
+        TargetError,
+    )
 
 from torchatlas.core.version import __version__
 
@@ -22,12 +30,14 @@ del globals()["capture"]
 _HOMES = {
     "Atlas": "torchatlas.atlas",
     "AtlasError": "torchatlas.core.errors",
+    "DrawingError": "torchatlas.core.errors",
     "FileError": "torchatlas.core.errors",
     "InputError": "torchatlas.core.errors",
     "MissingError": "torchatlas.core.errors",
     "ReplayError": "torchatlas.core.errors",
     "TargetError": "torchatlas.core.errors",
     "capture": "torchatlas.atlas",
+    "draw": "torchatlas.atlas",
     "load": "torchatlas.atlas",
     "summary": "torchatlas.atlas",
 }
@@ -35,6 +45,7 @@ _HOMES = {
 __all__ = [
     "Atlas",
     "AtlasError",
+    "DrawingError",
     "FileError",
     "InputError",
     "MissingError",
@@ -42,6 +53,7 @@ __all__ = [
     "TargetError",
     "__version__",
     "capture",
+    "draw",
     "load",
     "summary",
 ]
@@ -59,4 +71,3 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names, without loading them."""
     return list(__all__)
-

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from torchatlas.capture.tape import Replay, Tape
     from torchatlas.core.graph import Graph
+    from torchatlas.views.drawing.drawing import Drawing
+    from torchatlas.views.drawing.options import Direction, Label, Level, Places, Theme
     from torchatlas.views.table.summary import Summary
 
 ATTACHED = "torchatlas: the run up to here is attached to this exception as .atlas"
@@ -60,6 +62,54 @@ class Atlas:
         from torchatlas.views.table.summary import summarize  # noqa: PLC0415  # the table is loaded when asked for
 
         return summarize(self.graph, depth, columns, rows, fold=fold, width=width, style=style, overlays=overlays)
+
+    def draw(
+        self,
+        depth: int | None = None,
+        expand: Places = (),
+        collapse: Places = (),
+        *,
+        fold: bool = True,
+        direction: Direction = "TB",
+        theme: Theme = "light",
+        labels: Sequence[Label] = ("shape", "params"),
+        constants: bool = False,
+        level: Level | None = None,
+    ) -> Drawing:
+        """The picture of the run: modules as boxes inside boxes, and the tensors that flow between them.
+
+        Args:
+            depth: levels of boxes open below the model; by default as many as can be read on one page.
+            expand: module paths, or call ids, to open although ``depth`` would leave them closed.
+            collapse: module paths, or call ids, to leave closed.
+            fold: show what repeats once, with its count.
+            direction: ``TB``: data flows to the bottom; ``LR``: to the right.
+            theme: ``light``, ``dark``, or ``paper`` for print.
+            labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
+            constants: show calls that depend on no input and no parameter.
+            level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+
+        Returns:
+            The drawing: leave it as the last line of a notebook cell, or ``save`` it as SVG, PNG, PDF or DOT.
+
+        Raises:
+            InputError: an option is not one of those, or the model was not run; the message says which.
+            DrawingError: it takes too long, or too much memory.
+        """
+        from torchatlas.views.drawing.drawing import draw  # noqa: PLC0415  # the engine is loaded when asked for
+
+        return draw(
+            self.graph,
+            depth,
+            expand,
+            collapse,
+            fold=fold,
+            direction=direction,
+            theme=theme,
+            labels=labels,
+            constants=constants,
+            level=level,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ``.atlas`` file, which `load` reads without torch.
@@ -160,6 +210,30 @@ def summary(
     """
     atlas = capture(model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device, mode=mode, fake=fake)
     return atlas.summary(**table)
+
+
+def draw(
+    model: Callable[..., Any],
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    dtypes: Any = None,
+    device: str | torch.device | None = None,
+    mode: Literal["eval", "train", "same"] = "eval",
+    fake: bool = False,
+    **drawing: Any,
+) -> Drawing:
+    """Capture a model and draw it: `capture`, then `Atlas.draw` with the remaining options.
+
+    With ``level="aten"`` the ATen operators are captured too.
+
+    Returns:
+        The drawing: leave it as the last line of a notebook cell, or ``save`` it as SVG, PNG, PDF or DOT.
+    """
+    given: dict[str, Any] = {"input_size": input_size, "dtypes": dtypes, "device": device, "mode": mode, "fake": fake}
+    atlas = capture(model, args, kwargs, level=drawing.get("level") or "op", **given)
+    return atlas.draw(**drawing)
 
 
 def load(path: str | os.PathLike[str]) -> Atlas:

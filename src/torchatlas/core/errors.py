@@ -5,6 +5,7 @@ AtlasError
  ├─ FileError       a file that is not what it should be: damaged, foreign, or made by a newer torchatlas
  ├─ TargetError     a command line target that cannot be found, imported or called
  ├─ ReplayError     a recording that cannot be run again
+ ├─ DrawingError    a picture that takes longer, or more memory, than it may
  └─ MissingError    an optional package is not installed; the message names the extra
 
 An exception of the user's own model is never one of these: it reaches the user as it was raised.
@@ -31,6 +32,10 @@ class TargetError(AtlasError, LookupError):
 
 class ReplayError(AtlasError, RuntimeError):
     """A recording cannot be run again."""
+
+
+class DrawingError(AtlasError, RuntimeError):
+    """A picture takes longer, or more memory, than it may."""
 
 
 class MissingError(AtlasError, ImportError):

@@ -1,0 +1,127 @@
+"""A drawing as Graphviz text, for whoever wants to lay it out or go on in another tool; Graphviz is not needed here.
+
+It says what the picture says: the boxes, what is inside which, and the wires, each from the box whose name it bears to
+the boxes that its arrows point at.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchatlas.core.graph import Graph
+
+Place = dict[str, Any]
+
+TIP = re.compile(r"M([-\d.]+),([-\d.]+)")
+CALL = re.compile(r"#(\d+)")
+
+
+def dot(graph: Graph, scene: dict[str, Any], direction: str) -> str:
+    """Give a ``digraph`` with a cluster for every open box.
+
+    Args:
+        graph: what is drawn.
+        scene: the picture, as the engine gives it.
+        direction: ``TB`` or ``LR``.
+    """
+    places = {place["key"]: place for place in scene["places"]}
+    labels = {group["key"]: _label(group) for group in scene["groups"] if group["kind"] in {"box", "frame"}}
+    lines = [
+        f"digraph {_quoted(graph.name)} {{",
+        f"  rankdir={direction}; compound=true;",
+        '  node [shape=box, style=rounded, fontname="Helvetica", fontsize=11];',
+        '  edge [fontname="Helvetica", fontsize=9];',
+        *_boxes(_inside(graph, places), places, labels),
+    ]
+    for source, target, shape in _edges(graph, scene, list(places.values()), flat=direction == "LR"):
+        lines.append(f"  {_quoted(source)} -> {_quoted(target)} [label={_quoted(shape)}];")
+    return "\n".join([*lines, "}", ""])
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\0", "\ufffd")
+    return f'"{escaped}"'
+
+
+def _label(group: dict[str, Any]) -> str:
+    """The texts of a box, those of one line side by side."""
+    rows: dict[float, list[tuple[float, str]]] = {}
+    for shape in group["shapes"]:
+        if shape["kind"] == "text":
+            rows.setdefault(shape["y"], []).append((shape["x"], shape["text"]))
+    return "\n".join("  ".join(text for _, text in sorted(rows[y])) for y in sorted(rows))
+
+
+def _inside(graph: Graph, places: dict[str, Place]) -> dict[str, list[str]]:
+    """For each open box, and for the picture as ``""``, what is directly inside it."""
+    shared: dict[int | None, list[Place]] = {}
+    for key, place in places.items():
+        if key.startswith("#") and place["open"] and not key[1:].isdigit():
+            shared.setdefault(_parent(graph, key), []).append(place)
+    found: dict[str, list[str]] = {}
+    for key, place in places.items():
+        found.setdefault(_around(graph, place, places, shared), []).append(key)
+    return found
+
+
+def _parent(graph: Graph, key: str) -> int | None:
+    call = CALL.match(key)
+    return graph.calls[int(call[1])].parent if call else None
+
+
+def _around(graph: Graph, place: Place, places: dict[str, Place], shared: dict[int | None, list[Place]]) -> str:
+    """The key of the open box around a place: of a repeat or a range among its siblings, else of the call around it."""
+    if not place["key"].startswith("#"):
+        return ""
+    parent = _parent(graph, place["key"])
+    around = [other for other in shared.get(parent, ()) if other is not place and _holds(other, place)]
+    if around:
+        key: str = min(around, key=lambda other: other["width"] * other["height"])["key"]
+        return key
+    return f"#{parent}" if f"#{parent}" in places else ""
+
+
+def _holds(outer: Place, inner: Place) -> bool:
+    return all(
+        outer[start] <= inner[start] and inner[start] + inner[size] <= outer[start] + outer[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )
+
+
+def _boxes(inside: dict[str, list[str]], places: dict[str, Place], labels: dict[str, str]) -> Iterator[str]:
+    """The boxes, each open one before what is inside it; without recursion, for models nest deeply."""
+    todo = [(key, 1) for key in reversed(inside.get("", ()))]
+    while todo:
+        key, depth = todo.pop()
+        indent = "  " * depth
+        if key == "}":
+            yield f"{indent}}}"
+        elif places[key]["open"]:
+            yield f"{indent}subgraph {_quoted(f'cluster {key}')} {{"
+            yield f"{indent}  label={_quoted(labels[key])}; style=rounded;"
+            todo += [("}", depth), *((child, depth + 1) for child in reversed(inside.get(key, ())))]
+        else:
+            yield f"{indent}{_quoted(key)} [label={_quoted(labels[key])}];"
+
+
+def _edges(graph: Graph, scene: dict[str, Any], places: list[Place], *, flat: bool) -> Iterator[tuple[str, str, str]]:
+    """Source, target and shape of what each arrow of a wire or a tunnel says."""
+    begin, across, size = ("x", "y", "height") if flat else ("y", "x", "width")
+    rows: dict[float, list[Place]] = {}
+    for place in places:
+        if not place["open"]:
+            rows.setdefault(round(place[begin], 2), []).append(place)
+    for group in scene["groups"]:
+        if group["kind"] not in {"wire", "tag"}:
+            continue
+        heads = [shape["d"] for shape in group["shapes"] if shape["kind"] == "path" and shape["fill"]]
+        sizes = graph.values[group["value"]].shape if group["value"] >= 0 else ()
+        for x, y in TIP.findall("".join(heads)):
+            tip, at = (float(x), float(y)) if flat else (float(y), float(x))
+            for place in rows.get(round(tip, 2), ()):
+                if place[across] <= at <= place[across] + place[size]:
+                    yield group["key"], place["key"], "×".join(map(str, sizes))

@@ -1,0 +1,157 @@
+"""``Drawing``: the picture of a graph, which shows itself in a notebook and writes itself to files."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.errors import FileError, InputError
+from torchatlas.views.drawing.engine import render
+from torchatlas.views.drawing.fonts import fonts_for, foreign
+from torchatlas.views.drawing.options import Options, read_options
+from torchatlas.views.drawing.payload import payload, with_escapes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.core.graph import Graph
+    from torchatlas.views.drawing.options import Direction, Label, Level, Places, Theme
+
+SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+
+
+def draw(
+    graph: Graph,
+    depth: int | None = None,
+    expand: Places = (),
+    collapse: Places = (),
+    *,
+    fold: bool = True,
+    direction: Direction = "TB",
+    theme: Theme = "light",
+    labels: Sequence[Label] = ("shape", "params"),
+    constants: bool = False,
+    level: Level | None = None,
+) -> Drawing:
+    """The picture of a graph.
+
+    Args:
+        graph: what ran.
+        depth: levels of boxes open below the model; None opens as many as can be read on one page.
+        expand: module paths, or call ids, to open although ``depth`` would leave them closed.
+        collapse: module paths, or call ids, to leave closed.
+        fold: show what repeats once, with its count.
+        direction: ``TB``: data flows to the bottom; ``LR``: to the right.
+        theme: ``light``, ``dark``, or ``paper`` for print.
+        labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
+        constants: show calls that depend on no input and no parameter.
+        level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+
+    Raises:
+        InputError: an option is none of those that there are, or the graph has no calls; the message says which.
+        DrawingError: it takes too long, or too much memory.
+    """
+    if not graph.calls:
+        raise InputError(f"{graph.name} was not run, so nothing flows in it: capture it with inputs to draw it")
+    options = read_options(
+        graph,
+        depth=depth,
+        expand=expand,
+        collapse=collapse,
+        fold=fold,
+        direction=direction,
+        theme=theme,
+        labels=labels,
+        constants=constants,
+        level=level,
+    )
+    return Drawing(graph, options)
+
+
+class Drawing:
+    """The picture of a graph: leave it as the last line of a notebook cell, or `save` it. Made by ``draw``.
+
+    Attributes:
+        graph: what is drawn.
+        options: how.
+        svg: the picture as SVG text; the same graph and options always give the same.
+    """
+
+    def __init__(self, graph: Graph, options: Options) -> None:
+        self.graph = graph
+        self.options = options
+        self._payload = payload(graph)
+        self.svg = render(self._payload, options.engine())
+
+    def save(self, path: str | os.PathLike[str], *, scale: float = 2.0) -> Path:
+        """Write ``.svg``, ``.png``, ``.pdf`` or ``.dot``; what stood there is replaced only when all is written.
+
+        Args:
+            path: its suffix says the format.
+            scale: pixels of a PNG per pixel of the drawing.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: another suffix, or a scale that gives no picture.
+            FileError: it cannot be written; what stood there still does.
+        """
+        target = Path(path)
+        data = self._encode(target, scale)
+        beside = target.with_name(f".torchatlas-{os.urandom(8).hex()}.part")
+        try:
+            beside.write_bytes(data)
+            beside.replace(target)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink()
+            raise FileError(
+                f"{target} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
+            ) from error
+        return target
+
+    def _encode(self, target: Path, scale: float) -> bytes:
+        """The bytes of a file of that suffix. The writers are loaded when asked for."""
+        suffix = target.suffix.lower()
+        if suffix == ".svg":
+            return self.svg.encode()
+        if suffix == ".png":
+            from torchatlas.views.drawing.png import png  # noqa: PLC0415
+
+            return png(self, scale)
+        if suffix == ".pdf":
+            from torchatlas.views.drawing.pdf import pdf  # noqa: PLC0415
+
+            return pdf(self)
+        if suffix == ".dot":
+            from torchatlas.views.drawing.dot import dot  # noqa: PLC0415
+
+            return dot(self.graph, self.scene, self.options.direction).encode()
+        raise InputError(f"{target}: a drawing is written as {', '.join(SUFFIXES)}; end the name with one of these")
+
+    def legible(self, *, outlines: bool) -> tuple[str, tuple[Path, ...]]:
+        """The picture as SVG, and the fonts of the system that it needs beside the shipped one.
+
+        Characters that no font has are written as numbers in it, and have the room for that.
+        """
+        fonts, missing = fonts_for(foreign(self.svg), outlines=outlines)
+        if not missing:
+            return self.svg, fonts
+        return render(with_escapes(self._payload, missing), self.options.engine()), fonts
+
+    @cached_property
+    def scene(self) -> dict[str, Any]:
+        """The picture as plain shapes and places, as the engine gives it."""
+        scene: dict[str, Any] = json.loads(render(self._payload, self.options.engine(format="scene")))
+        return scene
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"Drawing({self.graph.name}, {self.scene['width']:.0f} x {self.scene['height']:.0f})"

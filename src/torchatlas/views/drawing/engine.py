@@ -1,0 +1,67 @@
+"""The drawing engine: TypeScript of ``web/``, bundled into ``engine.js``, run here by QuickJS.
+
+The same file draws in the browser, so that the picture in a file is the picture on the screen.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import quickjs
+
+from torchatlas.core.errors import DrawingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECONDS = 60.0
+"""Processor time of one drawing at most; a graph of 100,000 calls, fully open, takes a tenth of it."""
+
+MEMORY = 4 << 30
+"""Bytes that one drawing may take at most."""
+
+CLOSE = "Draw less of it: a smaller depth=, collapse= with the paths of what is large, or fold=True."
+
+
+def render(payload: str, options: Mapping[str, Any], *, seconds: float = SECONDS, memory: int = MEMORY) -> str:
+    """Draw; each call has a context of its own, for one belongs to the thread that made it.
+
+    Args:
+        payload: the graph, as ``payload.payload`` writes it.
+        options: as the engine's ``DrawOptions``.
+        seconds: processor time allowed.
+        memory: bytes allowed.
+
+    Returns:
+        SVG, or the scene as JSON where ``options["format"]`` is ``scene``.
+
+    Raises:
+        DrawingError: it takes longer, or more, than allowed; the message names the size and says what to do.
+    """
+    context = quickjs.Context()
+    context.set_memory_limit(memory)
+    context.set_time_limit(seconds)
+    try:
+        context.eval(_source())
+        drawn = context.eval("torchatlas.render")(payload, json.dumps(options))
+    except quickjs.JSException as error:
+        raise DrawingError(_explain(str(error), payload, seconds, memory)) from error
+    return str(drawn)
+
+
+@cache
+def _source() -> str:
+    return files(__package__).joinpath("engine.js").read_text(encoding="utf-8")
+
+
+def _explain(reason: str, payload: str, seconds: float, memory: int) -> str:
+    graph = json.loads(payload)
+    size = f"{graph['name']} has {len(graph['calls']):,} calls and {len(graph['values']):,} tensors, and drawing it"
+    if "interrupted" in reason:
+        return f"{size} took more than {seconds:g} seconds. {CLOSE}"
+    if "out of memory" in reason:
+        return f"{size} took more than {memory / 1e9:.1f} GB of memory. {CLOSE}"
+    return f"{size} failed, which is a defect of torchatlas: please report it with the model's code. {reason.strip()}"

@@ -1,0 +1,145 @@
+"""The options of a drawing: read, checked, and as the engine takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from torchatlas.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from torchatlas.core.graph import Graph
+
+Direction: TypeAlias = Literal["TB", "LR"]
+Theme: TypeAlias = Literal["light", "dark", "paper"]
+Label: TypeAlias = Literal["shape", "params", "flops"]
+Level: TypeAlias = Literal["op", "aten"]
+Places: TypeAlias = "str | int | Collection[str | int]"
+
+DIRECTIONS = ("TB", "LR")
+THEMES = ("light", "dark", "paper")
+LABELS = ("shape", "params", "flops")
+LEVELS = ("op", "aten")
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is shown, and how.
+
+    Attributes:
+        depth: levels open below the model; None for as many as can be read on one page.
+        expand: keys of boxes that are open at any depth: a module's path, or ``#12`` for call 12.
+        collapse: keys of boxes that stay closed.
+        fold: show what repeats once, with its count.
+        direction: where data flows: to the bottom, or to the right.
+        theme: the colours; ``paper`` is for print.
+        labels: numbers on wires and boxes.
+        constants: show calls that depend on no input and no parameter.
+        level: draw functions, or the ATen operators in them too.
+    """
+
+    depth: int | None
+    expand: tuple[str, ...]
+    collapse: tuple[str, ...]
+    fold: bool
+    direction: Direction
+    theme: Theme
+    labels: tuple[Label, ...]
+    constants: bool
+    level: Level
+
+    def engine(self, **more: str) -> dict[str, Any]:
+        """As the engine's ``DrawOptions``."""
+        return {name: getattr(self, name) for name in self.__slots__} | more
+
+
+def read_options(
+    graph: Graph,
+    *,
+    depth: int | None,
+    expand: Places,
+    collapse: Places,
+    fold: bool,
+    direction: Direction,
+    theme: Theme,
+    labels: Sequence[Label],
+    constants: bool,
+    level: Level | None,
+) -> Options:
+    """Check what was given against the graph.
+
+    Raises:
+        InputError: an option is none of those that there are; the message lists them.
+    """
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
+        raise InputError(f"depth={depth!r}; depth is a whole number from 1, or None for what one page holds")
+    _need("direction", direction, DIRECTIONS)
+    _need("theme", theme, THEMES)
+    if isinstance(labels, str):
+        raise InputError(f"labels={labels!r}; labels is a sequence of names, as ({labels!r},)")
+    for label in labels:
+        _need("labels", label, LABELS)
+    return Options(
+        depth=depth,
+        expand=_keys(graph, "expand", expand),
+        collapse=_keys(graph, "collapse", collapse),
+        fold=bool(fold),
+        direction=direction,
+        theme=theme,
+        labels=tuple(labels),
+        constants=bool(constants),
+        level=_level(graph, level),
+    )
+
+
+def _need(option: str, given: object, known: Sequence[str]) -> None:
+    if given not in known:
+        near = get_close_matches(str(given), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"{option}={given!r} is unknown; {option} is one of {', '.join(known)}.{hint}")
+
+
+def _level(graph: Graph, level: Level | None) -> Level:
+    if level is None:
+        return "op"
+    _need("level", level, LEVELS)
+    if level == "aten" and dict(graph.made).get("level") != "aten":
+        raise InputError("level='aten': this run was recorded without its ATen operators; capture with level='aten'")
+    return level
+
+
+def _keys(graph: Graph, option: str, places: Places) -> tuple[str, ...]:
+    """Module paths and call ids as the engine's keys."""
+    each = [places] if isinstance(places, (str, int)) else places
+    return tuple(_key(graph, option, place) for place in each)
+
+
+def _key(graph: Graph, option: str, place: object) -> str:
+    if isinstance(place, int) and not isinstance(place, bool):
+        if 0 <= place < len(graph.calls):
+            return f"#{place}"
+        raise InputError(f"{option}={place!r}: the graph has {len(graph.calls)} calls, numbered from 0")
+    if not isinstance(place, str):
+        raise InputError(f"{option}={place!r}; {option} takes module paths, as 'layer1.0', and call ids")
+    if place in graph.calls_of:
+        return place
+    known = graph.module_at.get(place)
+    if known is not None:
+        said = "was never called" if known.path not in graph.calls_of else f"ran as {known.path!r}"
+        raise InputError(f"{option}={place!r}: that module {said}, so it has no box. {_offered(graph, place)}")
+    raise InputError(f"{option}={place!r}: no module of {graph.name} has that path. {_offered(graph, place)}")
+
+
+def _offered(graph: Graph, place: str) -> str:
+    paths = [path for path in graph.calls_of if path]
+    near = get_close_matches(place, paths, n=3)
+    if near:
+        return f"Near: {', '.join(map(repr, near))}."
+    if not paths:
+        return "No module of it ran."
+    more = f", and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return f"Modules that ran: {', '.join(map(repr, paths[:SHOWN]))}{more}."

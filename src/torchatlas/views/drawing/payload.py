@@ -1,0 +1,92 @@
+"""A graph as the JSON that the drawing engine reads: core's records field by field, and the folds.
+
+The shapes are those of ``schema/graph.json``. The same graph always gives the same text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.fold import fold_calls
+from torchatlas.core.graph import Call, Module, Node, Note, Slot, Source, Text, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from torchatlas.core.graph import Graph, Tree
+
+SAFE = 1 << 53
+"""Whole numbers beyond are not exact in JavaScript."""
+
+DEEPEST = 100
+"""Containers inside containers that are written; what is deeper stands there as ``…``."""
+
+
+def payload(graph: Graph, *, details: bool = False) -> str:
+    """The graph in JSON, of ASCII alone.
+
+    Args:
+        graph: what is to be drawn.
+        details: with the arguments, results and source line of every call, which a page shows and a picture does not;
+            without, those of the run alone.
+    """
+    calls = list(_records(Call, graph.calls))
+    for record, call in zip(calls, graph.calls, strict=True):
+        told = details or call.id == 0
+        record["arguments"] = _plain(call.arguments if told else Node("arguments", (), ()))
+        record["returns"] = _plain(call.returns) if told else None
+        record["source"] = asdict(call.source) if details and isinstance(call.source, Source) else None
+    modules = list(_records(Module, graph.modules))
+    for record in modules:
+        record["settings"] = [(name, _plain(tree)) for name, tree in record["settings"]]
+    whole = {
+        "name": graph.name,
+        "calls": calls,
+        "values": list(_records(Value, graph.values)),
+        "modules": modules,
+        "notes": list(_records(Note, graph.notes)),
+        "error": graph.error,
+        "made": graph.made,
+        "folds": [asdict(fold) for folds in fold_calls(graph).values() for fold in folds],
+    }
+    return json.dumps(whole, separators=(",", ":"), allow_nan=False)
+
+
+ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}(?:(?<=ud[89ab]..)\\u[0-9a-f]{4})?|.)")
+"""One escaped character of a JSON text; what lies beyond the first 65,536 is a pair."""
+
+
+def with_escapes(payload: str, characters: Collection[str]) -> str:
+    r"""The same payload, with each of these characters written as ``\u{4E2D}``, for where no font has it."""
+
+    def written(match: re.Match[str]) -> str:
+        sign = json.loads(f'"{match[0]}"')
+        return rf"\\u{{{ord(sign):04X}}}" if sign in characters else match[0]
+
+    return ESCAPE.sub(written, payload)
+
+
+def _records(kind: type, instances: Iterable[object]) -> Iterable[dict[str, Any]]:
+    """Each instance as a dictionary of its fields, as they are."""
+    names = tuple(field.name for field in fields(kind))
+    read: Callable[[object], tuple[Any, ...]] = attrgetter(*names)
+    return (dict(zip(names, read(instance), strict=True)) for instance in instances)
+
+
+def _plain(tree: Tree, depth: int = 0) -> Any:
+    """A Tree as JSON. What JSON or JavaScript cannot say exactly is said in words, which is what it is for."""
+    if isinstance(tree, Slot):
+        return {"slot": tree.index}
+    if isinstance(tree, Text):
+        return {"text": tree.text}
+    if isinstance(tree, Node):
+        if depth >= DEEPEST:
+            return {"text": "…"}
+        return {"type": tree.type, "keys": tree.keys, "items": [_plain(item, depth + 1) for item in tree.items]}
+    exact = not isinstance(tree, (int, float)) or (math.isfinite(tree) and abs(tree) <= SAFE)
+    return tree if exact else {"text": repr(tree)}
