@@ -83,6 +83,7 @@ _FAST_PATH = Note(
     "not captured, nn.MultiheadAttention and nn.TransformerEncoderLayer may take PyTorch's fused fast path; "
     "captured, their Python code runs: the same arithmetic, other last bits"
 )
+_TO_NUMPY = frozenset({"Tensor.numpy", "Tensor.__array__"})
 _NOTHING = Node("arguments", (), ())
 _ONE_TENSOR = Slot(0)
 
@@ -165,6 +166,10 @@ class Recorder:
             return func(*args, **kwargs)
         call = self._begin("function", known.name, None, sys._getframe(2))
         call.reads_data = known.reads_data
+        if known.name in _TO_NUMPY:
+            self.notes[
+                Note("what NumPy computes is not seen: a tensor that comes back from it is a constant", call.id)
+            ] = None
         writes = known.writes(args, kwargs) if known.may_write or "out" in kwargs else ()
         if "generator" in kwargs:
             self._guard.before_draw(kwargs["generator"])

@@ -19,7 +19,7 @@ from torchatlas.capture.modes import recording
 from torchatlas.capture.recorder import Recorder
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
-from torchatlas.capture.structure import Structure, modules_of, unwrapped
+from torchatlas.capture.structure import Structure, held_by, modules_of, unwrapped
 from torchatlas.capture.tape import Tape
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
@@ -71,6 +71,7 @@ class Run:
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
         self._unique = list({id(module): module for module in self._modules.values()}.values())
+        self._held = [] if isinstance(self._model, nn.Module) else [thing for _, thing in held_by(self._model)]
         self._guard = Guard()
         self._options = options
 
@@ -90,7 +91,7 @@ class Run:
         try:
             with uninterrupted():
                 _spare_collector(undo)
-                undo.enter_context(no_trace(self._unique, bound, self._guard))
+                undo.enter_context(no_trace(self._unique, (bound, self._held), self._guard))
                 training = [bool(module.training) for module in self._unique]
                 prepared = self._prepare(*bound, undo) if bound is not None else None
                 structure = Structure(self._modules, training, recorder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +16,7 @@ from torchatlas.capture.tree import PLAIN, describe, places
 from torchatlas.core.graph import Module, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from torchatlas.capture.recorder import Recorder
@@ -33,7 +34,10 @@ def unwrapped(model: Callable[..., Any]) -> Callable[..., Any]:
 def modules_of(model: Callable[..., Any]) -> dict[str, nn.Module]:
     """Every path of every module that a model, or a function through what it holds, can call."""
     found: dict[str, nn.Module] = {}
-    for name, root in _roots(model):
+    roots = [("", model)] if isinstance(model, nn.Module) else held_by(model)
+    for name, root in roots:
+        if not isinstance(root, nn.Module):
+            continue
         waiting = [(name, root)]
         while waiting:
             path, module = waiting.pop()
@@ -43,27 +47,25 @@ def modules_of(model: Callable[..., Any]) -> dict[str, nn.Module]:
     return found
 
 
-def _roots(model: Callable[..., Any]) -> Iterator[tuple[str, nn.Module]]:
-    if isinstance(model, nn.Module):
-        yield "", model
-        return
-    while isinstance(model, functools.partial):
-        for number, item in enumerate(model.args):
-            if isinstance(item, nn.Module):
-                yield f"args[{number}]", item
-        yield from ((name, item) for name, item in model.keywords.items() if isinstance(item, nn.Module))
-        model = model.func
-    owner = getattr(model, "__self__", None)
-    if isinstance(owner, nn.Module):
-        yield "", owner
-    for thing in (owner, model):
-        attributes = getattr(thing, "__dict__", None) or {}
-        if not isinstance(thing, nn.Module) and isinstance(attributes, dict):
-            yield from ((name, item) for name, item in attributes.items() if isinstance(item, nn.Module))
-    if inspect.isfunction(inspect.unwrap(model)):
-        variables = inspect.getclosurevars(inspect.unwrap(model))
-        for space in (variables.nonlocals, variables.globals):
-            yield from ((name, item) for name, item in space.items() if isinstance(item, nn.Module))
+def held_by(function: Callable[..., Any]) -> list[tuple[str, Any]]:
+    """(name, thing) for what a function can reach by itself: its owner, bound arguments, attributes, variables."""
+    found: list[tuple[str, Any]] = []
+    while isinstance(function, functools.partial):
+        found += [(f"args[{number}]", item) for number, item in enumerate(function.args)]
+        found += function.keywords.items()
+        function = function.func
+    owner = getattr(function, "__self__", None)
+    if owner is not None and not isinstance(owner, ModuleType):
+        found.append(("", owner))
+    for thing in (owner, function):
+        attributes = getattr(thing, "__dict__", None)
+        if isinstance(attributes, dict) and not isinstance(thing, (nn.Module, ModuleType)):
+            found += attributes.items()
+    plain = inspect.unwrap(function)
+    if inspect.isfunction(plain):
+        variables = inspect.getclosurevars(plain)
+        found += [*variables.nonlocals.items(), *variables.globals.items()]
+    return [(name, thing) for name, thing in found if not isinstance(thing, (ModuleType, type))]
 
 
 class Structure:
