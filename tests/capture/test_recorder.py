@@ -283,9 +283,31 @@ def test_compiled_models_are_captured_as_their_python():
 def test_scripted_models_are_opaque_and_counted():
     """Their inside is not recorded; their parameters and FLOPs are there."""
     graph = captured(torch.jit.script(nn.Linear(3, 2)), torch.zeros(1, 3))
-    assert [call.name for call in graph.calls] == ["Linear"]
+    assert [(call.name, call.flops) for call in graph.calls] == [("Linear", 2 * 3 * 2)]
     assert graph.modules[0].opaque
     assert {value.names for value in graph.values[:2]} == {("weight",), ("bias",)}
+
+
+def test_a_whole_training_step_is_captured_replayed_and_undone():
+    """A function that trains: its graph is complete, and neither weights, gradients nor optimizer have moved."""
+    layer = nn.Linear(3, 1)
+    optimizer = torch.optim.AdamW(layer.parameters(), foreach=False)
+    before = [tensor.detach().clone() for tensor in layer.parameters()]
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.mse_loss(layer(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss, layer.weight * 1
+
+    atlas = ta.capture(step, (torch.randn(4, 3), torch.randn(4, 1)), mode="train", replay=True)
+    check(atlas.graph)
+    assert {"F.mse_loss", "Tensor.backward", "Tensor.addcdiv_"} <= {call.name for call in atlas.graph.calls}
+    assert atlas.replay().equal
+    assert all(map(torch.equal, layer.parameters(), before))
+    assert all(parameter.grad is None for parameter in layer.parameters())
+    assert not optimizer.state
 
 
 def test_memory_that_is_released_says_when():

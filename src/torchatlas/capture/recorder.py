@@ -141,7 +141,7 @@ class Recorder:
             if self.tensors.known(found[slot]) is None:
                 self.tensors.add(found[slot], "input", names=(place,))
         self._entered = model
-        out = self._run(call, model, args, kwargs, keys)
+        out = self._run(call, model, args, kwargs, keys, closed=isinstance(model, torch.jit.ScriptModule))
         if self._tape is not None:
             self._tape.close(call, out)
         return out
