@@ -148,6 +148,8 @@ class Recorder:
 
     def module(self, run: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record ``run(*args, **kwargs)``, the call of a module."""
+        if isinstance(module, _FUSED) and not module.training and not torch.is_grad_enabled():
+            self.notes[_FAST_PATH] = None
         if module is self._entered:  # the root has its record already
             self._entered = None
             return run(*args, **kwargs)
@@ -155,8 +157,6 @@ class Recorder:
         keys = names.forward_names(module)[: len(args)]
         keys += tuple([f"args[{index}]" for index in range(len(keys), len(args))])
         closed = isinstance(module, torch.jit.ScriptModule)
-        if isinstance(module, _FUSED) and not module.training and not torch.is_grad_enabled():
-            self.notes[_FAST_PATH] = None
         return self._run(call, run, args, kwargs, (*keys, *kwargs), closed=closed)
 
     def function(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
