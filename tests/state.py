@@ -131,8 +131,13 @@ def tensor_fingerprint(tensor: Tensor) -> tuple[Any, ...]:
     if isinstance(tensor, UninitializedTensorMixin):
         return kind
     gradient = tensor.grad if tensor.is_leaf else None
-    memory = (tensor.shape, tensor.stride(), tensor.data_ptr()) if plain(tensor) else ()
+    memory = (tensor.shape, tensor.stride(), tensor.storage_offset(), storage(tensor)) if plain(tensor) else ()
     return (*kind, *memory, content(tensor), None if gradient is None else (id(gradient), content(gradient)))
+
+
+def storage(tensor: Tensor) -> int:
+    """Which storage a tensor lies on: equal for tensors that share memory, and as long as they do."""
+    return tensor.untyped_storage()._cdata
 
 
 def plain(tensor: Tensor) -> bool:
