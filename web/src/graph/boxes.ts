@@ -85,8 +85,10 @@ export function addCalls(
 /** Give a box its children: ranges where there are too many, else folds and calls. */
 function fill(plan: Plan, made: Boxes, task: Task, tasks: Task[]): void {
   const parent = task.calls.length > 0 ? plan.tree.graph.calls[task.calls[0]!]!.parent : null;
-  const kept = task.calls.filter((call) => isShown(plan, made, call, parent));
-  const units = plan.state.fold ? folded(plan, made, kept, parent) : kept.map((call) => [call]);
+  const kept = new Set(task.calls.filter((call) => isShown(plan, call, parent)));
+  const units = unitsOf(plan, made, task.calls, kept, parent);
+  const drawn = new Set(units.flat());
+  for (const call of task.calls) if (!drawn.has(call) && made.first[call] === call) made.hidden += 1;
   if (units.length > RANGE_LIMIT) {
     addRanges(plan, made, task, units, tasks);
     return;
@@ -95,13 +97,10 @@ function fill(plan: Plan, made: Boxes, task: Task, tasks: Task[]): void {
 }
 
 /** Constants are hidden, except inside a module that makes nothing else: it would stand empty. */
-function isShown(plan: Plan, made: Boxes, call: number, parent: number | null): boolean {
-  const { tree, flow, state } = plan;
-  if (state.constants || flow.constant[call] === 0 || tree.graph.calls[call]!.kind === "module") return true;
-  if (parent === null || flow.constant[parent] === 1) return true;
-  if (tree.graph.calls[call]!.error !== null) return true;
-  made.hidden += 1;
-  return false;
+function isShown({ tree, flow, state }: Plan, call: number, parent: number | null): boolean {
+  const { kind, error } = tree.graph.calls[call]!;
+  if (state.constants || flow.constant[call] === 0 || kind === "module" || error !== null) return true;
+  return parent === null || flow.constant[parent] === 1;
 }
 
 /** Few runs of one module side by side (two images through one encoder) are clearer than their fold. */
@@ -112,39 +111,46 @@ function isPlain({ kind, carried, count }: Fold): boolean {
 /** A unit is a call, or the calls of one repeat, with the fold it is the first repeat of. */
 type Unit = number[] & { fold?: Fold };
 
-/** Replace each fold by its first repeat, and remember for the other repeats what stands for them. */
-function folded(plan: Plan, made: Boxes, calls: readonly number[], parent: number | null): Unit[] {
-  const found = parent === null ? undefined : plan.folds.get(parent);
-  if (!found) return calls.map((call) => [call]);
-  const skip = new Set<number>();
-  const starts = new Map<number, Fold>();
-  for (const fold of found) {
-    const start = fold.calls[0]!;
-    if (
-      isPlain(fold) ||
-      plan.unfold.has(`${keyOf(start)}x`) ||
-      !fold.calls.every((call) => plan.tree.place[call]! >= 0)
-    )
-      continue;
-    starts.set(start, fold);
-    fold.calls.forEach((call, i) => {
-      made.first[call] = fold.calls[i % fold.period]!;
-      made.fold[call] = start;
-      made.turn[call] = Math.floor(i / fold.period);
-      if (i > 0) skip.add(call);
-    });
-  }
-  const kept = new Set(calls);
+/** Calls one by one, and each fold as its first repeat. */
+function unitsOf(
+  plan: Plan,
+  made: Boxes,
+  calls: readonly number[],
+  kept: ReadonlySet<number>,
+  parent: number | null,
+): Unit[] {
+  const found = (parent === null ? undefined : plan.folds.get(parent)) ?? [];
+  const starts = new Map(found.filter((fold) => isFolded(plan, fold)).map((fold) => [fold.calls[0]!, fold]));
+  for (const fold of starts.values()) foldAway(made, fold);
   const units: Unit[] = [];
   for (const call of calls) {
     const fold = starts.get(call);
-    if (fold) {
-      const unit: Unit = fold.calls.slice(0, fold.period).filter((member) => kept.has(member));
-      unit.fold = fold;
-      units.push(unit);
-    } else if (!skip.has(call)) units.push([call]);
+    const unit: Unit = fold ? firstRepeat(fold, kept) : kept.has(call) && made.fold[call]! < 0 ? [call] : [];
+    if (fold) unit.fold = fold;
+    if (unit.length > 0) units.push(unit);
   }
   return units;
+}
+
+function isFolded({ state, unfold, tree }: Plan, fold: Fold): boolean {
+  if (!state.fold || isPlain(fold) || unfold.has(`${keyOf(fold.calls[0]!)}x`)) return false;
+  return fold.calls.every((call) => tree.place[call]! >= 0);
+}
+
+/** Remember for each repeat what stands for it. */
+function foldAway(made: Boxes, { calls, period }: Fold): void {
+  calls.forEach((call, i) => {
+    made.first[call] = calls[i % period]!;
+    made.fold[call] = calls[0]!;
+    made.turn[call] = Math.floor(i / period);
+  });
+}
+
+/** The first repeat's calls, without those that are hidden in every repeat: the first turn may start from constants. */
+function firstRepeat({ calls, period }: Fold, kept: ReadonlySet<number>): Unit {
+  const places = new Set<number>();
+  calls.forEach((call, i) => kept.has(call) && places.add(i % period));
+  return calls.slice(0, period).filter((_, i) => places.has(i));
 }
 
 function addUnit(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[]): void {

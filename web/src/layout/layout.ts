@@ -1,10 +1,10 @@
 /** The whole layout: order from the outside in, sizes from the inside out, positions from the outside in again. */
 
+import { type Arranged, FREE, alike, arrange, mainEntry, remember, wantedFrom } from "./arrange.ts";
 import { type Geometry, geometry } from "./geometry.ts";
 import { type Level, type Levels, cut } from "./levels.ts";
 import type { Label, Layout, LayoutInput, Size, Tag, Wire } from "./model.ts";
-import { type Ordered, type Wanted, order, pointCrossings } from "./order.ts";
-import type { PortOrder } from "./ports.ts";
+import type { Ordered, Wanted } from "./order.ts";
 import { type Hanging, type Shape, closedShape, fitTags, hangingRoom, shapeKey } from "./shape.ts";
 import { LABEL_GAP, STUB, TAG_GAP } from "./spacing.ts";
 
@@ -34,13 +34,25 @@ interface Work {
   readonly geometries: (Geometry | null)[];
   readonly shapes: (Shape | null)[];
   readonly known: Memory;
+  readonly alike: Int32Array;
+  readonly arranged: Map<string, Arranged>;
 }
 
 export function layout(input: LayoutInput, known: Memory = memory()): Layout {
   const levels = cut(input);
   const blank = (): null[] => levels.at.map(() => null);
   const tunnels = tunnelTags(input, levels);
-  const work: Work = { input, levels, tunnels, known, ordered: blank(), geometries: blank(), shapes: blank() };
+  const orders = { alike: alike(levels), arranged: new Map<string, Arranged>() };
+  const work: Work = {
+    input,
+    levels,
+    tunnels,
+    known,
+    ...orders,
+    ordered: blank(),
+    geometries: blank(),
+    shapes: blank(),
+  };
   orderAll(work);
   measureAll(work);
   return positions(work);
@@ -57,93 +69,20 @@ function tunnelTags({ boxes, nets }: LayoutInput, { tunnel }: Levels): Tunnels {
   return { ins, outs };
 }
 
-const FREE: Wanted = { entries: null, exits: null, main: -1 };
-
-/** Outer levels decide in which order wires reach the boxes in them. */
+/** Outer levels decide in which order wires reach the boxes in them, and ask what that costs inside. */
 function orderAll(work: Work): void {
   const { at } = work.levels;
   const wanted: Wanted[] = at.map(() => FREE);
   for (const index of [at.length - 1, ...work.input.boxes.keys()]) {
     const level = at[index];
     if (!level) continue;
-    const ordered = orderWithInside(work, level, wanted[index]!);
+    const { ordered } = arrange(work, index, wanted[index]!, 0);
     work.ordered[index] = ordered;
     level.children.forEach((child, seat) => {
       const inner = at[child];
       if (inner) wanted[child] = wantedFrom(level, ordered, seat, inner);
     });
   }
-}
-
-function ordering(work: Work, level: Level, wanted: Wanted): Ordered {
-  return remember(work.known.orders, orderKey(level, wanted), (id) => order(level, wanted, id));
-}
-
-/** Where a child's inside pays for the order that its surroundings want, see whether they can follow its own instead. */
-function orderWithInside(work: Work, level: Level, wanted: Wanted): Ordered {
-  const ordered = ordering(work, level, wanted);
-  const liked = level.children.map((child, seat) => likedBy(work, level, ordered, child, seat));
-  if (liked.every((ports) => ports === null)) return ordered;
-  const asked = liked.map((ports) => (ports ? `${ports.ins.join()}/${ports.outs.join()}` : "")).join(";");
-  const other = remember(work.known.orders, `${orderKey(level, wanted)} ${asked}`, (id) =>
-    order(level, wanted, id, liked),
-  );
-  return crossingsWithin(work, level, other) < crossingsWithin(work, level, ordered) ? other : ordered;
-}
-
-/** The order of ports that suits a child's inside, as nets of the level; null where it is content with what it gets. */
-function likedBy(work: Work, level: Level, ordered: Ordered, child: number, seat: number): PortOrder | null {
-  const inner = work.levels.at[child];
-  if (!inner || inner.ins.length + inner.outs.length < 3) return null;
-  const { crossings } = ordering(work, inner, wantedFrom(level, ordered, seat, inner));
-  if (crossings === 0) return null;
-  const free = ordering(work, inner, FREE);
-  if (crossings <= free.crossings) return null;
-  const outer = (ports: readonly number[], first: number, row: readonly number[] | undefined): number[] =>
-    ports.length === 0 ? [] : row!.map((element) => level.nets.indexOf(inner.nets[ports[element - first]!]!));
-  const firstEntry = inner.children.length;
-  return {
-    ins: outer(inner.ins, firstEntry, free.at[0]),
-    outs: outer(inner.outs, firstEntry + inner.ins.length, free.at[free.at.length - 1]),
-  };
-}
-
-function crossingsWithin(work: Work, level: Level, ordered: Ordered): number {
-  return level.children.reduce((sum, child, seat) => {
-    const inner = work.levels.at[child];
-    return inner ? sum + ordering(work, inner, wantedFrom(level, ordered, seat, inner)).crossings : sum;
-  }, pointCrossings(ordered));
-}
-
-/** What an outer level wants of the box at `seat`. */
-function wantedFrom(outer: Level, ordered: Ordered, seat: number, inner: Level): Wanted {
-  const { ins, outs } = ordered.ports[seat]!;
-  const entries = positionsOf(outer, ins, inner, inner.ins);
-  const main = inner.ins.length > 0 ? outer.nets[ins[mainEntry(ordered, seat, ins)]!] : undefined;
-  return {
-    entries,
-    exits: positionsOf(outer, outs, inner, inner.outs),
-    main: main === undefined ? -1 : inner.ins.findIndex((net) => inner.nets[net] === main),
-  };
-}
-
-/** Where the outer level's nets, in their order, stand among the inner level's ports. */
-function positionsOf(outer: Level, nets: readonly number[], inner: Level, ports: readonly number[]): number[] {
-  if (ports.length === 1) return [0];
-  const seat = new Map(ports.map((net, i) => [inner.nets[net]!, i]));
-  const found = nets.map((net) => seat.get(outer.nets[net]!)).filter((i) => i !== undefined);
-  return found.length === ports.length ? found : ports.map((_, i) => i);
-}
-
-function orderKey({ first, ins, outs, links, later }: Level, { entries, exits, main }: Wanted): string {
-  const level = `${first.map(Number).join("")};${ins.length};${outs.length};${links.join()};${later.join()}`;
-  return `${level};${entries?.join()};${exits?.join()};${main}`;
-}
-
-function remember<T>(known: Map<string, T>, key: string, make: (id: number) => T): T {
-  let found = known.get(key);
-  if (found === undefined) known.set(key, (found = make(known.size)));
-  return found;
 }
 
 /** Boxes from the inside out: an open box is as large as what is in it. */
@@ -215,17 +154,6 @@ function leafShape(work: Work, level: Level, ordered: Ordered, child: number, se
   const leaving = outs.map((net) => ({ net, label: work.input.nets[level.nets[net]!]!.label }));
   const main = mainEntry(ordered, seat, ins);
   return closedShape(work.input.boxes[child]!.size, ins, main, leaving, hanging(work, child), work.input.direction);
-}
-
-/** The wire that should run straight into a box: the main one, else the middle one of those that come from next to it. */
-function mainEntry({ rows, main }: Ordered, seat: number, ins: readonly number[]): number {
-  const links = rows.up[seat]!.filter((link) => rows.upper[link]! < rows.ends && !rows.back[link]);
-  const best = links.find((link) => rows.upper[link] === main);
-  if (best !== undefined) return ins.indexOf(rows.net[best]!);
-  const leading = links.filter((link) => rows.floats[rows.upper[link]!] !== 1);
-  const near = new Set((leading.length > 0 ? leading : links).map((link) => rows.net[link]!));
-  const candidates = [...ins.keys()].filter((i) => near.size === 0 || near.has(ins[i]!));
-  return candidates.length > 0 ? candidates[(candidates.length - 1) >> 1]! : Math.max(0, (ins.length - 1) >> 1);
 }
 
 function positions(work: Work): Layout {

@@ -15,16 +15,19 @@ export function portOrders(level: Level, rows: Rows, place: Int32Array): PortOrd
   return level.children.map((_, child) => ({ ins: entering(rows, place, child, outs), outs: outs[child]! }));
 }
 
-/** Nets by the mean place of where they lead; equal ones by number. */
+/** Nets by the mean place of where they lead; equal ones as the inside of the child likes, else by number. */
 function leaving(rows: Rows, place: Int32Array, child: number): number[] {
-  const sums = new Map<number, [number, number]>();
+  const sums = new Map<number, { sum: number; count: number; slot: number }>();
   for (const link of rows.down[child]!) {
     if (rows.back[link]) continue;
-    const [sum, count] = sums.get(rows.net[link]!) ?? [0, 0];
-    sums.set(rows.net[link]!, [sum + place[rows.lower[link]!]!, count + 1]);
+    const known = sums.get(rows.net[link]!) ?? { sum: 0, count: 0, slot: rows.slots?.upper[link] ?? 0 };
+    known.sum += place[rows.lower[link]!]!;
+    known.count += 1;
+    sums.set(rows.net[link]!, known);
   }
-  const mean = (net: number): number => sums.get(net)![0] / sums.get(net)![1];
-  return [...sums.keys()].sort((a, b) => mean(a) - mean(b) || a - b);
+  const mean = (net: number): number => sums.get(net)!.sum / sums.get(net)!.count;
+  const slot = (net: number): number => sums.get(net)!.slot;
+  return [...sums.keys()].sort((a, b) => mean(a) - mean(b) || slot(a) - slot(b) || a - b);
 }
 
 /** Nets by the place of where they come from; those from one box in the order in which they leave it. */

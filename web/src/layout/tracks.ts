@@ -23,6 +23,8 @@ interface Turn {
 const PAIRS = 200;
 /** Price of two wires lying on one another, in crossings. */
 const OVERLAP = 1000;
+/** Price of two wires running so near that they are hard to tell apart. */
+const NEAR = 1;
 
 export function tracks(ordered: Ordered, offsets: Offsets, x: Int32Array): Tracks {
   const of = new Int32Array(ordered.rows.upper.length).fill(-1);
@@ -55,10 +57,11 @@ function turns({ rows, at }: Ordered, offsets: Offsets, x: Int32Array, row: numb
   return found;
 }
 
-/** From top to bottom. */
+/** From top to bottom: next comes what loses least by lying above all that is left. */
 function sequence(found: Turn[]): Turn[] {
   if (found.length > PAIRS) return found.sort((a, b) => a.from - b.from || a.low - b.low);
-  const price = found.map((a, i) => found.reduce((sum, b, j) => (i === j ? sum : sum + gain(a, b)), 0));
+  const loss = (a: Turn, b: Turn): number => Math.max(0, gain(a, b));
+  const price = found.map((a, i) => found.reduce((sum, b, j) => (i === j ? sum : sum + loss(a, b)), 0));
   const left = found.map((_, i) => i);
   const order: Turn[] = [];
   while (left.length > 0) {
@@ -66,7 +69,7 @@ function sequence(found: Turn[]): Turn[] {
     for (let i = 1; i < left.length; i++) if (price[left[i]!]! < price[left[best]!]!) best = i;
     const [taken] = left.splice(best, 1) as [number];
     order.push(found[taken]!);
-    for (const other of left) price[other] = price[other]! - gain(found[other]!, found[taken]!);
+    for (const other of left) price[other] = price[other]! - loss(found[other]!, found[taken]!);
   }
   return order;
 }
@@ -82,7 +85,8 @@ function stacked(a: Turn, b: Turn): number {
   let sum = 0;
   for (const end of a.to) {
     if (end > b.low && end < b.high) sum += 1;
-    if (Math.abs(end - b.from) < TRACK / 2 && a.from !== end) sum += OVERLAP;
+    const apart = Math.abs(end - b.from);
+    if (apart < TRACK / 2 && a.from !== end) sum += apart < 2 ? OVERLAP : NEAR;
   }
   if (b.from > a.low && b.from < a.high) sum += 1;
   return sum;

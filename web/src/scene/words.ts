@@ -45,6 +45,9 @@ export function words(speaker: Speaker, node: VisibleNode): Words {
   return { ...said, name, detail, left: fit(said.left, SMALL), right: fit(said.right, SMALL) };
 }
 
+/** Classes that say nothing: such boxes go by their own name. */
+const PLAIN_BOXES = new Set(["Sequential", "ModuleList", "ModuleDict"]);
+
 /** Line breaks and other control characters would break the line. */
 function clean(text: string): string {
   return text.slice(0, 4000).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]+/gu, " ");
@@ -57,11 +60,12 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
   const path = ownPath(speaker, node, call) + runOf(speaker, node);
   const hue = call.error !== null ? "error" : family(name, call.kind === "module" ? "module" : "arithmetic");
   const failed = call.error !== null;
+  const named = path !== "" && (node.open || PLAIN_BOXES.has(name));
   const error = failed && facts.graph.error === call.id ? call.error! : "";
   return {
-    name: node.open && path ? path : name,
+    name: named ? path : name,
     detail: node.open ? "" : settings(facts, call),
-    left: error || (node.open ? (path ? name : "") : path),
+    left: error || (named ? name : node.open ? "" : path),
     right: numbers(speaker, call),
     badge: node.repeat ? `×${node.repeat.count}` : "",
     hue,
@@ -73,7 +77,9 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
 function numbers({ facts, labels }: Speaker, call: Call): string {
   const parameters = labels.has("params") ? parameterCount(facts, call) : 0;
   const flops = labels.has("flops") ? facts.flops[call.id]! : 0;
-  return [parameters > 0 ? short(parameters) : "", flops > 0 ? `${short(flops)}FLOP` : ""].filter(Boolean).join(" · ");
+  return [parameters > 0 ? short(parameters) : "", flops > 0 ? `${short(flops)} FLOPs` : ""]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /** A module's path as seen from the open module around it; of repeats, from the first to the last. */

@@ -7,8 +7,9 @@ import { THEMES, type Theme, type ThemeName } from "../scene/theme.ts";
 const FONTS = "Atlas Sans, Liberation Sans, Arial, Helvetica, sans-serif";
 const MARKS: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-export function svg(scene: Scene, name: ThemeName): string {
-  const theme = THEMES[name];
+/** A theme may be given by name, or colour by colour. */
+export function svg(scene: Scene, look: ThemeName | Theme): string {
+  const theme = typeof look === "string" ? THEMES[look] : look;
   const [width, height] = [coordinate(scene.width), coordinate(scene.height)];
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
