@@ -1,0 +1,74 @@
+"""What a page holds of a run: the graph as the drawing engine reads it, numbers of every call, overlays."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.cost import costs
+from torchatlas.core.errors import InputError
+from torchatlas.core.version import __version__
+from torchatlas.views.drawing.payload import payload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torchatlas.core.graph import Graph
+
+    Overlays = Mapping[str, Mapping[str | int, float]]
+
+
+def document(graph: Graph, overlays: Overlays) -> str:
+    """JSON of two parts, each base64 of gzip of JSON: ``graph`` and ``extras``. The same graph gives the same text.
+
+    Raises:
+        InputError: an overlay names a module or call that the graph does not have.
+    """
+    held = {"graph": payload(graph, details=True), "extras": json.dumps(_extras(graph, overlays), allow_nan=False)}
+    return json.dumps({part: _pack(text) for part, text in held.items()})
+
+
+def _pack(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def _extras(graph: Graph, overlays: Overlays) -> dict[str, Any]:
+    known = costs(graph)
+    calls = [known.call(call.id) for call in graph.calls]
+    total = known.total
+    numbers = {
+        "parameters": [cost.parameters for cost in calls],
+        "flops": [cost.flops for cost in calls],
+        "activation_bytes": [cost.activation_bytes for cost in calls],
+        "at_least": [call for call, cost in enumerate(calls) if not cost.exact],
+    }
+    totals = {
+        "parameters": total.parameters,
+        "trainable": total.trainable,
+        "parameter_bytes": total.parameter_bytes,
+        "flops": total.flops,
+        "activation_bytes": total.activation_bytes,
+        "exact": total.exact,
+    }
+    given = [{"name": name, "numbers": sorted(_placed(graph, name, held))} for name, held in overlays.items()]
+    return {"numbers": numbers, "totals": totals, "overlays": given, "version": __version__}
+
+
+def _placed(graph: Graph, name: str, held: Mapping[str | int, float]) -> Iterator[tuple[int, float]]:
+    """Each number with the call it belongs to; that of a module with every call of it."""
+    for place, number in held.items():
+        if isinstance(place, int):
+            calls: tuple[int, ...] = (place,) if 0 <= place < len(graph.calls) else ()
+        else:
+            module = graph.module_at.get(place)
+            calls = graph.calls_of.get(module.path if module else place, ())
+        if not calls and place not in graph.module_at:
+            raise InputError(
+                f"overlay {name!r} has a number for {place!r}, which is neither a module's path nor the id of one of "
+                f"the {len(graph.calls):,} calls of {graph.name}."
+            )
+        if math.isfinite(number):
+            yield from ((call, float(number)) for call in calls)

@@ -1,0 +1,102 @@
+"""``Page``: a run as one HTML file that needs nothing else, made by filling the page that ``web/`` builds."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import webbrowser
+from contextlib import suppress
+from functools import cache, cached_property
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchatlas.core.errors import FileError
+from torchatlas.views.page.document import document
+
+if TYPE_CHECKING:
+    from torchatlas.core.graph import Graph
+    from torchatlas.views.page.document import Overlays
+
+SUFFIXES = (".html", ".htm")
+
+# Scripts and downloads, and nothing of the notebook around it.
+FRAME = (
+    '<iframe title="{title}" sandbox="allow-scripts allow-downloads" allow="clipboard-write" loading="lazy" '
+    'style="width:100%;height:{height}px;border:1px solid #8884;border-radius:8px" srcdoc="{page}"></iframe>'
+)
+
+
+class Page:
+    """A run as a page: leave it as the last line of a notebook cell, `save` it, or `open` it in the browser.
+
+    Attributes:
+        graph: what is shown.
+        html: the whole page; the same graph and overlays always give the same.
+    """
+
+    def __init__(self, graph: Graph, overlays: Overlays | None = None, *, height: int = 640) -> None:
+        """Make the page.
+
+        Args:
+            graph: what is shown.
+            overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
+            height: of the frame in a notebook, in pixels.
+
+        Raises:
+            InputError: an overlay names a module or call that the graph does not have.
+        """
+        self.graph = graph
+        self._height = height
+        self._document = document(graph, overlays or {})
+
+    @cached_property
+    def html(self) -> str:
+        """The whole page."""
+        before_title, _, rest = _template().partition("%TITLE%")
+        between, _, after = rest.partition("%ATLAS%")
+        title = escape(self.graph.name[:200].encode(errors="replace").decode())
+        return f"{before_title}{title}{between}{self._document}{after}"
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page; what stood there is replaced only when all is written.
+
+        Raises:
+            FileError: it cannot be written; what stood there still does.
+        """
+        target = Path(path)
+        beside = target.with_name(f".torchatlas-{os.urandom(8).hex()}.part")
+        try:
+            beside.write_text(self.html, encoding="utf-8", newline="\n")
+            beside.replace(target)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink()
+            raise FileError(
+                f"{target} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
+            ) from error
+        return target
+
+    def open(self) -> Path:
+        """Open the page in the browser, from a temporary file of its own.
+
+        Returns:
+            The file, for where no browser opens. It stays until the system clears its temporary folder.
+        """
+        name = "".join(sign if sign.isalnum() else "_" for sign in self.graph.name[:60]) or "network"
+        target = self.save(Path(tempfile.mkdtemp(prefix="torchatlas-")) / f"{name}.html")
+        webbrowser.open(target.as_uri())
+        return target
+
+    def _repr_html_(self) -> str:
+        name = escape(self.graph.name[:200])
+        return FRAME.format(title=name, height=self._height, page=escape(self.html))
+
+    def __repr__(self) -> str:
+        return f"Page({self.graph.name}, {len(self.html):,} characters)"
+
+
+@cache
+def _template() -> str:
+    return files(__package__).joinpath("page.html").read_text(encoding="utf-8")

@@ -1,0 +1,120 @@
+"""A page holds the run and everything it needs, lets nothing else in, and is the same every time."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from html import unescape
+
+import pytest
+import torch
+from torch import nn
+
+import torchatlas as ta
+from torchatlas.core.cost import costs
+from torchatlas.core.errors import FileError, InputError
+from torchatlas.views.page.page import Page
+
+
+@pytest.fixture(scope="module")
+def graph():
+    """Two layers and an activation."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    return ta.capture(model, torch.zeros(1, 4)).graph
+
+
+def held(html: str) -> dict:
+    """What the page's data element holds, unpacked."""
+    found = re.search(r'<script id="atlas" type="application/json">(.*?)</script>', html, re.DOTALL)
+    parts = json.loads(found[1])
+    return {name: json.loads(gzip.decompress(base64.b64decode(part))) for name, part in parts.items()}
+
+
+def test_the_page_holds_the_graph_and_the_numbers_of_every_call(graph):
+    """Every call with its costs, as core.cost gives them, and its arguments."""
+    inside = held(Page(graph).html)
+    assert [call["name"] for call in inside["graph"]["calls"]] == [call.name for call in graph.calls]
+    assert inside["graph"]["calls"][1]["arguments"]["keys"] == ["input"]
+    known = costs(graph)
+    assert inside["extras"]["numbers"]["flops"] == [known.call(call.id).flops for call in graph.calls]
+    assert inside["extras"]["totals"]["parameters"] == 4 * 8 + 8 + 8 * 2 + 2
+
+
+def test_the_policy_names_the_script_and_style_that_are_there_and_nothing_else(graph):
+    """A script that was changed or added would not run: hashes are computed anew from the page."""
+    html = Page(graph).html
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
+    script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    style = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert len(script) == len(style) == 1
+    for kind, text in (("script", script[0]), ("style", style[0])):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}';" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_the_same_graph_gives_the_same_page(graph):
+    """Nothing of the clock or of chance is in it."""
+    assert Page(graph).html == Page(graph).html
+
+
+def test_a_hostile_name_cannot_leave_its_place():
+    """Marks and the page's own placeholders in the name of a model stay text."""
+    hostile = type("</title><script>alert(1)</script>%ATLAS%", (nn.Identity,), {})
+    html = Page(ta.capture(hostile(), torch.zeros(1)).graph).html
+    assert "<script>alert" not in html
+    assert html.count("<script") == 2
+    assert held(html)["graph"]["name"] == "</title><script>alert(1)</script>%ATLAS%"
+
+
+def test_overlays_reach_every_call_of_a_module(graph):
+    """A number by path stands at the module's calls, one by call id at that call."""
+    inside = held(Page(graph, {"norm": {"0": 1.5, 4: 2.0}}).html)
+    first = graph.calls_of["0"][0]
+    assert inside["extras"]["overlays"] == [{"name": "norm", "numbers": sorted([[first, 1.5], [4, 2.0]])}]
+
+
+def test_an_overlay_of_what_is_not_there_says_so(graph):
+    """The message names the overlay and the place."""
+    with pytest.raises(InputError, match=r"overlay 'norm' has a number for 'nowhere'"):
+        Page(graph, {"norm": {"nowhere": 1.0}})
+
+
+def test_in_a_notebook_the_page_is_a_frame_that_may_not_reach_out(graph):
+    """It may run its scripts and save pictures, and does not share the notebook's origin."""
+    frame = Page(graph)._repr_html_()
+    assert re.search(r'sandbox="([^"]*)"', frame)[1] == "allow-scripts allow-downloads"
+    assert unescape(re.search(r'srcdoc="([^"]*)"', frame)[1]) == Page(graph).html
+
+
+def test_a_page_is_small(graph):
+    """Ten of them in a notebook stay light: the page without a network is under 200 kB, compressed under 100 kB."""
+    html = Page(graph).html
+    assert len(html) < 200_000
+    assert len(gzip.compress(html.encode())) < 100_000
+
+
+def test_saving_where_nothing_can_be_written_says_so(graph, tmp_path):
+    """The message names the file and what is wanted."""
+    with pytest.raises(FileError, match="cannot be written"):
+        Page(graph).save(tmp_path / "missing" / "net.html")
+
+
+def test_saving_leaves_the_page_alone_in_the_folder(graph, tmp_path):
+    """Nothing half-written stays beside it."""
+    assert Page(graph).save(tmp_path / "net.html").read_text(encoding="utf-8") == Page(graph).html
+    assert [each.name for each in tmp_path.iterdir()] == ["net.html"]
+
+
+def test_opening_asks_the_browser_for_the_saved_file(graph, monkeypatch):
+    """The browser is given the address of a file that holds the page."""
+    asked = []
+    monkeypatch.setattr("webbrowser.open", asked.append)
+    path = Page(graph).open()
+    assert asked == [path.as_uri()]
+    assert path.read_text(encoding="utf-8") == Page(graph).html

@@ -1,0 +1,237 @@
+/** All that is known about what is selected; about the run, where nothing is. */
+
+import type { ComponentChildren } from "preact";
+import type { Call, Module, Value } from "../contract/graph.ts";
+import { shortName } from "../graph/facts.ts";
+import { short } from "../graph/numbers.ts";
+import type { VisibleNode } from "../graph/visible.ts";
+import { argumentsText } from "./arguments.ts";
+import { hueOf } from "./hue.ts";
+import { callOf, pathOf, repeatsOf, titleOf } from "./model.ts";
+import { said } from "./overlay.ts";
+import { bytes, exact } from "./numbers.ts";
+import { foldOf } from "./open.ts";
+import { type Page, usePage } from "./page.tsx";
+import { Copyable, Fact, Part } from "./parts.tsx";
+import { Tensors } from "./Tensors.tsx";
+
+export function Panel() {
+  const page = usePage();
+  const node = page.node(page.state.selected);
+  return (
+    <aside class="panel" aria-label="Details">
+      <button class="icon close" aria-label="Close the details" onClick={() => page.store.set({ panel: false })}>
+        ×
+      </button>
+      {node ? <NodePanel page={page} node={node} /> : <RunPanel page={page} />}
+    </aside>
+  );
+}
+
+function RunPanel({ page }: { page: Page }) {
+  const { graph, extras } = page.model;
+  const { totals } = extras;
+  const root = graph.calls[0];
+  return (
+    <>
+      <h2 class="title">{graph.name}</h2>
+      <p class="hint">Select a box to read about it.</p>
+      <Part title="Run">
+        <Fact name="parameters" exact={exact(totals.parameters)}>
+          {short(totals.parameters)} ({bytes(totals.parameter_bytes)})
+        </Fact>
+        {totals.trainable !== totals.parameters && <Fact name="trainable">{short(totals.trainable)}</Fact>}
+        <Fact name="FLOPs" exact={exact(totals.flops)}>
+          {totals.exact ? "" : "≥ "}
+          {short(totals.flops)}
+        </Fact>
+        <Fact name="activations" exact={`${exact(totals.activation_bytes)} bytes`}>
+          {bytes(totals.activation_bytes)}
+        </Fact>
+        <Fact name="calls">{exact(graph.calls.length)}</Fact>
+        {graph.made.map(([name, text]) => (
+          <Fact key={name} name={name}>
+            {text}
+          </Fact>
+        ))}
+      </Part>
+      {root && <Tensors page={page} title="Inputs" call={root} side="inputs" />}
+      {root && <Tensors page={page} title="Outputs" call={root} side="outputs" />}
+      <Notes page={page} of={() => true} />
+    </>
+  );
+}
+
+function NodePanel({ page, node }: { page: Page; node: VisibleNode }) {
+  const { name, detail } = titleOf(page.model, node);
+  const call = callOf(page.model, node);
+  return (
+    <>
+      <h2 class="title">
+        <span class="dot" data-hue={hueOf(page.model, node)} aria-hidden="true" />
+        <span>{call ? shortName(call) : name}</span>
+        {node.repeat && <span class="count">×{node.repeat.count}</span>}
+      </h2>
+      {call ? <CallPanel page={page} node={node} call={call} /> : <EndPanel page={page} node={node} detail={detail} />}
+    </>
+  );
+}
+
+function EndPanel({ page, node, detail }: { page: Page; node: VisibleNode; detail: string }) {
+  const isEnd = node.kind === "input" || node.kind === "output";
+  return (
+    <>
+      <p class="hint">{isEnd ? detail : `${node.children.length || node.members.length} boxes`}</p>
+      <Actions page={page} node={node} />
+      {isEnd && <Tensors page={page} title="Tensors" values={node.members} />}
+      {!isEnd && <Numbers page={page} node={node} />}
+    </>
+  );
+}
+
+function CallPanel({ page, node, call }: { page: Page; node: VisibleNode; call: Call }) {
+  const module = moduleOf(page, call);
+  const path = pathOf(page.model, call);
+  return (
+    <>
+      {call.error !== null && (
+        <p class="error" role="alert">
+          {call.error}
+        </p>
+      )}
+      <Actions page={page} node={node} />
+      <Part title="What">
+        {path !== "" && (
+          <Fact name={call.path === null ? "in" : "path"}>
+            <Copyable text={path} />
+          </Fact>
+        )}
+        {node.repeat && <Fact name={node.repeat.loop ? "loop" : "repeats"}>{repeatText(page, node)}</Fact>}
+        <Fact name="type">{call.kind === "module" ? call.name : `${call.kind.replace("_", " ")} ${call.name}`}</Fact>
+        {module?.aliases.length ? <Fact name="also">{module.aliases.join(", ")}</Fact> : null}
+        {module?.extra && <Fact name="settings">{module.extra}</Fact>}
+        <Fact name="arguments">{argumentsText(page.model, call)}</Fact>
+        {call.source && (
+          <Fact name="source">
+            <Copyable text={`${call.source.file}:${call.source.line}`} />
+          </Fact>
+        )}
+        {call.reads_data && (
+          <Fact name="data">Python read a tensor's content here: another input may run another way.</Fact>
+        )}
+      </Part>
+      <Numbers page={page} node={node} />
+      <Tensors page={page} title="Inputs" call={call} side="inputs" />
+      <Tensors page={page} title="Outputs" call={call} side="outputs" />
+      {module && <Weights page={page} module={module} />}
+      <Notes page={page} of={(at) => at === call.id} />
+    </>
+  );
+}
+
+function moduleOf({ model }: Page, call: Call): Module | null {
+  return (call.path === null ? undefined : model.facts.moduleAt.get(call.path)) ?? null;
+}
+
+function repeatText({ model }: Page, { call, repeat }: VisibleNode): string {
+  const [first, last] = [call, repeat!.last].map(
+    (id) => model.graph.calls[id]!.path ?? shortName(model.graph.calls[id]!),
+  );
+  return first === last ? `${repeat!.count} times` : `${repeat!.count}, ${first} to ${last}`;
+}
+
+function Actions({ page, node }: { page: Page; node: VisibleNode }) {
+  const fold = node.call >= 0 ? foldOf(page.model.indexed, node.call) : null;
+  const isFolded = node.repeat !== null;
+  return (
+    <p class="actions">
+      {node.openable && <button onClick={() => page.toggle(node.key)}>{node.open ? "Close" : "Open"}</button>}
+      {node.openable && node.kind === "call" && <button onClick={() => page.openAll(node.key)}>Open all inside</button>}
+      {fold && isFolded && <button onClick={() => page.unfold(fold)}>Show all {fold.count} repeats</button>}
+      {fold && !isFolded && page.state.view.unfold.length > 0 && node.kind === "call" && (
+        <button onClick={() => page.fold(fold)}>Fold ×{fold.count} again</button>
+      )}
+      {node.parent >= 0 && <button onClick={() => page.closeAround(node.key)}>Close the box around</button>}
+    </p>
+  );
+}
+
+function Numbers({ page, node }: { page: Page; node: VisibleNode }) {
+  const { overlays, atLeast } = page.model;
+  const repeats = repeatsOf(page.model, node);
+  const least = repeats.some((call) => atLeast.has(call));
+  const rows = overlays
+    .filter((overlay) => overlay.sums || overlay.name.startsWith("+"))
+    .map((overlay) => ({ overlay, all: said(overlay, node, repeats), one: overlay.of(node.call) }))
+    .filter(({ all }) => typeof all === "number" && all !== 0);
+  if (rows.length === 0) return null;
+  return (
+    <Part title={repeats.length > 1 ? `Numbers of all ${repeats.length}` : "Numbers"}>
+      {rows.map(({ overlay, all, one }) => (
+        <Fact key={overlay.name} name={overlay.title} exact={exact(all as number)}>
+          {overlay.name === "flops" && least ? "≥ " : ""}
+          {overlay.text(all as number)}
+          {repeats.length > 1 && typeof one === "number" && overlay.sums && <small> · {overlay.text(one)} each</small>}
+        </Fact>
+      ))}
+    </Part>
+  );
+}
+
+/** Parameters and buffers of a module itself; those of the modules inside it are listed with them. */
+function Weights({ page, module }: { page: Page; module: Module }) {
+  const { values } = page.model.graph;
+  const held: [string, Value][] = [...module.parameters, ...module.buffers].map(([name, id]) => [name, values[id]!]);
+  if (held.length === 0) return null;
+  return (
+    <Part title="Parameters and buffers">
+      <table class="weights">
+        <tbody>
+          {held.map(([name, value]) => (
+            <Weight key={name} name={name} value={value} />
+          ))}
+        </tbody>
+      </table>
+    </Part>
+  );
+}
+
+function Weight({ name, value }: { name: string; value: Value }) {
+  const others = value.names.length > 1 ? value.names : [];
+  return (
+    <>
+      <tr>
+        <th scope="row">{name}</th>
+        <td>{value.shape.join("×") || "scalar"}</td>
+        <td>{value.dtype}</td>
+        <td class="number">
+          {value.kind === "buffer" ? "buffer" : short(value.shape.reduce((product, size) => product * size, 1))}
+        </td>
+      </tr>
+      {others.length > 0 && (
+        <tr class="tied">
+          <td colSpan={4}>tied: {others.join(" = ")}</td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function Notes({ page, of }: { page: Page; of: (call: number | null) => boolean }): ComponentChildren {
+  const notes = page.model.graph.notes.filter((note) => of(note.call));
+  if (notes.length === 0) return null;
+  return (
+    <Part title="Notes">
+      {notes.map(({ text, call }, i) => (
+        <p key={i} class="note">
+          {text}{" "}
+          {call !== null && page.model.graph.calls[call] && (
+            <button class="inline" onClick={() => page.show(call)}>
+              show
+            </button>
+          )}
+        </p>
+      ))}
+    </Part>
+  );
+}

@@ -1,0 +1,56 @@
+/** What the page was given: the graph, its numbers, and overlays; compressed, in the page itself. */
+
+import type { Graph } from "../contract/graph.ts";
+
+/** One number per call, in the order of calls; work and memory are those of the call and all inside it. */
+export interface Numbers {
+  readonly parameters: readonly number[];
+  readonly flops: readonly number[];
+  readonly activation_bytes: readonly number[];
+  /** The calls whose `flops` is a lower bound. */
+  readonly at_least: readonly number[];
+}
+
+/** Numbers that somebody laid over the graph: pairs of call and number. */
+export interface GivenOverlay {
+  readonly name: string;
+  readonly numbers: readonly (readonly [number, number])[];
+}
+
+export interface Totals {
+  readonly parameters: number;
+  readonly trainable: number;
+  readonly parameter_bytes: number;
+  readonly flops: number;
+  readonly activation_bytes: number;
+  readonly exact: boolean;
+}
+
+export interface Extras {
+  readonly numbers: Numbers;
+  readonly overlays: readonly GivenOverlay[];
+  readonly totals: Totals;
+  readonly version: string;
+}
+
+export interface AtlasDocument {
+  readonly graph: Graph;
+  /** The graph as it was written, for the worker. */
+  readonly text: string;
+  readonly extras: Extras;
+}
+
+/** Read the element that holds everything; each part is base64 of gzip of JSON. */
+export async function readDocument(element: Element | null): Promise<AtlasDocument> {
+  const held = element?.textContent?.trim() ?? "";
+  if (!held.startsWith("{")) throw new Error("This page holds no network: it is the empty template.");
+  const parts = JSON.parse(held) as { graph: string; extras: string };
+  const [text, extras] = await Promise.all([inflate(parts.graph), inflate(parts.extras)]);
+  return { graph: JSON.parse(text) as Graph, text, extras: JSON.parse(extras) as Extras };
+}
+
+async function inflate(packed: string): Promise<string> {
+  const bytes = Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}

@@ -1,0 +1,94 @@
+/** Saving the drawing as it is shown: opened, coloured, in its theme. */
+
+import type { Look } from "../paint/look.ts";
+import { paint } from "../paint/painter.ts";
+import { picture } from "../paint/picture.ts";
+import type { Group, Scene, Shape } from "../scene/model.ts";
+import { THEMES, type Theme } from "../scene/theme.ts";
+import { svg } from "../svg/svg.ts";
+import { type Colouring, colouring } from "./colouring.ts";
+import { blankTint } from "./overlay.ts";
+import type { Page } from "./page.tsx";
+
+/** Browsers make no larger canvas. */
+const LONGEST = 16000;
+const LARGEST = 120e6;
+
+export function exportSvg(page: Page): void {
+  const { drawn, overlay } = page.state;
+  if (!drawn) return;
+  const theme = shownTheme();
+  const colours = colouring(page.model, drawn, overlay, theme);
+  const text = colours ? tinted(drawn.scene, colours) : svg(drawn.scene, theme);
+  save(new Blob([text], { type: "image/svg+xml" }), `${fileName(page)}.svg`);
+}
+
+export function exportPng(page: Page): void {
+  const { drawn, overlay, direction } = page.state;
+  if (!drawn) return;
+  const theme = shownTheme();
+  const { width, height } = drawn.scene;
+  const scale = Math.min(2, LONGEST / width, LONGEST / height, Math.sqrt(LARGEST / (width * height)));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.ceil(width * scale);
+  canvas.height = Math.ceil(height * scale);
+  const look: Look = {
+    ...{ theme: THEMES[theme], accent: THEMES[theme].text, blank: blankTint(THEMES[theme]), flat: direction === "LR" },
+    ...{ selected: null, hovered: null, followed: null, ends: new Set<string>(), found: new Set<string>() },
+    tints: colouring(page.model, drawn, overlay, theme)?.tints ?? null,
+  };
+  const places = drawn.scene.places.map((place) => ({ ...place, openable: false }));
+  paint(
+    canvas.getContext("2d")!,
+    picture({ ...drawn.scene, places }),
+    look,
+    { x: 0, y: 0, scale: 1 },
+    drawn.scene,
+    scale,
+  );
+  canvas.toBlob((blob) => {
+    if (blob) save(blob, `${fileName(page)}.png`);
+    else
+      page.store.set({
+        problem: `The browser could not make a picture of ${canvas.width} × ${canvas.height} pixels. Save as SVG instead.`,
+      });
+  });
+}
+
+function shownTheme(): "light" | "dark" {
+  return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
+}
+
+function fileName({ model }: Page): string {
+  return model.graph.name.replace(/[^\w.-]+/g, "_").slice(0, 80) || "network";
+}
+
+function save(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+/** The SVG of a scene whose boxes wear the colours of an overlay: each has tokens of its own in a theme of its own. */
+function tinted(scene: Scene, { tints, theme }: Colouring): string {
+  const colours: Record<string, string> = { ...THEMES[theme] };
+  const blank = blankTint(THEMES[theme]);
+  const groups = scene.groups.map((group, i): Group => {
+    if (group.kind !== "box") return group;
+    const tint = tints.get(group.key) ?? blank;
+    for (const part of ["fill", "line", "bar"] as const) colours[`${i}.${part}`] = tint[part];
+    return { ...group, shapes: group.shapes.map((shape) => recoloured(shape, i)) };
+  });
+  return svg({ ...scene, groups }, colours as unknown as Theme);
+}
+
+function recoloured(shape: Shape, group: number): Shape {
+  if (shape.kind === "text") return shape;
+  const own = (token: keyof Theme | null): keyof Theme | null => {
+    const [hue, part] = token?.split(".") ?? [];
+    return part && hue !== "error" && hue !== "end" ? (`${group}.${part}` as keyof Theme) : token;
+  };
+  return { ...shape, fill: own(shape.fill), line: own(shape.line) };
+}

@@ -1,0 +1,75 @@
+/** Opening and closing boxes: from one view state to the next. */
+
+import type { Fold } from "../contract/graph.ts";
+import type { Indexed } from "../graph/index.ts";
+import type { ViewState } from "../graph/state.ts";
+import type { VisibleNode } from "../graph/visible.ts";
+
+function without(list: readonly string[], key: string): readonly string[] {
+  return list.filter((other) => other !== key);
+}
+
+export function toggled(view: ViewState, node: VisibleNode): ViewState {
+  return node.open ? closed(view, node.key) : opened(view, node.key);
+}
+
+export function opened(view: ViewState, key: string): ViewState {
+  return { ...view, expand: [...without(view.expand, key), key], collapse: without(view.collapse, key) };
+}
+
+export function closed(view: ViewState, key: string): ViewState {
+  return { ...view, collapse: [...without(view.collapse, key), key], expand: without(view.expand, key) };
+}
+
+/** Everything open to a depth, and nothing besides; null is what fits on a page. */
+export function toDepth(view: ViewState, depth: number | null): ViewState {
+  return { ...view, depth, expand: [], collapse: [] };
+}
+
+/** The fold that a call is part of, whether its repeats are shown or not. */
+export function foldOf({ folds, graph }: Indexed, call: number): Fold | null {
+  const parent = graph.calls[call]?.parent;
+  if (parent === null || parent === undefined) return null;
+  return folds.get(parent)?.find((fold) => fold.calls.includes(call)) ?? null;
+}
+
+export function foldKey(fold: Fold): string {
+  return `#${fold.calls[0]!}x`;
+}
+
+/** Show every repeat of a fold, each closed, so that one of them can be opened. */
+export function unfolded(view: ViewState, fold: Fold): ViewState {
+  const key = foldKey(fold);
+  const keys = new Set(fold.calls.map((call) => `#${call}`));
+  const expand = view.expand.filter((other) => !keys.has(other));
+  const collapse = [...view.collapse.filter((other) => !keys.has(other)), ...keys];
+  return { ...view, expand, collapse, unfold: [...without(view.unfold, key), key] };
+}
+
+/** Show the repeats of a fold once again. */
+export function folded(view: ViewState, fold: Fold): ViewState {
+  const keys = new Set(fold.calls.map((call) => `#${call}`));
+  const keep = (list: readonly string[]): readonly string[] => list.filter((key) => !keys.has(key));
+  return {
+    ...view,
+    expand: keep(view.expand),
+    collapse: keep(view.collapse),
+    unfold: without(view.unfold, foldKey(fold)),
+  };
+}
+
+/** Open whatever hides a call: the boxes around it, and the folds in which it is a later repeat. */
+export function showing(indexed: Indexed, view: ViewState, call: number): ViewState {
+  const { calls } = indexed.graph;
+  let next = view;
+  const chain: number[] = [];
+  for (let at: number | null = call; at !== null; at = calls[at]!.parent) chain.unshift(at);
+  for (const at of chain) {
+    const fold = foldOf(indexed, at);
+    const isLater = fold !== null && fold.calls.indexOf(at) >= fold.period;
+    if (isLater && next.fold && !next.unfold.includes(foldKey(fold))) next = unfolded(next, fold);
+    else if (fold && fold.period > 1) next = { ...next, collapse: without(next.collapse, foldKey(fold)) };
+    if (at !== call && at !== 0) next = opened(next, `#${at}`);
+  }
+  return next;
+}

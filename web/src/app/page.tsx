@@ -1,0 +1,153 @@
+/** What the parts of the page share: the model, the state, and what can be done. */
+
+import { createContext } from "preact";
+import { useContext, useEffect, useReducer } from "preact/hooks";
+import type { Camera } from "../paint/camera.ts";
+import type { Drawn } from "../worker/protocol.ts";
+import type { Draft } from "../worker/client.ts";
+import type { VisibleNode } from "../graph/visible.ts";
+import type { Fold } from "../contract/graph.ts";
+import type { Model } from "./model.ts";
+import { titleOf } from "./model.ts";
+import { closed, foldKey, folded, opened, showing, toDepth, toggled, unfolded } from "./open.ts";
+import type { AppState, Store } from "./state.ts";
+
+export class Page {
+  draft: Draft | null = null;
+  /** Told when the camera moves. */
+  changed: () => void = () => {};
+  /** Moves the camera; set by the drawing. */
+  moveTo: ((camera: Camera) => void) | null = null;
+  private nodes: ReadonlyMap<string, VisibleNode> = new Map();
+
+  constructor(
+    readonly model: Model,
+    readonly store: Store,
+  ) {}
+
+  get state(): AppState {
+    return this.store.state;
+  }
+
+  node(key: string | null): VisibleNode | null {
+    return (key === null ? undefined : this.nodes.get(key)) ?? null;
+  }
+
+  /** A picture is ready. */
+  arrived(drawn: Drawn): void {
+    this.nodes = new Map(drawn.visible.nodes.map((node) => [node.key, node]));
+    this.store.set({ drawn });
+  }
+
+  moved(camera: Camera): void {
+    this.store.camera = camera;
+    this.changed();
+  }
+
+  /** The picture is on the screen: measured by whoever wants to know how long that took. */
+  painted(): void {
+    performance.mark("painted");
+  }
+
+  /** Change what is drawn, and ask for the picture. */
+  redraw(change: Partial<AppState>): void {
+    this.store.set(change);
+    const { view, direction, labels } = this.state;
+    this.draft?.ask({ view, options: { direction, labels } });
+  }
+
+  toggle(key: string): void {
+    const node = this.node(key);
+    if (!node?.openable) return;
+    const said = `${titleOf(this.model, node).name} ${node.open ? "closed" : "opened"}`;
+    this.redraw({ view: toggled(this.state.view, node), anchor: key, said });
+  }
+
+  open(key: string): void {
+    if (this.node(key)?.open === false) this.toggle(key);
+  }
+
+  close(key: string): void {
+    if (this.node(key)?.open) this.toggle(key);
+  }
+
+  select(key: string | null, reveal = false): void {
+    this.store.set({
+      selected: key,
+      panel: key !== null || this.state.panel,
+      reveal: reveal ? key : this.state.reveal,
+    });
+  }
+
+  /** Select a call wherever it is, opening what hides it. */
+  show(call: number): void {
+    const key = `#${call}`;
+    const place = this.node(key);
+    if (place) {
+      this.select(key, true);
+      return;
+    }
+    const { model, state } = this;
+    const level = model.graph.calls[call]!.kind === "aten" ? "aten" : state.view.level;
+    const view = showing(
+      model.indexed,
+      { ...state.view, level, constants: state.view.constants || this.isHidden(call) },
+      call,
+    );
+    this.redraw({ view, selected: key, reveal: key, anchor: null, panel: true });
+  }
+
+  private isHidden(call: number): boolean {
+    const { calls } = this.model.graph;
+    const { constant } = this.model.indexed.flow;
+    for (let at: number | null = call; at !== null; at = calls[at]!.parent) if (constant[at] === 1) return true;
+    return false;
+  }
+
+  depth(depth: number | null): void {
+    const said =
+      depth === Infinity ? "everything opened" : depth === null ? "as fits a page" : `opened to depth ${depth}`;
+    this.redraw({ view: toDepth(this.state.view, depth), anchor: this.state.selected, said });
+  }
+
+  unfold(fold: Fold): void {
+    const said = `${fold.count} repeats shown`;
+    this.redraw({ view: unfolded(this.state.view, fold), anchor: foldKey(fold), reveal: this.state.selected, said });
+  }
+
+  fold(fold: Fold): void {
+    const first = `#${fold.calls[0]!}`;
+    const selected = fold.period === 1 ? first : this.state.selected;
+    this.redraw({ view: folded(this.state.view, fold), selected, anchor: first, reveal: selected, said: "folded" });
+  }
+
+  /** Open every box around the selected one, or close it with all that is inside. */
+  openAll(key: string): void {
+    const node = this.node(key);
+    if (!node) return;
+    const { children } = this.model.indexed.tree;
+    let view = opened(this.state.view, key);
+    const waiting = [...(node.call >= 0 ? children[node.call]! : [])];
+    for (let call = waiting.pop(); call !== undefined; call = waiting.pop()) {
+      if (children[call]!.length > 0) view = opened(view, `#${call}`);
+      waiting.push(...children[call]!);
+    }
+    this.redraw({ view, anchor: key });
+  }
+
+  closeAround(key: string): void {
+    const node = this.node(key);
+    const parent = node && node.parent >= 0 ? this.state.drawn!.visible.nodes[node.parent]! : null;
+    if (parent) this.redraw({ view: closed(this.state.view, parent.key), selected: parent.key, anchor: parent.key });
+  }
+}
+
+export const PageContext = createContext<Page>(null as unknown as Page);
+
+/** The page, and a new rendering whenever its state changes. */
+export function usePage(): Page {
+  const page = useContext(PageContext);
+  const [, renew] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => page.store.listen(() => renew(undefined as never)), [page]);
+  return page;
+}

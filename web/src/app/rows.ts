@@ -1,0 +1,106 @@
+/** The rows of the table: every module or every call, repeats once. */
+
+import { addCalls, noBoxes } from "../graph/boxes.ts";
+import { DEFAULT_STATE } from "../graph/state.ts";
+import type { VisibleNode } from "../graph/visible.ts";
+import { type Model, pathOf, repeatsOf, shapesText, titleOf } from "./model.ts";
+import { said } from "./overlay.ts";
+
+export type Cell = number | string | null;
+
+export interface Column {
+  readonly name: string;
+  readonly title: string;
+  readonly number: boolean;
+  text(cell: Cell): string;
+}
+
+export interface TableRow {
+  readonly key: string;
+  readonly call: number;
+  readonly level: number;
+  readonly count: number;
+  readonly failed: boolean;
+  /** In the order of the columns. */
+  readonly cells: readonly Cell[];
+  /** All that a filter looks at, in lower case. */
+  readonly words: string;
+}
+
+const asText = (cell: Cell): string => (cell === null ? "" : String(cell));
+
+export function columnsOf({ overlays }: Model): Column[] {
+  const words: Column[] = [
+    { name: "name", title: "Name", number: false, text: asText },
+    { name: "type", title: "Type", number: false, text: asText },
+    { name: "output", title: "Output", number: false, text: asText },
+  ];
+  const others = overlays.map(({ name, title, text, sums }) => {
+    const number = sums || name.startsWith("+");
+    return {
+      name,
+      title,
+      number,
+      text: (cell: Cell) => (typeof cell === "number" ? (cell === 0 ? "" : text(cell)) : asText(cell)),
+    };
+  });
+  return [...words, ...others];
+}
+
+/** Rows in the order in which they ran. */
+export function tableRows(model: Model, modulesOnly: boolean): TableRow[] {
+  const { tree, flow, folds } = model.indexed;
+  const made = noBoxes(tree);
+  addCalls(made, tree, flow, folds, { ...DEFAULT_STATE, depth: Infinity }, Infinity);
+  const rows: TableRow[] = [];
+  const waiting: [VisibleNode, number][] = made.top.map((i): [VisibleNode, number] => [made.nodes[i]!, 0]).reverse();
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const [node, level] = next;
+    const isShown = node.kind === "call" && (!modulesOnly || model.graph.calls[node.call]!.kind === "module");
+    if (isShown) rows.push(row(model, node, level));
+    // A module that only wraps a function is not opened for the drawing, and has nothing more to tell here.
+    for (let i = node.children.length - 1; i >= 0; i--)
+      waiting.push([made.nodes[node.children[i]!]!, isShown ? level + 1 : level]);
+  }
+  return rows;
+}
+
+function row(model: Model, node: VisibleNode, level: number): TableRow {
+  const call = model.graph.calls[node.call]!;
+  const { name, detail } = titleOf(model, node);
+  const isModule = call.path !== null;
+  const repeats = repeatsOf(model, node);
+  const numbers = model.overlays.map((overlay) => said(overlay, node, repeats));
+  const output = shapesText(model, call.outputs);
+  const path = pathOf(model, call);
+  const words = [name, detail, path, output, call.name].join(" ").toLowerCase();
+  const cells: Cell[] = [name, isModule ? detail : call.kind.replace("_", " "), output, ...numbers];
+  return {
+    key: node.key,
+    call: call.id,
+    level,
+    count: node.repeat?.count ?? 1,
+    failed: call.error !== null,
+    cells,
+    words,
+  };
+}
+
+export interface Order {
+  readonly column: number;
+  readonly down: boolean;
+}
+
+/** Rows that hold every word of the filter, sorted; what has nothing to compare stands last. */
+export function arranged(rows: readonly TableRow[], filter: string, order: Order | null): readonly TableRow[] {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const kept = words.length > 0 ? rows.filter((each) => words.every((word) => each.words.includes(word))) : rows;
+  if (!order) return kept;
+  const sign = order.down ? -1 : 1;
+  return [...kept].sort((a, b) => {
+    const [one, two] = [a.cells[order.column] ?? null, b.cells[order.column] ?? null];
+    if (one === null || two === null) return one === two ? 0 : one === null ? 1 : -1;
+    if (typeof one === "number" && typeof two === "number") return sign * (one - two);
+    return sign * String(one).localeCompare(String(two), "en", { numeric: true });
+  });
+}

@@ -1,0 +1,71 @@
+/** Where the page's script begins; the worker runs the same script and knows itself by having no document. */
+
+import { render } from "preact";
+import { App } from "./app/App.tsx";
+import "./app/page.css";
+import { readDocument } from "./app/document.ts";
+import { fromHash, toHash } from "./app/link.ts";
+import { modelOf } from "./app/model.ts";
+import { Page } from "./app/page.tsx";
+import { FIRST, Store } from "./app/state.ts";
+import { startDraft } from "./worker/client.ts";
+import { type Scope, serve } from "./worker/worker.ts";
+
+if (typeof document === "undefined") serve(self as unknown as Scope);
+else void start(document.currentScript?.textContent ?? null);
+
+async function start(script: string | null): Promise<void> {
+  const root = document.getElementById("page")!;
+  const store = new Store({ ...FIRST, ...fromHash(location.hash).state });
+  const failed = (problem: string): void => {
+    store.set({ problem });
+    if (!root.hasChildNodes() || root.dataset.state === "waiting")
+      root.textContent = `This page ran into an error: ${problem}`;
+  };
+  addEventListener("error", (event) => failed(event.error?.stack ?? event.message));
+  addEventListener("unhandledrejection", (event) => failed(String(event.reason?.stack ?? event.reason)));
+  const document_ = await readDocument(document.getElementById("atlas"));
+  const page = new Page(modelOf(document_), store);
+  page.draft = startDraft(document_.text, document_.graph, script, {
+    drawn: (drawn) => page.arrived(drawn),
+    failed,
+  });
+  page.redraw({ selected: store.state.selected ?? failing(page) });
+  root.textContent = "";
+  delete root.dataset.state;
+  render(<App page={page} />, root);
+  followAddress(page);
+}
+
+/** A run that failed opens at the call that failed. */
+function failing({ model }: Page): string | null {
+  return model.graph.error === null ? null : `#${model.graph.error}`;
+}
+
+/** The address says what is seen, and seeing changes when the address does. */
+function followAddress(page: Page): void {
+  let timer = 0;
+  let written = location.hash;
+  const write = (): void => {
+    const hash = `#${toHash(page.state, page.store.camera)}`;
+    if (hash === written) return;
+    written = hash;
+    try {
+      history.replaceState(null, "", hash);
+    } catch {
+      // A frame without an address of its own has none to write to.
+    }
+  };
+  page.changed = () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(write, 250);
+  };
+  page.store.listen(page.changed);
+  addEventListener("hashchange", () => {
+    if (location.hash === written) return;
+    written = location.hash;
+    const { state, camera } = fromHash(location.hash);
+    page.redraw({ ...state, anchor: null, reveal: camera ? null : state.selected });
+    if (camera) page.moveTo?.(camera);
+  });
+}
