@@ -5,7 +5,10 @@ import { fileURLToPath } from "node:url";
 import { createContext, runInContext } from "node:vm";
 import { type Rollup, build } from "vite";
 import { beforeAll, describe, expect, test } from "vitest";
-import { render } from "../src/engine.ts";
+import type { Graph } from "../src/contract/graph.ts";
+import { drawScene, render } from "../src/engine.ts";
+import { THEMES } from "../src/scene/theme.ts";
+import { svg } from "../src/svg/svg.ts";
 import { payloadText } from "./payloads.ts";
 
 let code = "";
@@ -55,4 +58,18 @@ test("a scene tells where each box is and whether it opens", () => {
   const layers = scene.places.filter((place) => place.openable && !place.open);
   expect(layers.length).toBeGreaterThanOrEqual(4);
   expect(scene.places.every((place) => place.key !== "" && place.width > 0)).toBe(true);
+});
+
+test("a scene says what it leaves out", () => {
+  const notes = (options: string): string[] =>
+    (JSON.parse(render(payloadText("llama32"), options)) as { notes: string[] }).notes;
+  expect(notes('{"format":"scene","depth":1}')[0]).toBe("1 box is closed; more depth opens it");
+  expect(notes('{"format":"scene","depth":2}')[1]).toMatch(/^\d+ calls that depend on no input or parameter hidden$/);
+  expect(notes('{"format":"scene","depth":"all","constants":true}')).toEqual([]);
+});
+
+test("a theme of one's own colours the picture", () => {
+  const scene = drawScene(JSON.parse(payloadText("branches")) as Graph);
+  const own = Object.fromEntries(Object.keys(THEMES.light).map((token) => [token, "#123456"])) as typeof THEMES.light;
+  expect(new Set(svg(scene, own).match(/#[0-9a-f]{6}/g))).toEqual(new Set(["#123456"]));
 });

@@ -51,7 +51,7 @@ export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions
     height: made.size.height,
     groups: [...frames(parts), ...wires(parts), ...closed(parts), ...labelGroups(parts), ...tagGroups(parts)],
     places: visible.nodes.map((node) => place(node, area(made, node.index))),
-    notes: notes(visible),
+    notes: notes(prepared.speaker),
   };
 }
 
@@ -178,6 +178,22 @@ function tagGroups({ speaker, tags, made, flat }: Parts): Group[] {
   });
 }
 
-function notes({ hidden }: VisibleGraph): string[] {
-  return hidden > 0 ? [`${hidden} calls that depend on no input are hidden`] : [];
+/** What the picture leaves out. */
+function notes({ facts, visible }: Speaker): string[] {
+  const { nodes, hidden } = visible;
+  const shut = nodes.filter((node) => !node.open && node.kind === "call" && isThick(facts, node.call)).length;
+  const said: string[] = [];
+  if (shut > 0)
+    said.push(`${count(shut, "box is", "boxes are")} closed; more depth opens ${shut === 1 ? "it" : "them"}`);
+  if (hidden > 0)
+    said.push(`${count(hidden, "call that depends", "calls that depend")} on no input or parameter hidden`);
+  return said;
+}
+
+function isThick({ tree }: Facts, call: number): boolean {
+  return tree.children[call]!.length > 0 && !isThin(tree, tree.graph.calls[call]!);
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
 }
