@@ -206,7 +206,7 @@ function putLabels(work: Work, level: Level, shape: Shape, child: number, made: 
     if (!label) continue;
     const across = (flat ? made.x : made.y)[child]! + shape.half + offset;
     const along = (flat ? made.y : made.x)[child]! + shape.along;
-    if (flat) made.labels.push({ net, x: across + LABEL_GAP, y: along + 2 });
+    if (flat) made.labels.push({ net, x: across + LABEL_GAP, y: along + LABEL_GAP });
     else made.labels.push({ net, x: along + LABEL_GAP, y: across - label.height - 1 });
   }
 }

@@ -86,7 +86,7 @@ function labelRoom(
   flat: boolean,
 ): { before: number; after: number; along: number } {
   if (!label) return { before: 0, after: 0, along: 0 };
-  if (flat) return { before: 0, after: offset + LABEL_GAP + label.width, along: label.height };
+  if (flat) return { before: 0, after: offset + LABEL_GAP + label.width, along: LABEL_GAP + label.height };
   return { before: label.height + LABEL_GAP - offset, after: 0, along: label.width + LABEL_GAP };
 }
 

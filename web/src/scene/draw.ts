@@ -10,7 +10,9 @@ const LEFT = 11;
 const RIGHT = 9;
 const GAP = 6;
 const BADGE_PAD = 5;
+/** The least widths of boxes of one and of two lines: what is alike in kind should be alike in size. */
 const LEAST_WIDTH = 64;
+const LEAST_WIDTH_TWO = 108;
 export const ONE_LINE = 24;
 export const TWO_LINES = 38;
 export const FRAME_TITLE = 36;
@@ -67,7 +69,8 @@ export function boxSize(said: Words): { width: number; height: number } {
   const [first, second] = lineWidths(said);
   const count = said.badge ? GAP + badgeWidth(said.badge) : 0;
   const width = LEFT + Math.max(first + count, second) + RIGHT;
-  return { width: Math.max(LEAST_WIDTH, even(width)), height: said.left || said.right ? TWO_LINES : ONE_LINE };
+  const two = said.left !== "" || said.right !== "";
+  return { width: Math.max(two ? LEAST_WIDTH_TWO : LEAST_WIDTH, even(width)), height: two ? TWO_LINES : ONE_LINE };
 }
 
 /** The title of an open box: what wires must keep clear of. */
