@@ -108,7 +108,7 @@ class Recorder:
 
     def __init__(self, guard: Guard, tape: Tape | None, *, aten: bool, source: bool) -> None:
         self.calls: list[CallRecord] = []
-        self.tensors = Tensors(self.calls.__len__, schemas=aten)
+        self.tensors = Tensors(schemas=aten)
         self.notes: dict[Note, None] = {}
         self.paths: dict[int, str] = {}
         self.aten = aten
@@ -121,6 +121,7 @@ class Recorder:
         self._open.calls = self._main
         self._threads = 0
         self._lock = threading.Lock()
+        self._caller: Place | None = None  # where the user asked for the capture
         self._entered: object = None
         self._failing: tuple[BaseException, CallRecord] | None = None
 
@@ -135,6 +136,7 @@ class Recorder:
         """Run the model; the tensors among its arguments are the run's inputs."""
         kind, name = named
         call = self._begin(kind, name, "" if kind == "module" else None, None)
+        self._caller = place_of(sys._getframe(1), _ENTRY, None) if self._source else None
         found: list[Tensor] = []
         node = Node("arguments", tuple(keys), tuple(describe(item, found) for item in (*args, *kwargs.values())))
         for slot, place in places(node):
@@ -208,6 +210,7 @@ class Recorder:
         self, name: str, modules: tuple[Module, ...], made: tuple[tuple[str, str], ...], error: BaseException | None
     ) -> Graph:
         """The graph of the run, failed if ``error`` ended it."""
+        self.tensors.tick(len(self.calls))
         returned = set(self.calls[0].outputs) if self.calls else set()
         values = tuple(
             [
@@ -225,11 +228,12 @@ class Recorder:
         if stack is None:
             stack = self._join()
         with self._lock:
+            self.tensors.tick(len(self.calls))
             call = CallRecord(len(self.calls), kind, name, path, stack[-1].id if stack else None)
             self.calls.append(call)
         call.thread = self._open.thread
         if self._source and frame is not None:
-            call.place = place_of(frame)
+            call.place = place_of(frame, _ENTRY, stack[-1].place or self._caller)
         return call
 
     def _join(self) -> list[CallRecord]:
@@ -391,6 +395,9 @@ class Recorder:
             else:  # an older tensor, handed through
                 value = values[tensors.add(tensor, "activation", call.id, slot=slot, same_as=reference.value)]
             call.outputs.append(value.id)
+
+
+_ENTRY = Recorder._run.__code__
 
 
 def _frozen(call: CallRecord) -> Call:

@@ -25,10 +25,15 @@ _GENERATED = ("<eval_with_key", "<frozen", "<__array_function__")
 _skipped: dict[CodeType, bool] = {}
 
 
-def place_of(frame: FrameType | None) -> Place | None:
-    """The innermost frame, from ``frame`` outwards, that belongs neither to torch nor to torchatlas."""
+def place_of(frame: FrameType | None, entry: CodeType, around: Place | None) -> Place | None:
+    """The innermost frame, from ``frame`` outwards, that belongs neither to torch nor to torchatlas.
+
+    Where the way outwards meets ``entry``, the code that runs the call around this one, the place is that call's.
+    """
     while frame is not None:
         code = frame.f_code
+        if code is entry:
+            return around
         skip = _skipped.get(code)
         if skip is None:
             skip = _skipped[code] = code.co_filename.startswith((*_NOT_THE_USERS, *_GENERATED))

@@ -28,11 +28,13 @@ class Guard:
     """Copies the memory of tensors that outlive the run just before it is first written, and writes it back.
 
     Parameters, buffers, inputs and anything else made before the run are protected; copying only what is written
-    keeps a model of any size capturable.
+    keeps a model of any size capturable. A write may also give the tensor other memory (``.data =``) or another layout
+    (``transpose_``), so an alias keeps what it had.
     """
 
     def __init__(self) -> None:
         self._saved: dict[int, tuple[Any, Any]] = {}
+        self._aliases: dict[int, tuple[Tensor, Tensor]] = {}
         self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
 
     def before_draw(self, generator: torch.Generator | None) -> None:
@@ -44,6 +46,9 @@ class Guard:
         """The call that begins says that it writes ``tensor``."""
         if not isinstance(tensor, FakeTensor) and tensors.is_leaf(tensor):
             self.keep(tensor)
+            if type(tensor) in _PLAIN and tensor.layout is torch.strided and id(tensor) not in self._aliases:
+                with unrecorded():
+                    self._aliases[id(tensor)] = tensor, tensor.detach()
 
     def keep(self, tensor: Tensor) -> None:
         """Copy its memory now, unless that was done."""
@@ -56,15 +61,30 @@ class Guard:
                 self._saved[key] = (storage, storage.clone())
 
     def restore(self) -> None:
-        """Put every copy back."""
+        """Put every tensor back on its memory, and every copy into it."""
+        for tensor, alias in self._aliases.values():
+            if not _same_memory(tensor, alias):
+                tensor.data = alias
         for storage, saved in self._saved.values():
             if storage.nbytes() != saved.nbytes():
                 storage.resize_(saved.nbytes())
             storage.copy_(saved)
         for generator, state in self._generators.values():
             generator.set_state(state)
+        self._aliases.clear()
         self._saved.clear()
         self._generators.clear()
+
+
+_PLAIN = frozenset({Tensor, nn.Parameter})
+
+
+def _same_memory(tensor: Tensor, alias: Tensor) -> bool:
+    if tensor.dtype is not alias.dtype or tensor.device != alias.device:
+        return False
+    if tensor.is_meta:
+        return tensor.shape == alias.shape and tensor.stride() == alias.stride()
+    return tensor.is_set_to(alias)
 
 
 @contextmanager
@@ -101,65 +121,36 @@ def _keep_globals(stack: ExitStack) -> None:
 
 
 def _keep_tensors(modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard: Guard, stack: ExitStack) -> None:
-    """Parameters, buffers and inputs: memory and layout, then what autograd knows of them."""
+    """Parameters, buffers and inputs: what the guard keeps of them, then what autograd knows of them."""
     seen: dict[int, Tensor] = {id(tensor): tensor for tensor in inputs}
     for module in modules:
-        seen.update((id(tensor), tensor) for tensor in own_tensors(module))
-    kept = [(tensor, _Kept(tensor)) for tensor in seen.values()]
+        seen.update([(id(tensor), tensor) for tensor in own_tensors(module)])
+    kept = [(one, type(one), one.requires_grad, one.is_leaf, _gradient(one)) for one in seen.values()]
 
     def restore() -> None:
-        for tensor, was in kept:
-            was.put_back_data(tensor)
+        for tensor, kind, _, leaf, _ in kept:
+            _put_back_kind(tensor, kind, leaf=leaf)
         guard.restore()
-        for tensor, was in kept:  # last: a gradient fits its tensor only once that has its own data again
-            was.put_back_autograd(tensor)
+        for tensor, _, requires_grad, leaf, gradient in kept:  # last: a gradient fits only its tensor's own data
+            if tensor.requires_grad != requires_grad and tensor.is_leaf:
+                tensor.requires_grad_(requires_grad)
+            if leaf and _gradient(tensor) is not gradient:
+                tensor.grad = gradient
 
     stack.callback(restore)
-    for tensor, was in kept:
-        if was.gradient is not None:  # set aside, so that a backward inside the run adds nothing to it
+    for tensor, _, _, _, gradient in kept:
+        if gradient is not None:  # set aside, so that a backward inside the run adds nothing to it
             tensor.grad = None
 
 
-class _Kept:
-    """What one tensor was before the run; its content is the guard's."""
-
-    __slots__ = ("alias", "gradient", "kind", "leaf", "requires_grad")
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.kind = type(tensor)
-        self.requires_grad = tensor.requires_grad
-        self.leaf = tensor.is_leaf
-        self.gradient = _gradient(tensor) if self.leaf else None
-        plain = self.kind in _PLAIN and tensor.layout is torch.strided and not tensor.is_nested
-        self.alias = tensor.detach() if plain else None
-
-    def put_back_data(self, tensor: Tensor) -> None:
-        if type(tensor) is not self.kind:  # a lazy parameter was given its shape
-            with torch.no_grad():
-                tensor.data = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-            tensor.__class__ = self.kind
-        if self.leaf and not tensor.is_leaf:  # written in place with something that requires a gradient
-            with suppress(RuntimeError):  # views refuse
-                tensor.detach_()
-        if self.alias is not None and not _same_memory(tensor, self.alias):
-            tensor.data = self.alias
-
-    def put_back_autograd(self, tensor: Tensor) -> None:
-        if tensor.requires_grad != self.requires_grad and tensor.is_leaf:
-            tensor.requires_grad_(self.requires_grad)
-        if self.leaf and _gradient(tensor) is not self.gradient:
-            tensor.grad = self.gradient
-
-
-_PLAIN = frozenset({Tensor, nn.Parameter})
-
-
-def _same_memory(tensor: Tensor, alias: Tensor) -> bool:
-    if tensor.dtype is not alias.dtype or tensor.device != alias.device:
-        return False
-    if tensor.is_meta:
-        return tensor.shape == alias.shape and tensor.stride() == alias.stride()
-    return tensor.is_set_to(alias)
+def _put_back_kind(tensor: Tensor, kind: type[Tensor], *, leaf: bool) -> None:
+    if type(tensor) is not kind:  # a lazy parameter was given its shape
+        with torch.no_grad():
+            tensor.data = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+        tensor.__class__ = kind
+    if leaf and not tensor.is_leaf:  # written in place with something that requires a gradient
+        with suppress(RuntimeError):  # views refuse
+            tensor.detach_()
 
 
 def _gradient(tensor: Tensor) -> Tensor | None:

@@ -24,8 +24,6 @@ from torchatlas.capture.private import storage_key, storage_of
 from torchatlas.core.graph import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torchatlas.capture.recorder import CallRecord
     from torchatlas.core.graph import ValueKind
 
@@ -71,51 +69,38 @@ class ValueRecord:
     type: str
 
 
-class Memory:
+class Memory(weakref.ref[Any]):
     """One storage: how often it was written, by whom last, and when it was released."""
 
-    __slots__ = ("base", "freed", "id", "latest", "leaf", "reference", "writer", "writes")
-
-    def __init__(self, number: int, leaf: bool) -> None:
-        self.id = number
-        self.leaf = leaf  # it existed before the run, or was made out of sight
-        self.reference: StorageReference | None = None
-        self.base: int | None = None  # its first value
-        self.latest: int | None = None
-        self.writes = 0
-        self.writer: CallRecord | None = None  # the last
-        self.freed: int | None = None
+    __slots__ = ("base", "freed", "id", "latest", "leaf", "writer", "writes")
+    id: int
+    leaf: bool  # it existed before the run, or was made out of sight
+    base: int | None  # its first value
+    latest: int | None  # its last value
+    writes: int
+    writer: CallRecord | None  # the last
+    freed: int | None  # the number of calls begun when it was
 
 
 class TensorReference(weakref.ref[Tensor]):
     """A tensor object seen: the value it stands for, and the state of its memory when last looked at."""
 
-    __slots__ = ("key", "memory", "value", "version", "writes")
-    key: int
+    __slots__ = ("memory", "value", "version", "writes")
     value: int
     version: int | None
     memory: Memory | None
     writes: int
 
 
-class StorageReference(weakref.ref[Any]):
-    """A storage seen; its finalizer says when the memory was released."""
-
-    __slots__ = ("key", "memory")
-    key: int
-    memory: Memory
-
-
 class Tensors:
     """All tensors of one run.
 
     Args:
-        clock: the number of calls begun so far.
         schemas: every ATen operation is seen, so schemas report every write and the version counter need not be asked
             (it moves above the dispatch mode).
     """
 
-    def __init__(self, clock: Callable[[], int], *, schemas: bool) -> None:
+    def __init__(self, *, schemas: bool) -> None:
         self.values: list[ValueRecord] = []
         self._seen: dict[int, TensorReference] = {}
         self._memories: dict[int, Memory] = {}
@@ -123,20 +108,13 @@ class Tensors:
         self._memory_count = 0
         self._schemas = schemas
         self._lock = threading.Lock()
-        seen, memories = self._seen, self._memories
+        # Filled by a weak reference's callback, which must not be Python code: a Ctrl-C inside one would be swallowed.
+        self._released: list[Memory] = []
 
-        def forget_tensor(reference: TensorReference) -> None:
-            if seen.get(reference.key) is reference:
-                del seen[reference.key]
-
-        def forget_storage(reference: StorageReference) -> None:
-            reference.memory.freed = clock()
-            memory = memories.get(reference.key)
-            if memory is reference.memory:
-                del memories[reference.key]
-
-        self._forget_tensor = forget_tensor
-        self._forget_storage = forget_storage
+    def tick(self, clock: int) -> None:
+        """A call begins, the ``clock``-th: whatever was released since the last one began, was released before it."""
+        while self._released:
+            self._released.pop().freed = clock
 
     def name_attribute(self, tensor: Tensor, name: str) -> None:
         """A tensor kept as a plain attribute of a module: named when it is read, not an anonymous constant."""
@@ -211,8 +189,7 @@ class Tensors:
 
     def is_leaf(self, tensor: Tensor) -> bool:
         """Whether its memory was there before the run (an input, a parameter, something from outside)."""
-        storage = storage_of(tensor)
-        memory = self._memories.get(storage_key(storage)) if storage is not None else None
+        memory = self._known_memory(tensor)
         return memory is None or memory.leaf
 
     def close(self) -> None:
@@ -224,16 +201,15 @@ class Tensors:
         name, reference = self._attributes.get(id(tensor), ("", None))
         if reference is not None and reference() is tensor:
             return self.add(tensor, "constant", names=(name,))
-        storage = storage_of(tensor)
-        memory = self._memories.get(storage_key(storage)) if storage is not None else None
+        memory = self._known_memory(tensor)
         if memory is not None and memory.latest is not None:  # another object over memory we know: an alias made unseen
             latest = self.values[memory.latest]
             return self.add(tensor, "activation" if latest.producer is not None else latest.kind, latest.producer)
         return self.add(tensor, "constant")
 
     def _refer(self, tensor: Tensor, value: int, memory: Memory | None) -> TensorReference:
-        reference = TensorReference(tensor, self._forget_tensor)
-        reference.key, reference.value, reference.memory = id(tensor), value, memory
+        reference = TensorReference(tensor)
+        reference.value, reference.memory = value, memory
         reference.writes = memory.writes if memory is not None else 0
         try:
             reference.version = tensor._version
@@ -241,18 +217,22 @@ class Tensors:
             reference.version = None
         return reference
 
+    def _known_memory(self, tensor: Tensor) -> Memory | None:
+        storage = storage_of(tensor)
+        memory = self._memories.get(storage_key(storage)) if storage is not None else None
+        return memory if memory is not None and memory() is storage else None
+
     def _memory(self, tensor: Tensor, *, leaf: bool) -> Memory | None:
         storage = storage_of(tensor)
         if storage is None:
             return None
         key = storage_key(storage)
         memory = self._memories.get(key)
-        if memory is None:
+        if memory is None or memory() is not storage:  # the address may have been another's
             self._memory_count += 1
-            memory = self._memories[key] = Memory(self._memory_count, leaf)
-            reference = StorageReference(storage, self._forget_storage)
-            reference.key, reference.memory = key, memory
-            memory.reference = reference
+            memory = self._memories[key] = Memory(storage, self._released.append)
+            memory.id, memory.leaf, memory.writes = self._memory_count, leaf, 0
+            memory.base = memory.latest = memory.writer = memory.freed = None
         return memory
 
 
