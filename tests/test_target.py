@@ -130,8 +130,9 @@ def test_a_dotted_attribute_leads_inside(models):
 
 def test_a_module_is_found_in_the_current_folder(models, monkeypatch):
     """As ``python -m`` finds it, without an installation."""
+    models.rename(models.with_name("nets_of_this_folder.py"))
     monkeypatch.chdir(models.parent)
-    assert isinstance(resolve("models:Net"), nn.Module)
+    assert isinstance(resolve("nets_of_this_folder:Net"), nn.Module)
 
 
 def test_a_function_that_needs_arguments_is_captured_itself_when_inputs_are_given(models):
