@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
-SMALL_ROUNDS = 5 * ROUNDS
+REPEAT = 20
 GOAL = {"op": 1.20, "aten": 1.40}
 GOAL_PER_CALL = 45.0
 
@@ -104,11 +104,11 @@ def small() -> Section:
             "torchview": by_torchview(one),
         }
         calls = {f"torchatlas, {level}": len(ta.capture(one.model, one.x, level=level).graph.calls) for level in GOAL}
-        times = race(contenders, rounds=SMALL_ROUNDS)
+        times = race(contenders, rounds=ROUNDS, repeat=REPEAT)
         rows += [small_row(name, who, timing, times["plain forward"], calls.get(who)) for who, timing in times.items()]
     for name, one in built.items():
-        before = race({"plain forward": plain(one)}, rounds=SMALL_ROUNDS)["plain forward"]
-        after = race({"torchlens": by_torchlens(one)}, rounds=ROUNDS)["torchlens"]
+        before = race({"plain forward": plain(one)}, rounds=ROUNDS, repeat=REPEAT)["plain forward"]
+        after = race({"torchlens": by_torchlens(one)}, rounds=ROUNDS, repeat=2)["torchlens"]
         rows.append(small_row(name, "torchlens", Timing(after.cpu, after.wall, after.cpu / before.cpu), before, None))
     head = ("model", "", "ms", "ratio", "calls", "us per call", "goal", "")
     return Section("Capture of small models, beside others", head, tuple(rows), "CPU time, one thread. " + NOTE)
@@ -134,12 +134,12 @@ def chain(length: int) -> Built:
 
 def marginal() -> Section:
     """What capturing costs once, and what each further call costs: from a short and a long chain of relu."""
-    few, many = 10, 1000
+    few, many = 10, 500
     rows = []
     for level in GOAL:
         extra, calls = [], []
         for built in (chain(few), chain(many)):
-            times = race({"plain": plain(built), level: captured(built, level)}, rounds=SMALL_ROUNDS)
+            times = race({"plain": plain(built), level: captured(built, level)}, rounds=ROUNDS, repeat=REPEAT)
             extra.append(times[level].cpu - times["plain"].cpu)
             calls.append(len(ta.capture(built.model, built.x, level=level).graph.calls))
         each = (extra[1] - extra[0]) / (calls[1] - calls[0])
