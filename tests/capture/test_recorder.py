@@ -131,6 +131,27 @@ class Twice(nn.Module):
         return self.second(self.first(x))
 
 
+def test_a_module_inside_itself_is_recorded_as_often_as_it_runs():
+    """Recursive modules, and modules shared so often that their paths cannot all be named."""
+
+    class Recursive(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+            self.again = self
+
+        def forward(self, x, depth=2):
+            return self.again(self.layer(x), depth - 1) if depth else x
+
+    graph = captured(Recursive(), torch.zeros(1, 2))
+    assert graph.modules[0].aliases == ("again",)
+    assert len(graph.calls_of["layer"]) == 2
+    inner = nn.Linear(2, 2)
+    for _ in range(30):
+        inner = nn.Sequential(inner, inner)
+    assert len(ta.capture(inner).graph.modules) == 31
+
+
 def test_a_module_that_never_ran_has_no_calls():
     """It is there, with its parameters, and absent from the calls by path."""
     graph = captured(Twice(nn.Linear(2, 2)), torch.zeros(1, 2))

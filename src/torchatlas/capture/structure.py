@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torchatlas.capture.recorder import Recorder
     from torchatlas.core.graph import Tree, ValueKind
 
+_PATHS = 20_000  # beyond as many, a shared module's inside is not named again under each of its paths
 _SETTING = 8  # numbers in a tuple that still is a setting (kernel_size, normalized_shape)
 
 
@@ -36,15 +37,34 @@ def modules_of(model: Callable[..., Any]) -> dict[str, nn.Module]:
     found: dict[str, nn.Module] = {}
     roots = [("", model)] if isinstance(model, nn.Module) else held_by(model)
     for name, root in roots:
-        if not isinstance(root, nn.Module):
-            continue
-        waiting = [(name, root)]
-        while waiting:
-            path, module = waiting.pop()
-            found.setdefault(path, module)
-            prefix = path + "." if path else ""
-            waiting += [(prefix + key, child) for key, child in reversed(module._modules.items()) if child is not None]
+        if isinstance(root, nn.Module):
+            _add_paths(name, root, found)
     return found
+
+
+def _add_paths(name: str, root: nn.Module, found: dict[str, nn.Module]) -> None:
+    """Paths in the order of ``named_modules``; inside itself a module is not entered, nor again once there are many."""
+    waiting: list[tuple[str, nn.Module, tuple[Any, ...]]] = [(name, root, ())]
+    entered: set[int] = set()
+    while waiting:
+        path, module, around = waiting.pop()
+        found.setdefault(path, module)
+        if id(module) in entered and (len(found) > _PATHS or _is_inside(module, around)):
+            continue
+        entered.add(id(module))
+        prefix = path + "." if path else ""
+        inside = (id(module), around)
+        waiting += [
+            (prefix + key, child, inside) for key, child in reversed(module._modules.items()) if child is not None
+        ]
+
+
+def _is_inside(module: nn.Module, around: tuple[Any, ...]) -> bool:
+    while around:
+        key, around = around
+        if key == id(module):
+            return True
+    return False
 
 
 def held_by(function: Callable[..., Any]) -> list[tuple[str, Any]]:
