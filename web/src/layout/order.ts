@@ -14,6 +14,9 @@ const WIDE = 60;
 /** Starts that are tried, while there are crossings: at most so many, and so many links in all of them together. */
 const ATTEMPTS = 60;
 const EFFORT = 5000;
+/** With more crossings than this nobody follows single wires: fewer starts are tried. */
+const TANGLED = 100;
+const ATTEMPTS_TANGLED = 3;
 
 /** A level with its rows put in order. */
 export interface Ordered {
@@ -71,7 +74,7 @@ function fewestCrossings(
   fixed: ReadonlySet<number>,
 ): Found {
   let found = improve(rows, initial(rows, entries, exits, inOrder), fixed, true);
-  const most = Math.min(ATTEMPTS, EFFORT / rows.upper.length);
+  const most = Math.min(found.crossings > TANGLED ? ATTEMPTS_TANGLED : ATTEMPTS, EFFORT / rows.upper.length);
   for (let attempt = 1; attempt < most && found.crossings > 0; attempt++) {
     const start = attempt === 1 ? initial(rows, entries, exits, reversed) : scattered(rows, found.best, fixed, attempt);
     const other = improve(rows, start, fixed, attempt % 2 === 0);

@@ -50,15 +50,22 @@ interface Constraints {
 
 function constrain(ordered: Ordered, extents: Extents, { root, shift }: Chains): Constraints {
   const { rows, at } = ordered;
-  const left: [number, number][][] = Array.from({ length: rows.count }, () => []);
-  const right: [number, number][][] = Array.from({ length: rows.count }, () => []);
+  /** By pair of neighbouring chains: the widest gap that any row asks for. */
+  const gaps = new Map<number, number>();
   for (const line of at) {
     for (let i = 1; i < line.length; i++) {
       const [a, b] = [line[i - 1]!, line[i]!];
       const gap = extents.after[a]! + between(ordered, a, b) + extents.before[b]! + shift[a]! - shift[b]!;
-      left[root[b]!]!.push([root[a]!, gap]);
-      right[root[a]!]!.push([root[b]!, gap]);
+      const pair = root[a]! * rows.count + root[b]!;
+      gaps.set(pair, Math.max(gap, gaps.get(pair) ?? -Infinity));
     }
+  }
+  const left: [number, number][][] = Array.from({ length: rows.count }, () => []);
+  const right: [number, number][][] = Array.from({ length: rows.count }, () => []);
+  for (const [pair, gap] of gaps) {
+    const [a, b] = [Math.floor(pair / rows.count), pair % rows.count];
+    left[b]!.push([a, gap]);
+    right[a]!.push([b, gap]);
   }
   return { order: sorted(root, left, right), left, right };
 }
