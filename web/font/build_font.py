@@ -1,6 +1,8 @@
 """Cut the shipped font out of Liberation Sans 2.x and write the width table that the engine measures with.
 
-Usage: python build_font.py FOLDER    (needs fonttools and brotli; FOLDER holds LiberationSans-Regular.ttf and -Bold.ttf)
+Usage: python build_font.py FOLDER
+
+Needs fonttools and brotli; FOLDER holds LiberationSans-Regular.ttf and LiberationSans-Bold.ttf.
 
 The Open Font License reserves the name Liberation, so the subset carries another one.
 """
@@ -27,7 +29,9 @@ def cut(source: Path, style: str) -> TTFont:
     if not str(font["name"].getDebugName(5)).startswith("Version 2."):
         message = f"{source} is {font['name'].getDebugName(5)}; wanted version 2.x, whose licence is the OFL"
         raise SystemExit(message)
-    options = subset.Options(hinting=False, layout_features=[], name_IDs=[0, 1, 2, 3, 4, 5, 6, 13, 14], notdef_outline=True)
+    options = subset.Options(
+        hinting=False, layout_features=[], name_IDs=[0, 1, 2, 3, 4, 5, 6, 13, 14], notdef_outline=True
+    )
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=LATIN + GREEK + SIGNS)
     cutter.subset(font)
