@@ -220,6 +220,12 @@ REFUSED = [
     (("summary", "net.py:Net", "-i", "3,4", "-o", "net.atlas"), "use torchatlas save"),
     (("save", "net.py:Net", "-i", "3,4", "-o", "net.txt"), "ends in .atlas, as net.atlas"),
     (("save", "net.py:Net"), "--output"),
+    (("draw", "net.py:Net", "-i", "3,4", "-o", "net.jpg"), "a drawing is written as .svg, .png, .pdf, .dot"),
+    (("draw", "net.py:Net", "-i", "3,4", "-o", "missing/net.svg"), "there is no folder 'missing'"),
+    (("draw", "net.py:Net", "-i", "3,4", "-o", "net.svg", "--expand", "lair"), "Near: 'layer'"),
+    (("draw", "net.py:Net", "-i", "3,4", "-o", "net.svg", "--labels", "size"), "labels='size' is unknown"),
+    (("draw", "net.py:Net", "-o", "net.svg"), "was not run"),
+    (("draw", "net.py:Net"), "--output"),
     (("summary", "nowhere.atlas"), "nowhere.atlas"),
     (("summary", "net.py:Net", "--format", "pdf"), "'pdf'"),
     (("summary",), "TARGET"),
@@ -251,6 +257,47 @@ def test_a_forward_that_fails_prints_the_table_so_far_and_the_users_own_line():
     assert "return self.second(self.first(x))" in result.stderr
     assert result.stderr.endswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x5 and 4x2)\n")
     assert "torchatlas/" not in result.stderr.replace(os.sep, "/")
+
+
+def test_draw_writes_every_file_it_is_asked_for(tmp_path):
+    """One run, several formats; what was left closed is said beside them."""
+    files = [f"net.{suffix}" for suffix in ("svg", "png", "pdf", "dot")]
+    result = run("draw", "net.py:Net", "-i", "3,4", *(part for name in files for part in ("-o", name)))
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in tmp_path.iterdir()} == {"net.py", *files}
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()[-4:]] == files
+    assert "net.svg" in run("draw", "net.py:Net", "-i", "3,4", "-o", "net.svg", "--depth", "1").stderr
+
+
+def test_draw_takes_the_options_of_a_drawing(tmp_path):
+    """The same picture as from Python."""
+    assert run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas").exit_code == 0
+    options = ("--depth", "2", "--direction", "LR", "--theme", "dark", "--labels", "flops", "--no-fold", "--constants")
+    assert run("draw", "net.atlas", "-o", "net.svg", *options).exit_code == 0
+    drawing = ta.load(tmp_path / "net.atlas").draw(
+        2, direction="LR", theme="dark", labels=("flops",), fold=False, constants=True
+    )
+    assert (tmp_path / "net.svg").read_text() == drawing.svg
+
+
+def test_a_forward_that_fails_is_drawn_up_to_there(tmp_path):
+    """Exit code 1, and the picture has the message."""
+    result = run("draw", "net.py:Bad", "-i", "3,4", "-o", "bad.svg")
+    assert result.exit_code == 1
+    assert "the picture goes up to the failing call" in result.stderr
+    assert "RuntimeError" in (tmp_path / "bad.svg").read_text()
+
+
+def test_a_saved_run_is_drawn_without_torch():
+    """Whoever was sent a file needs no torch to see it."""
+    assert run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas").exit_code == 0
+    code = (
+        "import sys; from torchatlas.cli import app\n"
+        "try: app(['draw', 'net.atlas', '-o', 'net.svg', '-o', 'net.pdf', '-o', 'net.png'])\n"
+        "except SystemExit as done: print(done.code, 'torch' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert shown == "0 False\n"
 
 
 def test_a_forward_that_fails_is_saved_up_to_there(tmp_path):
@@ -339,7 +386,7 @@ def test_version_is_the_packages():
     assert (result.exit_code, result.stdout) == (0, f"torchatlas {ta.__version__}\n")
 
 
-@pytest.mark.parametrize("command", ["summary", "save"])
+@pytest.mark.parametrize("command", ["summary", "draw", "save"])
 def test_help_gives_examples_and_exit_codes(command):
     """Lines stay lines, each on its own."""
     shown = run(command, "--help").stdout

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torchatlas.capture.tape import Replay, Tape
     from torchatlas.core.graph import Graph
     from torchatlas.views.drawing.drawing import Drawing
-    from torchatlas.views.drawing.options import Direction, Label, Level, Places, Theme
+    from torchatlas.views.drawing.options import Direction, Level, Places, Theme
     from torchatlas.views.table.summary import Summary
 
 ATTACHED = "torchatlas: the run up to here is attached to this exception as .atlas"
@@ -72,7 +72,7 @@ class Atlas:
         fold: bool = True,
         direction: Direction = "TB",
         theme: Theme = "light",
-        labels: Sequence[Label] = ("shape", "params"),
+        labels: Sequence[str] = ("shape", "params"),
         constants: bool = False,
         level: Level | None = None,
     ) -> Drawing:

@@ -1,6 +1,6 @@
-"""The command line: ``torchatlas summary`` and ``torchatlas save``.
+"""The command line: ``torchatlas summary``, ``torchatlas draw`` and ``torchatlas save``.
 
-Nothing heavy is imported before it is needed, so that the table of an ``.atlas`` file does not wait for torch.
+Nothing heavy is imported before it is needed, so that the views of an ``.atlas`` file do not wait for torch.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torchatlas.core.errors import AtlasError, InputError
 from torchatlas.core.version import __version__
 from torchatlas.run import ATLAS, Run, obtain
 from torchatlas.target import user_traceback
+from torchatlas.views.drawing.suffix import check_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,12 @@ Examples:
   torchatlas summary model.py:GPT -i tokens=1,128:int64 --arguments '{"depth": 12}'
   torchatlas summary model.py:net -i 1,3,32,32 --columns name,params -o net.csv
   torchatlas summary resnet.atlas --depth 2"""
+
+DRAW_EXAMPLES = """\b
+Examples:
+  torchatlas draw torchvision.models:resnet18 --input 1,3,224,224 -o net.svg -o net.pdf
+  torchatlas draw model.py:GPT -i tokens=1,128:int64 --direction LR --theme dark -o gpt.png
+  torchatlas draw resnet.atlas --expand layer1.0 --labels shape,flops -o net.dot"""
 
 SAVE_EXAMPLES = """\b
 Examples:
@@ -91,6 +98,21 @@ class Level(str, Enum):
 
     OP = "op"
     ATEN = "aten"
+
+
+class Direction(str, Enum):
+    """Where data flows: to the bottom, or to the right."""
+
+    TB = "TB"
+    LR = "LR"
+
+
+class Theme(str, Enum):
+    """The colours of a drawing."""
+
+    LIGHT = "light"
+    DARK = "dark"
+    PAPER = "paper"
 
 
 SUFFIXES = {".txt": Format.TEXT, ".html": Format.HTML, ".htm": Format.HTML, ".csv": Format.CSV, ".json": Format.JSON}
@@ -177,6 +199,59 @@ def summary(
         tell(failure)
 
 
+@app.command(epilog=f"{DRAW_EXAMPLES}\n\n{EXITS}")
+def draw(
+    target: TargetArgument,
+    *,
+    outputs: Annotated[
+        list[Path],
+        typer.Option("--output", "-o", metavar="FILE", help="Write there: .svg, .png, .pdf, .dot. Repeatable."),
+    ],
+    inputs: InputOption = None,
+    dtypes: DtypeOption = None,
+    kwargs: KwargsOption = None,
+    arguments: ArgumentsOption = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="How many levels of boxes to open.")] = None,
+    expand: Annotated[list[str] | None, typer.Option(metavar="PATH", help="Open this module. Repeatable.")] = None,
+    collapse: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Leave this module closed. Repeatable.")
+    ] = None,
+    fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Show repeated blocks once.")] = True,
+    direction: Annotated[Direction, typer.Option(help="Where data flows: down or right.")] = Direction.TB,
+    theme: Annotated[Theme, typer.Option(help="The colours.")] = Theme.LIGHT,
+    labels: Annotated[str, typer.Option(metavar="A,B,C", help="Of shape, params and flops.")] = "shape,params",
+    constants: Annotated[bool, typer.Option("--constants", help="Show what depends on no input.")] = False,
+    scale: Annotated[float, typer.Option(help="Pixels of a PNG per pixel of the drawing.")] = 2.0,
+    fake: FakeOption = False,
+    device: DeviceOption = None,
+    mode: ModeOption = Mode.EVAL,
+    level: LevelOption = Level.OP,
+) -> None:
+    """Draw one run of a model."""
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
+    with clean_exit():
+        for output in outputs:
+            check_suffix(output)
+            check_place(output)
+        atlas, failure = obtain(run)
+        drawing = atlas.draw(
+            depth,
+            expand or (),
+            collapse or (),
+            fold=fold,
+            direction=direction.value,
+            theme=theme.value,
+            labels=labels.split(",") if labels else (),
+            constants=constants,
+            level=level.value,
+        )
+        for output in outputs:
+            typer.echo(f"{drawing.save(output, scale=scale)}: {output.stat().st_size:,} bytes", err=True)
+        for note in drawing.notes:
+            typer.echo(note, err=True)
+        tell(failure, "picture")
+
+
 @app.command(epilog=f"{SAVE_EXAMPLES}\n\n{EXITS}")
 def save(
     target: TargetArgument,
@@ -221,12 +296,12 @@ def clean_exit() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def tell(failure: BaseException | None) -> None:
+def tell(failure: BaseException | None, shown: str = "table") -> None:
     """Show what the model raised, and where in its own code; end with exit code 1."""
     if failure is not None:
         notes = getattr(failure, "__notes__", [])
         notes[:] = [note for note in notes if note != ATTACHED]  # in Python it says what to do next, here it is done
-        typer.echo(f"\nThe model failed; the table goes up to the failing call.\n{user_traceback(failure)}", err=True)
+        typer.echo(f"\nThe model failed; the {shown} goes up to the failing call.\n{user_traceback(failure)}", err=True)
         raise typer.Exit(1)
 
 

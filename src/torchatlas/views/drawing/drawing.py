@@ -14,14 +14,16 @@ from torchatlas.views.drawing.engine import render
 from torchatlas.views.drawing.fonts import fonts_for, foreign
 from torchatlas.views.drawing.options import Options, read_options
 from torchatlas.views.drawing.payload import payload, with_escapes
+from torchatlas.views.drawing.suffix import check_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchatlas.core.graph import Graph
-    from torchatlas.views.drawing.options import Direction, Label, Level, Places, Theme
+    from torchatlas.views.drawing.options import Direction, Level, Places, Theme
 
-SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+NAMED = 4
+"""Closed boxes that a note names."""
 
 
 def draw(
@@ -33,7 +35,7 @@ def draw(
     fold: bool = True,
     direction: Direction = "TB",
     theme: Theme = "light",
-    labels: Sequence[Label] = ("shape", "params"),
+    labels: Sequence[str] = ("shape", "params"),
     constants: bool = False,
     level: Level | None = None,
 ) -> Drawing:
@@ -101,25 +103,24 @@ class Drawing:
             InputError: another suffix, or a scale that gives no picture.
             FileError: it cannot be written; what stood there still does.
         """
-        target = Path(path)
-        data = self._encode(target, scale)
+        shown = Path(path)
+        data = self._encode(check_suffix(shown), scale)
+        target = Path(os.path.realpath(path))
         beside = target.with_name(f".torchatlas-{os.urandom(8).hex()}.part")
         try:
             beside.write_bytes(data)
             beside.replace(target)
         except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
             raise FileError(
-                f"{target} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
+                f"{shown} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
             ) from error
-        return target
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+        return shown
 
-    def _encode(self, target: Path, scale: float) -> bytes:
-        """The bytes of a file of that suffix. The writers are loaded when asked for."""
-        suffix = target.suffix.lower()
-        if suffix == ".svg":
-            return self.svg.encode()
+    def _encode(self, suffix: str, scale: float) -> bytes:
+        """The bytes of a file of that suffix. Each writer is loaded when it is needed."""
         if suffix == ".png":
             from torchatlas.views.drawing.png import png  # noqa: PLC0415
 
@@ -132,7 +133,7 @@ class Drawing:
             from torchatlas.views.drawing.dot import dot  # noqa: PLC0415
 
             return dot(self.graph, self.scene, self.options.direction).encode()
-        raise InputError(f"{target}: a drawing is written as {', '.join(SUFFIXES)}; end the name with one of these")
+        return self.svg.encode()
 
     def legible(self, *, outlines: bool) -> tuple[str, tuple[Path, ...]]:
         """The picture as SVG, and the fonts of the system that it needs beside the shipped one.
@@ -149,6 +150,27 @@ class Drawing:
         """The picture as plain shapes and places, as the engine gives it."""
         scene: dict[str, Any] = json.loads(render(self._payload, self.options.engine(format="scene")))
         return scene
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What the picture leaves out, in words."""
+        return (*self.scene["notes"], *self._closed())
+
+    def _closed(self) -> tuple[str, ...]:
+        """A sentence on boxes that were left closed, and what opens them."""
+        calls, children = self.graph.calls, self.graph.children
+        closed = []
+        for place in self.scene["places"]:
+            if place["openable"] and not place["open"] and place["key"][1:].isdigit():
+                inside = children[int(place["key"][1:])]
+                if len(inside) > 1 or any(children[call] for call in inside):
+                    closed.append(calls[int(place["key"][1:])])
+        names = list(dict.fromkeys(call.path or call.name for call in sorted(closed, key=lambda call: call.id)))
+        if not names:
+            return ()
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        boxes = "1 box is" if len(closed) == 1 else f"{len(closed)} boxes are"
+        return (f"{boxes} left closed ({shown}): expand= opens one, a larger depth= all of a level.",)
 
     def _repr_svg_(self) -> str:
         return self.svg

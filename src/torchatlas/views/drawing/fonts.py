@@ -90,7 +90,7 @@ def _held(path: Path, *, outlines: bool) -> frozenset[str]:
     from fontTools.ttLib import TTFont, TTLibError  # noqa: PLC0415 - most names need no other font
 
     try:
-        with TTFont(path, fontNumber=0, lazy=True) as font:
+        with path.open("rb") as file, TTFont(file, fontNumber=0, lazy=True) as font:
             if outlines and "glyf" not in font and "CFF " not in font:
                 return frozenset()
             return frozenset(map(chr, font.getBestCmap() or ()))

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Direction: TypeAlias = Literal["TB", "LR"]
 Theme: TypeAlias = Literal["light", "dark", "paper"]
-Label: TypeAlias = Literal["shape", "params", "flops"]
 Level: TypeAlias = Literal["op", "aten"]
 Places: TypeAlias = "str | int | Collection[str | int]"
 
@@ -48,7 +47,7 @@ class Options:
     fold: bool
     direction: Direction
     theme: Theme
-    labels: tuple[Label, ...]
+    labels: tuple[str, ...]
     constants: bool
     level: Level
 
@@ -66,7 +65,7 @@ def read_options(
     fold: bool,
     direction: Direction,
     theme: Theme,
-    labels: Sequence[Label],
+    labels: Sequence[str],
     constants: bool,
     level: Level | None,
 ) -> Options:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from fontTools import subset
@@ -24,8 +25,15 @@ TOLERANCE = 1 / 1000
 
 @dataclass(frozen=True, slots=True)
 class Outlines:
-    """A TrueType font, and the characters in it."""
+    """A TrueType font, and the characters in it.
 
+    Attributes:
+        name: of its own, told by what is in it: writers take two fonts of one name for the same.
+        data: a TrueType file.
+        held: its characters.
+    """
+
+    name: str
     data: bytes
     held: frozenset[str]
 
@@ -42,10 +50,13 @@ def outlines(path: Path, characters: Collection[str]) -> Outlines:
         cutter.subset(font)
         if "glyf" not in font:
             _to_quadratic(font)
+        name = f"{path.stem[:40]}-{sha256(''.join(sorted(held)).encode()).hexdigest()[:12]}"
+        font["name"].setName(name, 6, 3, 1, 0x409)
+        font["name"].setName(name, 6, 1, 0, 0)
         font.recalcTimestamp = False
         out = io.BytesIO()
         font.save(out)
-    return Outlines(out.getvalue(), held)
+    return Outlines(name, out.getvalue(), held)
 
 
 def _to_quadratic(font: TTFont) -> None:

@@ -57,7 +57,7 @@ def payload(graph: Graph, *, details: bool = False) -> str:
     return json.dumps(whole, separators=(",", ":"), allow_nan=False)
 
 
-ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}(?:(?<=ud[89ab]..)\\u[0-9a-f]{4})?|.)")
+ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}(?:(?<=ud[89ab]..)\\ud[c-f][0-9a-f]{2})?|.)")
 """One escaped character of a JSON text; what lies beyond the first 65,536 is a pair."""
 
 

@@ -116,15 +116,13 @@ def _pair(code: re.Match[str]) -> str:
 def _foreign(text: str, fonts: Sequence[Path]) -> dict[str, str]:
     """Register all fonts; for each character that the shipped one lacks, the name of one that has it."""
     for path in (REGULAR, BOLD):
-        registerFont(EmbeddedFont(path.stem, str(path)))
+        registerFont(EmbeddedFont(path.stem, str(path), asciiReadable=False))
     found: dict[str, str] = {}
     wanted = set(text) - SHIPPED
     for path in fonts:
         part = outlines(path, wanted - found.keys())
-        # The name tells apart what two drawings of one process took from the same font.
-        name = f"{path.stem}-{''.join(sorted(f'{ord(sign):x}' for sign in part.held))}"
-        registerFont(EmbeddedFont(name, io.BytesIO(part.data)))
-        found |= dict.fromkeys(part.held, name)
+        registerFont(EmbeddedFont(part.name, io.BytesIO(part.data), asciiReadable=False))
+        found |= dict.fromkeys(part.held, part.name)
     return found
 
 

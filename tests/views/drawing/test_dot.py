@@ -1,0 +1,67 @@
+"""Graphviz text says what the picture says."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import nn
+
+import torchatlas as ta
+from views.drawing.nets import NAMES, Loop, named, stack
+
+EDGE = re.compile(r'"(?P<source>(?:[^"\\]|\\.)*)" -> "(?P<target>(?:[^"\\]|\\.)*)" \[label="(?P<label>[^"]*)"\];')
+
+
+def dot(atlas: ta.Atlas, **options) -> str:
+    """The text of a drawing."""
+    return atlas.draw(**options)._encode(".dot", 1.0).decode()
+
+
+def edges(text: str) -> list[tuple[str, str, str]]:
+    """Source, target and label of every edge."""
+    return [match.group("source", "target", "label") for match in EDGE.finditer(text)]
+
+
+def test_edges_follow_the_tensors():
+    """A chain, with the shape of each tensor; checked against the calls themselves."""
+    atlas = ta.capture(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.zeros(1, 4))
+    first, second, third = (f"#{atlas.graph.calls_of[path][0]}" for path in ("0", "1", "2"))
+    wanted = {("input:input", first, "1×4"), (first, second, "1×8"), (second, third, "1×8")}
+    assert wanted | {(third, "output:output", "1×2")} == set(edges(dot(atlas)))
+
+
+def test_edges_are_the_same_in_both_directions():
+    """The way the data runs on the page changes nothing of where it goes."""
+    atlas = stack()
+    down, right = (set(edges(dot(atlas, depth=3, direction=direction))) for direction in ("TB", "LR"))
+    assert down == right
+    assert "rankdir=LR" in dot(atlas, direction="LR")
+
+
+def test_open_boxes_are_clusters_inside_clusters():
+    """What is in a module is in its braces; braces are even."""
+    text = dot(stack(), depth=4)
+    assert text.count("{") == text.count("}")
+    assert text.index('"cluster #1"') < text.index('"cluster #2"')
+    assert "  ×6\\nResidual" in text
+
+
+def test_a_loop_is_a_cluster_with_its_count():
+    """The frame of a repeat holds what repeats."""
+    text = dot(ta.capture(Loop(), torch.zeros(2, 4, 3)))
+    assert re.search(r'subgraph "cluster #\d+x" \{\s+label="repeat  ×4', text)
+    inside = text[text.index("subgraph") : text.index("}", text.index("subgraph"))]
+    assert "GRUCell" in inside
+
+
+def test_no_name_ends_its_quotes():
+    """Every line is of one of the forms that Graphviz text is made of here."""
+    line = re.compile(
+        r'(digraph "(?:[^"\\]|\\.)*" \{|\s*subgraph "(?:[^"\\]|\\.)*" \{|\s*label="(?:[^"\\]|\\.)*"; style=rounded;'
+        r'|\s*"(?:[^"\\]|\\.)*" \[label="(?:[^"\\]|\\.)*"\];|\s*\}|\s*rankdir=.*|\s*(node|edge) \[.*\];|)'
+    )
+    for name in NAMES.values():
+        text = dot(named(name), depth=3)
+        rest = [part for part in EDGE.sub("", text).split("\n") if not line.fullmatch(part.rstrip())]
+        assert rest == []

@@ -1,0 +1,42 @@
+"""The engine in Python: its limits, and that the bundled file is the one that web/ gives."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import torchatlas as ta
+from torchatlas.core.errors import DrawingError
+from torchatlas.views.drawing.engine import render
+from torchatlas.views.drawing.payload import payload
+from views.drawing.nets import stack
+
+
+@pytest.fixture(scope="module")
+def given():
+    """The payload of a small run."""
+    return payload(stack().graph)
+
+
+def test_a_drawing_that_takes_too_long_is_stopped_and_told(given):
+    """The message has the size, and what makes it smaller."""
+    with pytest.raises(
+        DrawingError, match=r"Stack has 58 calls and \d+ tensors.* more than 1e-06 seconds.*depth="
+    ) as told:
+        render(given, {}, seconds=1e-6)
+    assert "collapse=" in str(told.value)
+
+
+def test_a_drawing_that_takes_too_much_memory_is_stopped_and_told(given):
+    """The same, also where no room is left for the engine's own message."""
+    with pytest.raises(DrawingError, match=r"more than 0\.0 GB of memory.*depth="):
+        render(given, {}, memory=600_000)
+    large = payload(ta.capture(lambda x: [x.relu() for _ in range(2000)], torch.zeros(1), source=False).graph)
+    with pytest.raises(DrawingError, match=r"2,001 calls.* more than 0\.0 GB of memory.*depth="):
+        render(large, {"fold": False}, memory=5_000_000)
+
+
+def test_a_defect_of_the_engine_is_told_as_one(given):
+    """Nobody looks for the mistake in their model."""
+    with pytest.raises(DrawingError, match=r"which is a defect of torchatlas: please report it.*TypeError"):
+        render(given, {"level": "op", "expand": 7})
