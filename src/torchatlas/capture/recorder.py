@@ -150,16 +150,18 @@ class Recorder:
 
     def module(self, run: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record ``run(*args, **kwargs)``, the call of a module."""
-        if isinstance(module, _FUSED) and not module.training and not torch.is_grad_enabled():
+        kind = type(module)
+        if issubclass(kind, _FUSED) and not module.training and not torch.is_grad_enabled():
             self.notes[_FAST_PATH] = None
         if module is self._entered:  # the root has its record already
             self._entered = None
             return run(*args, **kwargs)
-        call = self._begin("module", type(module).__name__, self.paths.get(id(module), "?"), sys._getframe(2))
-        keys = names.forward_names(module)[: len(args)]
-        keys += tuple([f"args[{index}]" for index in range(len(keys), len(args))])
-        closed = isinstance(module, torch.jit.ScriptModule)
-        return self._run(call, run, args, kwargs, (*keys, *kwargs), closed=closed)
+        call = self._begin("module", kind.__name__, self.paths.get(id(module), "?"), sys._getframe(2))
+        keys = names.forward_names(module)
+        if len(keys) != len(args):
+            keys = (*keys[: len(args)], *[f"args[{index}]" for index in range(len(keys), len(args))])
+        closed = issubclass(kind, torch.jit.ScriptModule)
+        return self._run(call, run, args, kwargs, (*keys, *kwargs) if kwargs else keys, closed=closed)
 
     def function(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record a torch function that the user's code or a module calls."""
@@ -357,6 +359,8 @@ class Recorder:
 
     def _written(self, call: CallRecord, found: list[Tensor], writes: Sequence[Tensor]) -> None:
         """New versions of what the call wrote: announced, or told by the version counter."""
+        if not found:
+            return
         tensors = self.tensors
         announced = [id(tensor) for tensor in writes]
         counters = not (self.aten and call.kind != "function")
