@@ -7,6 +7,7 @@ import { Outline } from "./Outline.tsx";
 import { Panel } from "./Panel.tsx";
 import { Problem } from "./Problem.tsx";
 import { Table } from "./Table.tsx";
+import { pathOf } from "./model.ts";
 import { type Page, PageContext, usePage } from "./page.tsx";
 import { useTheme } from "./theme.ts";
 
@@ -59,7 +60,7 @@ function Failure() {
   const call = calls[error]!;
   return (
     <div class="failure" role="alert">
-      <strong>The run failed{call.path ? ` in ${call.path}` : ""}</strong>
+      <strong>The run failed{pathOf(page.model, call) && ` in ${pathOf(page.model, call)}`}</strong>
       <span class="message">{(call.error ?? "").slice(0, 400)}</span>
       <button onClick={() => page.show(error)}>Show</button>
     </div>

@@ -1,6 +1,7 @@
 /** The canvas, what lies over it, and the keys that move about in it. */
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { isThin } from "../graph/calls.ts";
 import { shapeText } from "../graph/numbers.ts";
 import type { VisibleGraph } from "../graph/visible.ts";
 import type { Hit } from "../paint/hit.ts";
@@ -8,6 +9,7 @@ import type { Look } from "../paint/look.ts";
 import { type Picture, picture } from "../paint/picture.ts";
 import { Stage } from "../paint/stage.ts";
 import { THEMES } from "../scene/theme.ts";
+import type { Drawn } from "../worker/protocol.ts";
 import { Legend } from "./Legend.tsx";
 import { fromHash } from "./link.ts";
 import { type Colouring, colouring } from "./colouring.ts";
@@ -18,6 +20,13 @@ import { wantsStill } from "./theme.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 const ACCENTS = { light: "#0b57d0", dark: "#8ab4ff" };
+
+/** Modules that only wrap one function. */
+function thin({ model }: Page, { visible }: Drawn): ReadonlySet<string> {
+  const { tree } = model.indexed;
+  const found = visible.nodes.filter(({ kind, call }) => kind === "call" && isThin(tree, model.graph.calls[call]!));
+  return new Set(found.map(({ key }) => key));
+}
 
 interface Pointed {
   readonly hit: Hit;
@@ -32,7 +41,7 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
   const map = useRef<HTMLCanvasElement>(null);
   const stage = useRef<Stage | null>(null);
   const [pointed, setPointed] = useState<Pointed>({ hit: null, x: 0, y: 0 });
-  const shown = useMemo(() => (drawn ? picture(drawn.scene) : null), [drawn]);
+  const shown = useMemo(() => (drawn ? picture(drawn.scene, thin(page, drawn)) : null), [drawn]);
   const colours = useMemo(() => colouring(page.model, drawn, overlay, theme), [page, drawn, overlay, theme]);
 
   useEffect(() => {

@@ -61,7 +61,8 @@ function Rows({ page, columns, rows, order, setOrder, indented }: RowsProps) {
   const [first, last] = useWindow(list, rows.length, ROW);
   const { selected } = page.state;
   const at = rows.findIndex(({ key }) => key === selected);
-  useEffect(() => scrollToRow(list.current, at, ROW, HEAD), [at, rows]);
+    useEffect(() => list.current?.scrollTo({ top: 0 }), [order]);
+  useEffect(() => scrollToRow(list.current, at, ROW, HEAD), [selected]);
   return (
     <div
       class="rows"
@@ -130,7 +131,7 @@ interface RowProps {
 }
 
 function Row({ page, row, columns, place, selected, indented }: RowProps) {
-  const { call, cells, level, count, failed } = row;
+  const { call, cells, level, count, failed, whole } = row;
   return (
     <tr
       class={`${selected ? "selected" : ""}${failed ? " failed" : ""}`}
@@ -142,7 +143,7 @@ function Row({ page, row, columns, place, selected, indented }: RowProps) {
       {columns.map(({ name, number, text }, i) =>
         i === 0 ? (
           <th key={name} scope="row" style={{ paddingLeft: `${(indented ? level * 14 : 0) + 12}px` }}>
-            {String(cells[0]).slice(0, 200)}
+            {(indented ? String(cells[0]) : whole).slice(0, 200)}
             {count > 1 && <span class="count">×{count}</span>}
           </th>
         ) : (

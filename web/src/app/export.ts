@@ -37,15 +37,8 @@ export function exportPng(page: Page): void {
     ...{ selected: null, hovered: null, followed: null, ends: new Set<string>(), found: new Set<string>() },
     tints: colouring(page.model, drawn, overlay, theme)?.tints ?? null,
   };
-  const places = drawn.scene.places.map((place) => ({ ...place, openable: false }));
-  paint(
-    canvas.getContext("2d")!,
-    picture({ ...drawn.scene, places }),
-    look,
-    { x: 0, y: 0, scale: 1 },
-    drawn.scene,
-    scale,
-  );
+  const plain = { ...picture(drawn.scene), buttons: new Set<string>() };
+  paint(canvas.getContext("2d")!, plain, look, { x: 0, y: 0, scale: 1 }, drawn.scene, scale);
   canvas.toBlob((blob) => {
     if (blob) save(blob, `${fileName(page)}.png`);
     else

@@ -21,6 +21,8 @@ export interface TableRow {
   readonly level: number;
   readonly count: number;
   readonly failed: boolean;
+  /** The name with all that is around it, for where the rows around it are not. */
+  readonly whole: string;
   /** In the order of the columns. */
   readonly cells: readonly Cell[];
   /** All that a filter looks at, in lower case. */
@@ -75,8 +77,10 @@ function row(model: Model, node: VisibleNode, level: number): TableRow {
   const path = pathOf(model, call);
   const words = [name, detail, path, output, call.name].join(" ").toLowerCase();
   const cells: Cell[] = [name, isModule ? detail : call.kind.replace("_", " "), output, ...numbers];
+  const whole = isModule ? wholeName(path, name) : path ? `${path}: ${name}` : name;
   return {
     key: node.key,
+    whole,
     call: call.id,
     level,
     count: node.repeat?.count ?? 1,
@@ -84,6 +88,12 @@ function row(model: Model, node: VisibleNode, level: number): TableRow {
     cells,
     words,
   };
+}
+
+/** The path around a module, then its name in the list, which may stand for many: `layers.` and `0–31`. */
+function wholeName(path: string, name: string): string {
+  const own = name.split("–")[0]!;
+  return path.endsWith(own) ? path.slice(0, path.length - own.length) + name : path;
 }
 
 export interface Order {

@@ -1,6 +1,6 @@
 /** Light or dark, as chosen or as the system says. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { ThemeChoice } from "./state.ts";
 
 const DARK = "(prefers-color-scheme: dark)";
@@ -15,7 +15,7 @@ export function useTheme(choice: ThemeChoice): "light" | "dark" {
     return () => query.removeEventListener("change", changed);
   }, []);
   const theme = choice === "system" ? (system ? "dark" : "light") : choice;
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
   return theme;

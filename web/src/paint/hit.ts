@@ -25,7 +25,7 @@ export function hit(picture: Picture, x: number, y: number, scale: number, flat:
   const places = underPoint(picture, x, y);
   const reach = Math.max(BUTTON + 2, 5 / scale);
   for (const place of places) {
-    if (!place.openable) continue;
+    if (!picture.buttons.has(place.key)) continue;
     const [bx, by] = buttonAt(place, flat);
     if (Math.hypot(x - bx, y - by) <= reach) return { kind: "button", key: place.key };
   }

@@ -156,7 +156,7 @@ function marks(brush: Brush, picture: Picture, items: readonly Item[]): void {
     if (look.found.has(place.key)) ring(brush, place, look.theme["activation.bar"], 2);
     if (ends || place.key === look.hovered) ring(brush, place, look.accent, ends ? 2 : 1.25);
     if (place.key === look.selected) ring(brush, place, look.accent, 2.5);
-    if (place.openable && scale >= DETAILED)
+    if (picture.buttons.has(place.key) && scale >= DETAILED)
       button(brush, buttonAt(place, look.flat), place.open, place.key === look.hovered);
   }
 }

@@ -20,15 +20,19 @@ export interface Picture {
   readonly scene: Scene;
   readonly items: readonly Item[];
   readonly placeOf: ReadonlyMap<string, Place>;
+  /** Boxes with a button that opens or closes them. */
+  readonly buttons: ReadonlySet<string>;
   /** Indices of items that touch a box, in drawing order. */
   near(box: Box): number[];
 }
 
-export function picture(scene: Scene): Picture {
+/** `plain` are boxes that can be opened but have no button: what is in them is hardly worth a look. */
+export function picture(scene: Scene, plain: ReadonlySet<string> = new Set()): Picture {
   const items = scene.groups.map(measured);
   const grid = new Grid(items);
   const placeOf = new Map(scene.places.map((place) => [place.key, place]));
-  return { scene, items, placeOf, near: (box) => grid.near(box) };
+  const buttons = scene.places.filter(({ key, openable, open }) => openable && (open || !plain.has(key)));
+  return { scene, items, placeOf, buttons: new Set(buttons.map(({ key }) => key)), near: (box) => grid.near(box) };
 }
 
 function measured(group: Group): Item {
