@@ -9,7 +9,7 @@ get no keyword arguments, no exceptions, and not what the module's own hooks mak
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture import names
 from torchatlas.capture.flops_aten import formula_of
-from torchatlas.capture.private import DispatchMode, eager_stance, overrides_off
+from torchatlas.capture.private import DispatchMode, ModeStacks, eager_stance, overrides_off
 from torchatlas.capture.silence import silence
 from torchatlas.core.errors import InputError
 
@@ -124,10 +124,18 @@ def recording(recorder: Recorder) -> Iterator[None]:
         recorder.operations = lambda: OperationMode(recorder)
         _here.recorder = recorder
         stack.callback(setattr, _here, "recorder", None)
-        if recorder.aten:
-            stack.enter_context(OperationMode(recorder))
-        stack.enter_context(FunctionMode(recorder))
+        stack.callback(ModeStacks().restore)
+        modes: list[Any] = [OperationMode(recorder)] if recorder.aten else []
+        for mode in (*modes, FunctionMode(recorder)):
+            mode.__enter__()
+            stack.callback(_leave, mode)
         yield
+
+
+def _leave(mode: Any) -> None:
+    """An interrupt may have left another mode in its place; the stacks are put right next."""
+    with suppress(RuntimeError, AssertionError, IndexError):
+        mode.__exit__(None, None, None)
 
 
 def _install(recorder: Recorder) -> None:

@@ -11,19 +11,21 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from torch import overrides
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
     FakeTensor,
     FakeTensorMode,
 )
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils import _python_dispatch as dispatch
 
 __all__ = [
     "NEEDS_DATA",
     "DispatchMode",
     "FakeTensor",
     "FakeTensorMode",
+    "ModeStacks",
     "eager_stance",
     "in_transform",
     "is_transformed",
@@ -35,7 +37,7 @@ __all__ = [
 NEEDS_DATA = (DataDependentOutputException, DynamicOutputShapeException)
 
 
-class DispatchMode(TorchDispatchMode):
+class DispatchMode(dispatch.TorchDispatchMode):
     """A dispatch mode that does not make torch import its compiler.
 
     torch wraps every dispatch mode in a guard against compilation whose first use imports dynamo (1.1 CPU-seconds)
@@ -82,6 +84,25 @@ def in_transform() -> bool:
     """Whether this thread is inside a ``torch.func`` transform (vmap, grad, …), among tensors that exist only there."""
     functorch = getattr(torch._C, "_functorch", None)
     return functorch is not None and functorch.maybe_current_level() is not None
+
+
+class ModeStacks:
+    """The modes that are on in this thread, to be on again after a `with` was interrupted half way in or out."""
+
+    def __init__(self) -> None:
+        self._functions = overrides._get_current_function_mode_stack()
+        self._operations = dispatch._get_current_dispatch_mode_stack()
+
+    def restore(self) -> None:
+        """Take away what was left on, put back what was taken away once too often."""
+        for module, before, now in (
+            (overrides, self._functions, overrides._get_current_function_mode_stack()),
+            (dispatch, self._operations, dispatch._get_current_dispatch_mode_stack()),
+        ):
+            for _ in now[len(before) :]:
+                module._pop_mode()
+            for mode in before[len(now) :]:
+                module._push_mode(mode)
 
 
 def eager_stance() -> AbstractContextManager[Any]:

@@ -278,6 +278,8 @@ class Recorder:
             out = self._count(call, run, args, kwargs) if closed and not self.aten else run(*args, **kwargs)
         except BaseException as error:
             self._fail(call, error)
+            if taped is not None:
+                taped.raised()
             raise
         finally:
             stack.pop()

@@ -135,8 +135,9 @@ class Structure:
         for name, thing in module.__dict__.items():
             if name[:1] == "_" or name == "training":
                 continue
-            if type(thing) in PLAIN:
-                settings.append((name, describe(thing, [])))
+            kind = type(thing)
+            if kind in PLAIN:
+                settings.append((name, describe(thing, []) if kind is str else thing))
             elif not callable(thing):
                 found: list[Tensor] = []
                 tree = describe(thing, found)

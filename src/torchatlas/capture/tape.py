@@ -88,8 +88,12 @@ class Entry:
         """The call returned or raised: what follows is outside of it."""
         self.tape.inside.depth -= 1
 
+    def raised(self) -> None:
+        """It is left off the tape: torch refuses before it writes, though it may have drawn random numbers."""
+        self.tape.draw()
+
     def returned(self, call: CallRecord) -> None:
-        """It gave these values. One that raised is left off the tape: torch refuses before it writes."""
+        """It gave these values."""
         self.outputs = tuple(call.outputs)
         self.tape.made(self, call)
 
@@ -139,6 +143,10 @@ class Tape:
             previous = self._tensors.values[value].previous
             if value not in self._made and previous is not None:
                 self._origins[value] = _Origin(same=previous)
+
+    def draw(self) -> None:
+        """From here on, random numbers are drawn from the state that the generator has now."""
+        self._entries.append(Entry(self, "torch.set_rng_state", torch.set_rng_state, (torch.get_rng_state(),), {}))
 
     def close(self, call: CallRecord, out: Any) -> None:
         """The run returned ``out``."""
@@ -310,5 +318,5 @@ def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
 
 
 def _bits(tensor: Tensor) -> Tensor:
-    tensor = tensor.resolve_conj().resolve_neg().contiguous()
-    return tensor.reshape(-1).view(torch.uint8)
+    tensor = tensor.resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format)
+    return tensor.view(-1).view(torch.uint8)

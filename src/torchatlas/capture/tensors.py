@@ -105,6 +105,7 @@ class Tensors:
         self._seen: dict[int, TensorReference] = {}
         self._memories: dict[int, Memory] = {}
         self._attributes: dict[int, tuple[str, weakref.ref[Tensor]]] = {}
+        self._miscounted: dict[int, TensorReference] = {}
         self._memory_count = 0
         self._schemas = schemas
         self._lock = threading.Lock()
@@ -180,7 +181,10 @@ class Tensors:
     def wrote(self, tensor: Tensor, call: CallRecord) -> int:
         """The call wrote this tensor: a new version, and every alias of its memory is out of date."""
         reference = self._seen[id(tensor)]
-        memory = reference.memory = self._memory(tensor, leaf=False)  # ``.data =`` and ``set_`` give it another
+        memory = self._memory(tensor, leaf=False)
+        if memory is not reference.memory:  # ``.data =`` gives it another, and leaves it the counter of the first
+            self._miscounted[id(tensor)] = reference
+            reference.memory = memory
         if memory is not None:
             memory.writes += 1
             memory.writer = call
@@ -211,8 +215,9 @@ class Tensors:
         reference = TensorReference(tensor)
         reference.value, reference.memory = value, memory
         reference.writes = memory.writes if memory is not None else 0
+        miscounted = self._miscounted.get(id(tensor))
         try:
-            reference.version = tensor._version
+            reference.version = None if miscounted is not None and miscounted() is tensor else tensor._version
         except RuntimeError:  # inference tensors have none
             reference.version = None
         return reference
