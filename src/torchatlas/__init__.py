@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchatlas.atlas import Atlas, capture, draw, load, summary
+    from torchatlas.atlas import Atlas, capture, draw, load, show, summary
     from torchatlas.core.errors import (
         AtlasError,
         DrawingError,
@@ -39,6 +39,7 @@ _HOMES = {
     "capture": "torchatlas.atlas",
     "draw": "torchatlas.atlas",
     "load": "torchatlas.atlas",
+    "show": "torchatlas.atlas",
     "summary": "torchatlas.atlas",
 }
 
@@ -55,6 +56,7 @@ __all__ = [
     "capture",
     "draw",
     "load",
+    "show",
     "summary",
 ]
 

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.views.drawing.drawing import Drawing
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
+    from torchatlas.views.page.page import Page
+    from torchatlas.views.page.page import Theme as PageTheme
     from torchatlas.views.table.summary import Summary
 
+PAGES = (".html", ".htm")
 ATTACHED = "torchatlas: the run up to here is attached to this exception as .atlas"
 
 
@@ -111,13 +114,78 @@ class Atlas:
             level=level,
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write an ``.atlas`` file, which `load` reads without torch.
+    def show(
+        self,
+        depth: int | None = None,
+        expand: Places = (),
+        collapse: Places = (),
+        *,
+        fold: bool = True,
+        direction: Direction = "TB",
+        theme: PageTheme = "system",
+        labels: Sequence[str] = ("shape", "params"),
+        constants: bool = False,
+        level: Level | None = None,
+        overlays: Mapping[str, Mapping[str | int, float]] | None = None,
+        height: int = 640,
+    ) -> Page:
+        """The run as a page to look around in: open and close modules, search, follow tensors, colour by numbers.
+
+        A script opens it in the browser; in a notebook, leave it as the last line of a cell.
+
+        Args:
+            depth: levels of boxes open at first; by default as many as can be read at once.
+            expand: module paths, or call ids, to open although ``depth`` would leave them closed.
+            collapse: module paths, or call ids, to leave closed.
+            fold: show what repeats once, with its count.
+            direction: ``TB``: data flows to the bottom; ``LR``: to the right.
+            theme: ``light``, ``dark``, or as the reader's ``system`` says.
+            labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
+            constants: show calls that depend on no input and no parameter.
+            level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+            overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
+            height: of the frame in a notebook, in pixels.
+
+        Returns:
+            The page, one file that works offline: ``save`` it, or ``open`` it again.
 
         Raises:
+            InputError: an option is not one of those, or the model was not run; the message says which.
+        """
+        from torchatlas.views.page.notebook import in_notebook  # noqa: PLC0415  # the page is loaded when asked for
+        from torchatlas.views.page.page import page  # noqa: PLC0415  # as above
+
+        made = page(
+            self.graph,
+            depth,
+            expand,
+            collapse,
+            fold=fold,
+            direction=direction,
+            theme=theme,
+            labels=labels,
+            constants=constants,
+            level=level,
+            overlays=overlays,
+            height=height,
+        )
+        if not in_notebook():
+            made.open()
+        return made
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an ``.atlas`` file, which `load` reads without torch, or an ``.html`` page, which a browser shows.
+
+        Raises:
+            InputError: a page of a model that was not run.
             FileError: the path cannot be written; what stood there before still does.
         """
-        codec.write(self.graph, path)
+        if str(path).lower().endswith(PAGES):
+            from torchatlas.views.page.page import page  # noqa: PLC0415  # the page is loaded when asked for
+
+            page(self.graph).save(path)
+        else:
+            codec.write(self.graph, path)
 
     def replay(self) -> Replay:
         """Run the recorded calls alone, from what the run started with, and compare the results bit for bit.
@@ -234,6 +302,30 @@ def draw(
     given: dict[str, Any] = {"input_size": input_size, "dtypes": dtypes, "device": device, "mode": mode, "fake": fake}
     atlas = capture(model, args, kwargs, level=drawing.get("level") or "op", **given)
     return atlas.draw(**drawing)
+
+
+def show(
+    model: Callable[..., Any],
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    dtypes: Any = None,
+    device: str | torch.device | None = None,
+    mode: Literal["eval", "train", "same"] = "eval",
+    fake: bool = False,
+    **page: Any,
+) -> Page:
+    """Capture a model and show it as a page: `capture`, then `Atlas.show` with the remaining options.
+
+    With ``level="aten"`` the ATen operators are captured too.
+
+    Returns:
+        The page: leave it as the last line of a notebook cell, or ``save`` it; from a script, the browser shows it.
+    """
+    given: dict[str, Any] = {"input_size": input_size, "dtypes": dtypes, "device": device, "mode": mode, "fake": fake}
+    atlas = capture(model, args, kwargs, level=page.get("level") or "op", **given)
+    return atlas.show(**page)
 
 
 def load(path: str | os.PathLike[str]) -> Atlas:

@@ -1,4 +1,4 @@
-"""The command line: ``torchatlas summary``, ``torchatlas draw`` and ``torchatlas save``.
+"""The command line: ``torchatlas summary``, ``draw``, ``show`` and ``save``.
 
 Nothing heavy is imported before it is needed, so that the views of an ``.atlas`` file do not wait for torch.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from torchatlas.atlas import ATTACHED
+from torchatlas.atlas import ATTACHED, PAGES
 from torchatlas.core.errors import AtlasError, InputError
 from torchatlas.core.version import __version__
 from torchatlas.run import ATLAS, Run, obtain
@@ -45,6 +45,12 @@ Examples:
   torchatlas draw torchvision.models:resnet18 --input 1,3,224,224 -o net.svg -o net.pdf
   torchatlas draw model.py:GPT -i tokens=1,128:int64 --direction LR --theme dark -o gpt.png
   torchatlas draw resnet.atlas --expand layer1.0 --labels shape,flops -o net.dot"""
+
+SHOW_EXAMPLES = """\b
+Examples:
+  torchatlas show torchvision.models:resnet18 --input 1,3,224,224
+  torchatlas show model.py:GPT -i tokens=1,128:int64 -o gpt.html
+  torchatlas show resnet.atlas"""
 
 SAVE_EXAMPLES = """\b
 Examples:
@@ -250,6 +256,37 @@ def draw(
         for note in drawing.notes:
             typer.echo(note, err=True)
         tell(failure, "picture")
+
+
+@app.command(epilog=f"{SHOW_EXAMPLES}\n\n{EXITS}")
+def show(
+    target: TargetArgument,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Write there, and open nothing.")
+    ] = None,
+    inputs: InputOption = None,
+    dtypes: DtypeOption = None,
+    kwargs: KwargsOption = None,
+    arguments: ArgumentsOption = None,
+    fake: FakeOption = False,
+    device: DeviceOption = None,
+    mode: ModeOption = Mode.EVAL,
+    level: LevelOption = Level.OP,
+) -> None:
+    """Show one run of a model in the browser: a page that works offline."""
+    from torchatlas.views.page.page import page  # noqa: PLC0415  # the other commands do not wait for it
+
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
+    with clean_exit():
+        if output is not None and not output.name.lower().endswith(PAGES):
+            raise InputError(f"-o {output}: wanted a name that ends in .html, as {output.with_suffix('.html')}.")
+        check_place(output)
+        atlas, failure = obtain(run)
+        made = page(atlas.graph)
+        written = made.open() if output is None else made.save(output)
+        typer.echo(f"{written}: {written.stat().st_size:,} bytes", err=True)
+        tell(failure, "page")
 
 
 @app.command(epilog=f"{SAVE_EXAMPLES}\n\n{EXITS}")

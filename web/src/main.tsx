@@ -4,7 +4,7 @@ import { render } from "preact";
 import { App } from "./app/App.tsx";
 import "./app/page.css";
 import { readDocument } from "./app/document.ts";
-import { fromHash, toHash } from "./app/link.ts";
+import { fromGiven, fromHash, toHash } from "./app/link.ts";
 import { modelOf } from "./app/model.ts";
 import { Page } from "./app/page.tsx";
 import { FIRST, Store } from "./app/state.ts";
@@ -16,7 +16,7 @@ else void start(document.currentScript?.textContent ?? null);
 
 async function start(script: string | null): Promise<void> {
   const root = document.getElementById("page")!;
-  const store = new Store({ ...FIRST, ...fromHash(location.hash).state });
+  const store = new Store(FIRST);
   const failed = (problem: string): void => {
     store.set({ problem });
     if (!root.hasChildNodes() || root.dataset.state === "waiting")
@@ -30,7 +30,8 @@ async function start(script: string | null): Promise<void> {
     drawn: (drawn) => page.arrived(drawn),
     failed,
   });
-  page.redraw({ selected: store.state.selected ?? failing(page) });
+  const first = location.hash.length > 1 ? fromHash(location.hash).state : fromGiven(document_.extras.view);
+  page.redraw({ ...first, selected: first.selected ?? failing(page) });
   root.textContent = "";
   delete root.dataset.state;
   render(<App page={page} />, root);

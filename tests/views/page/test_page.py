@@ -16,7 +16,7 @@ from torch import nn
 import torchatlas as ta
 from torchatlas.core.cost import costs
 from torchatlas.core.errors import FileError, InputError
-from torchatlas.views.page.page import Page
+from torchatlas.views.page.page import Page, page
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +118,54 @@ def test_opening_asks_the_browser_for_the_saved_file(graph, monkeypatch):
     path = Page(graph).open()
     assert asked == [path.as_uri()]
     assert path.read_text(encoding="utf-8") == Page(graph).html
+
+
+def test_what_is_seen_at_first_can_be_said(graph):
+    """The options reach the page as the engine's, keys for call ids."""
+    view = held(page(graph, 2, expand=["0"], collapse=[3], direction="LR", theme="dark", fold=False).html)["extras"][
+        "view"
+    ]
+    assert (view["depth"], view["expand"], view["collapse"]) == (2, ["0"], ["#3"])
+    assert (view["direction"], view["theme"], view["fold"]) == ("LR", "dark", False)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"theme": "paper"}, "theme is one of system, light, dark"),
+        ({"direction": "down"}, "direction is one of TB, LR"),
+        ({"expand": ["nowhere"]}, "no module of Sequential has that path"),
+    ],
+)
+def test_an_option_that_there_is_not_is_named(graph, options, message):
+    """Before anything is made, with what there is."""
+    with pytest.raises(InputError, match=message):
+        page(graph, **options)
+
+
+def test_a_model_that_was_not_run_is_not_shown():
+    """An empty drawing would say that the model does nothing."""
+    with pytest.raises(InputError, match="was not run"):
+        page(ta.capture(nn.Linear(4, 4)).graph)
+
+
+def test_an_atlas_shows_and_saves_itself_as_a_page(graph, monkeypatch, tmp_path):
+    """From a script the browser opens; in a notebook the frame is what the cell returns; .html is a page."""
+    atlas = ta.atlas.Atlas(graph)
+    asked = []
+    monkeypatch.setattr("webbrowser.open", asked.append)
+    monkeypatch.setattr("torchatlas.views.page.notebook.in_notebook", lambda: True)
+    assert "<iframe" in atlas.show(direction="LR")._repr_html_()
+    assert asked == []
+    monkeypatch.setattr("torchatlas.views.page.notebook.in_notebook", lambda: False)
+    atlas.show()
+    assert len(asked) == 1
+    atlas.save(tmp_path / "net.html")
+    assert held((tmp_path / "net.html").read_text(encoding="utf-8"))["graph"]["name"] == "Sequential"
+
+
+def test_a_model_is_shown_in_one_call(monkeypatch):
+    """Capture and page at once, with ATen operators where they are asked for."""
+    monkeypatch.setattr("webbrowser.open", lambda _: None)
+    made = ta.show(nn.Linear(4, 2), torch.zeros(1, 4), level="aten")
+    assert any(call.kind == "aten" for call in made.graph.calls)

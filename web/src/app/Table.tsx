@@ -61,7 +61,7 @@ function Rows({ page, columns, rows, order, setOrder, indented }: RowsProps) {
   const [first, last] = useWindow(list, rows.length, ROW);
   const { selected } = page.state;
   const at = rows.findIndex(({ key }) => key === selected);
-    useEffect(() => list.current?.scrollTo({ top: 0 }), [order]);
+  useEffect(() => list.current?.scrollTo({ top: 0 }), [order]);
   useEffect(() => scrollToRow(list.current, at, ROW, HEAD), [selected]);
   return (
     <div

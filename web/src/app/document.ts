@@ -1,6 +1,8 @@
 /** What the page was given: the graph, its numbers, and overlays; compressed, in the page itself. */
 
 import type { Graph } from "../contract/graph.ts";
+import type { ViewState } from "../graph/state.ts";
+import type { AppState } from "./state.ts";
 
 /** One number per call, in the order of calls; work and memory are those of the call and all inside it. */
 export interface Numbers {
@@ -17,6 +19,10 @@ export interface GivenOverlay {
   readonly numbers: readonly (readonly [number, number])[];
 }
 
+/** As the engine's options. */
+export type GivenView = Pick<ViewState, "depth" | "expand" | "collapse" | "fold" | "constants" | "level"> &
+  Pick<AppState, "direction" | "labels" | "theme">;
+
 export interface Totals {
   readonly parameters: number;
   readonly trainable: number;
@@ -31,6 +37,8 @@ export interface Extras {
   readonly overlays: readonly GivenOverlay[];
   readonly totals: Totals;
   readonly version: string;
+  /** What is seen at first. */
+  readonly view: GivenView | null;
 }
 
 export interface AtlasDocument {

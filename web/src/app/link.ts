@@ -2,9 +2,10 @@
 
 import { DEFAULT_STATE } from "../graph/state.ts";
 import type { Camera } from "../paint/camera.ts";
+import type { GivenView } from "./document.ts";
 import type { AppState, Tab, ThemeChoice } from "./state.ts";
 
-type Kept = Pick<AppState, "view" | "direction" | "labels" | "theme" | "overlay" | "tab" | "selected">;
+export type Kept = Pick<AppState, "view" | "direction" | "labels" | "theme" | "overlay" | "tab" | "selected">;
 
 /** What differs from the default, in words that a reader can make out. */
 export function toHash(state: Kept, camera: Camera | null): string {
@@ -28,6 +29,14 @@ export function toHash(state: Kept, camera: Camera | null): string {
   say("at", state.selected);
   if (camera) say("camera", [camera.x, camera.y].map(Math.round).join(" ") + ` ${Number(camera.scale.toPrecision(4))}`);
   return said.toString();
+}
+
+/** What the page was made to show at first. */
+export function fromGiven(given: GivenView | null): Kept {
+  const { state } = fromHash("");
+  if (!given) return state;
+  const { direction, labels, theme, ...view } = given;
+  return { ...state, direction, labels, theme, view: { ...state.view, ...view } };
 }
 
 /** What a link says; whatever cannot be understood is left at its default. */

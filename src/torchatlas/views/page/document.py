@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     Overlays = Mapping[str, Mapping[str | int, float]]
 
 
-def document(graph: Graph, overlays: Overlays) -> str:
+def document(graph: Graph, overlays: Overlays, view: Mapping[str, Any] | None = None) -> str:
     """JSON of two parts, each base64 of gzip of JSON: ``graph`` and ``extras``. The same graph gives the same text.
+
+    Args:
+        graph: what is shown.
+        overlays: numbers by name, then by module path or call id.
+        view: how it is shown at first, as the engine's options.
 
     Raises:
         InputError: an overlay names a module or call that the graph does not have.
     """
-    held = {"graph": payload(graph, details=True), "extras": json.dumps(_extras(graph, overlays), allow_nan=False)}
+    extras = {**_extras(graph, overlays), "view": view}
+    held = {"graph": payload(graph, details=True), "extras": json.dumps(extras, allow_nan=False)}
     return json.dumps({part: _pack(text) for part, text in held.items()})
 
 

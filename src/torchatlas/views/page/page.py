@@ -10,15 +10,22 @@ from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from torchatlas.core.errors import FileError
+from torchatlas.core.errors import FileError, InputError
+from torchatlas.views.drawing.options import read_options
 from torchatlas.views.page.document import document
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from torchatlas.core.graph import Graph
+    from torchatlas.views.drawing.options import Direction, Level, Places
     from torchatlas.views.page.document import Overlays
 
+Theme: TypeAlias = Literal["system", "light", "dark"]
+
+THEMES = ("system", "light", "dark")
 SUFFIXES = (".html", ".htm")
 
 # Scripts and downloads, and nothing of the notebook around it.
@@ -26,6 +33,59 @@ FRAME = (
     '<iframe title="{title}" sandbox="allow-scripts allow-downloads" allow="clipboard-write" loading="lazy" '
     'style="width:100%;height:{height}px;border:1px solid #8884;border-radius:8px" srcdoc="{page}"></iframe>'
 )
+
+
+def page(
+    graph: Graph,
+    depth: int | None = None,
+    expand: Places = (),
+    collapse: Places = (),
+    *,
+    fold: bool = True,
+    direction: Direction = "TB",
+    theme: Theme = "system",
+    labels: Sequence[str] = ("shape", "params"),
+    constants: bool = False,
+    level: Level | None = None,
+    overlays: Overlays | None = None,
+    height: int = 640,
+) -> Page:
+    """The page of a graph; the options say what is seen at first, and all of them can be changed in the page.
+
+    Args:
+        graph: what ran.
+        depth: levels of boxes open below the model; None opens as many as can be read at once.
+        expand: module paths, or call ids, to open although ``depth`` would leave them closed.
+        collapse: module paths, or call ids, to leave closed.
+        fold: show what repeats once, with its count.
+        direction: ``TB``: data flows to the bottom; ``LR``: to the right.
+        theme: ``light``, ``dark``, or as the reader's system says.
+        labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
+        constants: show calls that depend on no input and no parameter.
+        level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+        overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
+        height: of the frame in a notebook, in pixels.
+
+    Raises:
+        InputError: an option is none of those that there are, or the graph has no calls; the message says which.
+    """
+    if not graph.calls:
+        raise InputError(f"{graph.name} was not run, so nothing flows in it: capture it with inputs to show it")
+    if theme not in THEMES:
+        raise InputError(f"theme={theme!r} is unknown; theme is one of {', '.join(THEMES)}.")
+    options = read_options(
+        graph,
+        depth=depth,
+        expand=expand,
+        collapse=collapse,
+        fold=fold,
+        direction=direction,
+        theme="light" if theme == "system" else theme,
+        labels=labels,
+        constants=constants,
+        level=level,
+    )
+    return Page(graph, overlays, {**options.engine(), "theme": theme}, height=height)
 
 
 class Page:
@@ -36,12 +96,20 @@ class Page:
         html: the whole page; the same graph and overlays always give the same.
     """
 
-    def __init__(self, graph: Graph, overlays: Overlays | None = None, *, height: int = 640) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        overlays: Overlays | None = None,
+        view: Mapping[str, Any] | None = None,
+        *,
+        height: int = 640,
+    ) -> None:
         """Make the page.
 
         Args:
             graph: what is shown.
             overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
+            view: what is seen at first, as the engine's options; None leaves all at its default.
             height: of the frame in a notebook, in pixels.
 
         Raises:
@@ -49,7 +117,7 @@ class Page:
         """
         self.graph = graph
         self._height = height
-        self._document = document(graph, overlays or {})
+        self._document = document(graph, overlays or {}, view)
 
     @cached_property
     def html(self) -> str:
