@@ -11,7 +11,10 @@ export HF_HUB_OFFLINE = 1
 # Tests of models from torchvision, timm and transformers, which need a newer torch than the lowest.
 WITH_MODELS := $(shell grep -lrE 'torchvision_cpu|transformers|from models import' tests/core tests/capture tests/test_*.py)
 
-.PHONY: help demo test lint types bench test-lowest clean
+# What is made of web/ is committed, so only whoever changes web/ needs Node; with it, tests see that nothing is stale.
+NPM := $(shell command -v npm)
+
+.PHONY: help demo test lint types engine schema bench test-lowest clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -19,7 +22,7 @@ help:  ## list the targets
 demo: .venv/ready  ## capture a ResNet-18 and a small GPT and print their summaries
 	@$(BIN)/python examples/demo.py
 
-test: lint types  ## lint, types, import contracts, then every test
+test: lint types $(if $(NPM),web/node_modules/.ready)  ## lint, types, import contracts, then every test
 	@$(BIN)/python -m pytest
 
 lint: .venv/ready  ## ruff's rules, its format, and the arrows between the packages
@@ -30,6 +33,12 @@ lint: .venv/ready  ## ruff's rules, its format, and the arrows between the packa
 types: .venv/ready  ## mypy, strict
 	@$(BIN)/mypy
 
+engine: web/node_modules/.ready  ## bundle the drawing engine of web/ into the package
+	@cd web && npm run --silent build:engine -- --outDir ../src/torchatlas/views/drawing --logLevel warn
+
+schema: .venv/ready  ## write schema/graph.json from the records of core
+	@$(BIN)/python schema/write.py
+
 bench: .venv/bench-ready  ## measure beside other tools, print the tables, write bench/RESULTS.md
 	@$(BIN)/python bench/all.py
 
@@ -37,7 +46,7 @@ test-lowest: .venv-lowest/ready  ## the tests that need no model library, agains
 	@.venv-lowest/bin/python -m pytest tests/core tests/capture tests/test_*.py $(addprefix --ignore=,$(WITH_MODELS))
 
 clean:  ## remove what the targets set up
-	rm -rf .venv .venv-lowest
+	rm -rf .venv .venv-lowest web/node_modules
 
 # The stamp is written last, so a set-up that was interrupted is begun anew, and one that ended is not repeated.
 # torch comes first and alone: the resolver must settle on the pinned build before anything else may ask for a torch.
@@ -49,6 +58,9 @@ clean:  ## remove what the targets set up
 	@$(INSTALL) --editable '.[test]'
 	@$(INSTALL) --no-deps torchvision timm
 	@touch $@
+
+web/node_modules/.ready: web/package-lock.json
+	@cd web && npm ci --silent --no-audit --no-fund && touch ../$@ || echo "npm ci failed: tests that need web/ are skipped."
 
 .venv/bench-ready: .venv/ready
 	@$(INSTALL) --editable '.[bench]'

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,6 +15,8 @@ from torchatlas.core.errors import DrawingError
 from torchatlas.views.drawing.engine import render
 from torchatlas.views.drawing.payload import payload
 from views.drawing.nets import stack
+
+WEB = Path(__file__).parents[3] / "web"
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +47,15 @@ def test_a_defect_of_the_engine_is_told_as_one(given):
     """Nobody looks for the mistake in their model."""
     with pytest.raises(DrawingError, match=r"which is a defect of torchatlas: please report it.*TypeError"):
         render(given, {"level": "op", "expand": 7})
+
+
+def test_the_bundle_is_what_web_gives(tmp_path):
+    """The engine in the package is that of the sources beside it; where Node is at hand, it is built anew."""
+    vite = WEB / "node_modules" / "vite" / "bin" / "vite.js"
+    node = shutil.which("node")
+    if node is None or not vite.exists():
+        pytest.skip("no Node, or web/ is not set up: make engine")
+    command = [node, str(vite), "build", "--config", "vite.engine.config.ts", "--outDir", str(tmp_path)]
+    subprocess.run([*command, "--logLevel", "warn"], cwd=WEB, check=True)
+    committed = files("torchatlas.views.drawing").joinpath("engine.js").read_bytes()
+    assert (tmp_path / "engine.js").read_bytes() == committed, "engine.js is stale: run `make engine` and commit it"

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
 
-NAMED = 4
-"""Closed boxes that a note names."""
-
 
 def draw(
     graph: Graph,
@@ -151,26 +148,10 @@ class Drawing:
         scene: dict[str, Any] = json.loads(render(self._payload, self.options.engine(format="scene")))
         return scene
 
-    @cached_property
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the picture leaves out, in words."""
-        return (*self.scene["notes"], *self._closed())
-
-    def _closed(self) -> tuple[str, ...]:
-        """A sentence on boxes that were left closed, and what opens them."""
-        calls, children = self.graph.calls, self.graph.children
-        closed = []
-        for place in self.scene["places"]:
-            if place["openable"] and not place["open"] and place["key"][1:].isdigit():
-                inside = children[int(place["key"][1:])]
-                if len(inside) > 1 or any(children[call] for call in inside):
-                    closed.append(calls[int(place["key"][1:])])
-        names = list(dict.fromkeys(call.path or call.name for call in sorted(closed, key=lambda call: call.id)))
-        if not names:
-            return ()
-        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-        boxes = "1 box is" if len(closed) == 1 else f"{len(closed)} boxes are"
-        return (f"{boxes} left closed ({shown}): expand= opens one, a larger depth= all of a level.",)
+        return tuple(self.scene["notes"])
 
     def _repr_svg_(self) -> str:
         return self.svg
