@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings, strategies
 from torch import Tensor
+from torch.nn import functional as F
 
 import torchatlas as ta
 from programs import MODES, Program, Step, inputs, programs
 from torchatlas.core.check import check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # torch deprecates, but performs, writes by index into expanded tensors.
 pytestmark = pytest.mark.filterwarnings("ignore:Use of .* on expanded tensors is deprecated")
@@ -31,7 +38,7 @@ def same_bits(one: Tensor, two: Tensor) -> bool:
     )
 
 
-def replays(program: Program, count: int) -> None:
+def replays(program: Callable[..., tuple[Tensor, ...]], count: int) -> None:
     """Capture a program, compare its replay with an uncaptured run, and its inputs with what they were."""
     given_inputs = inputs(count)
     with torch.random.fork_rng(devices=()):
@@ -90,3 +97,43 @@ def test_nothing_made_in_a_program_is_taken_for_a_constant(mode):
 def test_a_chosen_program_replays_bit_for_bit(mode, names):
     """The kinds of write that are easiest to miss, each in a program of its own."""
     replays(Program(tuple(Step(name, index, index + 1, index) for index, name in enumerate(names)), mode), 2)
+
+
+def refused_after_drawing(x: Tensor) -> tuple[Tensor, ...]:
+    """An operation that torch refuses only after it drew random numbers."""
+    with suppress(RuntimeError):
+        F.dropout(x.expand(2, 4, 3), 0.5, inplace=True)
+    return (F.dropout(x, 0.5),)
+
+
+def odd_stride(x: Tensor) -> tuple[Tensor, ...]:
+    """One element whose stride is not one."""
+    return x.diagonal()[:1] + x.diagonal()[:1], x.diagonal()[:1]
+
+
+def parted(x: Tensor, y: Tensor, part: Tensor) -> tuple[Tensor, ...]:
+    """A view that is given another memory, and still shares the version counter of what it viewed."""
+    part.data = y.detach()
+    x.mul_(0.5)
+    part.add_(1)
+    return x, y, part
+
+
+def replaced(x: Tensor) -> tuple[Tensor, ...]:
+    """A tensor that is given another memory, while a view keeps the old one."""
+    view, other = x.view(-1), torch.ones(4, 3)
+    x.data = other
+    view[0] = 7
+    kept = x.clone()
+    other.mul_(3)
+    return x, other, view, kept
+
+
+@pytest.mark.parametrize(
+    ("program", "count"),
+    [(refused_after_drawing, 1), (odd_stride, 1), (parted, 3), (replaced, 1)],
+    ids=lambda case: getattr(case, "__name__", ""),
+)
+def test_a_written_program_replays_bit_for_bit(program, count):
+    """Programs that random ones led to."""
+    replays(program, count)
