@@ -99,8 +99,11 @@ class Run:
                     undo.enter_context(recording(recorder))
             self._record(recorder, structure, prepared)
         finally:
-            with uninterrupted():
-                undo.close()
+            try:
+                with uninterrupted():
+                    undo.close()
+            finally:
+                undo.close()  # nothing is left to do, unless a Ctrl-C came just before it was held back
 
     def _record(self, recorder: Recorder, structure: Structure, bound: Any) -> None:
         """The run itself, and its graph, whatever way it ends."""
