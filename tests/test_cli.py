@@ -273,9 +273,10 @@ def test_draw_takes_the_options_of_a_drawing(tmp_path):
     """The same picture as from Python."""
     assert run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas").exit_code == 0
     options = ("--depth", "2", "--direction", "LR", "--theme", "dark", "--labels", "flops", "--no-fold", "--constants")
+    options += ("--color-by", "params")
     assert run("draw", "net.atlas", "-o", "net.svg", *options).exit_code == 0
     drawing = ta.load(tmp_path / "net.atlas").draw(
-        2, direction="LR", theme="dark", labels=("flops",), fold=False, constants=True
+        2, direction="LR", theme="dark", labels=("flops",), fold=False, constants=True, color_by="params"
     )
     assert (tmp_path / "net.svg").read_text() == drawing.svg
 
@@ -400,7 +401,7 @@ def test_completion_can_be_installed():
     process = start(
         env={**os.environ, "_TORCHATLAS_COMPLETE": "complete_bash", "COMP_WORDS": "torchatlas s", "COMP_CWORD": "1"}
     )
-    assert set(process.communicate(timeout=20)[0].split()) == {"summary", "save"}
+    assert set(process.communicate(timeout=20)[0].split()) == {"summary", "show", "save"}
 
 
 class Terminal(io.StringIO):

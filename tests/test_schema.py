@@ -27,15 +27,19 @@ def fits(given, form) -> bool:
         return any(fits(given, part) for part in form["anyOf"])
     if "enum" in form:
         return given in form["enum"]
-    if form["type"] == "object":
-        known = form["properties"]
-        return isinstance(given, dict) and given.keys() == known.keys() and all(fits(given[k], known[k]) for k in known)
-    if form["type"] == "array":
-        if not isinstance(given, list):
-            return False
-        parts = form.get("prefixItems") or [form["items"]] * len(given)
-        return len(given) == len(parts) and all(map(fits, given, parts))
-    return isinstance(given, KINDS[form["type"]]) and (form["type"] == "boolean" or not isinstance(given, bool))
+    if isinstance(given, dict):
+        known = form.get("properties", {})
+        return (
+            form["type"] == "object" and given.keys() == known.keys() and all(fits(given[k], known[k]) for k in known)
+        )
+    if isinstance(given, list):
+        parts = form.get("prefixItems") or [form.get("items")] * len(given)
+        return form["type"] == "array" and len(given) == len(parts) and all(map(fits, given, parts))
+    return (
+        form["type"] in KINDS
+        and isinstance(given, KINDS[form["type"]])
+        and (form["type"] == "boolean" or not isinstance(given, bool))
+    )
 
 
 def typescript(form) -> str:

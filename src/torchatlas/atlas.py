@@ -78,6 +78,8 @@ class Atlas:
         labels: Sequence[str] = ("shape", "params"),
         constants: bool = False,
         level: Level | None = None,
+        color_by: str | None = None,
+        overlays: Mapping[str, Mapping[str | int, float]] | None = None,
     ) -> Drawing:
         """The picture of the run: modules as boxes inside boxes, and the tensors that flow between them.
 
@@ -91,6 +93,9 @@ class Atlas:
             labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
             constants: show calls that depend on no input and no parameter.
             level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+            color_by: what the boxes' colours show: ``params``, ``flops``, ``activations`` (bytes), ``time`` (seconds),
+                ``dtype``, ``device``, or an overlay; a legend says how.
+            overlays: a number for module paths or call ids, by name.
 
         Returns:
             The drawing: leave it as the last line of a notebook cell, or ``save`` it as SVG, PNG, PDF or DOT.
@@ -112,6 +117,8 @@ class Atlas:
             labels=labels,
             constants=constants,
             level=level,
+            color_by=color_by,
+            overlays=overlays,
         )
 
     def show(

@@ -227,6 +227,9 @@ def draw(
     theme: Annotated[Theme, typer.Option(help="The colours.")] = Theme.LIGHT,
     labels: Annotated[str, typer.Option(metavar="A,B,C", help="Of shape, params and flops.")] = "shape,params",
     constants: Annotated[bool, typer.Option("--constants", help="Show what depends on no input.")] = False,
+    color_by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Colour by params, flops, activations, time, dtype or device.")
+    ] = None,
     scale: Annotated[float, typer.Option(help="Pixels of a PNG per pixel of the drawing.")] = 2.0,
     fake: FakeOption = False,
     device: DeviceOption = None,
@@ -250,6 +253,7 @@ def draw(
             labels=labels.split(",") if labels else (),
             constants=constants,
             level=level.value,
+            color_by=color_by,
         )
         for output in outputs:
             typer.echo(f"{drawing.save(output, scale=scale)}: {output.stat().st_size:,} bytes", err=True)

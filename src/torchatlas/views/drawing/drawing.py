@@ -13,14 +13,17 @@ from torchatlas.core.errors import FileError, InputError
 from torchatlas.views.drawing.engine import render
 from torchatlas.views.drawing.fonts import fonts_for, foreign
 from torchatlas.views.drawing.options import Options, read_options
+from torchatlas.views.drawing.overlay import colouring
 from torchatlas.views.drawing.payload import payload, with_escapes
 from torchatlas.views.drawing.suffix import check_suffix
+from torchatlas.views.drawing.tint import tinted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchatlas.core.graph import Graph
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
+    from torchatlas.views.drawing.overlay import Overlays
 
 
 def draw(
@@ -35,6 +38,8 @@ def draw(
     labels: Sequence[str] = ("shape", "params"),
     constants: bool = False,
     level: Level | None = None,
+    color_by: str | None = None,
+    overlays: Overlays | None = None,
 ) -> Drawing:
     """The picture of a graph.
 
@@ -49,6 +54,9 @@ def draw(
         labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
         constants: show calls that depend on no input and no parameter.
         level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+        color_by: what the boxes' colours show: ``params``, ``flops``, ``activations`` (bytes), ``time`` (seconds),
+            ``dtype``, ``device``, or an overlay; a legend says how.
+        overlays: a number for module paths or call ids, by name.
 
     Raises:
         InputError: an option is none of those that there are, or the graph has no calls; the message says which.
@@ -68,7 +76,7 @@ def draw(
         constants=constants,
         level=level,
     )
-    return Drawing(graph, options)
+    return Drawing(graph, options, color_by, overlays)
 
 
 class Drawing:
@@ -80,11 +88,22 @@ class Drawing:
         svg: the picture as SVG text; the same graph and options always give the same.
     """
 
-    def __init__(self, graph: Graph, options: Options) -> None:
+    def __init__(
+        self, graph: Graph, options: Options, color_by: str | None = None, overlays: Overlays | None = None
+    ) -> None:
         self.graph = graph
         self.options = options
         self._payload = payload(graph)
-        self.svg = render(self._payload, options.engine())
+        self._colouring = None
+        if color_by is not None:
+            self._colouring = colouring(graph, self.scene["places"], color_by, overlays or {})
+        self.svg = self._paint(self._payload)
+
+    def _paint(self, given: str) -> str:
+        svg = render(given, self.options.engine())
+        if self._colouring is None:
+            return svg
+        return tinted(svg, self.scene["groups"], self._colouring, self.options.theme)
 
     def save(self, path: str | os.PathLike[str], *, scale: float = 2.0) -> Path:
         """Write ``.svg``, ``.png``, ``.pdf`` or ``.dot``; what stood there is replaced only when all is written.
@@ -140,7 +159,7 @@ class Drawing:
         fonts, missing = fonts_for(foreign(self.svg), outlines=outlines)
         if not missing:
             return self.svg, fonts
-        return render(with_escapes(self._payload, missing), self.options.engine()), fonts
+        return self._paint(with_escapes(self._payload, missing)), fonts
 
     @cached_property
     def scene(self) -> dict[str, Any]:

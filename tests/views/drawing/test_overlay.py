@@ -1,0 +1,97 @@
+"""What colours say: a number or a word for every closed box."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import torchatlas as ta
+from torchatlas.core.errors import InputError
+from torchatlas.views.drawing.overlay import Colouring, colouring
+from views.drawing.nets import Loop, stack
+
+
+class Again(nn.Module):
+    """One layer, seven times."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        for _ in range(7):
+            x = self.layer(x)
+        return x
+
+
+def said(atlas: ta.Atlas, name: str, overlays=None, **options) -> dict:
+    """What is said of the boxes of a drawing, by path where they have one."""
+    found = colouring(atlas.graph, atlas.draw(**options).scene["places"], name, overlays or {})
+    calls = atlas.graph.calls
+    return {calls[int(key[1:])].path or calls[int(key[1:])].name: one for key, one in found.said.items()}
+
+
+@pytest.fixture(scope="module")
+def layers():
+    """A layer of 4 x 8 + 8 parameters, an activation, one of 8 x 2 + 2."""
+    return ta.capture(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.zeros(3, 4))
+
+
+def test_numbers_are_those_of_the_layers(layers):
+    """Worked out by hand: 1 multiply-add is 2 operations, a float takes 4 bytes; what has none is not in it."""
+    assert said(layers, "params") == {"0": 40, "2": 18}
+    assert said(layers, "flops") == {"0": 3 * 4 * 8 * 2, "2": 3 * 8 * 2 * 2}
+    assert said(layers, "activations") == {"0": 3 * 8 * 4, "1": 3 * 8 * 4, "2": 3 * 2 * 4}
+    assert said(layers, "dtype") == {"0": "float32", "1": "float32", "2": "float32"}
+    assert set(said(layers, "device").values()) == {"cpu"}
+    assert said(layers, "time") == {}
+
+
+def test_a_fold_has_the_sum_of_its_repeats():
+    """Six blocks of two layers of 4 x 4 + 4; with repeats shown, each has its own."""
+    assert said(stack(), "params", depth=2) == {"blocks.0": 6 * 40}
+    alone = said(stack(), "params", depth=2, fold=False)
+    assert alone == {f"blocks.{block}": 40 for block in range(6)}
+
+
+def test_a_loop_runs_the_same_parameters_again():
+    """They are counted once, its operations each time."""
+    atlas = ta.capture(Again(), torch.zeros(3, 4))
+    assert said(atlas, "params") == {"layer": 20}
+    assert said(atlas, "flops") == {"layer": 7 * 3 * 4 * 4 * 2}
+    assert said(ta.capture(Loop(), torch.zeros(2, 4, 3)), "params") == {"cell": 3 * 5 * (3 + 5) + 2 * 3 * 5, "head": 12}
+
+
+def test_an_overlay_is_given_by_module_and_by_call(layers):
+    """A module's number is that of every call of it; what is not finite says nothing."""
+    call = layers.graph.calls_of["2"][0]
+    assert said(layers, "loss", {"loss": {"0": 1.5, call: -2, "1": math.nan}}) == {"0": 1.5, "2": -2}
+
+
+@pytest.mark.parametrize(
+    ("name", "overlays", "words"),
+    [
+        ("flop", {}, "color_by='flop' is unknown; color_by is one of params, flops, .*Did you mean 'flops'"),
+        ("lost", {"loss": {}}, "is one of .*device, loss. Did you mean 'loss'"),
+        ("loss", {"loss": {"zzz": 1}}, "overlay 'loss' has a number for 'zzz', which is neither"),
+        ("loss", {"loss": {99: 1}}, "overlay 'loss' has a number for 99, .*calls of Sequential"),
+    ],
+)
+def test_what_the_graph_does_not_have_is_refused(layers, name, overlays, words):
+    """The message lists what there is."""
+    with pytest.raises(InputError, match=words):
+        layers.draw(color_by=name, overlays=overlays)
+
+
+def test_shares_run_from_the_least_to_the_greatest():
+    """Evenly, or by the logarithm where the greatest is more than a hundred times the least."""
+    near = Colouring("x", {"a": 10, "b": 20, "c": 30})
+    assert [near.share(number) for number in (10, 20, 30)] == [0, 0.5, 1]
+    far = Colouring("x", {"a": 1, "b": 100, "c": 10_000})
+    assert [far.share(number) for number in (1, 100, 10_000)] == pytest.approx([0, 0.5, 1])
+    below = Colouring("x", {"a": -1, "b": 1000})
+    assert below.share(-1) == 0
+    assert Colouring("x", {"a": 7}).share(7) == 1
