@@ -129,9 +129,18 @@ def replaced(x: Tensor) -> tuple[Tensor, ...]:
     return x, other, view, kept
 
 
+def counted_for_others(x: Tensor) -> tuple[Tensor, ...]:
+    """A view with memory of its own: writes to it move the counter of those that it viewed."""
+    view, part = x.unfold(0, 2, 1), x.view(-1)[2:8]
+    view.data = view.detach() * 2
+    view.detach().mul_(0.5)
+    torch.relu_(part)
+    return x, part, view
+
+
 @pytest.mark.parametrize(
     ("program", "count"),
-    [(refused_after_drawing, 1), (odd_stride, 1), (parted, 3), (replaced, 1)],
+    [(refused_after_drawing, 1), (odd_stride, 1), (parted, 3), (replaced, 1), (counted_for_others, 1)],
     ids=lambda case: getattr(case, "__name__", ""),
 )
 def test_a_written_program_replays_bit_for_bit(program, count):

@@ -19,7 +19,7 @@ from torchatlas.capture.flops import Watch, count, direct, free_kind, learn
 from torchatlas.capture.flops_aten import aten_flops
 from torchatlas.capture.private import in_transform, overrides_off
 from torchatlas.capture.source import place_of, resolve
-from torchatlas.capture.tensors import Tensors, frozen
+from torchatlas.capture.tensors import Tensors, frozen, moved
 from torchatlas.capture.tree import describe, places
 from torchatlas.core.graph import Call, Graph, Node, Note, Slot
 
@@ -375,9 +375,7 @@ class Recorder:
                     reference.version = tensor._version
                 if tensors.values[reference.value].previous is not None and reference.value not in call.writes:
                     call.writes.append(reference.value)
-            elif id(tensor) in announced or (
-                counters and reference.version is not None and tensor._version != reference.version
-            ):
+            elif id(tensor) in announced or (counters and moved(tensor, reference)):
                 call.writes.append(tensors.wrote(tensor, call))
 
     def _returned(self, call: CallRecord, out: Any) -> None:

@@ -72,8 +72,9 @@ class ValueRecord:
 class Memory(weakref.ref[Any]):
     """One storage: how often it was written, by whom last, and when it was released."""
 
-    __slots__ = ("base", "freed", "id", "latest", "leaf", "writer", "writes")
+    __slots__ = ("base", "counted", "freed", "id", "latest", "leaf", "writer", "writes")
     id: int
+    counted: bool  # the version counters of its tensors tell of writes to it, and of nothing else
     leaf: bool  # it existed before the run, or was made out of sight
     base: int | None  # its first value
     latest: int | None  # its last value
@@ -105,7 +106,6 @@ class Tensors:
         self._seen: dict[int, TensorReference] = {}
         self._memories: dict[int, Memory] = {}
         self._attributes: dict[int, tuple[str, weakref.ref[Tensor]]] = {}
-        self._miscounted: dict[int, TensorReference] = {}
         self._memory_count = 0
         self._schemas = schemas
         self._lock = threading.Lock()
@@ -172,7 +172,7 @@ class Tensors:
             value = self.add(tensor, "activation", memory.writer.id, previous=reference.value)
             memory.writer.writes.append(value)
             return value
-        if reference.version is not None and tensor._version != reference.version:
+        if moved(tensor, reference):
             if not self._schemas:  # written out of sight, by C++ or scripted code
                 return self.add(tensor, "activation", previous=reference.value)
             reference.version = tensor._version
@@ -182,8 +182,10 @@ class Tensors:
         """The call wrote this tensor: a new version, and every alias of its memory is out of date."""
         reference = self._seen[id(tensor)]
         memory = self._memory(tensor, leaf=False)
-        if memory is not reference.memory:  # ``.data =`` gives it another, and leaves it the counter of the first
-            self._miscounted[id(tensor)] = reference
+        if memory is not reference.memory:  # ``.data =``: the tensor keeps the counter that it shared over the other
+            for either in (memory, reference.memory):
+                if either is not None:
+                    either.counted = False
             reference.memory = memory
         if memory is not None:
             memory.writes += 1
@@ -215,9 +217,8 @@ class Tensors:
         reference = TensorReference(tensor)
         reference.value, reference.memory = value, memory
         reference.writes = memory.writes if memory is not None else 0
-        miscounted = self._miscounted.get(id(tensor))
         try:
-            reference.version = None if miscounted is not None and miscounted() is tensor else tensor._version
+            reference.version = tensor._version
         except RuntimeError:  # inference tensors have none
             reference.version = None
         return reference
@@ -237,8 +238,15 @@ class Tensors:
             self._memory_count += 1
             memory = self._memories[key] = Memory(storage, self._released.append)
             memory.id, memory.leaf, memory.writes = self._memory_count, leaf, 0
+            memory.counted = True
             memory.base = memory.latest = memory.writer = memory.freed = None
         return memory
+
+
+def moved(tensor: Tensor, reference: TensorReference) -> bool:
+    """Whether the version counter tells of a write since the tensor was last looked at."""
+    memory = reference.memory
+    return reference.version is not None and (memory is None or memory.counted) and tensor._version != reference.version
 
 
 def measure(value: ValueRecord, tensor: Tensor) -> None:
