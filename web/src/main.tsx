@@ -8,11 +8,15 @@ import { fromGiven, fromHash, toHash } from "./app/link.ts";
 import { modelOf } from "./app/model.ts";
 import { Page } from "./app/page.tsx";
 import { FIRST, Store } from "./app/state.ts";
+import { drafter } from "./worker/drafter.ts";
 import { startDraft } from "./worker/client.ts";
 import { type Scope, serve } from "./worker/worker.ts";
 
 if (typeof document === "undefined") serve(self as unknown as Scope);
 else void start(document.currentScript?.textContent ?? null);
+
+/** The first picture of a graph with no more calls than this is drawn before a worker would have started. */
+const AT_ONCE = 10000;
 
 async function start(script: string | null): Promise<void> {
   const root = document.getElementById("page")!;
@@ -25,17 +29,20 @@ async function start(script: string | null): Promise<void> {
   addEventListener("error", (event) => failed(event.error?.stack ?? event.message));
   addEventListener("unhandledrejection", (event) => failed(String(event.reason?.stack ?? event.reason)));
   const document_ = await readDocument(document.getElementById("atlas"));
-  const page = new Page(modelOf(document_), store);
-  page.draft = startDraft(document_.text, document_.graph, script, {
-    drawn: (drawn) => page.arrived(drawn),
-    failed,
-  });
+  const { text, graph } = document_;
+  const page = new Page(modelOf(document_), store, (asked) =>
+    startDraft(text, graph, script, { drawn: (drawn) => asked.arrived(drawn), failed }),
+  );
   const first = location.hash.length > 1 ? fromHash(location.hash).state : fromGiven(document_.extras.view);
-  page.redraw({ ...first, selected: first.selected ?? failing(page) });
+  const shown = { ...first, selected: first.selected ?? failing(page) };
+  if (graph.calls.length <= AT_ONCE && first.view.depth === null) {
+    store.set(shown);
+    page.arrived(drafter(graph, page.model)(page.wanted));
+  } else page.redraw(shown);
   root.textContent = "";
   delete root.dataset.state;
-  render(<App page={page} />, root);
   followAddress(page);
+  render(<App page={page} />, root);
 }
 
 /** A run that failed opens at the call that failed. */

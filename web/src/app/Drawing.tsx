@@ -1,6 +1,6 @@
 /** The canvas, what lies over it, and the keys that move about in it. */
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { isThin } from "../graph/calls.ts";
 import { shapeText } from "../graph/numbers.ts";
 import type { VisibleGraph } from "../graph/visible.ts";
@@ -44,7 +44,7 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
   const shown = useMemo(() => (drawn ? picture(drawn.scene, thin(page, drawn)) : null), [drawn]);
   const colours = useMemo(() => colouring(page.model, drawn, overlay, theme), [page, drawn, overlay, theme]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const made = makeStage(page, canvas.current!, map.current!, setPointed);
     stage.current = made;
     page.moveTo = (camera) => made.open(camera, false);
@@ -52,8 +52,8 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
   }, [page]);
   useShown(page, stage, shown);
   const look = useLook(page, theme, pointed.hit, colours);
-  useEffect(() => stage.current?.dress(look, false), [look]);
-  useEffect(() => stage.current?.dress(look, true), [theme, colours]);
+  useLayoutEffect(() => stage.current?.dress(look, false), [look]);
+  useLayoutEffect(() => stage.current?.dress(look, true), [theme, colours]);
 
   return (
     <>
@@ -97,7 +97,7 @@ function makeStage(page: Page, canvas: HTMLCanvasElement, map: HTMLCanvasElement
 function useShown(page: Page, stage: { current: Stage | null }, shown: Picture | null): void {
   const first = useRef(true);
   const { reveal, direction } = page.state;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!shown || !stage.current) return;
     const { anchor } = page.state;
     stage.current.show(shown, anchor);
@@ -106,8 +106,8 @@ function useShown(page: Page, stage: { current: Stage | null }, shown: Picture |
     first.current = false;
     page.painted();
   }, [shown]);
-  useEffect(() => {
-    if (reveal === null || !shown?.placeOf.has(reveal)) return;
+  useLayoutEffect(() => {
+    if (reveal === null || page.waiting || !shown?.placeOf.has(reveal)) return;
     stage.current?.reveal(reveal);
     page.store.set({ reveal: null });
   }, [reveal, shown]);
@@ -171,8 +171,17 @@ function Zoom({ stage }: { stage: () => Stage | null }) {
 
 /** What the drawing leaves out. */
 function Left({ page }: { page: Page }) {
-  const notes = page.state.drawn?.scene.notes ?? [];
-  return notes.length > 0 ? <p class="left">{notes.join(" · ")}</p> : null;
+  const { drawn, view } = page.state;
+  const hidden = drawn?.visible.hidden ?? 0;
+  if (hidden === 0) return null;
+  return (
+    <p class="left">
+      {hidden} {hidden === 1 ? "call depends" : "calls depend"} on no input:{" "}
+      <button class="inline" onClick={() => page.redraw({ view: { ...view, constants: true } })}>
+        show
+      </button>
+    </p>
+  );
 }
 
 const STEP = 80;

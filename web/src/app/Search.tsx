@@ -10,7 +10,9 @@ const LISTED = 100;
 export function Search() {
   const page = usePage();
   const { query, step } = page.state;
-  const entries = useMemo(() => searchIndex(page.model), [page]);
+  // Made with the first letter, for a page that is looked at before it is searched.
+  const isUsed = query !== "";
+  const entries = useMemo(() => (isUsed ? searchIndex(page.model) : []), [page, isUsed]);
   const found = useMemo(() => search(entries, query), [entries, query]);
   const [listed, setListed] = useState(false);
   const box = useRef<HTMLDivElement>(null);

@@ -78,7 +78,7 @@ function tinted(scene: Scene, { tints, theme }: Colouring): string {
 }
 
 function recoloured(shape: Shape, group: number): Shape {
-  if (shape.kind === "text") return shape;
+  if (shape.kind === "text") return shape.fill === "dim" ? { ...shape, fill: "text" } : shape;
   const own = (token: keyof Theme | null): keyof Theme | null => {
     const [hue, part] = token?.split(".") ?? [];
     return part && hue !== "error" && hue !== "end" ? (`${group}.${part}` as keyof Theme) : token;

@@ -3,7 +3,7 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useReducer } from "preact/hooks";
 import type { Camera } from "../paint/camera.ts";
-import type { Drawn } from "../worker/protocol.ts";
+import type { Drawn, Wanted } from "../worker/protocol.ts";
 import type { Draft } from "../worker/client.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Fold } from "../contract/graph.ts";
@@ -13,7 +13,9 @@ import { closed, foldKey, folded, opened, showing, toDepth, toggled, unfolded } 
 import type { AppState, Store } from "./state.ts";
 
 export class Page {
-  draft: Draft | null = null;
+  private draft: Draft | null = null;
+  /** A picture was asked for and is not there yet. */
+  waiting = false;
   /** Told when the camera moves. */
   changed: () => void = () => {};
   /** Moves the camera; set by the drawing. */
@@ -23,6 +25,8 @@ export class Page {
   constructor(
     readonly model: Model,
     readonly store: Store,
+    /** Starts what draws. */
+    private readonly begin: (page: Page) => Draft,
   ) {}
 
   get state(): AppState {
@@ -35,6 +39,7 @@ export class Page {
 
   /** A picture is ready. */
   arrived(drawn: Drawn): void {
+    this.waiting = false;
     this.nodes = new Map(drawn.visible.nodes.map((node) => [node.key, node]));
     this.store.set({ drawn });
   }
@@ -44,16 +49,26 @@ export class Page {
     this.changed();
   }
 
-  /** The picture is on the screen: measured by whoever wants to know how long that took. */
+  /** A picture is on the screen: marked for whoever wants to know how long that took. */
   painted(): void {
     performance.mark("painted");
+    setTimeout(() => this.drafting(), 50);
+  }
+
+  private drafting(): Draft {
+    return (this.draft ??= this.begin(this));
+  }
+
+  get wanted(): Wanted {
+    const { view, direction, labels } = this.state;
+    return { view, options: { direction, labels } };
   }
 
   /** Change what is drawn, and ask for the picture. */
   redraw(change: Partial<AppState>): void {
+    this.waiting = true;
     this.store.set(change);
-    const { view, direction, labels } = this.state;
-    this.draft?.ask({ view, options: { direction, labels } });
+    this.drafting().ask(this.wanted);
   }
 
   toggle(key: string): void {

@@ -58,7 +58,7 @@ function shapes({ context, look, scale }: Brush, item: Item): void {
     if (behind && scale < DETAILED) continue;
     if (shape.kind === "rect") rect(brush, item, shape);
     else if (shape.kind === "path") path(brush, item, shape);
-    else text(brush, shape);
+    else text(brush, item, shape);
   }
 }
 
@@ -114,11 +114,13 @@ function path({ context, look, scale }: Brush, { group }: Item, shape: Path): vo
   context.stroke(outline(shape));
 }
 
-function text({ context, look, scale }: Brush, shape: Text): void {
+function text({ context, look, scale }: Brush, { group }: Item, shape: Text): void {
   if (shape.size * scale < LEGIBLE) return;
   context.font = `${shape.bold ? "bold " : ""}${shape.size}px ${FAMILY}`;
   context.textAlign = shape.anchor === "start" ? "left" : shape.anchor === "middle" ? "center" : "right";
-  context.fillStyle = look.theme[shape.fill];
+  // On the strong colours of an overlay faint text could not be read.
+  const strong = look.tints !== null && group.kind === "box" && shape.fill === "dim";
+  context.fillStyle = look.theme[strong ? "text" : shape.fill];
   context.fillText(shape.text, shape.x, shape.y);
 }
 

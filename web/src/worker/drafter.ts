@@ -10,23 +10,26 @@ import type { Drawn, Wanted } from "./protocol.ts";
 /** More remembered layouts than this are forgotten all at once: it bounds memory over a long session. */
 const KEPT = 5000;
 
-interface Known {
+/** A graph at one level of detail. */
+export interface Known {
   readonly indexed: Indexed;
   readonly facts: Facts;
 }
 
 export type Drafter = (wanted: Wanted) => Drawn;
 
-export function drafter(graph: Graph): Drafter {
+/** `known` is what is known of the graph already. */
+export function drafter(graph: Graph, known?: Known): Drafter {
   const levels = new Map<Level, Known>();
+  if (known) levels.set(known.indexed.tree.level, known);
   let remembered: Memory = memory();
   return (wanted) => {
     const start = performance.now();
-    const known = levels.get(wanted.view.level) ?? learn(graph, wanted.view.level);
-    levels.set(wanted.view.level, known);
+    const asked = levels.get(wanted.view.level) ?? learn(graph, wanted.view.level);
+    levels.set(wanted.view.level, asked);
     if (remembered.geometries.size > KEPT) remembered = memory();
-    const shown = visible(known.indexed, wanted.view);
-    const made = scene(known.facts, shown, wanted.options, remembered);
+    const shown = visible(asked.indexed, wanted.view);
+    const made = scene(asked.facts, shown, wanted.options, remembered);
     return { wanted, scene: made, visible: shown, milliseconds: performance.now() - start };
   };
 }
