@@ -10,7 +10,7 @@ import pytest
 
 import torchatlas as ta
 
-HEAVY = ("torch", "numpy", "pandas", "rich", "typer")
+HEAVY = ("torch", "numpy", "pandas", "rich", "typer", "quickjs", "resvg_py", "reportlab", "fontTools")
 
 
 def run(code: str) -> str:
