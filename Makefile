@@ -33,8 +33,9 @@ lint: .venv/ready  ## ruff's rules, its format, and the arrows between the packa
 types: .venv/ready  ## mypy, strict
 	@$(BIN)/mypy
 
-engine: web/node_modules/.ready  ## bundle the drawing engine of web/ into the package
+engine: web/node_modules/.ready  ## bundle the drawing engine and the page of web/ into the package
 	@cd web && npm run --silent build:engine -- --outDir ../src/torchatlas/views/drawing --logLevel warn
+	@cd web && npm run --silent build:page -- --logLevel warn
 
 schema: .venv/ready  ## write schema/graph.json from the records of core
 	@$(BIN)/python schema/write.py

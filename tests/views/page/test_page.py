@@ -7,7 +7,11 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 from html import unescape
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import torch
@@ -169,3 +173,16 @@ def test_a_model_is_shown_in_one_call(monkeypatch):
     monkeypatch.setattr("webbrowser.open", lambda _: None)
     made = ta.show(nn.Linear(4, 2), torch.zeros(1, 4), level="aten")
     assert any(call.kind == "aten" for call in made.graph.calls)
+
+
+def test_the_template_is_what_web_gives(tmp_path):
+    """The page in the package is that of the sources beside it; where Node is at hand, it is built anew."""
+    web = Path(__file__).parents[3] / "web"
+    vite = web / "node_modules" / "vite" / "bin" / "vite.js"
+    node = shutil.which("node")
+    if node is None or not vite.exists():
+        pytest.skip("no Node, or web/ is not set up: make engine")
+    command = [node, str(vite), "build", "--config", "vite.page.config.ts", "--outDir", str(tmp_path)]
+    subprocess.run([*command, "--logLevel", "warn"], cwd=web, check=True)
+    committed = files("torchatlas.views.page").joinpath("page.html").read_bytes()
+    assert (tmp_path / "page.html").read_bytes() == committed, "the page is stale: make engine"
