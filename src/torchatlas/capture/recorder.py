@@ -366,17 +366,18 @@ class Recorder:
         tensors = self.tensors
         announced = [id(tensor) for tensor in writes]
         counters = not (self.aten and call.kind != "function")
-        for index, tensor in enumerate(found):
+        for tensor, value in zip(found, call.inputs, strict=True):
             reference = tensors.known(tensor)
             if reference is None:
                 continue
-            if reference.value >= call.first_value and reference.value != call.inputs[index]:
-                if reference.version is not None:  # a call inside, or an earlier slot, versioned it
-                    reference.version = tensor._version
-                if tensors.values[reference.value].previous is not None and reference.value not in call.writes:
-                    call.writes.append(reference.value)
-            elif id(tensor) in announced or (counters and moved(tensor, reference)):
-                call.writes.append(tensors.wrote(tensor, call))
+            if reference.value == value or reference.value < call.first_value:
+                if id(tensor) in announced or (counters and moved(tensor, reference)):
+                    call.writes.append(tensors.wrote(tensor, call))
+                continue
+            if reference.version is not None:  # a call inside, or an earlier slot, versioned it
+                reference.version = tensor._version
+            if tensors.values[reference.value].previous is not None and reference.value not in call.writes:
+                call.writes.append(reference.value)
 
     def _returned(self, call: CallRecord, out: Any) -> None:
         tensors, values = self.tensors, self.tensors.values

@@ -108,6 +108,7 @@ class Structure:
         self._lazy: list[tuple[Tensor, int]] = []
         self._parameters = [self._add(module, "parameter") for module in self._modules]
         self._buffers = [self._add(module, "buffer") for module in self._modules]
+        self._known_settings: dict[Any, tuple[tuple[str, Tree], ...]] = {}  # modules of a class are often alike
         self._settings = [self._attributes(module) for module in self._modules]
         self._training = training
 
@@ -131,20 +132,29 @@ class Structure:
         """The settings; and tensors kept as plain attributes (anchors, masks) get a name, should the run read them."""
         if isinstance(module, torch.jit.ScriptModule):
             return ()
+        public = [item for item in module.__dict__.items() if item[0][:1] != "_" and item[0] != "training"]
+        key = (type(module), *public, *[type(thing) for _, thing in public])
+        try:
+            known = self._known_settings.get(key)
+        except TypeError:  # something among them cannot be hashed
+            return self._settings_of(module, public)
+        if known is None:
+            known = self._settings_of(module, public)
+            if all(type(thing) in PLAIN or type(thing) is tuple for _, thing in public):
+                self._known_settings[key] = known
+        return known
+
+    def _settings_of(self, module: nn.Module, public: list[tuple[str, Any]]) -> tuple[tuple[str, Tree], ...]:
         settings: list[tuple[str, Tree]] = []
-        for name, thing in module.__dict__.items():
-            if name[:1] == "_" or name == "training":
+        for name, thing in public:
+            if type(thing) not in PLAIN and callable(thing):
                 continue
-            kind = type(thing)
-            if kind in PLAIN:
-                settings.append((name, describe(thing, []) if kind is str else thing))
-            elif not callable(thing):
-                found: list[Tensor] = []
-                tree = describe(thing, found)
-                if found:
-                    self._name(found, tree, module, name)
-                elif isinstance(tree, Node) and not tree.keys and len(tree.items) <= _SETTING:
-                    settings.append((name, tree))
+            found: list[Tensor] = []
+            tree = describe(thing, found)
+            if found:
+                self._name(found, tree, module, name)
+            elif type(thing) in PLAIN or (isinstance(tree, Node) and not tree.keys and len(tree.items) <= _SETTING):
+                settings.append((name, tree))
         return tuple(settings)
 
     def _name(self, found: list[Tensor], tree: Tree, module: nn.Module, attribute: str) -> None:

@@ -245,8 +245,9 @@ class Tensors:
 
 def moved(tensor: Tensor, reference: TensorReference) -> bool:
     """Whether the version counter tells of a write since the tensor was last looked at."""
-    memory = reference.memory
-    return reference.version is not None and (memory is None or memory.counted) and tensor._version != reference.version
+    if reference.version is None or tensor._version == reference.version:
+        return False
+    return reference.memory is None or reference.memory.counted
 
 
 def measure(value: ValueRecord, tensor: Tensor) -> None:
