@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import torch
 from torch import nn
 
@@ -37,6 +38,24 @@ def test_edges_are_the_same_in_both_directions():
     down, right = (set(edges(dot(atlas, depth=3, direction=direction))) for direction in ("TB", "LR"))
     assert down == right
     assert "rankdir=LR" in dot(atlas, direction="LR")
+
+
+@pytest.mark.parametrize("direction", ["TB", "LR"])
+@pytest.mark.parametrize("name", ["torchvision/raft", "sequences/seq2seq", "counted/llama", "sequences/unrolled"])
+def test_every_arrow_is_an_edge(zoo, name, direction):
+    """Those of tunnels too, which point at the side of a box; the arrows are counted in the picture."""
+    drawing = zoo(name).draw(direction=direction)
+    arrows = 0
+    for group in drawing.scene["groups"]:
+        if group["kind"] in {"wire", "tag"}:
+            arrows += sum(
+                shape["d"].count("Z") for shape in group["shapes"] if shape["kind"] == "path" and shape["fill"]
+            )
+    found = edges(drawing._encode(".dot", 1.0).decode())
+    assert len(found) == arrows > 10
+    assert {target for _, target, _ in found} >= {
+        place["key"] for place in drawing.scene["places"] if "output" in place["key"]
+    }
 
 
 def test_open_boxes_are_clusters_inside_clusters():

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Place = dict[str, Any]
 
 TIP = re.compile(r"M([-\d.]+),([-\d.]+)")
+ROUNDED = 0.01
+"""Pixels by which a path, which is written in hundredths, may miss."""
+
 CALL = re.compile(r"#(\d+)")
 
 
@@ -37,7 +40,7 @@ def dot(graph: Graph, scene: dict[str, Any], direction: str) -> str:
         '  edge [fontname="Helvetica", fontsize=9];',
         *_boxes(_inside(graph, places), places, labels),
     ]
-    for source, target, shape in _edges(graph, scene, list(places.values()), flat=direction == "LR"):
+    for source, target, shape in _edges(graph, scene):
         lines.append(f"  {_quoted(source)} -> {_quoted(target)} [label={_quoted(shape)}];")
     return "\n".join([*lines, "}", ""])
 
@@ -108,20 +111,26 @@ def _boxes(inside: dict[str, list[str]], places: dict[str, Place], labels: dict[
             yield f"{indent}{_quoted(key)} [label={_quoted(labels[key])}];"
 
 
-def _edges(graph: Graph, scene: dict[str, Any], places: list[Place], *, flat: bool) -> Iterator[tuple[str, str, str]]:
+def _edges(graph: Graph, scene: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Source, target and shape of what each arrow of a wire or a tunnel says."""
-    begin, across, size = ("x", "y", "height") if flat else ("y", "x", "width")
-    rows: dict[float, list[Place]] = {}
-    for place in places:
+    tops: dict[float, list[Place]] = {}
+    sides: dict[float, list[Place]] = {}
+    for place in scene["places"]:
         if not place["open"]:
-            rows.setdefault(round(place[begin], 2), []).append(place)
+            tops.setdefault(round(place["y"], 2), []).append(place)
+            sides.setdefault(round(place["x"], 2), []).append(place)
     for group in scene["groups"]:
         if group["kind"] not in {"wire", "tag"}:
             continue
-        heads = [shape["d"] for shape in group["shapes"] if shape["kind"] == "path" and shape["fill"]]
+        heads = "".join(shape["d"] for shape in group["shapes"] if shape["kind"] == "path" and shape["fill"])
         sizes = graph.values[group["value"]].shape if group["value"] >= 0 else ()
-        for x, y in TIP.findall("".join(heads)):
-            tip, at = (float(x), float(y)) if flat else (float(y), float(x))
-            for place in rows.get(round(tip, 2), ()):
-                if place[across] <= at <= place[across] + place[size]:
-                    yield group["key"], place["key"], "×".join(map(str, sizes))
+        for x, y in ((float(x), float(y)) for x, y in TIP.findall(heads)):
+            near = [*tops.get(round(y, 2), ()), *sides.get(round(x, 2), ())]
+            target = next((place for place in near if _touches(place, x, y)), None)
+            if target is not None:
+                yield group["key"], target["key"], "×".join(map(str, sizes))
+
+
+def _touches(place: Place, x: float, y: float) -> bool:
+    left, top, width, height = (float(place[part]) for part in ("x", "y", "width", "height"))
+    return -ROUNDED <= x - left <= width + ROUNDED and -ROUNDED <= y - top <= height + ROUNDED
