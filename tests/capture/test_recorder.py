@@ -336,3 +336,21 @@ def test_memory_that_is_released_says_when():
     graph = captured(lambda x: F.relu(x + 1).sum(), torch.zeros(8))
     added, rectified, result = (graph.values[graph.calls[number].outputs[0]] for number in (1, 2, 3))
     assert (added.freed, rectified.freed, result.freed) == (3, 4, None)
+
+
+@dataclass
+class Guarded:
+    """An argument that answers a question about itself with an exception, as some configurations do."""
+
+    tensor: Tensor
+
+    def __getattribute__(self, name):
+        if name == "tensor":
+            raise LookupError(name)
+        return super().__getattribute__(name)
+
+
+def test_an_object_that_refuses_to_be_read_is_named():
+    """Reading the arguments must never be what makes a run fail."""
+    graph = captured(lambda x, guarded: x + 1, torch.zeros(1), Guarded(torch.zeros(1)))
+    assert graph.calls[0].arguments.items[1] == Text("Guarded")

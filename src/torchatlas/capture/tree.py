@@ -47,7 +47,12 @@ def describe(thing: object, found: list[Tensor], depth: int = 0, seen: set[int] 
         return _shortened(str(thing))
     if isinstance(thing, _PRINTED):
         return _printed(thing)
-    return _container(thing, found, depth, seen if seen is not None else set())
+    before = len(found)
+    try:
+        return _container(thing, found, depth, seen if seen is not None else set())
+    except Exception:  # noqa: BLE001 - the user's object may answer any question with any exception
+        del found[before:]
+        return Text(kind.__name__)
 
 
 def tensors_in(thing: object) -> list[Tensor]:
