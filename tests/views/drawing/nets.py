@@ -85,6 +85,22 @@ class Stack(nn.Module):
         return {"hidden": hidden, "pooled": hidden.mean(1)}
 
 
+class Masked(nn.Module):
+    """Two tensors that many steps read, which are drawn as tunnels, and a list of results that begins with them."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(8))
+
+    def forward(self, x):
+        mask, shift = x.sigmoid(), x.tanh()
+        found = [mask, shift]
+        for layer in self.layers:
+            x = (layer(x) + shift) * mask
+            found.append(x.relu())
+        return found
+
+
 def stack() -> ta.Atlas:
     """A run of ``Stack``."""
     return ta.capture(Stack(), kwargs={"tokens": torch.zeros(2, 3, 4), "mask": torch.ones(2, 3, 1)})
