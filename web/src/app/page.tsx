@@ -5,6 +5,7 @@ import { useContext, useEffect, useReducer } from "preact/hooks";
 import type { Camera } from "../paint/camera.ts";
 import type { Drawn, Wanted } from "../worker/protocol.ts";
 import type { Draft } from "../worker/client.ts";
+import type { ViewState } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Fold } from "../contract/graph.ts";
 import type { Model } from "./model.ts";
@@ -59,6 +60,12 @@ export class Page {
     return (this.draft ??= this.begin(this));
   }
 
+  /** What is shown now; a depth that was chosen to fit stays, whatever is opened from here on. */
+  private get view(): ViewState {
+    const { view, drawn } = this.state;
+    return { ...view, depth: view.depth ?? drawn?.visible.depth ?? null };
+  }
+
   get wanted(): Wanted {
     const { view, direction, labels } = this.state;
     return { view, options: { direction, labels } };
@@ -75,7 +82,7 @@ export class Page {
     const node = this.node(key);
     if (!node?.openable) return;
     const said = `${titleOf(this.model, node).name} ${node.open ? "closed" : "opened"}`;
-    this.redraw({ view: toggled(this.state.view, node), anchor: key, said });
+    this.redraw({ view: toggled(this.view, node), anchor: key, said });
   }
 
   open(key: string): void {
@@ -106,7 +113,7 @@ export class Page {
     const level = model.graph.calls[call]!.kind === "aten" ? "aten" : state.view.level;
     const view = showing(
       model.indexed,
-      { ...state.view, level, constants: state.view.constants || this.isHidden(call) },
+      { ...this.view, level, constants: state.view.constants || this.isHidden(call) },
       call,
     );
     this.redraw({ view, selected: key, reveal: key, anchor: null, panel: true });
@@ -127,13 +134,13 @@ export class Page {
 
   unfold(fold: Fold): void {
     const said = `${fold.count} repeats shown`;
-    this.redraw({ view: unfolded(this.state.view, fold), anchor: foldKey(fold), reveal: this.state.selected, said });
+    this.redraw({ view: unfolded(this.view, fold), anchor: foldKey(fold), reveal: this.state.selected, said });
   }
 
   fold(fold: Fold): void {
     const first = `#${fold.calls[0]!}`;
     const selected = fold.period === 1 ? first : this.state.selected;
-    this.redraw({ view: folded(this.state.view, fold), selected, anchor: first, reveal: selected, said: "folded" });
+    this.redraw({ view: folded(this.view, fold), selected, anchor: first, reveal: selected, said: "folded" });
   }
 
   /** Open every box around the selected one, or close it with all that is inside. */
@@ -141,7 +148,7 @@ export class Page {
     const node = this.node(key);
     if (!node) return;
     const { children } = this.model.indexed.tree;
-    let view = opened(this.state.view, key);
+    let view = opened(this.view, key);
     const waiting = [...(node.call >= 0 ? children[node.call]! : [])];
     for (let call = waiting.pop(); call !== undefined; call = waiting.pop()) {
       if (children[call]!.length > 0) view = opened(view, `#${call}`);
@@ -153,7 +160,7 @@ export class Page {
   closeAround(key: string): void {
     const node = this.node(key);
     const parent = node && node.parent >= 0 ? this.state.drawn!.visible.nodes[node.parent]! : null;
-    if (parent) this.redraw({ view: closed(this.state.view, parent.key), selected: parent.key, anchor: parent.key });
+    if (parent) this.redraw({ view: closed(this.view, parent.key), selected: parent.key, anchor: parent.key });
   }
 }
 

@@ -30,16 +30,21 @@ export function searchIndex(model: Model): readonly Entry[] {
   });
 }
 
-/** The calls that hold every word of a query, in order; those whose own name or path holds it come first. */
+/**
+ * The calls that hold every word of a query; first those that are called like its last word, then those whose name has
+ * it in it, so that `layer2.3 conv2` begins with the layer of that name, and not with any `Conv2d`.
+ */
 export function search(entries: readonly Entry[], query: string): readonly Found[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return [];
+  const last = words[words.length - 1];
+  if (last === undefined) return [];
   const found = entries.filter(({ text }) => words.every((word) => text.includes(word)));
-  const isNamed = ({ name, path }: Entry): boolean =>
-    words.every((word) => name.toLowerCase().includes(word) || lastPart(path).toLowerCase().includes(word));
-  return [...found.filter(isNamed), ...found.filter((entry) => !isNamed(entry))];
+  const ranks = new Map(found.map((entry) => [entry, rank(entry, last)]));
+  return found.sort((a, b) => ranks.get(a)! - ranks.get(b)!);
 }
 
-function lastPart(path: string): string {
-  return path.slice(path.lastIndexOf(".") + 1);
+function rank({ name, path }: Entry, word: string): number {
+  const names = [name.toLowerCase(), path.toLowerCase(), path.slice(path.lastIndexOf(".") + 1).toLowerCase()];
+  if (names.includes(word)) return 0;
+  return names[0]!.includes(word) || names[2]!.includes(word) ? 1 : 2;
 }

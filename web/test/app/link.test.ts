@@ -1,0 +1,73 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { fromGiven, fromHash, toHash } from "../../src/app/link.ts";
+import { FIRST } from "../../src/app/state.ts";
+import { DEFAULT_STATE } from "../../src/graph/state.ts";
+
+const keys = fc.uniqueArray(fc.nat(5000).map((call) => `#${call}`));
+const views = fc.record({
+  depth: fc.oneof(fc.constant(null), fc.constant(Infinity), fc.integer({ min: 1, max: 40 })),
+  expand: keys,
+  collapse: keys,
+  unfold: keys.map((all) => all.map((key) => `${key}x`)),
+  fold: fc.boolean(),
+  constants: fc.boolean(),
+  level: fc.constantFrom("op" as const, "aten" as const),
+});
+const states = fc.record({
+  view: views,
+  direction: fc.constantFrom("TB" as const, "LR" as const),
+  labels: fc.subarray(["shape", "params", "flops"] as const),
+  theme: fc.constantFrom("system" as const, "light" as const, "dark" as const),
+  overlay: fc.oneof(fc.constant(null), fc.constantFrom("params", "+a name & more = #%")),
+  tab: fc.constantFrom("drawing" as const, "table" as const),
+  selected: fc.oneof(fc.constant(null), fc.constantFrom("#7", "input:a b", "output:<x>")),
+});
+
+describe("a link", () => {
+  test("restores any view", () => {
+    fc.assert(
+      fc.property(states, (state) => {
+        const camera = { x: -120, y: 40, scale: 0.5 };
+        expect(fromHash(`#${toHash(state, camera)}`)).toEqual({ state, camera });
+      }),
+    );
+  });
+
+  test("of the default view is short", () => {
+    expect(toHash(FIRST, null)).toBe("");
+    expect(fromHash("").state.view).toEqual(DEFAULT_STATE);
+  });
+
+  test("that nobody can understand leaves the default", () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const { state, camera } = fromHash(`#${text}`);
+        expect(["TB", "LR"]).toContain(state.direction);
+        expect(camera === null || camera.scale > 0).toBe(true);
+      }),
+    );
+    expect(fromHash("#depth=-3&theme=pink&camera=1+2+NaN&level=deep").state).toEqual(fromHash("").state);
+  });
+
+  test("gives way to what the page was made to show", () => {
+    const { depth, expand, collapse, fold, constants, level } = { ...DEFAULT_STATE, depth: 3, expand: ["layer1"] };
+    const given = {
+      depth,
+      expand,
+      collapse,
+      fold,
+      constants,
+      level,
+      direction: "LR",
+      labels: [],
+      theme: "dark",
+    } as const;
+    expect(fromGiven(given)).toMatchObject({
+      direction: "LR",
+      theme: "dark",
+      view: { depth: 3, expand: ["layer1"], unfold: [] },
+    });
+    expect(fromGiven(null)).toEqual(fromHash("").state);
+  });
+});

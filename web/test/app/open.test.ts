@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { closed, foldOf, folded, opened, showing, unfolded } from "../../src/app/open.ts";
+import { DEFAULT_STATE, index, visible } from "../../src/graph/index.ts";
+import { payload } from "../payloads.ts";
+
+const graph = payload("resnet152");
+const indexed = index(graph, "op");
+const callAt = (path: string): number => graph.calls.find((call) => call.path === path)!.id;
+const shown = (view: typeof DEFAULT_STATE): Set<string> => new Set(visible(indexed, view).nodes.map(({ key }) => key));
+
+describe("opening", () => {
+  test("and closing undo each other", () => {
+    const view = opened(DEFAULT_STATE, "#3");
+    expect(view.expand).toEqual(["#3"]);
+    expect(closed(view, "#3")).toMatchObject({ expand: [], collapse: ["#3"] });
+    expect(opened(closed(view, "#3"), "#3")).toEqual(view);
+  });
+
+  test("any call shows it, whatever hid it", () => {
+    for (const name of ["resnet152", "lstm", "llama32", "failing"]) {
+      const other = payload(name);
+      const known = index(other, "op");
+      const inside = other.calls.slice(1).filter(({ id }) => known.flow.constant[id] === 0);
+      for (const { id } of inside.filter((_, i) => i % 37 === 0)) {
+        const view = showing(known, { ...DEFAULT_STATE, depth: 1 }, id);
+        const keys = visible(known, view).nodes.map(({ key }) => key);
+        expect(keys, `${name} ${id}`).toContain(`#${id}`);
+      }
+    }
+  });
+
+  test("one repeat leaves the others closed", () => {
+    const call = callAt("layer3.17.conv2");
+    const nodes = visible(indexed, showing(indexed, { ...DEFAULT_STATE, depth: 1 }, call)).nodes;
+    const open = nodes.filter((node) => node.open).map((node) => graph.calls[node.call]!.path);
+    expect(open).toEqual(["layer3", "layer3.17"]);
+  });
+
+  test("all repeats and folding them again gives the same drawing", () => {
+    const first = callAt("layer3.1");
+    const fold = foldOf(indexed, first)!;
+    expect(fold.count).toBe(35);
+    const view = { ...DEFAULT_STATE, depth: 2 };
+    const all = unfolded(view, fold);
+    expect(shown(all).size - shown(view).size).toBe(34);
+    expect(folded(all, fold)).toEqual(view);
+  });
+});
