@@ -45,8 +45,6 @@ def describe(thing: object, found: list[Tensor], depth: int = 0, seen: set[int] 
         return _sequence(kind.__name__, thing, found, depth, seen)  # type: ignore[arg-type]  # both are sequences
     if kind is str:
         return _shortened(str(thing))
-    if isinstance(thing, _PRINTED):
-        return _printed(thing)
     before = len(found)
     try:
         return _container(thing, found, depth, seen if seen is not None else set())
@@ -135,6 +133,8 @@ def _container(thing: object, found: list[Tensor], depth: int, seen: set[int]) -
 
 def _word(thing: object, name: str) -> int | Text | None:
     """What one word or number says; None for a container."""
+    if isinstance(thing, _PRINTED):
+        return _printed(thing)
     if thing is Ellipsis:
         return Text("...")
     if isinstance(thing, int):  # enumerations and booleans of other libraries
