@@ -107,11 +107,11 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
 
 
 def test_threads_draw_at_the_same_time(stacked):
-    """A context of the engine belongs to one thread; a drawing may be asked for from any."""
-    alone = stacked.draw().svg
+    """A context of the engine belongs to one thread; a drawing may be asked for from any, in any format."""
+    suffixes = [".svg", ".png", ".pdf"] * 4
+    alone = [stacked.draw()._encode(suffix, 1.0) for suffix in suffixes]
     with ThreadPoolExecutor(4) as pool:
-        drawn = list(pool.map(lambda _: draw(stacked.graph).svg, range(8)))
-    assert set(drawn) == {alone}
+        assert list(pool.map(lambda suffix: draw(stacked.graph)._encode(suffix, 1.0), suffixes)) == alone
 
 
 @pytest.mark.parametrize(

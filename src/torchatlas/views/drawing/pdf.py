@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -115,8 +116,7 @@ def _pair(code: re.Match[str]) -> str:
 
 def _foreign(text: str, fonts: Sequence[Path]) -> dict[str, str]:
     """Register all fonts; for each character that the shipped one lacks, the name of one that has it."""
-    for path in (REGULAR, BOLD):
-        registerFont(EmbeddedFont(path.stem, str(path), asciiReadable=False))
+    _register_shipped()
     found: dict[str, str] = {}
     wanted = set(text) - SHIPPED
     for path in fonts:
@@ -124,6 +124,12 @@ def _foreign(text: str, fonts: Sequence[Path]) -> dict[str, str]:
         registerFont(EmbeddedFont(part.name, io.BytesIO(part.data), asciiReadable=False))
         found |= dict.fromkeys(part.held, part.name)
     return found
+
+
+@cache
+def _register_shipped() -> None:
+    for path in (REGULAR, BOLD):
+        registerFont(EmbeddedFont(path.stem, str(path), asciiReadable=False))
 
 
 def _nothing(_page: Page, _attributes: Mapping[str, str], _text: str) -> None:
