@@ -224,7 +224,7 @@ REFUSED = [
     (("draw", "net.py:Net", "-i", "3,4", "-o", "missing/net.svg"), "there is no folder 'missing'"),
     (("draw", "net.py:Net", "-i", "3,4", "-o", "net.svg", "--expand", "lair"), "Near: 'layer'"),
     (("draw", "net.py:Net", "-i", "3,4", "-o", "net.svg", "--labels", "size"), "labels='size' is unknown"),
-    (("draw", "net.py:Net", "-o", "net.svg"), "was not run"),
+    (("draw", "net.py:Net", "-o", "net.svg", "--color-by", "flops"), "was not run"),
     (("draw", "net.py:Net"), "--output"),
     (("summary", "nowhere.atlas"), "nowhere.atlas"),
     (("summary", "net.py:Net", "--format", "pdf"), "'pdf'"),

@@ -101,7 +101,7 @@ class Atlas:
             The drawing: leave it as the last line of a notebook cell, or ``save`` it as SVG, PNG, PDF or DOT.
 
         Raises:
-            InputError: an option is not one of those, or the model was not run; the message says which.
+            InputError: an option is not one of those, or needs a run that there was not; the message says which.
             DrawingError: it takes too long, or too much memory.
         """
         from torchatlas.views.drawing.drawing import draw  # noqa: PLC0415  # the engine is loaded when asked for
@@ -157,7 +157,7 @@ class Atlas:
             The page, one file that works offline: ``save`` it, or ``open`` it again.
 
         Raises:
-            InputError: an option is not one of those, or the model was not run; the message says which.
+            InputError: an option is not one of those; the message says which.
         """
         from torchatlas.views.page.notebook import in_notebook  # noqa: PLC0415  # the page is loaded when asked for
         from torchatlas.views.page.page import page  # noqa: PLC0415  # as above
@@ -184,7 +184,6 @@ class Atlas:
         """Write an ``.atlas`` file, which `load` reads without torch, or an ``.html`` page, which a browser shows.
 
         Raises:
-            InputError: a page of a model that was not run.
             FileError: the path cannot be written; what stood there before still does.
         """
         if str(path).lower().endswith(PAGES):

@@ -68,6 +68,17 @@ test("a scene says what it leaves out", () => {
   expect(notes('{"format":"scene","depth":"all","constants":true}')).toEqual([]);
 });
 
+test("a model that was not run is drawn as its modules, and the picture says so", () => {
+  const scene = drawScene(JSON.parse(payloadText("unrun")) as Graph);
+  const kinds = new Set(scene.groups.map((group) => group.kind));
+  expect(kinds).toEqual(new Set(["frame", "box", "label"]));
+  expect(scene.notes[0]).toMatch(/^not run/);
+  const texts = scene.groups.flatMap(({ shapes }) =>
+    shapes.flatMap((shape) => (shape.kind === "text" ? shape.text : [])),
+  );
+  expect(texts).toEqual(expect.arrayContaining(["layer3", "1–5", "×5", scene.notes[0]]));
+});
+
 test("a theme of one's own colours the picture", () => {
   const scene = drawScene(JSON.parse(payloadText("branches")) as Graph);
   const own = Object.fromEntries(Object.keys(THEMES.light).map((token) => [token, "#123456"])) as typeof THEMES.light;

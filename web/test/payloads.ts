@@ -17,6 +17,7 @@ export const NETWORKS = [
   "clip",
   "shared",
   "failing",
+  "unrun",
 ] as const;
 
 export function payloadText(name: string): string {

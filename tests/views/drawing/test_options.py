@@ -64,7 +64,15 @@ def test_a_module_without_a_box_is_refused_with_the_reason(place, words):
         ta.capture(Tied(), torch.zeros(1, 2)).draw(expand=place)
 
 
-def test_a_model_that_was_not_run_has_no_picture():
-    """Nothing flows in it."""
-    with pytest.raises(InputError, match="Linear was not run, so nothing flows in it"):
-        ta.capture(nn.Linear(2, 2)).draw()
+def test_a_model_that_was_not_run_opens_by_path():
+    """Its modules have boxes, though no call."""
+    inner = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3))
+    drawing = ta.capture(nn.Sequential(inner, nn.ReLU())).draw(depth=1, expand="0")
+    assert "2 → 3" in drawing.svg
+    assert "2 → 3" not in ta.capture(nn.Sequential(inner, nn.ReLU())).draw(depth=1).svg
+
+
+def test_what_only_a_run_has_colours_no_structure():
+    """Without a run there is nothing to colour by."""
+    with pytest.raises(InputError, match="Linear was not run; capture it with inputs"):
+        ta.capture(nn.Linear(2, 2)).draw(color_by="flops")

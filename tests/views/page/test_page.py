@@ -147,10 +147,13 @@ def test_an_option_that_there_is_not_is_named(graph, options, message):
         page(graph, **options)
 
 
-def test_a_model_that_was_not_run_is_not_shown():
-    """An empty drawing would say that the model does nothing."""
-    with pytest.raises(InputError, match="was not run"):
-        page(ta.capture(nn.Linear(4, 4)).graph)
+def test_a_model_that_was_not_run_is_shown_by_its_modules():
+    """A box for each of them, with the parameters in it."""
+    graph = ta.capture(nn.Sequential(nn.Linear(4, 4), nn.ReLU())).graph
+    inside = held(page(graph, expand="0").html)
+    assert [call["path"] for call in inside["graph"]["calls"]] == ["", "0", "1"]
+    assert inside["extras"]["numbers"]["parameters"] == [20, 20, 0]
+    assert inside["extras"]["totals"]["parameters"] == 20
 
 
 def test_an_atlas_shows_and_saves_itself_as_a_page(graph, monkeypatch, tmp_path):

@@ -47,7 +47,14 @@ export function visible(indexed: Indexed, state: ViewState): VisibleGraph {
   const sinks = addEnds(made, "output", indexed.outputs);
   const where = shown(indexed.tree, made);
   const found = nets(indexed.tree, indexed.flow, made, where, [sources, sinks]);
-  return { nodes: made.nodes, top: made.top, nets: found, box: where.box, hidden: made.hidden, depth };
+  const still = isStill(indexed.graph);
+  return { nodes: made.nodes, top: made.top, nets: found, box: where.box, hidden: made.hidden, still, depth };
+}
+
+/** No call of a model that was not run reads or makes anything. */
+function isStill({ calls, modules, error }: Graph): boolean {
+  if (error !== null || calls.length !== modules.length) return false;
+  return calls.every(({ kind, inputs, outputs }) => kind === "module" && inputs.length + outputs.length === 0);
 }
 
 /** The deepest level at which the boxes still fit on a page; at least one. */

@@ -41,6 +41,8 @@ export interface VisibleGraph {
   readonly box: Int32Array;
   /** How many calls were hidden as constants. */
   readonly hidden: number;
+  /** The model was not run: its modules stand in order, and nothing flows between them. */
+  readonly still: boolean;
   /** The depth that was used. */
   readonly depth: number;
 }

@@ -125,6 +125,8 @@ function stack(given: Omit<Frame, "top" | "bottom" | "turn" | "along">, head: nu
   const { level, ordered, shapes } = given;
   const { height } = ordered.rows;
   const [top, bottom, turn] = [new Int32Array(height), new Int32Array(height), new Int32Array(height)];
+  // Rows between which nothing is drawn need no room for it.
+  const gap = level.links.length > 0 ? ROW_GAP : ROW_GAP / 2;
   let at = level.ins.length > 0 ? 0 : head + (head > PADDING ? LEAVE : 0);
   for (let row = 0; row < height; row++) {
     const boxes = ordered.at[row]!.filter((element) => element < shapes.length).map((child) => shapes[child]!);
@@ -135,7 +137,7 @@ function stack(given: Omit<Frame, "top" | "bottom" | "turn" | "along">, head: nu
     const intoExits = row + 2 === height && level.outs.length > 0;
     turn[row] = at + band + LEAVE;
     const tracked = band + LEAVE + (given.tracks.count[row]! - 1) * TRACK + (intoExits ? LEAVE : ARROW);
-    const straight = Math.max(band + ARROW, intoExits ? PADDING : band > 0 && row === 0 ? 0 : ROW_GAP);
+    const straight = Math.max(band + ARROW, intoExits ? PADDING : band > 0 && row === 0 ? 0 : gap);
     at += given.tracks.count[row]! > 0 ? Math.max(tracked, straight) : straight;
   }
   const along = Math.max(least, level.outs.length > 0 ? at : at + PADDING);

@@ -65,6 +65,7 @@ export function cut(input: LayoutInput): Levels {
     else keepLinks(cutter, net, found);
   }
   for (const level of at) if (level) placeExits(level);
+  if (input.still) for (const level of at) if (level) inOrder(level);
   return { at, tunnel };
 }
 
@@ -142,6 +143,10 @@ function keepLinks(cutter: Cutter, net: number, found: Found): void {
 function last(list: number[], entry: number): number {
   if (list[list.length - 1] !== entry) list.push(entry);
   return list.length - 1;
+}
+
+function inOrder({ children, later }: Level): void {
+  for (let seat = 1; seat < children.length; seat++) later.push(seat - 1, seat);
 }
 
 function placeExits(level: Level): void {

@@ -38,6 +38,8 @@ export interface LayoutInput {
   readonly top: readonly number[];
   readonly nets: readonly LayoutNet[];
   readonly direction: Direction;
+  /** Nothing flows: boxes stand in order, one below or beside the other. */
+  readonly still: boolean;
   /** Of the tag that stands for several tunnels. */
   readonly restTag: Size;
 }

@@ -4,7 +4,7 @@ import { isThin } from "../graph/calls.ts";
 import { type Facts, shortName } from "../graph/facts.ts";
 import { shapeText } from "../graph/numbers.ts";
 import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
-import { type Direction, type Layout, type LayoutInput, type Memory, layout } from "../layout/layout.ts";
+import { type Direction, type Layout, type LayoutInput, type Memory, type Size, layout } from "../layout/layout.ts";
 import { LABEL_GAP, LOOP } from "../layout/spacing.ts";
 import { type Area, boxSize, closedBox, endBox, frame, frameTitleSize, text } from "./draw.ts";
 import { shorten, textWidth } from "./measure.ts";
@@ -20,6 +20,8 @@ export interface SceneOptions {
 
 const LABEL = { size: 9, bold: false };
 const TAG_WIDEST = 150;
+const CAPTION_EDGE = 20;
+const STILL = "not run: the modules that the model holds, in order; nothing flows";
 
 /** All that can be said before anything has a place. */
 export interface Prepared {
@@ -46,10 +48,12 @@ export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions
   const prepared = prepare(facts, visible, options);
   const made = layout(prepared.input, known);
   const parts: Parts = { ...prepared, made, flat: options.direction === "TB" };
+  const said = visible.still ? caption(made.size) : null;
+  const groups = [...frames(parts), ...wires(parts), ...closed(parts), ...labelGroups(parts), ...tagGroups(parts)];
   return {
-    width: made.size.width,
-    height: made.size.height,
-    groups: [...frames(parts), ...wires(parts), ...closed(parts), ...labelGroups(parts), ...tagGroups(parts)],
+    width: Math.max(made.size.width, said?.width ?? 0),
+    height: made.size.height + (said?.height ?? 0),
+    groups: said ? [...groups, said.group] : groups,
     places: visible.nodes.map((node) => place(node, area(made, node.index))),
     notes: notes(prepared.speaker),
   };
@@ -75,7 +79,7 @@ function layoutInput(
     label: labels.has("shape") ? textSize(shapeText(facts.graph.values[net.value]!.shape)) : null,
     tag: tagSize(tags[i]!),
   }));
-  return { boxes, top: visible.top, nets, direction, restTag: tagSize("99999 more") };
+  return { boxes, top: visible.top, nets, direction, still: visible.still, restTag: tagSize("99999 more") };
 }
 
 function textSize(said: string): { width: number; height: number } {
@@ -178,11 +182,17 @@ function tagGroups({ speaker, tags, made, flat }: Parts): Group[] {
   });
 }
 
+/** Below the picture of a model that was not run, so that nobody takes it for one of a run. */
+function caption(size: Size): Size & { group: Group } {
+  const line = text(CAPTION_EDGE, size.height + 4, STILL, LABEL, "dim");
+  return { width: line.width + 2 * CAPTION_EDGE, height: 16, group: group("label", "", -1, "", [line]) };
+}
+
 /** What the picture leaves out. */
 function notes({ facts, visible }: Speaker): string[] {
   const { nodes, hidden } = visible;
   const shut = nodes.filter((node) => !node.open && node.kind === "call" && isThick(facts, node.call)).length;
-  const said: string[] = [];
+  const said: string[] = visible.still ? [STILL] : [];
   if (shut > 0)
     said.push(`${count(shut, "box is", "boxes are")} closed; more depth opens ${shut === 1 ? "it" : "them"}`);
   if (hidden > 0)

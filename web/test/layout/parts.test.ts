@@ -15,11 +15,20 @@ function net(source: number, ...readers: number[]): LayoutNet {
 /** Closed boxes side by side in one level. */
 function flat(count: number, nets: LayoutNet[], direction: "TB" | "LR" = "TB"): LayoutInput {
   const boxes = Array.from({ length: count }, () => box());
-  return { boxes, top: [...boxes.keys()], nets, direction, restTag: { width: 50, height: 15 } };
+  return { boxes, top: [...boxes.keys()], nets, direction, still: false, restTag: { width: 50, height: 15 } };
 }
 
 const chain = (count: number): LayoutNet[] => Array.from({ length: count - 1 }, (_, i) => net(i, i + 1));
 const many = Array.from({ length: TUNNEL_READERS + 1 }, (_, i) => i + 1);
+
+describe("where nothing flows", () => {
+  test.each(["TB", "LR"] as const)("boxes stand in order, side by side no two of them: %s", (direction) => {
+    const { x, y } = layout({ ...flat(5, [], direction), still: true });
+    const [along, across] = direction === "TB" ? [y, x] : [x, y];
+    expect([...along]).toEqual([...new Set(along)].sort((a, b) => a - b));
+    expect(new Set(across).size).toBe(1);
+  });
+});
 
 describe("a value with many readers", () => {
   test("is drawn as tags, one where it is made and one at each reader, and not as wires", () => {

@@ -56,7 +56,7 @@ function build({ boxes, nets, direction }: Recipe, back: boolean): LayoutInput {
     if (source === undefined || readers.length === 0) return [];
     return [{ source, readers, label: label ? { width: 30, height: 11 } : null, tag: { width: 40, height: 15 } }];
   });
-  return { boxes: made, top, nets: found, direction, restTag: { width: 60, height: 15 } };
+  return { boxes: made, top, nets: found, direction, still: false, restTag: { width: 60, height: 15 } };
 }
 
 /** Closed boxes in the order of execution. */

@@ -15,6 +15,7 @@ from torchatlas.views.drawing.fonts import fonts_for, foreign
 from torchatlas.views.drawing.options import Options, read_options
 from torchatlas.views.drawing.overlay import colouring
 from torchatlas.views.drawing.payload import payload, with_escapes
+from torchatlas.views.drawing.structure import shown
 from torchatlas.views.drawing.suffix import check_suffix
 from torchatlas.views.drawing.tint import tinted
 
@@ -41,7 +42,7 @@ def draw(
     color_by: str | None = None,
     overlays: Overlays | None = None,
 ) -> Drawing:
-    """The picture of a graph.
+    """The picture of a graph; of a model that was not run, that of its modules, without anything between them.
 
     Args:
         graph: what ran.
@@ -59,13 +60,13 @@ def draw(
         overlays: a number for module paths or call ids, by name.
 
     Raises:
-        InputError: an option is none of those that there are, or the graph has no calls; the message says which.
+        InputError: an option is none of those that there are, or needs a run that there was not; the message says which.
         DrawingError: it takes too long, or too much memory.
     """
-    if not graph.calls:
-        raise InputError(f"{graph.name} was not run, so nothing flows in it: capture it with inputs to draw it")
+    if not graph.calls and color_by is not None:
+        raise InputError(f"color_by={color_by!r}: {graph.name} was not run; capture it with inputs to colour by a run")
     options = read_options(
-        graph,
+        shown(graph),
         depth=depth,
         expand=expand,
         collapse=collapse,
@@ -119,8 +120,8 @@ class Drawing:
             InputError: another suffix, or a scale that gives no picture.
             FileError: it cannot be written; what stood there still does.
         """
-        shown = Path(path)
-        data = self._encode(check_suffix(shown), scale)
+        given = Path(path)
+        data = self._encode(check_suffix(given), scale)
         target = Path(os.path.realpath(path))
         beside = target.with_name(f".torchatlas-{os.urandom(8).hex()}.part")
         try:
@@ -128,12 +129,12 @@ class Drawing:
             beside.replace(target)
         except OSError as error:
             raise FileError(
-                f"{shown} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
+                f"{given} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
             ) from error
         finally:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
-        return shown
+        return given
 
     def _encode(self, suffix: str, scale: float) -> bytes:
         """The bytes of a file of that suffix. Each writer is loaded when it is needed."""
@@ -148,7 +149,7 @@ class Drawing:
         if suffix == ".dot":
             from torchatlas.views.drawing.dot import dot  # noqa: PLC0415
 
-            return dot(self.graph, self.scene, self.options.direction).encode()
+            return dot(shown(self.graph), self.scene, self.options.direction).encode()
         return self.svg.encode()
 
     def legible(self, *, outlines: bool) -> tuple[str, tuple[Path, ...]]:

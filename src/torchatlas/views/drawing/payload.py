@@ -9,15 +9,18 @@ import json
 import math
 import re
 from dataclasses import asdict, fields
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.fold import fold_calls
 from torchatlas.core.graph import Call, Module, Node, Note, Slot, Source, Text, Value
+from torchatlas.views.drawing import structure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from torchatlas.core.fold import Fold
     from torchatlas.core.graph import Graph, Tree
 
 SAFE = 1 << 53
@@ -28,15 +31,16 @@ DEEPEST = 100
 
 
 def payload(graph: Graph, *, details: bool = False) -> str:
-    """The graph in JSON, of ASCII alone.
+    """The graph in JSON, of ASCII alone; a model that was not run has a call for every module.
 
     Args:
         graph: what is to be drawn.
         details: with the arguments, results and source line of every call, which a page shows and a picture does not;
             without, those of the run alone.
     """
-    calls = list(_records(Call, graph.calls))
-    for record, call in zip(calls, graph.calls, strict=True):
+    shown = structure.shown(graph).calls
+    calls = list(_records(Call, shown))
+    for record, call in zip(calls, shown, strict=True):
         told = details or call.id == 0
         record["arguments"] = _plain(call.arguments if told else Node("arguments", (), ()))
         record["returns"] = _plain(call.returns) if told else None
@@ -52,9 +56,13 @@ def payload(graph: Graph, *, details: bool = False) -> str:
         "notes": list(_records(Note, graph.notes)),
         "error": graph.error,
         "made": graph.made,
-        "folds": [asdict(fold) for folds in fold_calls(graph).values() for fold in folds],
+        "folds": [asdict(fold) for fold in _folds(graph)],
     }
     return json.dumps(whole, separators=(",", ":"), allow_nan=False)
+
+
+def _folds(graph: Graph) -> Iterable[Fold]:
+    return chain.from_iterable(fold_calls(graph).values()) if graph.calls else structure.folds(graph)
 
 
 ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}(?:(?<=ud[89ab]..)\\ud[c-f][0-9a-f]{2})?|.)")

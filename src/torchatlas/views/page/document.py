@@ -12,6 +12,7 @@ from torchatlas.core.cost import costs
 from torchatlas.core.errors import InputError
 from torchatlas.core.version import __version__
 from torchatlas.views.drawing.payload import payload
+from torchatlas.views.drawing.structure import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +33,7 @@ def document(graph: Graph, overlays: Overlays, view: Mapping[str, Any] | None = 
     Raises:
         InputError: an overlay names a module or call that the graph does not have.
     """
-    extras = {**_extras(graph, overlays), "view": view}
+    extras = {**_extras(shown(graph), overlays), "view": view}
     held = {"graph": payload(graph, details=True), "extras": json.dumps(extras, allow_nan=False)}
     return json.dumps({part: _pack(text) for part, text in held.items()})
 

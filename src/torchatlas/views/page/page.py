@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.views.drawing.options import read_options
+from torchatlas.views.drawing.structure import shown
 from torchatlas.views.page.document import document
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def page(
 ) -> Page:
     """The page of a graph; the options say what is seen at first, and all of them can be changed in the page.
 
+    Of a model that was not run it shows the modules.
+
     Args:
         graph: what ran.
         depth: levels of boxes open below the model; None opens as many as can be read at once.
@@ -67,14 +70,12 @@ def page(
         height: of the frame in a notebook, in pixels.
 
     Raises:
-        InputError: an option is none of those that there are, or the graph has no calls; the message says which.
+        InputError: an option is none of those that there are; the message says which.
     """
-    if not graph.calls:
-        raise InputError(f"{graph.name} was not run, so nothing flows in it: capture it with inputs to show it")
     if theme not in THEMES:
         raise InputError(f"theme={theme!r} is unknown; theme is one of {', '.join(THEMES)}.")
     options = read_options(
-        graph,
+        shown(graph),
         depth=depth,
         expand=expand,
         collapse=collapse,
