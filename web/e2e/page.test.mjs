@@ -1,7 +1,7 @@
 /** Everything that a person can do in a page, done in a browser on captured networks. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { browser, cameraTo, drawn, graphOf, onScreen, open, pages, sceneOf } from "./stage.mjs";
@@ -424,6 +424,51 @@ on(
   },
   { allowed: /made for the test/ },
 );
+
+on(
+  "resnet152",
+  "nothing glides by itself where motion is not wanted",
+  async (page) => {
+    await page.mouse.move(700, 500);
+    await page.mouse.wheel(0, -600);
+    await page.getByLabel("Fit").click();
+    await page.waitForTimeout(60);
+    assert.ok(await page.locator("canvas.minimap").isHidden());
+  },
+  { reducedMotion: "reduce" },
+);
+
+test("unet: without workers the page draws by itself", async () => {
+  const { page, wrong, context } = await open(launched, join(folder, "unet.html"), {}, () => delete window.Worker);
+  await drawn(page);
+  await row(page, "enc1").click();
+  await page.keyboard.press("Escape");
+  await row(page, "enc1").dblclick();
+  await settle(page);
+  assert.equal(await row(page, "enc1").getAttribute("aria-expanded"), "false");
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test("ten pages in one notebook work and stay light", async () => {
+  const frame = readFileSync(join(folder, "lstm.frame.html"), "utf8").replace("<!doctype html>", "");
+  const file = join(folder, "ten.html");
+  writeFileSync(file, `<!doctype html>${frame.repeat(10)}`);
+  assert.ok(statSync(file).size < 2_500_000);
+  const { page, wrong, context } = await open(launched, file);
+  for (const at of [0, 4, 9]) {
+    await page.locator("iframe").nth(at).scrollIntoViewIfNeeded();
+    await page.frameLocator("iframe").nth(at).locator(".tree [role=treeitem]").first().waitFor();
+  }
+  // The wheel scrolls the notebook, until a drawing is clicked on.
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.mouse.move(600, 300);
+  await page.mouse.wheel(0, 500);
+  await settle(page);
+  assert.ok((await page.evaluate(() => scrollY)) > 300);
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
 
 test("lstm: in a notebook's frame the page works without its origin", async () => {
   const { page, wrong, context } = await open(launched, join(folder, "lstm.frame.html"));

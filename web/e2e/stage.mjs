@@ -37,11 +37,12 @@ export async function browser() {
   });
 }
 
-/** A page that is open, with all that went wrong in it. */
-export async function open(launched, file, { hash = "", ...options } = {}) {
+/** A page that is open, with all that went wrong in it; `first` runs in it before anything else. */
+export async function open(launched, file, { hash = "", ...options } = {}, first = null) {
   const context = await launched.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   await context.grantPermissions(["clipboard-read", "clipboard-write"]).catch(() => {});
   const page = await context.newPage();
+  if (first) await page.addInitScript(first);
   const wrong = [];
   page.on("console", (message) => wrong.push(`console ${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => wrong.push(`error: ${error.stack}`));

@@ -61,7 +61,8 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
         ref={canvas}
         class="canvas"
         tabIndex={0}
-        role="img"
+        role="application"
+        aria-roledescription="drawing"
         aria-label={`Drawing of ${page.model.graph.name}. The outline lists the same boxes.`}
         onKeyDown={(event) => stage.current && pressed(page, stage.current, event)}
       />

@@ -81,12 +81,18 @@ function EndPanel({ page, node, detail }: { page: Page; node: VisibleNode; detai
   const isEnd = node.kind === "input" || node.kind === "output";
   return (
     <>
-      <p class="hint">{isEnd ? detail : `${node.children.length || node.members.length} boxes`}</p>
+      <p class="hint">{isEnd ? detail : countText(node)}</p>
       <Actions page={page} node={node} />
       {isEnd && <Tensors page={page} title="Tensors" values={node.members} />}
       {!isEnd && <Numbers page={page} node={node} />}
     </>
   );
+}
+
+function countText({ members, repeat }: VisibleNode): string {
+  const calls = `${members.length} ${members.length === 1 ? "call" : "calls"}`;
+  if (!repeat) return calls;
+  return `${calls}, ${repeat.count} times, ${repeat.loop ? "with the same weights" : "each with weights of its own"}`;
 }
 
 function CallPanel({ page, node, call }: { page: Page; node: VisibleNode; call: Call }) {

@@ -11,6 +11,7 @@ export interface Found {
 }
 
 interface Entry extends Found {
+  readonly isModule: boolean;
   /** All that can be searched, in lower case. */
   readonly text: string;
 }
@@ -26,7 +27,7 @@ export function searchIndex(model: Model): readonly Entry[] {
       return `${shape.join("×")} ${shape.join("x")} ${shape.join(",")} ${dtype} ${kind === "activation" ? "" : names.join(" ")}`;
     });
     const text = [name, call.name, path, ...new Set(shapes), call.error ?? ""].join(" \u0000 ").toLowerCase();
-    return { call: call.id, name, path, text };
+    return { call: call.id, name, path, text, isModule: call.path !== null };
   });
 }
 
@@ -43,7 +44,9 @@ export function search(entries: readonly Entry[], query: string): readonly Found
   return found.sort((a, b) => ranks.get(a)! - ranks.get(b)!);
 }
 
-function rank({ name, path }: Entry, word: string): number {
+function rank({ name, path, isModule }: Entry, word: string): number {
+  // The path of a function is that of the module around it, and no name of its own.
+  if (!isModule) return name.toLowerCase() === word ? 0 : name.toLowerCase().includes(word) ? 1 : 2;
   const names = [name.toLowerCase(), path.toLowerCase(), path.slice(path.lastIndexOf(".") + 1).toLowerCase()];
   if (names.includes(word)) return 0;
   return names[0]!.includes(word) || names[2]!.includes(word) ? 1 : 2;
