@@ -159,15 +159,19 @@ def _places(graph: Graph) -> Iterator[str]:
 
 def _trees(graph: Graph) -> Iterator[str]:
     extents: dict[int, Extent] = {}
+    sizes: dict[tuple[int, int], int] = {}  # of trees that were looked at: many calls share one
     items = 0
     for where, word, tree, slots in _rooted(graph):
-        if _flat(tree, slots):
-            items += 1 + len(tree.items)
-        else:
+        size = sizes.get((id(tree), slots))
+        if size is None and _flat(tree, slots):
+            size = 1 + len(tree.items)
+        elif size is None:
             extent = _extent(tree, extents)
-            items += extent.items
+            size = extent.items
             if extent.lowest < 0 or extent.highest >= slots or extent.depth > DEEPEST or extent.fault:
                 yield f"{_of(where) if isinstance(where, Call) else repr(where.path)} has {word} {extent.say(slots)}"
+        sizes[id(tree), slots] = size
+        items += size
         if items > LARGEST:
             yield f"its trees have more than {LARGEST} items"
             return
