@@ -46,6 +46,11 @@ def test_the_python_of_the_readme_runs_and_prints_what_stands_below_it(capsys, r
             else:
                 assert block.splitlines() == printed.splitlines()
     assert pictures == 1
+    drawn, shown = Path("gpt.svg"), ROOT / "docs" / "gpt.svg"
+    if request.config.getoption("--golden"):
+        shown.write_bytes(drawn.read_bytes())
+    assert shown.read_bytes() == drawn.read_bytes()
+    assert Path("gpt.html").stat().st_size
     assert session["again"].graph == session["atlas"].graph
     assert len(session["frame"]) == session["written"].count("\n") - 1
 
@@ -54,8 +59,8 @@ def test_the_commands_of_the_readme_run():
     """Each line after a `$`, in order, in one folder."""
     (console,) = [block for language, block in BLOCK.findall(README.read_text()) if language == "console"]
     commands = [line.removeprefix("$ torchatlas ") for line in console.splitlines()]
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         result = CliRunner().invoke(app, shlex.split(command))
         assert result.exit_code == 0, (command, result.output)
-    assert Path("gpt.csv").stat().st_size
+    assert all(Path(name).stat().st_size for name in ("gpt.csv", "gpt.svg", "gpt.png", "gpt.pdf"))
