@@ -133,6 +133,7 @@ class Atlas:
         labels: Sequence[str] = ("shape", "params"),
         constants: bool = False,
         level: Level | None = None,
+        color_by: str | None = None,
         overlays: Mapping[str, Mapping[str | int, float]] | None = None,
         height: int = 640,
     ) -> Page:
@@ -150,6 +151,8 @@ class Atlas:
             labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
             constants: show calls that depend on no input and no parameter.
             level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+            color_by: what the boxes' colours show at first: ``params``, ``flops``, ``activations`` (bytes), ``time``
+                (seconds), ``dtype``, ``device``, or the name of an overlay; None colours by the kind of operation.
             overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
             height: of the frame in a notebook, in pixels.
 
@@ -173,6 +176,7 @@ class Atlas:
             labels=labels,
             constants=constants,
             level=level,
+            color_by=color_by,
             overlays=overlays,
             height=height,
         )

@@ -130,7 +130,8 @@ def test_what_is_seen_at_first_can_be_said(graph):
         "view"
     ]
     assert (view["depth"], view["expand"], view["collapse"]) == (2, ["0"], ["#3"])
-    assert (view["direction"], view["theme"], view["fold"]) == ("LR", "dark", False)
+    assert (view["direction"], view["theme"], view["fold"], view["overlay"]) == ("LR", "dark", False, "+norm")
+    assert held(page(graph, color_by="flops").html)["extras"]["view"]["overlay"] == "flops"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,7 @@ def test_what_is_seen_at_first_can_be_said(graph):
     [
         ({"theme": "paper"}, "theme is one of system, light, dark"),
         ({"direction": "down"}, "direction is one of TB, LR"),
+        ({"color_by": "size"}, "color_by is one of params, flops, activations, time, dtype, device"),
         ({"expand": ["nowhere"]}, "no module of Sequential has that path"),
     ],
 )

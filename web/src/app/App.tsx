@@ -33,6 +33,11 @@ function Parts() {
       <Header />
       {state.problem !== null && <Problem text={state.problem} close={() => page.store.set({ problem: null })} />}
       <Failure />
+      {state.drawn?.visible.still && (
+        <p class="unrun">
+          Not run: these are the modules that the model holds, in order. Nothing is known of what flows between them.
+        </p>
+      )}
       <main class="parts">
         {state.outline && <Outline />}
         <section class="middle" hidden={state.tab !== "drawing"} id="drawing" role="tabpanel" aria-label="Drawing">

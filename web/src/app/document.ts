@@ -21,7 +21,7 @@ export interface GivenOverlay {
 
 /** As the engine's options. */
 export type GivenView = Pick<ViewState, "depth" | "expand" | "collapse" | "fold" | "constants" | "level"> &
-  Pick<AppState, "direction" | "labels" | "theme">;
+  Pick<AppState, "direction" | "labels" | "theme" | "overlay">;
 
 export interface Totals {
   readonly parameters: number;

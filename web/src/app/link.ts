@@ -35,8 +35,8 @@ export function toHash(state: Kept, camera: Camera | null): string {
 export function fromGiven(given: GivenView | null): Kept {
   const { state } = fromHash("");
   if (!given) return state;
-  const { direction, labels, theme, ...view } = given;
-  return { ...state, direction, labels, theme, view: { ...state.view, ...view } };
+  const { direction, labels, theme, overlay, ...view } = given;
+  return { ...state, direction, labels, theme, overlay, view: { ...state.view, ...view } };
 }
 
 /** What a link says; whatever cannot be understood is left at its default. */

@@ -62,6 +62,7 @@ describe("a link", () => {
       direction: "LR",
       labels: [],
       theme: "dark",
+      overlay: "flops",
     } as const;
     expect(fromGiven(given)).toMatchObject({
       direction: "LR",

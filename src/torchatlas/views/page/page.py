@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.views.drawing.options import read_options
+from torchatlas.views.drawing.overlay import MEASURES
 from torchatlas.views.drawing.structure import shown
 from torchatlas.views.page.document import document
 
@@ -48,6 +49,7 @@ def page(
     labels: Sequence[str] = ("shape", "params"),
     constants: bool = False,
     level: Level | None = None,
+    color_by: str | None = None,
     overlays: Overlays | None = None,
     height: int = 640,
 ) -> Page:
@@ -66,6 +68,8 @@ def page(
         labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
         constants: show calls that depend on no input and no parameter.
         level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+        color_by: what the boxes' colours show at first: ``params``, ``flops``, ``activations`` (bytes), ``time``
+            (seconds), ``dtype``, ``device``, or the name of an overlay; None colours by the kind of operation.
         overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
         height: of the frame in a notebook, in pixels.
 
@@ -86,7 +90,17 @@ def page(
         constants=constants,
         level=level,
     )
-    return Page(graph, overlays, {**options.engine(), "theme": theme}, height=height)
+    coloured = None if color_by is None else _colour(color_by, overlays or {})
+    return Page(graph, overlays, {**options.engine(), "theme": theme, "overlay": coloured}, height=height)
+
+
+def _colour(name: str, overlays: Overlays) -> str:
+    """The page's name of a measure, or of an overlay given."""
+    if name in overlays:
+        return f"+{name}"
+    if name not in MEASURES:
+        raise InputError(f"color_by={name!r} is unknown; color_by is one of {', '.join((*MEASURES, *overlays))}.")
+    return name
 
 
 class Page:
