@@ -64,6 +64,13 @@ def test_a_module_without_a_box_is_refused_with_the_reason(place, words):
         ta.capture(Tied(), torch.zeros(1, 2)).draw(expand=place)
 
 
+def test_a_later_repeat_opens_by_itself():
+    """Those before and after it stay folded, and closed."""
+    model = nn.Sequential(*(nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(8)))
+    svg = ta.capture(model, torch.zeros(1, 2)).draw(depth=1, expand="3").svg
+    assert [svg.count(badge) for badge in (">×3<", ">×4<", ">×8<", ">Linear<")] == [1, 1, 0, 1]
+
+
 def test_a_model_that_was_not_run_opens_by_path():
     """Its modules have boxes, though no call."""
     inner = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 3))

@@ -57,6 +57,13 @@ def test_a_fold_has_the_sum_of_its_repeats():
     assert alone == {f"blocks.{block}": 40 for block in range(6)}
 
 
+def test_one_repeat_that_is_open_divides_the_sum():
+    """Between the repeats before it and those after it."""
+    atlas = ta.capture(nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(6))), torch.zeros(1, 4))
+    assert said(atlas, "params", depth=1) == {"0": 6 * 20}
+    assert said(atlas, "params", depth=1, expand="2") == {"0": 2 * 20, "2.0": 20, "3": 3 * 20}
+
+
 def test_a_loop_runs_the_same_parameters_again():
     """They are counted once, its operations each time."""
     atlas = ta.capture(Again(), torch.zeros(3, 4))

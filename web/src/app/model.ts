@@ -75,9 +75,9 @@ export function repeatsOf({ indexed }: Model, node: VisibleNode): readonly numbe
   if (node.call < 0) return [];
   const fold = node.repeat ? foldOf(indexed, node.call) : null;
   if (!fold) return node.kind === "fold" ? node.members : [node.call];
-  if (node.kind === "fold") return fold.calls;
-  const place = fold.calls.indexOf(node.call) % fold.period;
-  return fold.calls.filter((_, i) => i % fold.period === place);
+  const start = fold.calls.indexOf(node.call);
+  const stop = start + node.repeat!.count * fold.period;
+  return fold.calls.slice(start, stop).filter((_, i) => node.kind === "fold" || i % fold.period === 0);
 }
 
 export function shapesText({ graph }: Model, ids: readonly number[]): string {

@@ -46,6 +46,12 @@ export function unfolded(view: ViewState, fold: Fold): ViewState {
   return { ...view, expand, collapse, unfold: [...without(view.unfold, key), key] };
 }
 
+/** Show one repeat of a fold, from 0, by itself; those before and after it stay folded. */
+export function apart(view: ViewState, fold: Fold, repeat: number): ViewState {
+  const key = `${foldKey(fold)}${repeat}`;
+  return { ...view, unfold: [...without(view.unfold, key), key] };
+}
+
 /** Show the repeats of a fold once again. */
 export function folded(view: ViewState, fold: Fold): ViewState {
   const keys = new Set(fold.calls.map((call) => `#${call}`));
@@ -54,11 +60,11 @@ export function folded(view: ViewState, fold: Fold): ViewState {
     ...view,
     expand: keep(view.expand),
     collapse: keep(view.collapse),
-    unfold: without(view.unfold, foldKey(fold)),
+    unfold: view.unfold.filter((key) => !key.startsWith(foldKey(fold))),
   };
 }
 
-/** Open whatever hides a call: the boxes around it, and the folds in which it is a later repeat. */
+/** Open whatever hides a call: the boxes around it, and show the later repeat of a fold that it is in. */
 export function showing(indexed: Indexed, view: ViewState, call: number): ViewState {
   const { calls } = indexed.graph;
   let next = view;
@@ -66,8 +72,8 @@ export function showing(indexed: Indexed, view: ViewState, call: number): ViewSt
   for (let at: number | null = call; at !== null; at = calls[at]!.parent) chain.unshift(at);
   for (const at of chain) {
     const fold = foldOf(indexed, at);
-    const isLater = fold !== null && fold.calls.indexOf(at) >= fold.period;
-    if (isLater && next.fold && !next.unfold.includes(foldKey(fold))) next = unfolded(next, fold);
+    const repeat = fold ? Math.floor(fold.calls.indexOf(at) / fold.period) : 0;
+    if (fold && repeat > 0 && next.fold && !next.unfold.includes(foldKey(fold))) next = apart(next, fold, repeat);
     else if (fold && fold.period > 1) next = { ...next, collapse: without(next.collapse, foldKey(fold)) };
     if (at !== call && at !== 0) next = opened(next, `#${at}`);
   }

@@ -53,7 +53,7 @@ export function columnsOf({ overlays }: Model): Column[] {
 export function tableRows(model: Model, modulesOnly: boolean): TableRow[] {
   const { tree, flow, folds } = model.indexed;
   const made = noBoxes(tree);
-  addCalls(made, tree, flow, folds, { ...DEFAULT_STATE, depth: Infinity }, Infinity);
+  addCalls(made, tree, flow, folds, new Map(), { ...DEFAULT_STATE, depth: Infinity }, Infinity);
   const rows: TableRow[] = [];
   const waiting: [VisibleNode, number][] = made.top.map((i): [VisibleNode, number] => [made.nodes[i]!, 0]).reverse();
   for (let next = waiting.pop(); next; next = waiting.pop()) {

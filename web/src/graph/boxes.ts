@@ -2,6 +2,7 @@
 
 import type { Fold } from "../contract/graph.ts";
 import { type CallTree, isThin } from "./calls.ts";
+import { type Chosen, type Folds, pieces } from "./chosen.ts";
 import type { Flow } from "./flow.ts";
 import type { ViewState } from "./state.ts";
 import type { VisibleNode } from "./visible.ts";
@@ -33,7 +34,8 @@ interface Plan {
   readonly flow: Flow;
   readonly state: ViewState;
   readonly depth: number;
-  readonly folds: ReadonlyMap<number, readonly Fold[]>;
+  readonly folds: Folds;
+  readonly chosen: Chosen;
   readonly expand: ReadonlySet<string>;
   readonly collapse: ReadonlySet<string>;
   readonly unfold: ReadonlySet<string>;
@@ -68,14 +70,15 @@ export function addCalls(
   made: Boxes,
   tree: CallTree,
   flow: Flow,
-  folds: ReadonlyMap<number, readonly Fold[]>,
+  folds: Folds,
+  chosen: Chosen,
   state: ViewState,
   depth: number,
 ): void {
   const expand = new Set(state.expand);
   const collapse = new Set(state.collapse);
   const unfold = new Set(state.unfold);
-  const plan: Plan = { tree, flow, state, depth, folds, expand, collapse, unfold };
+  const plan: Plan = { tree, flow, state, depth, folds, chosen, expand, collapse, unfold };
   if (tree.graph.calls.length === 0) return;
   const inside = tree.children[0]!;
   const tasks: Task[] = [{ box: -1, calls: inside.length > 0 ? inside : [0], depth: 1 }];
@@ -120,7 +123,9 @@ function unitsOf(
   parent: number | null,
 ): Unit[] {
   const found = (parent === null ? undefined : plan.folds.get(parent)) ?? [];
-  const starts = new Map(found.filter((fold) => isFolded(plan, fold)).map((fold) => [fold.calls[0]!, fold]));
+  const folded = found.filter((fold) => isFolded(plan, fold));
+  const parts = folded.flatMap((fold) => pieces(fold, plan.chosen.get(fold.calls[0]!)));
+  const starts = new Map(parts.map((fold) => [fold.calls[0]!, fold]));
   for (const fold of starts.values()) foldAway(made, fold);
   const units: Unit[] = [];
   for (const call of calls) {

@@ -3,6 +3,7 @@
 import type { Fold, Graph } from "../contract/graph.ts";
 import { type Boxes, addCalls, noBoxes } from "./boxes.ts";
 import { type CallTree, type Level, callTree } from "./calls.ts";
+import { type Chosen, type Folds, chosen } from "./chosen.ts";
 import { type End, addEnds, inputs, outputs } from "./ends.ts";
 import { type Flow, flow } from "./flow.ts";
 import { nets, shown } from "./nets.ts";
@@ -19,7 +20,7 @@ export interface Indexed {
   readonly graph: Graph;
   readonly tree: CallTree;
   readonly flow: Flow;
-  readonly folds: ReadonlyMap<number, readonly Fold[]>;
+  readonly folds: Folds;
   readonly inputs: readonly End[];
   readonly outputs: readonly End[];
 }
@@ -40,10 +41,11 @@ export function index(graph: Graph, level: Level): Indexed {
 
 /** The boxes and nets that `state` shows. */
 export function visible(indexed: Indexed, state: ViewState): VisibleGraph {
-  const depth = state.depth ?? readableDepth(indexed, state);
+  const apart = chosen(indexed.graph, indexed.folds, state);
+  const depth = state.depth ?? readableDepth(indexed, apart, state);
   const made = noBoxes(indexed.tree);
   const sources = addEnds(made, "input", indexed.inputs);
-  addCalls(made, indexed.tree, indexed.flow, indexed.folds, state, depth);
+  addCalls(made, indexed.tree, indexed.flow, indexed.folds, apart, state, depth);
   const sinks = addEnds(made, "output", indexed.outputs);
   const where = shown(indexed.tree, made);
   const found = nets(indexed.tree, indexed.flow, made, where, [sources, sinks]);
@@ -58,11 +60,11 @@ function isStill({ calls, modules, error }: Graph): boolean {
 }
 
 /** The deepest level at which the boxes still fit on a page; at least one. */
-function readableDepth(indexed: Indexed, state: ViewState): number {
+function readableDepth(indexed: Indexed, apart: Chosen, state: ViewState): number {
   let last = 0;
   for (let depth = 1; ; depth++) {
     const made = noBoxes(indexed.tree);
-    addCalls(made, indexed.tree, indexed.flow, indexed.folds, state, depth);
+    addCalls(made, indexed.tree, indexed.flow, indexed.folds, apart, state, depth);
     const leaves = countLeaves(made);
     if (leaves === last || (depth > 1 && leaves > READABLE)) return leaves === last ? depth : depth - 1;
     last = leaves;

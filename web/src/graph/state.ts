@@ -14,7 +14,7 @@ export interface ViewState {
   collapse: readonly string[];
   /** Show repeats once, with their count. */
   fold: boolean;
-  /** Keys of folds whose repeats are all shown. */
+  /** Keys of folds whose repeats are all shown (`#12x`), or of one repeat, from 0, that is shown apart (`#12x3`). */
   unfold: readonly string[];
   /** Show what depends on no input and no parameter. */
   constants: boolean;

@@ -231,3 +231,49 @@ test("a graph without calls shows nothing, and does not fail", () => {
   const graph: Graph = { ...chain(1), calls: [], values: [] };
   expect(show(graph).nodes).toEqual([]);
 });
+
+describe("one repeat of a fold", () => {
+  const layers = llama.calls.filter((call) => /^model\.layers\.\d+$/.test(call.path ?? ""));
+  const stack = (state: Partial<ViewState>): string[] =>
+    named(llama, show(llama, { depth: 2, ...state })).filter((name) => /^model\.layers\.\d+( |$)/.test(name));
+
+  test("is shown apart when its path is to be open, between what stays folded", () => {
+    expect(stack({ expand: ["model.layers.7"] })).toEqual([
+      "model.layers.0 ×7",
+      "model.layers.7",
+      "model.layers.8 ×24",
+    ]);
+    const open = show(llama, { depth: 2, expand: ["model.layers.7"] }).nodes.filter((node) => node.open);
+    expect(open.map((node) => llama.calls[node.call]!.path)).toContain("model.layers.7");
+  });
+
+  test("may be the first, the last, or several", () => {
+    const key = (repeat: number): string => `#${layers[0]!.id}x${repeat}`;
+    expect(stack({ unfold: [key(0)] })).toEqual(["model.layers.0", "model.layers.1 ×31"]);
+    expect(stack({ unfold: [key(31)] })).toEqual(["model.layers.0 ×31", "model.layers.31"]);
+    expect(stack({ unfold: [key(1), key(30)] })).toEqual(
+      [0, 1, 2, 30, 31].map((layer) => (layer === 2 ? "model.layers.2 ×28" : `model.layers.${layer}`)),
+    );
+    expect(stack({ unfold: [key(99)] })).toEqual(["model.layers.0 ×32"]);
+  });
+
+  test("is shown apart for what is in it, too, but the first stands for all", () => {
+    expect(stack({ expand: ["model.layers.7.mlp"] })).toHaveLength(3);
+    expect(stack({ expand: ["model.layers.0", "model.layers.0.mlp"] })).toEqual(["model.layers.0 ×32"]);
+    expect(stack({ expand: [`#${layers[7]!.id}`] })).toHaveLength(3);
+  });
+
+  test("reads what the ones before it give, and is read by those after it", () => {
+    const shown = show(llama, { depth: 2, unfold: [`#${layers[0]!.id}x7`] });
+    const between = edges(llama, shown);
+    expect(between).toContain("model.layers.0 ×7 -> model.layers.7");
+    expect(between).toContain("model.layers.7 -> model.layers.8 ×24");
+  });
+
+  test("a module that every repeat runs again names none of them apart", () => {
+    const looped = show(payload("lstm"), { depth: 3, expand: payload("lstm").calls.map((call) => call.path ?? "") });
+    const plain = show(payload("lstm"), { depth: 3 });
+    const counts = ({ nodes }: VisibleGraph): number[] => nodes.flatMap(({ repeat }) => repeat?.count ?? []);
+    expect(counts(looped)).toEqual(expect.arrayContaining(counts(plain)));
+  });
+});

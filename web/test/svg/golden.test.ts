@@ -10,6 +10,7 @@ const PICTURES: readonly (readonly [name: string, network: string, options: Draw
   ...NETWORKS.map((name) => [name, name, {}] as const),
   ["bottleneck-lr-paper", "bottleneck", { direction: "LR", theme: "paper" }],
   ["clip-depth1-dark", "clip", { depth: 1, theme: "dark" }],
+  ["llama32-one", "llama32", { depth: 2, expand: ["model.layers.7"] }],
   ["llama32-open", "llama32", { depth: "all" }],
   ["llama32-constants", "llama32", { depth: 2, constants: true }],
   ["lstm-lr", "lstm", { direction: "LR" }],

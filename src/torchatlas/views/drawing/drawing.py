@@ -47,7 +47,8 @@ def draw(
     Args:
         graph: what ran.
         depth: levels of boxes open below the model; None opens as many as can be read on one page.
-        expand: module paths, or call ids, to open although ``depth`` would leave them closed.
+        expand: module paths, or call ids, to open although ``depth`` would leave them closed; one that is a later
+            repeat of a fold is shown by itself.
         collapse: module paths, or call ids, to leave closed.
         fold: show what repeats once, with its count.
         direction: ``TB``: data flows to the bottom; ``LR``: to the right.
@@ -60,7 +61,7 @@ def draw(
         overlays: a number for module paths or call ids, by name.
 
     Raises:
-        InputError: an option is none of those that there are, or needs a run that there was not; the message says which.
+        InputError: an option is none of those that there are, or needs a run, and there was none.
         DrawingError: it takes too long, or too much memory.
     """
     if not graph.calls and color_by is not None:

@@ -13,7 +13,7 @@ from torchatlas.core.fold import fold_calls
 from torchatlas.views.table.units import human
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from torchatlas.core.graph import Graph
 
@@ -80,13 +80,7 @@ def colouring(graph: Graph, places: list[dict[str, Any]], name: str, overlays: O
     """
     of = _measure(graph, name, overlays)
     shown = {place["key"] for place in places}
-    repeats = {
-        f"#{fold.calls[0]}": fold.calls
-        for folds in fold_calls(graph).values()
-        for fold in folds
-        if name in SUMS and fold.period == 1 and f"#{fold.calls[1]}" not in shown
-        if name != "params" or fold.kind == "stack"  # a loop runs the same parameters again
-    }
+    repeats = _repeats(graph, name, shown) if name in SUMS else {}
     said = {}
     for place in places:
         key = place["key"]
@@ -95,6 +89,19 @@ def colouring(graph: Graph, places: list[dict[str, Any]], name: str, overlays: O
             if one is not None and one != 0:
                 said[key] = one
     return Colouring(name, said)
+
+
+def _repeats(graph: Graph, name: str, shown: Collection[str]) -> dict[str, list[int]]:
+    """By the key of a box, the calls that it stands for: itself, and the repeats after it that have no box."""
+    found: dict[str, list[int]] = {}
+    for fold in (fold for folds in fold_calls(graph).values() for fold in folds):
+        if fold.period > 1 or (name == "params" and fold.kind == "loop"):  # which runs the same parameters again
+            continue
+        key = ""
+        for call in fold.calls:
+            key = f"#{call}" if f"#{call}" in shown else key
+            found.setdefault(key, []).append(call)
+    return found
 
 
 def _together(each: list[Said]) -> Said:
