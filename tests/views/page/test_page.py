@@ -126,9 +126,9 @@ def test_opening_asks_the_browser_for_the_saved_file(graph, monkeypatch):
 
 def test_what_is_seen_at_first_can_be_said(graph):
     """The options reach the page as the engine's, keys for call ids."""
-    view = held(page(graph, 2, expand=["0"], collapse=[3], direction="LR", theme="dark", fold=False).html)["extras"][
-        "view"
-    ]
+    given = {"norm": {"0": 1.5}}
+    made = page(graph, 2, ["0"], [3], direction="LR", theme="dark", fold=False, color_by="norm", overlays=given)
+    view = held(made.html)["extras"]["view"]
     assert (view["depth"], view["expand"], view["collapse"]) == (2, ["0"], ["#3"])
     assert (view["direction"], view["theme"], view["fold"], view["overlay"]) == ("LR", "dark", False, "+norm")
     assert held(page(graph, color_by="flops").html)["extras"]["view"]["overlay"] == "flops"
