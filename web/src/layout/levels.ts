@@ -1,7 +1,7 @@
 /** Nets cut at the borders of open boxes: each open box is then laid out alone, its border crossings being ports. */
 
 import type { LayoutInput } from "./model.ts";
-import { TUNNEL_READERS } from "./spacing.ts";
+import { READ_AT_ONCE, TUNNEL_READERS, WIRED } from "./spacing.ts";
 
 /** A port stands after the children: first the entries, then the exits. */
 export interface Level {
@@ -57,10 +57,10 @@ export function cut(input: LayoutInput): Levels {
   };
   for (const level of at) level?.children.forEach((child, seat) => (cutter.seat[child] = seat));
   input.boxes.forEach((box, i) => (cutter.depth[i] = box.parent < 0 ? 0 : cutter.depth[box.parent]! + 1));
-  const tunnel = new Uint8Array(input.nets.length);
+  const tunnel = overflowing(input);
   for (let net = 0; net < input.nets.length; net++) {
     const found = links(cutter, net);
-    tunnel[net] = isTunnel(found) ? 1 : 0;
+    if (isTunnel(found)) tunnel[net] = 1;
     if (tunnel[net]) keepOrder(cutter, found);
     else keepLinks(cutter, net, found);
   }
@@ -108,6 +108,18 @@ function siblings(cutter: Cutter, a: number, b: number): [number, number] {
 function levelOf(cutter: Cutter, box: number): number {
   const { parent } = cutter.input.boxes[box]!;
   return parent < 0 ? cutter.at.length - 1 : parent;
+}
+
+/** By net: 1 where one of its readers reads too many to have a wire for each. */
+function overflowing({ boxes, nets }: LayoutInput): Uint8Array {
+  const count = new Int32Array(boxes.length);
+  for (const { readers } of nets) for (const reader of readers) count[reader] = count[reader]! + 1;
+  const wired = new Int32Array(boxes.length);
+  return Uint8Array.from(nets, ({ readers }) => {
+    const crowded = readers.filter((reader) => count[reader]! > READ_AT_ONCE);
+    for (const reader of crowded) wired[reader] = wired[reader]! + 1;
+    return crowded.some((reader) => wired[reader]! > WIRED) ? 1 : 0;
+  });
 }
 
 /** Does some level have too many readers of it? */

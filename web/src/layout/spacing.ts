@@ -26,5 +26,8 @@ export const TAG_GAP = 2;
 export const LOOP = 18;
 /** A value read at more places than this in one box is drawn as a tunnel. */
 export const TUNNEL_READERS = 8;
+/** Of a box that reads more values than this, only the first few have a wire; the others are drawn as tunnels. */
+export const READ_AT_ONCE = 32;
+export const WIRED = 12;
 /** More tunnels than this on one box share one tag. */
 export const TAGS = 3;

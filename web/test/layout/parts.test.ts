@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { type LayoutBox, type LayoutInput, type LayoutNet, layout } from "../../src/layout/layout.ts";
-import { TAGS, TUNNEL_READERS } from "../../src/layout/spacing.ts";
+import { READ_AT_ONCE, TAGS, TUNNEL_READERS, WIRED } from "../../src/layout/spacing.ts";
 
 function box(given: Partial<LayoutBox> = {}): LayoutBox {
   return { parent: -1, children: [], size: { width: 60, height: 24 }, open: false, first: false, loop: null, ...given };
@@ -20,6 +20,29 @@ function flat(count: number, nets: LayoutNet[], direction: "TB" | "LR" = "TB"): 
 
 const chain = (count: number): LayoutNet[] => Array.from({ length: count - 1 }, (_, i) => net(i, i + 1));
 const many = Array.from({ length: TUNNEL_READERS + 1 }, (_, i) => i + 1);
+
+describe("a box that reads very many values", () => {
+  const reading = (count: number): LayoutInput =>
+    flat(
+      count + 1,
+      Array.from({ length: count }, (_, i) => net(i, count)),
+    );
+
+  test("has a wire for the first few, and one tag for the rest", () => {
+    const made = layout(reading(1000));
+    expect(made.wires.map((wire) => wire.net)).toEqual(Array.from({ length: WIRED }, (_, i) => i));
+    const tags = made.tags.filter((tag) => tag.end === "reader");
+    expect(tags.map((tag) => tag.box)).toEqual(tags.map(() => 1000));
+    expect(new Set(tags.flatMap((tag) => tag.nets)).size).toBe(1000 - WIRED);
+    expect(tags.length).toBeLessThanOrEqual(TAGS + 1);
+  });
+
+  test("has a wire for each as long as they can be told apart", () => {
+    const made = layout(reading(READ_AT_ONCE));
+    expect(made.wires).toHaveLength(READ_AT_ONCE);
+    expect(made.tags).toEqual([]);
+  });
+});
 
 describe("where nothing flows", () => {
   test.each(["TB", "LR"] as const)("boxes stand in order, side by side no two of them: %s", (direction) => {
