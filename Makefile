@@ -14,7 +14,7 @@ WITH_MODELS := $(shell grep -lrE 'torchvision_cpu|transformers|from models impor
 # What is made of web/ is committed, so only whoever changes web/ needs Node; with it, tests see that nothing is stale.
 NPM := $(shell command -v npm)
 
-.PHONY: help demo test lint types engine schema bench test-lowest clean
+.PHONY: help demo test web page lint types engine schema bench test-lowest clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -22,8 +22,20 @@ help:  ## list the targets
 demo: .venv/ready  ## capture a ResNet-18 and a small GPT and print their summaries
 	@$(BIN)/python examples/demo.py
 
-test: lint types $(if $(NPM),web/node_modules/.ready)  ## lint, types, import contracts, then every test
+test: lint types $(if $(NPM),web page)  ## lint, types, import contracts, then every test
 	@$(BIN)/python -m pytest
+
+web: web/node_modules/.ready  ## types, format and tests of the engine and the page; needs Node 20 or newer
+	@if [ -e $< ]; then cd web && npm run --silent check && npm run --silent format:check && npm test --silent; \
+		else echo "web/ could not be set up: its tests are skipped."; fi
+
+# The page is driven in Debian's Chromium, which is installed where there is none and this user may.
+page: .venv/ready web/node_modules/.ready  ## the page, driven in Chromium on captured networks
+	@command -v chromium || { [ "$$(id -u)" = 0 ] && command -v apt-get && apt-get update -qq \
+		&& apt-get install -y -qq chromium; } > /dev/null 2>&1 || true
+	@if [ -e web/node_modules/.ready ] && command -v chromium > /dev/null; then cd web \
+		&& CHROMIUM=$$(command -v chromium) PYTHON=$(CURDIR)/$(BIN)/python npm run --silent e2e; \
+		else echo "There is no chromium, or web/ could not be set up: the page is not driven."; fi
 
 lint: .venv/ready  ## ruff's rules, its format, and the arrows between the packages
 	@$(BIN)/ruff check .
