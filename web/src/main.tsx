@@ -28,7 +28,10 @@ async function start(script: string | null): Promise<void> {
   };
   addEventListener("error", (event) => failed(event.error?.stack ?? event.message));
   addEventListener("unhandledrejection", (event) => failed(String(event.reason?.stack ?? event.reason)));
+  // A canvas does not paint again by itself when a font arrives.
+  const fonts = ["12px", "bold 12px"].map((font) => document.fonts.load(`${font} "Atlas Sans"`));
   const document_ = await readDocument(document.getElementById("atlas"));
+  await Promise.allSettled(fonts);
   const { text, graph } = document_;
   const page = new Page(modelOf(document_), store, (asked) =>
     startDraft(text, graph, script, { drawn: (drawn) => asked.arrived(drawn), failed }),

@@ -32,6 +32,7 @@ function RunPanel({ page }: { page: Page }) {
   const { graph, extras } = page.model;
   const { totals } = extras;
   const root = graph.calls[0];
+  const ran = !page.state.drawn?.visible.still;
   return (
     <>
       <h2 class="title">{graph.name}</h2>
@@ -41,14 +42,18 @@ function RunPanel({ page }: { page: Page }) {
           {short(totals.parameters)} ({bytes(totals.parameter_bytes)})
         </Fact>
         {totals.trainable !== totals.parameters && <Fact name="trainable">{short(totals.trainable)}</Fact>}
-        <Fact name="FLOPs" exact={exact(totals.flops)}>
-          {totals.exact ? "" : "≥ "}
-          {short(totals.flops)}
-        </Fact>
-        <Fact name="activations" exact={`${exact(totals.activation_bytes)} bytes`}>
-          {bytes(totals.activation_bytes)}
-        </Fact>
-        <Fact name="calls">{exact(graph.calls.length)}</Fact>
+        {ran && (
+          <>
+            <Fact name="FLOPs" exact={exact(totals.flops)}>
+              {totals.exact ? "" : "≥ "}
+              {short(totals.flops)}
+            </Fact>
+            <Fact name="activations" exact={`${exact(totals.activation_bytes)} bytes`}>
+              {bytes(totals.activation_bytes)}
+            </Fact>
+            <Fact name="calls">{exact(graph.calls.length)}</Fact>
+          </>
+        )}
         {graph.made.map(([name, text]) => (
           <Fact key={name} name={name}>
             {text}
