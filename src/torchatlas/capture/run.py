@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import platform
 from contextlib import ExitStack
@@ -67,7 +68,6 @@ class Run:
         _check_callable(model)
         self.graph: Graph | None = None
         self.tape = Tape() if options.replay else None
-        self._given = model
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
         self._unique = list({id(module): module for module in self._modules.values()}.values())
@@ -142,7 +142,7 @@ class Run:
         if isinstance(self._model, nn.Module):
             return "module", getattr(self._model, "original_name", None) or type(self._model).__name__
         inner: Any = self._model
-        while hasattr(inner, "func"):
+        while isinstance(inner, functools.partial):
             inner = inner.func
         return "function", getattr(inner, "__name__", type(inner).__name__)
 
