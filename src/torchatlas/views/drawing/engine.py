@@ -62,6 +62,7 @@ def _explain(reason: str, payload: str, seconds: float, memory: int) -> str:
     size = f"{graph['name']} has {len(graph['calls']):,} calls and {len(graph['values']):,} tensors, and drawing it"
     if "interrupted" in reason:
         return f"{size} took more than {seconds:g} seconds. {CLOSE}"
-    if "out of memory" in reason or reason.strip() == "null":  # no room was left for the message itself
+    told = reason.partition("\n")[0].strip()
+    if "out of memory" in reason or told in {"null", "InternalError"}:  # no room was left for the message itself
         return f"{size} took more than {memory / 1e9:.1f} GB of memory. {CLOSE}"
     return f"{size} failed, which is a defect of torchatlas: please report it with the model's code. {reason.strip()}"
