@@ -261,12 +261,13 @@ def test_a_forward_that_fails_prints_the_table_so_far_and_the_users_own_line():
 
 def test_draw_writes_every_file_it_is_asked_for(tmp_path):
     """One run, several formats; what was left closed is said beside them."""
-    files = [f"net.{suffix}" for suffix in ("svg", "png", "pdf", "dot")]
+    files = [f"net.{suffix}" for suffix in ("svg", "png", "pdf", "dot", "html")]
     result = run("draw", "net.py:Net", "-i", "3,4", *(part for name in files for part in ("-o", name)))
     assert result.exit_code == 0, result.output
     assert {path.name for path in tmp_path.iterdir()} == {"net.py", *files}
-    assert [line.partition(":")[0] for line in result.stderr.splitlines()[-4:]] == files
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()[-5:]] == files
     assert "net.svg" in run("draw", "net.py:Net", "-i", "3,4", "-o", "net.svg", "--depth", "1").stderr
+    assert run("draw", "net.py:Net", "-i", "3,4", "-o", "page.html", "--color-by", "flops").exit_code == 0
 
 
 def test_draw_takes_the_options_of_a_drawing(tmp_path):

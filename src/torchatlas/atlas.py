@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from torchatlas.capture.tape import Replay, Tape
     from torchatlas.core.graph import Graph
+    from torchatlas.core.overlay import Overlays
     from torchatlas.views.drawing.drawing import Drawing
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
     from torchatlas.views.page.page import Page
@@ -46,7 +47,7 @@ class Atlas:
         fold: bool = True,
         width: int | None = None,
         style: Literal["torchinfo", "torchsummary"] | None = None,
-        overlays: Mapping[str, Mapping[str | int, float]] | None = None,
+        overlays: Overlays | None = None,
     ) -> Summary:
         """The table of the run.
 
@@ -79,7 +80,7 @@ class Atlas:
         constants: bool = False,
         level: Level | None = None,
         color_by: str | None = None,
-        overlays: Mapping[str, Mapping[str | int, float]] | None = None,
+        overlays: Overlays | None = None,
     ) -> Drawing:
         """The picture of the run: modules as boxes inside boxes, and the tensors that flow between them.
 
@@ -134,7 +135,7 @@ class Atlas:
         constants: bool = False,
         level: Level | None = None,
         color_by: str | None = None,
-        overlays: Mapping[str, Mapping[str | int, float]] | None = None,
+        overlays: Overlays | None = None,
         height: int = 640,
     ) -> Page:
         """The run as a page to look around in: open and close modules, search, follow tensors, colour by numbers.

@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -211,7 +211,7 @@ def draw(
     *,
     outputs: Annotated[
         list[Path],
-        typer.Option("--output", "-o", metavar="FILE", help="Write there: .svg, .png, .pdf, .dot. Repeatable."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write there: .svg, .png, .pdf, .dot, .html. Repeatable."),
     ],
     inputs: InputOption = None,
     dtypes: DtypeOption = None,
@@ -237,27 +237,36 @@ def draw(
     level: LevelOption = Level.OP,
 ) -> None:
     """Draw one run of a model."""
+    from torchatlas.views.page.page import page  # noqa: PLC0415  # the other commands do not wait for it
+
     run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
     with clean_exit():
+        pages = [output for output in outputs if output.name.lower().endswith(PAGES)]
+        pictures = [output for output in outputs if output not in pages]
         for output in outputs:
-            check_suffix(output)
             check_place(output)
+        for output in pictures:
+            check_suffix(output)
         atlas, failure = obtain(run)
-        drawing = atlas.draw(
-            depth,
-            expand or (),
-            collapse or (),
-            fold=fold,
-            direction=direction.value,
-            theme=theme.value,
-            labels=labels.split(",") if labels else (),
-            constants=constants,
-            level=level.value,
-            color_by=color_by,
-        )
+        options: dict[str, Any] = {
+            "depth": depth,
+            "expand": expand or (),
+            "collapse": collapse or (),
+            "fold": fold,
+            "direction": direction.value,
+            "labels": labels.split(",") if labels else (),
+            "constants": constants,
+            "level": level.value,
+            "color_by": color_by,
+        }
+        drawing = atlas.draw(theme=theme.value, **options) if pictures else None
         for output in outputs:
-            typer.echo(f"{drawing.save(output, scale=scale)}: {output.stat().st_size:,} bytes", err=True)
-        for note in drawing.notes:
+            if drawing is None or output in pages:
+                page(atlas.graph, theme="dark" if theme is Theme.DARK else "light", **options).save(output)
+            else:
+                drawing.save(output, scale=scale)
+            typer.echo(f"{output}: {output.stat().st_size:,} bytes", err=True)
+        for note in drawing.notes if drawing is not None else ():
             typer.echo(note, err=True)
         tell(failure, "picture")
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchatlas.core.graph import Graph
+    from torchatlas.core.overlay import Overlays
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
-    from torchatlas.views.drawing.overlay import Overlays
 
 
 def draw(

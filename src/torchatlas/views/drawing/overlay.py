@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from torchatlas.core.cost import costs
 from torchatlas.core.errors import InputError
 from torchatlas.core.fold import fold_calls
+from torchatlas.core.overlay import by_call
 from torchatlas.views.table.units import human
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from torchatlas.core.graph import Graph
-
-    Overlays: TypeAlias = Mapping[str, Mapping[str | int, float]]
+    from torchatlas.core.overlay import Overlays
 
 Said: TypeAlias = "float | str | None"
 
@@ -111,7 +111,7 @@ def _together(each: list[Said]) -> Said:
 
 def _measure(graph: Graph, name: str, overlays: Overlays) -> Callable[[int], Said]:
     if name in overlays:
-        return _placed(graph, name, overlays[name]).get
+        return by_call(graph, name, overlays[name]).get
     if name not in MEASURES:
         known = (*MEASURES, *overlays)
         near = get_close_matches(str(name), known, n=1)
@@ -124,22 +124,3 @@ def _measure(graph: Graph, name: str, overlays: Overlays) -> Callable[[int], Sai
     field = {"params": "parameters", "activations": "activation_bytes"}.get(name, name)
     known_costs = costs(graph)
     return lambda call: getattr(known_costs.call(call), field)
-
-
-def _placed(graph: Graph, name: str, held: Mapping[str | int, float]) -> dict[int, float]:
-    """Each number by the call it belongs to; that of a module by every call of it."""
-    found: dict[int, float] = {}
-    for place, number in held.items():
-        if isinstance(place, int):
-            calls: tuple[int, ...] = (place,) if 0 <= place < len(graph.calls) else ()
-        else:
-            module = graph.module_at.get(place)
-            calls = graph.calls_of.get(module.path if module else place, ())
-        if not calls and place not in graph.module_at:
-            raise InputError(
-                f"overlay {name!r} has a number for {place!r}, which is neither a module's path nor the id of one of"
-                f" the {len(graph.calls):,} calls of {graph.name}"
-            )
-        if math.isfinite(number):
-            found |= dict.fromkeys(calls, float(number))
-    return found

@@ -5,21 +5,19 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.cost import costs
-from torchatlas.core.errors import InputError
+from torchatlas.core.overlay import by_call
 from torchatlas.core.version import __version__
 from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.structure import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from torchatlas.core.graph import Graph
-
-    Overlays = Mapping[str, Mapping[str | int, float]]
+    from torchatlas.core.overlay import Overlays
 
 
 def document(graph: Graph, overlays: Overlays, view: Mapping[str, Any] | None = None) -> str:
@@ -60,22 +58,5 @@ def _extras(graph: Graph, overlays: Overlays) -> dict[str, Any]:
         "activation_bytes": total.activation_bytes,
         "exact": total.exact,
     }
-    given = [{"name": name, "numbers": sorted(_placed(graph, name, held))} for name, held in overlays.items()]
+    given = [{"name": name, "numbers": sorted(by_call(graph, name, held).items())} for name, held in overlays.items()]
     return {"numbers": numbers, "totals": totals, "overlays": given, "version": __version__}
-
-
-def _placed(graph: Graph, name: str, held: Mapping[str | int, float]) -> Iterator[tuple[int, float]]:
-    """Each number with the call it belongs to; that of a module with every call of it."""
-    for place, number in held.items():
-        if isinstance(place, int):
-            calls: tuple[int, ...] = (place,) if 0 <= place < len(graph.calls) else ()
-        else:
-            module = graph.module_at.get(place)
-            calls = graph.calls_of.get(module.path if module else place, ())
-        if not calls and place not in graph.module_at:
-            raise InputError(
-                f"overlay {name!r} has a number for {place!r}, which is neither a module's path nor the id of one of "
-                f"the {len(graph.calls):,} calls of {graph.name}."
-            )
-        if math.isfinite(number):
-            yield from ((call, float(number)) for call in calls)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torchatlas.core.graph import Graph
+    from torchatlas.core.overlay import Overlays
     from torchatlas.views.drawing.options import Direction, Level, Places
-    from torchatlas.views.page.document import Overlays
 
 Theme: TypeAlias = Literal["system", "light", "dark"]
 

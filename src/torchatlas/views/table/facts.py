@@ -10,14 +10,11 @@ from torchatlas.core.graph import Node
 from torchatlas.core.memory import memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torchatlas.core.cost import Cost
     from torchatlas.core.graph import Call, Graph, Module, Value
     from torchatlas.core.memory import Memory
+    from torchatlas.core.overlay import Overlays
     from torchatlas.views.table.rows import Row
-
-    Overlays = Mapping[str, Mapping[str | int, float]]
 
 
 @dataclass(frozen=True, slots=True)

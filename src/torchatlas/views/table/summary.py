@@ -18,13 +18,14 @@ from torchatlas.views.table.torchinfo import TITLES, torchinfo
 from torchatlas.views.table.torchsummary import torchsummary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import TextIO
 
     import pandas as pd
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from torchatlas.core.graph import Graph
+    from torchatlas.core.overlay import Overlays
     from torchatlas.views.table.rows import Mode, Row
 
 Style: TypeAlias = Literal["torchinfo", "torchsummary"]
@@ -44,7 +45,7 @@ def summarize(
     fold: bool = True,
     width: int | None = None,
     style: Style | None = None,
-    overlays: Mapping[str, Mapping[str | int, float]] | None = None,
+    overlays: Overlays | None = None,
 ) -> Summary:
     """The table of a graph.
 
