@@ -276,6 +276,74 @@ def test_a_first_step_wired_otherwise_inside_stays_out() -> None:
     assert fold.count == 5
 
 
+def two_states(steps: int, start: Sequence[str], inside: str = "p q", **constants: int) -> Graph:
+    """Make a loop that hands on two states, which start as the values named.
+
+    Of its own inner values, p and q, the first step reads those named; ``constants`` are of the first step alone.
+    """
+    recorder = Recorder("Net")
+    x, weight = recorder.leaf("input", "x", (2, 8)), recorder.leaf("parameter", "cell.weight", (8, 8))
+    recorder.begin("Net", (x,), "")
+    made = {name: recorder.call("torch.zeros", (), (2, 8)) for name in dict.fromkeys(start)}
+    state = dict(zip("hc", (made[name] for name in start), strict=True))
+    for step in range(steps):
+        read = tuple(state.values())
+        recorder.begin("Cell", (x, *read), "cell")
+        inner = {name: recorder.call("torch.inner", (x, weight), (2, 8)) for name in "pq"}
+        own = [inner[name] for name in ("p q" if step else inside).split()]
+        state["h"] = recorder.call("torch.gate", (*own, *read), (2, 8), constants={} if step else constants)
+        state["c"] = recorder.call("torch.keep", (inner["q"], *read), (2, 8))
+        recorder.end(state.values())
+    recorder.end(state.values())
+    return recorder.graph()
+
+
+@pytest.mark.parametrize("start", ["hc", "hh"])
+@pytest.mark.parametrize("steps", [4, 20])
+def test_two_states_that_start_as_one_value_do_not_part_the_first_step(start: str, steps: int) -> None:
+    """What a cell was handed merely happened to be the same; with two values or one, the steps are one row."""
+    assert shape(only(two_states(steps, start))) == (1, steps, "loop", 2)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        two_states(9, "hh", inside="p p"),
+        two_states(9, "hc", inside="p p"),
+        two_states(9, "hh", inside="q p"),
+        two_states(9, "hh", rate=1),
+    ],
+)
+def test_only_what_comes_from_outside_may_be_one_value(graph: Graph) -> None:
+    """A first step that reads one inner value for two, reads them crosswise, or has constants of its own stays out."""
+    assert only(graph).count == 8
+
+
+def test_later_steps_may_not_merge_what_the_others_keep_apart() -> None:
+    """A step in the middle that is handed one value for both states begins a loop of its own."""
+    recorder = Recorder("Net")
+    h = c = recorder.leaf("input", "x", (2, 8))
+    recorder.begin("Net", (h,), "")
+    for step in range(12):
+        c = h if step == 5 else c
+        h, c = recorder.call("torch.gate", (h, c), (2, 8)), recorder.call("torch.keep", (c, h), (2, 8))
+    recorder.end((h,))
+    assert [fold.count for fold in fold_calls(recorder.graph())[0]] == [5, 7]
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_weights_of_a_block_are_not_what_it_was_handed(*, merged: bool) -> None:
+    """A first block that has one weight where the others have two is built otherwise."""
+    recorder = Recorder("Net")
+    weights = [[recorder.leaf("parameter", f"{layer}.{name}", (8, 8)) for name in "ab"] for layer in range(6)]
+    x = recorder.leaf("input", "x", (2, 8))
+    recorder.begin("Net", (x,), "")
+    for layer, (one, other) in enumerate(weights):
+        x = recorder.call("torch.mix", (x, one, one if merged and layer == 0 else other), (2, 8))
+    recorder.end((x,))
+    assert only(recorder.graph()).count == (5 if merged else 6)
+
+
 def test_modules_that_did_nothing_are_alike_whatever_their_settings() -> None:
     """Stochastic depth of another rate in each layer does nothing in evaluation; a scripted module may do anything."""
     text = "input x 2,4\nNet x -> x\n"
@@ -461,11 +529,12 @@ def test_unfolding_gives_the_operations_back(before: list[str], part: list[str],
 OPERATION = st.tuples(st.sampled_from("ab"), st.lists(st.integers(1, 7), min_size=1, max_size=2))
 
 
-def wired(operations: list[tuple[str, list[int]]]) -> Graph:
+def wired(operations: list[tuple[str, list[int]]], inputs: int = 8) -> Graph:
     """Make operations that read values the given numbers of places back; what lies before the first is an input."""
     recorder = Recorder("Net")
-    values = [recorder.leaf("input", f"x{number}", (2, 8)) for number in range(8)]
-    recorder.begin("Net", values, "")
+    leaves = [recorder.leaf("input", f"x{number}", (2, 8)) for number in range(inputs)]
+    values = leaves * (8 // inputs)
+    recorder.begin("Net", leaves, "")
     for name, backs in operations:
         values.append(recorder.call(f"torch.{name}", [values[-back] for back in backs], (2, 8)))
     recorder.end(values[-1:])
@@ -513,6 +582,35 @@ def test_repeats_are_wired_alike(
     for fold in fold_calls(graph).get(0, ()):
         for repeat in range(fold.count - 1):
             assert all(explained(graph, fold, repeat, place) for place in range(fold.period))
+
+
+@given(
+    st.lists(OPERATION, max_size=4),
+    st.lists(OPERATION, min_size=1, max_size=6),
+    st.integers(2, 6),
+    st.lists(OPERATION, max_size=4),
+)
+@settings(max_examples=500)
+def test_repeats_that_start_from_one_value_are_wired_alike(
+    before: list[tuple[str, list[int]]],
+    part: list[tuple[str, list[int]]],
+    count: int,
+    after: list[tuple[str, list[int]]],
+) -> None:
+    """Of a program whose inputs are all one value, too, no fold holds calls that read otherwise."""
+    graph = wired([*before, *part * count, *after], inputs=1)
+    for fold in fold_calls(graph).get(0, ()):
+        for repeat in range(fold.count - 1):
+            assert all(explained(graph, fold, repeat, place) for place in range(fold.period))
+
+
+@given(st.lists(st.lists(st.integers(1, 7), min_size=1, max_size=2), min_size=7, max_size=9), st.integers(3, 6))
+@settings(max_examples=300)
+def test_one_value_to_start_from_folds_as_several_do(part: list[list[int]], count: int) -> None:
+    """A loop of different operations whose states all start as one value folds as if each had a value of its own."""
+    program = [(f"op{number}", backs) for number, backs in enumerate(part)] * count
+    one, several = (only(wired(program, inputs)) for inputs in (1, 8))
+    assert shape(one) == shape(several) == (len(part), count, "loop", several.carried)
 
 
 @given(st.integers(0, 60))

@@ -135,6 +135,36 @@ def test_a_cell_in_a_python_loop_is_one_fold(module, calls, carried, length):
     assert (fold.period, fold.count, fold.kind, fold.carried) == (calls, length, "loop", carried)
 
 
+class OneState(nn.Module):
+    """A cell whose two states start as the same tensor."""
+
+    def __init__(self, *, between=False):
+        super().__init__()
+        self.between = between
+        self.cell = nn.LSTMCell(8, 8)
+
+    def forward(self, x):
+        hidden = cell = torch.zeros(x.shape[0], 8)
+        for t in range(x.shape[1]):
+            step = torch.relu(x[:, t]) if self.between else x[:, t]
+            hidden, cell = self.cell(step, (hidden, cell))
+            hidden = torch.tanh(hidden) if self.between else hidden
+        return hidden
+
+
+@pytest.mark.parametrize("level", ["op", "aten"])
+@pytest.mark.parametrize(("between", "calls"), [(False, 2), (True, 4)])
+@pytest.mark.parametrize("length", [3, 20])
+def test_one_tensor_for_both_states_does_not_part_the_first_step(between, calls, length, level):
+    """``h = c = zeros`` is the usual start of an LSTM written by hand: one row, times the length of the sequence."""
+    atlas = ta.capture(OneState(between=between), torch.zeros(2, length, 8), level=level)
+    (fold,) = fold_calls(atlas.graph)[0]
+    assert (fold.period, fold.count, fold.kind, fold.carried) == (calls, length, "loop", 2)
+    assert [line.split()[1:3] for line in str(atlas.summary()).splitlines() if " LSTMCell " in line] == [
+        ["cell", f"x{length}"]
+    ]
+
+
 def test_each_step_of_a_generation_folds_its_layers():
     """A cache that grows from step to step parts neither the layers nor hides them."""
 

@@ -1,7 +1,8 @@
 """Chains: stretches of siblings that are built alike, cut into repeats that are wired alike too.
 
 A break is a place where a child is linked otherwise than the one a period later. None is allowed inside a chain but in
-its first repeat, which may read from before the chain what every later repeat is handed by the one before it.
+its first repeat, which may read from before the chain what every later repeat is handed by the one before it, be it
+one value where the later ones are handed several (``core.merging``).
 """
 
 from __future__ import annotations
@@ -11,24 +12,40 @@ from itertools import chain, compress
 from operator import ne
 from typing import TYPE_CHECKING
 
+from torchatlas.core.merging import merged_firsts
 from torchatlas.core.repeats import Repeat, stretches, stretches_at
-from torchatlas.core.siblings import AGAIN, MADE, NO_LINK
+from torchatlas.core.siblings import AGAIN, MADE, NO_LINK, Siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from torchatlas.core.graph import Graph
     from torchatlas.core.repeats import Stretch
-    from torchatlas.core.siblings import Link, Siblings
+    from torchatlas.core.siblings import Link
+    from torchatlas.core.wiring import CallClasses
 
 _TRIES = 3
 _LAGS = 4
 
 
-def chains(siblings: Siblings) -> Iterator[Repeat]:
+def chains(graph: Graph, classes: CallClasses, calls: Sequence[int]) -> Iterator[Repeat]:
     """Every repeat among the children of a call, as long as it can be; they may overlap."""
+    siblings = Siblings(graph, classes, calls)
+    found = _stretches(siblings)
+    yield from _cut(siblings, found)
+    merged = merged_firsts(graph, classes, calls, siblings.number, found)
+    if merged:
+        siblings = Siblings(graph, classes, calls, merged)
+        yield from _cut(siblings, _stretches(siblings))
+
+
+def _stretches(siblings: Siblings) -> Sequence[Stretch]:
     numbers = siblings.number
-    for stretch in chain(stretches(numbers), stretches_at(numbers, siblings.again(_LAGS))):
-        yield from _Stretch(siblings, stretch).cut()
+    return [*stretches(numbers), *stretches_at(numbers, siblings.again(_LAGS))]
+
+
+def _cut(siblings: Siblings, found: Iterable[Stretch]) -> Iterator[Repeat]:
+    return chain.from_iterable(_Stretch(siblings, stretch).cut() for stretch in found)
 
 
 class _Stretch:
@@ -68,22 +85,26 @@ class _Stretch:
         places = range(self.start, self.stop)
         broken = set(compress(places, map(ne, siblings.linked[first], siblings.linked[later])))
         broken.update(compress(places, map(period.__lt__, siblings.reach[later])))
+        merged = {place for place in siblings.merged if place in places}
+        after = {place - period for place in siblings.merged if place - period in places}
+        broken |= merged | after
         twin: dict[int, int] = {}
         for place in sorted(broken):
             different = list(self._differences(place))
             own = [name for name, here, there in different if self._own(place, name, here, there, twin)]
             if own:
                 self.listed.append(place)
-            if len(own) < len(different):
+            if len(own) < len(different) or place in after:
                 self.breaks.append(place)
 
     def _differences(self, place: int) -> Iterator[tuple[int, Link, Link]]:
-        """(name, link here, link one period later) where they differ, or are equal but reach beyond one period."""
+        """(name, link here, link one period later) where they differ, reach beyond a period, or a value is merged."""
+        merged = self._merged(place)
         here = {link[0]: link for link in self.siblings.links[place]}
         there = {link[0]: link for link in self.siblings.links[place + self.period]}
-        for name in here.keys() | there.keys():
+        for name in here.keys() | there.keys() | merged:
             first, later = here.get(name, NO_LINK), there.get(name, NO_LINK)
-            if first != later or (later[1] == AGAIN and later[2] > self.period):
+            if first != later or (later[1] == AGAIN and later[2] > self.period) or name in merged:
                 yield name, first, later
 
     def _own(self, place: int, name: int, here: Link, there: Link, twin: dict[int, int]) -> bool:
@@ -92,7 +113,7 @@ class _Stretch:
         So it is with states or caches, made in a loop of their own, one for each layer. ``twin`` remembers which of
         them stand for each other, from one repeat to the next.
         """
-        if here[1] != MADE or there[1] != MADE or here[3] != there[3]:
+        if here[1] != MADE or there[1] != MADE or here[3] != there[3] or name in self._merged(place):
             return False
         makers = place - here[2], place + self.period - there[2]
         if max(makers) >= self.start or self.siblings.number[makers[0]] != self.siblings.number[makers[1]]:
@@ -124,19 +145,25 @@ class _Stretch:
     def _excuse(self, place: int) -> tuple[int, int]:
         """Lowest and highest begin of a chain whose first repeat may differ here from the next; none if low > high.
 
-        It may read from before the chain what the next one is handed by it, or what the next ones read again.
+        It may read from before the chain what the next one is handed by it, or what the next ones read again. It may
+        read one value instead of several only if the next one is handed each of them by it or reads that very value.
         """
-        low, high = 0, place
+        low, high = 0, place if place + self.period not in self.siblings.merged else -1
+        merged = self._merged(place)
         values, later_values = self.siblings.values(place), self.siblings.values(place + self.period)
         for name, here, there in self._differences(place):
             first, later = values.get(name), later_values.get(name)
             low = max(low, self.siblings.maker(first) + 1)
             same = first is not None and first == later
-            again = there[1] == AGAIN and there[2] == self.period
+            again = there[1] == AGAIN and there[2] == self.period and name not in merged
             if not same and not again and not self._own(place, name, here, there, {}):
                 handed = self.siblings.maker(later)
                 low, high = max(low, handed - self.period + 1), min(high, handed)
         return low, high
+
+    def _merged(self, place: int) -> frozenset[int]:
+        merged = self.siblings.merged.get(place)
+        return merged.names if merged else frozenset()
 
     def _one_to_one(self, begin: int) -> bool:
         """Whether one value stands in the first repeat wherever one stands in the next."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from torchatlas.core.chains import chains
 from torchatlas.core.classes import module_classes, without_numbers
 from torchatlas.core.repeats import Repeat, best, stretches
-from torchatlas.core.siblings import Siblings
 from torchatlas.core.wiring import call_classes
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def _parent(path: str, modules: Container[str]) -> str | None:
 def _repeats(graph: Graph, classes: CallClasses, body: Sequence[int]) -> list[tuple[Repeat, FoldKind, int]]:
     if len({classes.number[call] for call in body}) == len(body):
         return []
-    found = best(chains(Siblings(graph, classes, body)), [classes.size[call] for call in body], LEAST_CALLS)
+    found = best(chains(graph, classes, body), [classes.size[call] for call in body], LEAST_CALLS)
     described = []
     for repeat in found:
         first = body[repeat.start : repeat.start + repeat.period]

@@ -13,9 +13,10 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torchatlas.core.graph import Graph
+    from torchatlas.core.merging import Merged
     from torchatlas.core.wiring import CallClasses, Touch
 
 AGAIN, MADE, SEEN, NONE = range(4)
@@ -40,13 +41,20 @@ class Siblings:
         reach: distance of the farthest AGAIN link.
         crossing: for each border before a child, how many values go from siblings before it to siblings after it.
         weights: elements of the parameters that each reads.
+        merged: by position, children taken for calls of their twin's class (``core.merging``).
     """
 
-    def __init__(self, graph: Graph, classes: CallClasses, calls: Sequence[int]) -> None:
+    def __init__(
+        self, graph: Graph, classes: CallClasses, calls: Sequence[int], merged: Mapping[int, Merged] | None = None
+    ) -> None:
+        self.merged = merged or {}
         self.touches = [classes.touches[call] for call in calls]
         self.weights = [classes.weights[call] for call in calls]
         kinds: dict[tuple[int, str | None], int] = {}
         self.number = [kinds.setdefault((classes.number[call], classes.pattern[call]), len(kinds)) for call in calls]
+        for place, (twin, touches, _) in self.merged.items():
+            self.touches[place] = touches
+            self.number[place] = kinds[classes.number[calls[twin]], classes.pattern[calls[twin]]]
         linker = _Linker()
         self.links = [
             linker.link(number, touches, graph.calls[call].path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from torchatlas.core.classes import constants, module_classes, value_sorts, without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from torchatlas.core.classes import Atoms
     from torchatlas.core.graph import Call, Graph
@@ -37,6 +37,8 @@ class CallClasses:
         pattern: for module calls, the path below the module it was called in, less its numbers.
         size: calls in the subtree, ATen calls not counted.
         weights: elements of the parameters it reads, each as often as it is read.
+        made: values by the call that made them, ATen calls counted to the call they served.
+        sort: by value id, equal for values of equal shape, dtype and so on.
     """
 
     number: list[int]
@@ -45,6 +47,8 @@ class CallClasses:
     pattern: list[str | None]
     size: list[int]
     weights: list[int]
+    made: Mapping[int, Sequence[int]]
+    sort: Sequence[int]
 
 
 def call_classes(graph: Graph) -> CallClasses:
@@ -59,7 +63,7 @@ def _bodies(graph: Graph) -> Sequence[Sequence[int]]:
     return [tuple([child for child in children if kept[child]]) for children in graph.children]
 
 
-def _made(graph: Graph) -> dict[int, list[int]]:
+def _made(graph: Graph) -> Mapping[int, Sequence[int]]:
     """Values by the call that made them; what an ATen call made counts for the call it served."""
     made: dict[int, list[int]] = {}
     for value in graph.values:
@@ -100,9 +104,11 @@ class _Classifier:
             pattern=_patterns(graph),
             size=[1] * count,
             weights=[0] * count,
+            made=_made(graph),
+            sort=value_sorts(graph.values),
         )
-        self.made = _made(graph)
-        self.sort = value_sorts(graph.values)
+        self.made = self.out.made
+        self.sort = self.out.sort
         self.weight = [value.numel if value.kind == "parameter" else 0 for value in graph.values]
         self.opaque = {module.path for module in graph.modules if module.opaque}
         self.modules = module_classes(graph) if self.opaque else {}
