@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture import flops
-from torchatlas.capture.flops import Watch, count, direct, free_kind, function_flops, learn
+from torchatlas.capture.flops import Watch, count, direct, free_kind, learn
 
 sizes = st.integers(0, 5)
 
@@ -289,8 +289,10 @@ def test_a_callable_without_hash_is_watched():
 
 def test_an_unknown_way_of_calling_is_unknown():
     """A formula that does not understand its arguments gives no number and no error."""
-    assert function_flops(torch.mm, (), {"wrong": of(2)}, of(2)) == (0, "unknown")
-    assert function_flops(torch.relu, (of(2),), {}, of(2)) is None
+    formula = direct(torch.mm, (), {"wrong": of(2)})
+    assert formula is not None
+    assert count(formula, (), {"wrong": of(2)}, of(2)) == (0, "unknown")
+    assert direct(torch.relu, (of(2),), {}) is None
 
 
 def test_watching_does_not_import_the_compiler():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.tensors import tensor
-from torchatlas.core.cost import Cost, cost_of, costs, total
+from torchatlas.core.cost import Cost, costs, total
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Call, Graph, Module
 
@@ -85,7 +85,7 @@ def test_module_and_function_rows_count_what_they_use() -> None:
 
 def test_a_module_that_never_ran_has_parameters_and_no_work() -> None:
     """Structure counts without a call."""
-    assert cost_of(_mlp(), "idle") == Cost(parameters=5, trainable=5, parameter_bytes=20)
+    assert costs(_mlp()).module("idle") == Cost(parameters=5, trainable=5, parameter_bytes=20)
 
 
 def test_a_graph_without_calls_has_its_parameters() -> None:
@@ -113,7 +113,7 @@ def test_a_module_called_twice_works_twice_and_holds_once() -> None:
     )
     modules = (Module("", "Net"), Module("cell", "Cell", parameters=(("w", 0),)))
     expected = Cost(parameters=4, parameter_bytes=16, input_bytes=8, activation_bytes=16, flops=16)
-    assert cost_of(Graph("Net", calls, values, modules), "cell") == expected
+    assert costs(Graph("Net", calls, values, modules)).module("cell") == expected
 
 
 def test_a_container_that_is_never_called_costs_what_its_items_cost() -> None:

@@ -141,12 +141,6 @@ def count(formula: Formula, args: Sequence[Any], kwargs: dict[str, Any], out: An
         return 0, "unknown"
 
 
-def function_flops(func: Any, args: Sequence[Any], kwargs: dict[str, Any], out: Any) -> tuple[int, Arithmetic] | None:
-    """`direct` and `count` at once; None where the call should have been watched."""
-    formula = direct(func, args, kwargs)
-    return None if formula is None else count(formula, args, kwargs, out)
-
-
 class Watch(DispatchMode):
     """Counts the ATen calls that run while it is entered.
 

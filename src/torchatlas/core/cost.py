@@ -78,15 +78,6 @@ def total(graph: Graph) -> Cost:
     return costs(graph).total
 
 
-def cost_of(graph: Graph, path: str) -> Cost:
-    """The module at ``path``; for many modules of one graph, ask ``costs`` once.
-
-    Raises:
-        InputError: the graph has no such module.
-    """
-    return costs(graph).module(path)
-
-
 def costs(graph: Graph) -> Costs:
     """The costs of every call and module, summed in one pass over the graph."""
     values = graph.values
