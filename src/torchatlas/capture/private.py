@@ -1,7 +1,8 @@
-"""Every private name of torch that capture stands on, each behind one function.
+"""The private machinery of torch that capture stands on, each piece behind one name.
 
 Public interfaces are used wherever one exists. What is left is gathered here, so that a torch that moves a name breaks
-one file; ``tests/capture/test_private.py`` fails loudly when it does. Where a name is missing, capture degrades.
+one file; ``tests/capture/test_private.py`` fails loudly when it does. Names that half the ecosystem leans on are used
+where they are needed: ``Tensor._version``, ``Module._parameters``, ``torch._ops.OpOverload``, ``torch.utils._pytree``.
 """
 
 from __future__ import annotations
