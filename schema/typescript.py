@@ -36,7 +36,7 @@ def interface(form: dict[str, Any]) -> str:
 def named(form: dict[str, Any]) -> str:
     """What a field may hold, as TypeScript writes it."""
     if "$ref" in form:
-        return str(form["$ref"].rpartition("/")[2])
+        return "Graph" if form["$ref"] == "#" else str(form["$ref"].rpartition("/")[2])
     if "anyOf" in form:
         return " | ".join(dict.fromkeys(map(named, form["anyOf"])))
     if "enum" in form:

@@ -15,7 +15,17 @@ from typing import Any, ForwardRef, Literal, Union, get_args, get_origin, get_ty
 from torchatlas.core import fold, graph
 
 PLACE = Path(__file__).with_name("graph.json")
-RECORDS = (graph.Slot, graph.Text, graph.Node, graph.Source, graph.Value, graph.Call, graph.Module, graph.Note)
+RECORDS = (
+    graph.Slot,
+    graph.Text,
+    graph.Node,
+    graph.Source,
+    graph.Value,
+    graph.Call,
+    graph.Module,
+    graph.Note,
+    graph.Overlay,
+)
 PLAIN = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 NAMES = {graph.Slot: {"index": "slot"}}
 """Fields that have another name in JSON, where no class tells what a record is."""
@@ -85,8 +95,8 @@ def resolved(alias: Any) -> Any:
 
 
 def reference(kind: Any) -> dict[str, Any]:
-    """A record by name."""
-    return {"$ref": f"#/$defs/{kind.__name__}"}
+    """A record by name; the document itself is a Graph."""
+    return {"$ref": "#" if kind is graph.Graph else f"#/$defs/{kind.__name__}"}
 
 
 def text() -> str:

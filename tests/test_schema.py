@@ -24,7 +24,7 @@ KINDS = {"integer": int, "number": (int, float), "string": str, "boolean": bool,
 def fits(given, form) -> bool:
     """Whether JSON is of a form, as far as schema/write.py uses JSON Schema."""
     if "$ref" in form:
-        return fits(given, SCHEMA["$defs"][form["$ref"].rpartition("/")[2]])
+        return fits(given, SCHEMA if form["$ref"] == "#" else SCHEMA["$defs"][form["$ref"].rpartition("/")[2]])
     if "anyOf" in form:
         return any(fits(given, part) for part in form["anyOf"])
     if "enum" in form:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import get_args
 
 from hypothesis import strategies as st
 
-from torchatlas.core.graph import Arithmetic, Call, Graph, Module, Node, Note, Slot, Source, Text, Value
+from torchatlas.core.graph import Arithmetic, Call, Graph, Module, Node, Note, Overlay, Slot, Source, Text, Value
 
 # Any code points, lone surrogates too: a Python string can hold them, so a file name or a key of a dictionary can.
 texts = st.text(st.characters(exclude_categories=()), max_size=8)
@@ -109,12 +110,31 @@ def modules(draw, there: int) -> Module:
         extra=draw(texts),
         training=draw(st.booleans()),
         opaque=draw(st.booleans()),
+        sure=draw(st.none() | st.floats(0.01, 1)),
     )
+
+
+def overlays(calls: int) -> st.SearchStrategy:
+    """Overlays of a graph of so many calls, of different names."""
+    finite = st.floats(allow_nan=False, allow_infinity=False)
+    by_call = st.lists(st.tuples(st.integers(0, calls - 1), finite), max_size=2) if calls else st.just([])
+    by_path = st.lists(st.tuples(texts, finite), max_size=2)
+    made = st.builds(Overlay, texts, texts, by_call.map(tuple), by_path.map(tuple))
+    return st.lists(made, max_size=2, unique_by=lambda overlay: overlay.name).map(tuple)
 
 
 @st.composite
 def graphs(draw) -> Graph:
-    """A well-formed graph of up to four calls."""
+    """A well-formed graph of up to four calls; maybe the backward pass of another."""
+    run = draw(runs())
+    forward = draw(st.none() | runs())
+    ties = st.none() | st.integers(0, len(forward.calls) - 1) if forward and forward.calls else st.none()
+    return replace(run, calls=tuple([replace(call, forward=draw(ties)) for call in run.calls]), forward=forward)
+
+
+@st.composite
+def runs(draw) -> Graph:
+    """A well-formed graph that is no backward pass."""
     leaves = draw(st.integers(0, 2))
     made = draw(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), max_size=4))
     origins: list[tuple[int | None, int | None]] = [(None, None)] * leaves
@@ -132,4 +152,5 @@ def graphs(draw) -> Graph:
         notes=tuple(draw(st.lists(st.builds(Note, texts, there), max_size=2))),
         error=draw(there),
         made=tuple(draw(st.lists(st.tuples(texts, texts), max_size=2))),
+        overlays=draw(overlays(len(made))),
     )

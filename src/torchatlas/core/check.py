@@ -52,6 +52,8 @@ def problems(graph: Graph) -> Iterator[str]:
     yield from _origins(graph)
     yield from _modules(graph)
     yield from _places(graph)
+    yield from _overlays(graph)
+    yield from _forward(graph)
     yield from _trees(graph)
 
 
@@ -146,6 +148,8 @@ def _modules(graph: Graph) -> Iterator[str]:
         for name, value in (*module.parameters, *module.buffers):
             if value not in there:
                 yield f"module {module.path!r} owns as {name!r} the value {value}, which is not there"
+        if module.sure is not None and not 0 < module.sure <= 1:
+            yield f"module {module.path!r} was inferred with a certainty of {module.sure}, which is not in (0, 1]"
 
 
 def _places(graph: Graph) -> Iterator[str]:
@@ -155,6 +159,29 @@ def _places(graph: Graph) -> Iterator[str]:
             yield f"the note {shorten(note.text)} is about call {note.call}, which is not there"
     if graph.error is not None and graph.error not in there:
         yield f"the error is in call {graph.error}, which is not there"
+
+
+def _overlays(graph: Graph) -> Iterator[str]:
+    there = range(len(graph.calls))
+    names = [overlay.name for overlay in graph.overlays]
+    for overlay in [overlay for at, overlay in enumerate(graph.overlays) if overlay.name in names[:at]]:
+        yield f"two overlays have the name {shorten(overlay.name)}"
+    for overlay in graph.overlays:
+        for call in [call for call, _ in overlay.calls if call not in there][:1]:
+            yield f"the overlay {shorten(overlay.name)} has a number for call {call}, which is not there"
+        for place, number in [pair for pair in (*overlay.calls, *overlay.paths) if not math.isfinite(pair[1])][:1]:
+            yield f"the overlay {shorten(overlay.name)} says {number} of {shorten(place)}; its numbers are finite"
+
+
+def _forward(graph: Graph) -> Iterator[str]:
+    there = range(0 if graph.forward is None else len(graph.forward.calls))
+    for call in [call for call in graph.calls if call.forward is not None and call.forward not in there]:
+        yield f"{_of(call)} belongs to call {call.forward} of the forward run, which has {len(there)}"
+    if graph.forward is not None:
+        if graph.forward.forward is not None:
+            yield "the forward run is the backward pass of yet another run"
+        else:
+            yield from (f"in the forward run, {problem}" for problem in problems(graph.forward))
 
 
 def _trees(graph: Graph) -> Iterator[str]:

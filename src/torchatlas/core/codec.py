@@ -4,7 +4,7 @@ All numbers are little-endian. A file begins with 16 bytes that are the same in 
 tell a newer file from a damaged one: ``89 61 74 6c 61 73 0d 0a`` (no text, ``atlas``, and a line end that transfers in
 text mode change), the format (4 bytes), and the CRC-32 of these 12 (4 bytes).
 
-Format 1 goes on with the length of the packed columns (8 bytes), their length unpacked (8 bytes), the CRC-32 of these
+It goes on with the length of the packed columns (8 bytes), their length unpacked (8 bytes), the CRC-32 of these
 16 and of the packed columns (4 bytes), and the columns of `core.records`, packed as zlib data (RFC 1950), whose own
 Adler-32 checks them once more.
 """
@@ -23,7 +23,7 @@ from torchatlas.core.check import check
 from torchatlas.core.columns import Reader
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.foreign import ENOUGH, looks_like
-from torchatlas.core.records import FORMAT, GRAPH
+from torchatlas.core.records import FORMAT, FORMATS, GRAPH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,12 +76,12 @@ def decode(data: bytes, name: str = "the data") -> Graph:
     Raises:
         FileError: it is foreign, empty, cut short, damaged, or of a newer format.
     """
-    _need_head(data[:ENOUGH], name)
+    version = _need_head(data[:ENOUGH], name)
     columns = _unpack(data, name)
     try:
         reader = Reader(columns)
         with _collection_paused():
-            (graph,) = GRAPH.take(reader, 1)
+            (graph,) = FORMATS[version].take(reader, 1)
             reader.need_end()
             check(graph)
     except ValueError as error:
@@ -130,8 +130,8 @@ def read(path: str | os.PathLike[str]) -> Graph:
         raise FileError(f"{name} cannot be read: {error.strerror}. {WANTED}") from error
 
 
-def _need_head(head: bytes, name: str) -> None:
-    """Raise FileError unless these bytes begin a file that this version reads."""
+def _need_head(head: bytes, name: str) -> int:
+    """The format of a file that begins with these bytes; raises FileError unless this version reads it."""
     if not head:
         raise FileError(f"{name} is empty. {WANTED}")
     if head[: len(MAGIC)] != MAGIC[: len(head)]:
@@ -149,6 +149,7 @@ def _need_head(head: bytes, name: str) -> None:
         )
     if version < 1:
         raise FileError(f"{name} is damaged: there is no format {version}. {AGAIN}")
+    return int(version)
 
 
 def _unpack(data: bytes, name: str) -> bytes:

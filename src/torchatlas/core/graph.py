@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-CallKind: TypeAlias = Literal["module", "function", "aten", "autograd_function"]
+CallKind: TypeAlias = Literal["module", "function", "aten", "autograd_function", "group", "backward", "saved"]
 ValueKind: TypeAlias = Literal["input", "parameter", "buffer", "constant", "activation", "output"]
 Arithmetic: TypeAlias = Literal["counted", "elementwise", "movement", "unknown"]
 
@@ -108,7 +108,8 @@ class Call:
 
     Attributes:
         id: position in ``Graph.calls``.
-        kind: what it is.
+        kind: what it is. ``group`` is what a reader of the graph has put together, ``backward`` a node of the autograd
+            graph, ``saved`` a tensor that such a node keeps, as its only output.
         name: in the field's words: ``Conv2d``, ``torch.cat``, ``F.relu``, ``aten.mm.default``.
         path: the module's first path (empty for the root); None unless ``kind`` is ``module``.
         parent: the call it ran inside; None for the root.
@@ -127,6 +128,7 @@ class Call:
         reads_data: it handed a tensor's content to Python (``.item()``, ``if tensor``): the graph may depend on it.
         thread: 0 for the thread that captured, then 1, 2, … in order of appearance.
         seconds: wall time, where measured.
+        forward: of a call of a backward pass, the call of ``Graph.forward`` that it belongs to, where known.
     """
 
     id: int
@@ -146,6 +148,7 @@ class Call:
     reads_data: bool = False
     thread: int = 0
     seconds: float | None = None
+    forward: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,8 @@ class Module:
         extra: ``extra_repr()``.
         training: its flag as the user left it.
         opaque: its inside cannot be seen (ScriptModule).
+        sure: where class and settings were inferred from weights alone, how sure that is, above 0 and up to 1; None
+            where they are known.
     """
 
     path: str
@@ -173,6 +178,24 @@ class Module:
     extra: str = ""
     training: bool = False
     opaque: bool = False
+    sure: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Finite numbers laid over a graph, by call id, and by module path: then for every call of that module.
+
+    Attributes:
+        name: what it is asked for by.
+        unit: of the numbers, as ``s``, ``B`` or ``%``; empty for a count or a ratio.
+        calls: (call id, number), in the order of ids.
+        paths: (module path, number); where a call has a number of its own, that one counts.
+    """
+
+    name: str
+    unit: str = ""
+    calls: tuple[tuple[int, float], ...] = ()
+    paths: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +218,8 @@ class Graph:
         notes: what must be said beside the numbers.
         error: the innermost call that raised the exception that ended the run; None after success.
         made: (key, value) pairs: versions of what made it, and how (``torch``, ``mode``, ``level``, ``fake``, …).
+        overlays: numbers laid over it, names told apart.
+        forward: of a backward pass, the run that it is the backward pass of; that one has none itself.
     """
 
     name: str
@@ -204,6 +229,8 @@ class Graph:
     notes: tuple[Note, ...] = ()
     error: int | None = None
     made: tuple[tuple[str, str], ...] = ()
+    overlays: tuple[Overlay, ...] = ()
+    forward: Graph | None = None
 
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:

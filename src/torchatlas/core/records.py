@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from torchatlas.core.columns import Deltas, Flags, Floats, Interned, Ints, Maybe, Pairs, Positions, Ragged, Texts
-from torchatlas.core.graph import Call, Graph, Module, Note, Source, Value
+from torchatlas.core.graph import Call, Graph, Module, Note, Overlay, Source, Value
 from torchatlas.core.trees import Trees
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Records(Generic[R]):
@@ -38,6 +38,11 @@ class Records(Generic[R]):
     def take(self, reader: Reader, count: int) -> Sequence[R]:
         """Read the columns and build the instances from them."""
         return list(map(self.record, *[column.take(reader, count) for column in self.columns.values()]))
+
+    def until(self, name: str, **changed: Column[Any]) -> Records[R]:
+        """The fields before ``name``, as an earlier format had them; those after it take their defaults."""
+        names = list(self.columns)
+        return Records(self.record, **{field: self.columns[field] for field in names[: names.index(name)]} | changed)
 
 
 WORDS: Column[str] = Interned(Texts())
@@ -93,6 +98,7 @@ CALL = Records(
     reads_data=Flags(),
     thread=Ints(),
     seconds=Maybe(Floats()),
+    forward=IDS,
 )
 
 MODULE = Records(
@@ -106,9 +112,18 @@ MODULE = Records(
     extra=WORDS,
     training=Flags(),
     opaque=Flags(),
+    sure=Maybe(Floats()),
 )
 
-GRAPH = Records(
+OVERLAY = Records(
+    Overlay,
+    name=Texts(),
+    unit=WORDS,
+    calls=Ragged(Pairs(Deltas(), Floats())),
+    paths=Ragged(Pairs(Texts(), Floats())),
+)
+
+RUN = Records(
     Graph,
     name=Texts(),
     calls=Ragged(CALL),
@@ -117,4 +132,13 @@ GRAPH = Records(
     notes=Ragged(Records(Note, text=Texts(), call=IDS)),
     error=IDS,
     made=Ragged(Pairs(Texts(), Texts())),
+    overlays=Ragged(OVERLAY),
 )
+
+GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
+
+FORMATS = {
+    1: GRAPH.until("overlays", calls=Ragged(CALL.until("forward")), modules=Ragged(MODULE.until("sure"))),
+    FORMAT: GRAPH,
+}
+"""What files of every format hold."""

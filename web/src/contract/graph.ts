@@ -54,7 +54,7 @@ export interface Value {
 /** One thing that ran. */
 export interface Call {
   id: number;
-  kind: "module" | "function" | "aten" | "autograd_function";
+  kind: "module" | "function" | "aten" | "autograd_function" | "group" | "backward" | "saved";
   name: string;
   path: string | null;
   parent: number | null;
@@ -70,6 +70,7 @@ export interface Call {
   reads_data: boolean;
   thread: number;
   seconds: number | null;
+  forward: number | null;
 }
 
 /** One `nn.Module` of the model, called or not. */
@@ -83,12 +84,21 @@ export interface Module {
   extra: string;
   training: boolean;
   opaque: boolean;
+  sure: number | null;
 }
 
 /** Something the reader must know: estimated, assumed, or not seen. `call` is where, if it is one place. */
 export interface Note {
   text: string;
   call: number | null;
+}
+
+/** Finite numbers laid over a graph, by call id, and by module path: then for every call of that module. */
+export interface Overlay {
+  name: string;
+  unit: string;
+  calls: [number, number][];
+  paths: [string, number][];
 }
 
 /** Repeats among the children of a call. */
@@ -110,5 +120,7 @@ export interface Graph {
   notes: Note[];
   error: number | null;
   made: [string, string][];
+  overlays: Overlay[];
+  forward: Graph | null;
   folds: Fold[];
 }

@@ -185,7 +185,15 @@ function chain(count: number): Graph {
   const call = (id: number, given: Partial<Call>): Call => ({
     ...{ id, kind: "function", name: "torch.relu", path: null, parent: 0, inputs: [], outputs: [] },
     ...{ arguments: { type: "arguments", keys: [], items: [] }, returns: null, writes: [], flops: 0 },
-    ...{ arithmetic: "elementwise", source: null, error: null, reads_data: false, thread: 0, seconds: null },
+    ...{
+      arithmetic: "elementwise",
+      source: null,
+      error: null,
+      reads_data: false,
+      thread: 0,
+      seconds: null,
+      forward: null,
+    },
     ...given,
   });
   const value = (id: number, producer: number | null): Value => ({
@@ -200,7 +208,10 @@ function chain(count: number): Graph {
   });
   const steps = Array.from({ length: count }, (_, i) => call(i + 1, { inputs: [i], outputs: [i + 1] }));
   const values = Array.from({ length: count + 1 }, (_, i) => value(i, i === 0 ? null : i));
-  return { name: "Long", calls: [root, ...steps], values, modules: [], notes: [], error: null, made: [], folds: [] };
+  return {
+    ...{ name: "Long", calls: [root, ...steps], values, modules: [], notes: [], error: null, made: [] },
+    ...{ overlays: [], forward: null, folds: [] },
+  };
 }
 
 describe("long lists", () => {

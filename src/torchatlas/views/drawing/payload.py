@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.fold import fold_calls
-from torchatlas.core.graph import Call, Module, Node, Note, Slot, Source, Text, Value
+from torchatlas.core.graph import Call, Module, Node, Note, Overlay, Slot, Source, Text, Value
 from torchatlas.views.drawing import structure
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def payload(graph: Graph, *, details: bool = False) -> str:
         "notes": list(_records(Note, graph.notes)),
         "error": graph.error,
         "made": graph.made,
+        "overlays": list(_records(Overlay, graph.overlays)),
+        "forward": None,
         "folds": [asdict(fold) for fold in _folds(graph)],
     }
     return json.dumps(whole, separators=(",", ":"), allow_nan=False)
