@@ -1,0 +1,20 @@
+"""The command line: ``torchatlas summary``, ``draw``, ``show`` and ``save``.
+
+Nothing heavy is imported before it is needed, so that the views of an ``.atlas`` file do not wait for torch.
+"""
+
+from __future__ import annotations
+
+# Each command registers itself, in the order in which the help lists them.
+from torchatlas.cli import summary  # isort: skip
+from torchatlas.cli import draw  # isort: skip
+from torchatlas.cli import show  # isort: skip
+from torchatlas.cli import save  # isort: skip
+from torchatlas.cli.app import app
+
+__all__ = ["app", "draw", "main", "save", "show", "summary"]
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="torchatlas")

@@ -1,0 +1,52 @@
+"""What several commands are told alike: the model, its inputs, how it is run."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Mode(str, Enum):
+    """The training flag of the modules during the run."""
+
+    EVAL = "eval"
+    TRAIN = "train"
+    SAME = "same"
+
+
+class Level(str, Enum):
+    """How deep the capture looks."""
+
+    OP = "op"
+    ATEN = "aten"
+
+
+TargetArgument = Annotated[
+    str, typer.Argument(metavar="TARGET", help="package.module:attribute, file.py:attribute, or a file.atlas.")
+]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="[NAME=]SHAPE[:DTYPE]",
+        help="Shape of one input, as 1,3,224,224 or input_ids=1,128:int64. Repeat it for more inputs.",
+    ),
+]
+DtypeOption = Annotated[
+    list[str] | None, typer.Option("--dtype", metavar="DTYPE", help="Of the inputs: one for all, or one for each.")
+]
+KwargsOption = Annotated[
+    str | None, typer.Option(metavar="JSON", help='More arguments of forward, as {"use_cache": false}.')
+]
+ArgumentsOption = Annotated[
+    str | None, typer.Option(metavar="JSON", help='Of the class or factory: {"depth": 12} or [12, 768].')
+]
+FakeOption = Annotated[bool, typer.Option("--fake", help="Run without memory or arithmetic: models of any size.")]
+DeviceOption = Annotated[str | None, typer.Option(metavar="DEVICE", help="Where to run, as cpu or cuda:0.")]
+ModeOption = Annotated[Mode, typer.Option(help="The training flag of the modules during the run.")]
+LevelOption = Annotated[Level, typer.Option(help="Record functions, or ATen operators too.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.")]

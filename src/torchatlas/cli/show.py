@@ -1,0 +1,65 @@
+"""``torchatlas show``: the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from torchatlas.atlas import PAGES
+from torchatlas.cli.app import EXITS, app
+from torchatlas.cli.exits import clean_exit, tell
+from torchatlas.cli.options import (
+    ArgumentsOption,
+    DeviceOption,
+    DtypeOption,
+    FakeOption,
+    InputOption,
+    KwargsOption,
+    Level,
+    LevelOption,
+    Mode,
+    ModeOption,
+    TargetArgument,
+)
+from torchatlas.cli.place import check_place
+from torchatlas.core.errors import InputError
+from torchatlas.run import Run, obtain
+
+SHOW_EXAMPLES = """\b
+Examples:
+  torchatlas show torchvision.models:resnet18 --input 1,3,224,224
+  torchatlas show model.py:GPT -i tokens=1,128:int64 -o gpt.html
+  torchatlas show resnet.atlas"""
+
+
+@app.command(epilog=f"{SHOW_EXAMPLES}\n\n{EXITS}")
+def show(
+    target: TargetArgument,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Write there, and open nothing.")
+    ] = None,
+    inputs: InputOption = None,
+    dtypes: DtypeOption = None,
+    kwargs: KwargsOption = None,
+    arguments: ArgumentsOption = None,
+    fake: FakeOption = False,
+    device: DeviceOption = None,
+    mode: ModeOption = Mode.EVAL,
+    level: LevelOption = Level.OP,
+) -> None:
+    """Show one run of a model in the browser: a page that works offline."""
+    from torchatlas.views.page.page import page  # noqa: PLC0415  # the other commands do not wait for it
+
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
+    with clean_exit():
+        if output is not None and not output.name.lower().endswith(PAGES):
+            raise InputError(f"-o {output}: wanted a name that ends in .html, as {output.with_suffix('.html')}.")
+        check_place(output)
+        atlas, failure = obtain(run)
+        made = page(atlas.graph)
+        written = made.open() if output is None else made.save(output)
+        typer.echo(f"{written}: {written.stat().st_size:,} bytes", err=True)
+        tell(failure, "page")

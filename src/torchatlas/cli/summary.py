@@ -1,0 +1,133 @@
+"""``torchatlas summary``: the table."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from torchatlas.cli.app import EXITS, app
+from torchatlas.cli.exits import clean_exit, tell
+from torchatlas.cli.options import (
+    ArgumentsOption,
+    DeviceOption,
+    DtypeOption,
+    FakeOption,
+    InputOption,
+    KwargsOption,
+    Level,
+    LevelOption,
+    Mode,
+    ModeOption,
+    OutputOption,
+    TargetArgument,
+)
+from torchatlas.cli.place import check_place
+from torchatlas.core.errors import InputError
+from torchatlas.run import ATLAS, Run, obtain
+
+if TYPE_CHECKING:
+    from torchatlas.views.table.summary import Summary
+
+SUMMARY_EXAMPLES = """\b
+Examples:
+  torchatlas summary torchvision.models:resnet18 --input 1,3,224,224
+  torchatlas summary model.py:GPT -i tokens=1,128:int64 --arguments '{"depth": 12}'
+  torchatlas summary model.py:net -i 1,3,32,32 --columns name,params -o net.csv
+  torchatlas summary resnet.atlas --depth 2"""
+
+
+class Format(str, Enum):
+    """What a summary is written as."""
+
+    TEXT = "text"
+    HTML = "html"
+    CSV = "csv"
+    JSON = "json"
+
+
+class Style(str, Enum):
+    """Whose table it looks like."""
+
+    TORCHATLAS = "torchatlas"
+    TORCHINFO = "torchinfo"
+    TORCHSUMMARY = "torchsummary"
+
+
+class Rows(str, Enum):
+    """What has a row."""
+
+    MODULES = "modules"
+    OPS = "ops"
+
+
+SUFFIXES = {".txt": Format.TEXT, ".html": Format.HTML, ".htm": Format.HTML, ".csv": Format.CSV, ".json": Format.JSON}
+
+
+@app.command(epilog=f"{SUMMARY_EXAMPLES}\n\n{EXITS}")
+def summary(
+    target: TargetArgument,
+    *,
+    inputs: InputOption = None,
+    dtypes: DtypeOption = None,
+    kwargs: KwargsOption = None,
+    arguments: ArgumentsOption = None,
+    depth: Annotated[int | None, typer.Option(min=0, help="How many levels of modules to show.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="Which columns, in order.")] = None,
+    rows: Annotated[Rows, typer.Option(help="A row per module, or per function too.")] = Rows.MODULES,
+    fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Show repeated blocks once.")] = True,
+    style: Annotated[Style, typer.Option(help="Whose table it looks like.")] = Style.TORCHATLAS,
+    width: Annotated[int | None, typer.Option(min=1, help="Of the text, in characters.")] = None,
+    fake: FakeOption = False,
+    device: DeviceOption = None,
+    mode: ModeOption = Mode.EVAL,
+    level: LevelOption = Level.OP,
+    form: Annotated[Format | None, typer.Option("--format", help="By default what -o's suffix says, or text.")] = None,
+    output: OutputOption = None,
+) -> None:
+    """Print the table of one run of a model."""
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
+    with clean_exit():
+        kind = form or format_of(output)
+        check_place(output)
+        atlas, failure = obtain(run)
+        table = atlas.summary(
+            depth=depth,
+            columns=columns.split(",") if columns else None,
+            rows=rows.value,
+            fold=fold,
+            width=width,
+            style=None if style is Style.TORCHATLAS else style.value,
+        )
+        deliver(table, kind, output)
+        tell(failure)
+
+
+def format_of(output: Path | None) -> Format:
+    """What the suffix of a file asks for; text if there is none."""
+    if output is None:
+        return Format.TEXT
+    if output.suffix not in SUFFIXES:
+        hint = "To keep the run itself, use torchatlas save" if output.suffix == ATLAS else "Or give --format"
+        raise InputError(f"-o {output}: wanted a name that ends in {', '.join(SUFFIXES)}. {hint}.")
+    return SUFFIXES[output.suffix]
+
+
+def deliver(table: Summary, kind: Format, output: Path | None) -> None:
+    """Print the table, or write it to a file, which then is the whole new one or still the old one."""
+    if output is None and kind is Format.TEXT:
+        table.print()
+        return
+    text = str(table) if kind is Format.TEXT else getattr(table, kind.value)()
+    if output is None:
+        typer.echo(text)
+        return
+    beside = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(output)
+    finally:
+        beside.unlink(missing_ok=True)
