@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +25,7 @@ from torchatlas.cli.options import (
     TargetArgument,
 )
 from torchatlas.cli.place import check_place
+from torchatlas.core import atomic
 from torchatlas.core.errors import InputError
 from torchatlas.run import ATLAS, Run, obtain
 
@@ -125,9 +125,4 @@ def deliver(table: Summary, kind: Format, output: Path | None) -> None:
     if output is None:
         typer.echo(text)
         return
-    beside = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(output)
-    finally:
-        beside.unlink(missing_ok=True)
+    atomic.write(output, text.encode())

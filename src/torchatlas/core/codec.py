@@ -15,10 +15,11 @@ import gc
 import os
 import struct
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchatlas.core import atomic
 from torchatlas.core.check import check
 from torchatlas.core.columns import Reader
 from torchatlas.core.errors import FileError, InputError
@@ -96,18 +97,7 @@ def write(graph: Graph, path: str | os.PathLike[str]) -> None:
         InputError: the graph cannot be encoded.
         FileError: the file cannot be written; what stood there is as it was.
     """
-    data = encode(graph)
-    target = Path(os.path.realpath(path))
-    try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)  # a pipe or a device, which nothing may replace
-        else:
-            _replace(target, data)
-    except OSError as error:
-        raise FileError(
-            f"{os.fspath(path)} cannot be written: {error.strerror}. The {len(data):,} bytes of the atlas need a place"
-            " in a folder that exists, is writable, and has room; nothing that stood there was changed."
-        ) from error
+    atomic.write(path, encode(graph))
 
 
 def read(path: str | os.PathLike[str]) -> Graph:
@@ -188,20 +178,3 @@ def _collection_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Write a file beside the target, wait until it is on the disk, and only then let it take the target's place."""
-    beside = target.with_name(f".atlas-{os.urandom(8).hex()}.part")
-    try:
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            beside.chmod(target.stat().st_mode)
-        beside.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise

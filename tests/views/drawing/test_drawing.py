@@ -201,7 +201,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(stacked, tmp_path):
     (tmp_path / "net.svg").mkdir()
     with pytest.raises(FileError, match=r"net\.svg cannot be written"):
         stacked.draw().save(tmp_path / "net.svg")
-    with pytest.raises(FileError, match=r"Wanted: a folder that exists"):
+    with pytest.raises(FileError, match=r"a place in a folder that exists"):
         stacked.draw().save(tmp_path / "missing" / "net.svg")
     assert [path.name for path in tmp_path.iterdir()] == ["net.svg"]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core.errors import FileError, InputError
+from torchatlas.core import atomic
+from torchatlas.core.errors import InputError
 from torchatlas.views.drawing.engine import render
 from torchatlas.views.drawing.fonts import fonts_for, foreign
 from torchatlas.views.drawing.options import Options, read_options
@@ -20,6 +19,7 @@ from torchatlas.views.drawing.suffix import check_suffix
 from torchatlas.views.drawing.tint import tinted
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from torchatlas.core.graph import Graph
@@ -121,21 +121,7 @@ class Drawing:
             InputError: another suffix, or a scale that gives no picture.
             FileError: it cannot be written; what stood there still does.
         """
-        given = Path(path)
-        data = self._encode(check_suffix(given), scale)
-        target = Path(os.path.realpath(path))
-        beside = target.with_name(f".torchatlas-{os.urandom(8).hex()}.part")
-        try:
-            beside.write_bytes(data)
-            beside.replace(target)
-        except OSError as error:
-            raise FileError(
-                f"{given} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
-            ) from error
-        finally:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
-        return given
+        return atomic.write(path, self._encode(check_suffix(Path(path)), scale))
 
     def _encode(self, suffix: str, scale: float) -> bytes:
         """The bytes of a file of that suffix. Each writer is loaded when it is needed."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import webbrowser
-from contextlib import suppress
 from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from torchatlas.core.errors import FileError, InputError
+from torchatlas.core import atomic
+from torchatlas.core.errors import InputError
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.overlay import MEASURES
 from torchatlas.views.drawing.structure import shown
 from torchatlas.views.page.document import document
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
     from torchatlas.core.graph import Graph
@@ -148,18 +148,7 @@ class Page:
         Raises:
             FileError: it cannot be written; what stood there still does.
         """
-        target = Path(path)
-        beside = target.with_name(f".torchatlas-{os.urandom(8).hex()}.part")
-        try:
-            beside.write_text(self.html, encoding="utf-8", newline="\n")
-            beside.replace(target)
-        except OSError as error:
-            with suppress(OSError):
-                beside.unlink()
-            raise FileError(
-                f"{target} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
-            ) from error
-        return target
+        return atomic.write(path, self.html.encode())
 
     def open(self) -> Path:
         """Open the page in the browser, from a temporary file of its own.

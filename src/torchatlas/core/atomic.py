@@ -1,0 +1,91 @@
+"""Files written whole or not at all: what stood there is replaced only when all that is new is on the disk."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchatlas.core.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def write(path: str | os.PathLike[str], data: bytes) -> Path:
+    """Write a file; a link stays a link, and a file that stood there leaves its mode to the new one.
+
+    Returns:
+        The path as it was given.
+
+    Raises:
+        FileError: it cannot be written; what stood there is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    with _refusing(path, f"The {len(data):,} bytes need a place"):
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)  # a pipe or a device, which nothing may replace; a folder, which refuses
+        else:
+            beside = _beside(target)
+            try:
+                with beside.open("xb") as file:
+                    file.write(data)
+                _settle(beside, target)
+            except BaseException:
+                with suppress(OSError):
+                    beside.unlink()
+                raise
+    return Path(path)
+
+
+@contextmanager
+def folder_for(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A new folder beside the path, for a writer that makes several files by itself.
+
+    On leaving, all files in it take their places beside the path, the one of the path's own name last; after an
+    exception, none does.
+
+    Raises:
+        FileError: they cannot be written; what stood there is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    with _refusing(path, "It needs a place"):
+        if target.is_dir():
+            raise IsADirectoryError(0, "Is a directory")
+        beside = _beside(target)
+        beside.mkdir()
+    try:
+        yield beside
+        with _refusing(path, "It needs a place"):
+            for made in sorted(beside.iterdir(), key=lambda made: made.name == target.name):
+                _settle(made, target.with_name(made.name))
+    finally:
+        with suppress(OSError):
+            for left in beside.iterdir():
+                left.unlink()
+            beside.rmdir()
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".atlas-{os.urandom(8).hex()}.part")
+
+
+def _settle(made: Path, target: Path) -> None:
+    """Wait until a file is on the disk, and let it take the target's place."""
+    with made.open("rb+") as file:
+        os.fsync(file.fileno())
+    if target.exists():
+        made.chmod(target.stat().st_mode)
+    made.replace(target)
+
+
+@contextmanager
+def _refusing(path: str | os.PathLike[str], needs: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(
+            f"{os.fspath(path)} cannot be written: {error.strerror or error}. {needs} in a folder that exists, is"
+            " writable, and has room; nothing that stood there was changed."
+        ) from error
