@@ -8,17 +8,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict, fields
 from itertools import chain
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.fold import fold_calls
-from torchatlas.core.graph import Call, Module, Node, Note, Overlay, Slot, Source, Text, Value
+from torchatlas.core.graph import Node, Slot, Text
+from torchatlas.core.graph_json import form
 from torchatlas.views.drawing import structure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection, Iterable
 
     from torchatlas.core.fold import Fold
     from torchatlas.core.graph import Graph, Tree
@@ -38,28 +37,8 @@ def payload(graph: Graph, *, details: bool = False) -> str:
         details: with the arguments, results and source line of every call, which a page shows and a picture does not;
             without, those of the run alone.
     """
-    shown = structure.shown(graph).calls
-    calls = list(_records(Call, shown))
-    for record, call in zip(calls, shown, strict=True):
-        told = details or call.id == 0
-        record["arguments"] = _plain(call.arguments if told else Node("arguments", (), ()))
-        record["returns"] = _plain(call.returns) if told else None
-        record["source"] = asdict(call.source) if details and isinstance(call.source, Source) else None
-    modules = list(_records(Module, graph.modules))
-    for record in modules:
-        record["settings"] = [(name, _plain(tree)) for name, tree in record["settings"]]
-    whole = {
-        "name": graph.name,
-        "calls": calls,
-        "values": list(_records(Value, graph.values)),
-        "modules": modules,
-        "notes": list(_records(Note, graph.notes)),
-        "error": graph.error,
-        "made": graph.made,
-        "overlays": list(_records(Overlay, graph.overlays)),
-        "forward": None,
-        "folds": [asdict(fold) for fold in _folds(graph)],
-    }
+    shown = structure.shown(graph)
+    whole = form(shown, _folds(graph), _plain, lambda call: details or call.id == 0)
     return json.dumps(whole, separators=(",", ":"), allow_nan=False)
 
 
@@ -79,13 +58,6 @@ def with_escapes(payload: str, characters: Collection[str]) -> str:
         return rf"\\u{{{ord(sign):04X}}}" if sign in characters else match[0]
 
     return ESCAPE.sub(written, payload)
-
-
-def _records(kind: type, instances: Iterable[object]) -> Iterable[dict[str, Any]]:
-    """Each instance as a dictionary of its fields, as they are."""
-    names = tuple(field.name for field in fields(kind))
-    read: Callable[[object], tuple[Any, ...]] = attrgetter(*names)
-    return (dict(zip(names, read(instance), strict=True)) for instance in instances)
 
 
 def _plain(tree: Tree, depth: int = 0) -> Any:
