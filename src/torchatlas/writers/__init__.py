@@ -1,0 +1,1 @@
+"""core -> files of other tools; the graph is all that most of them need."""
