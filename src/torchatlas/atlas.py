@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from torchatlas.core import codec
-from torchatlas.core.errors import ReplayError
+from torchatlas.core import codec, graph_json
+from torchatlas.core.errors import InputError, ReplayError
 
 if TYPE_CHECKING:
     import os
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from torchatlas.capture.origin import Origin
     from torchatlas.capture.tape import Replay, Tape
     from torchatlas.core.graph import Graph
     from torchatlas.core.overlay import Overlays
@@ -32,10 +33,13 @@ class Atlas:
 
     Attributes:
         graph: the record, plain data (`torchatlas.core.graph.Graph`).
+        origin: the model, as long as it lives elsewhere, and the arguments that it ran with; None for a run that failed
+            and for what was not captured here. Only ``.onnx`` files need it.
     """
 
-    def __init__(self, graph: Graph, tape: Tape | None = None) -> None:
+    def __init__(self, graph: Graph, tape: Tape | None = None, origin: Origin | None = None) -> None:
         self.graph = graph
+        self.origin = origin
         self._tape = tape
 
     def summary(
@@ -185,18 +189,73 @@ class Atlas:
             made.open()
         return made
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write an ``.atlas`` file, which `load` reads without torch, or an ``.html`` page, which a browser shows.
+    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> Path:  # noqa: A002 - the field's word
+        """Write a file; what stood there before is replaced only when all is written.
+
+        The end of the name says what is written:
+
+        - ``.atlas``: the record, which `load` reads without torch.
+        - ``.json``: the record as JSON, of the form of ``schema/graph.json``; it is read back equal.
+        - ``.html``: the page, which a browser shows. ``.svg``, ``.png``, ``.pdf``, ``.dot``: the drawing. Both as they
+          are by default; `show` and `draw` have options.
+        - ``.onnx``: the model itself, through ``torch.onnx.export``, while it is still there (``torchatlas[onnx]``).
+        - ``.model-explorer.json``: what Model Explorer opens, modules as layers.
+        - a name with ``tfevents``: a TensorBoard event file, modules as scopes (``torchatlas[tensorboard]``).
+
+        Args:
+            path: where to write.
+            format: ``atlas``, ``json``, ``html``, ``svg``, ``png``, ``pdf``, ``dot``, ``onnx``, ``model-explorer``, or
+                ``tensorboard``, for which the path is a folder of logs; by default what the name says.
+
+        Returns:
+            The file that was written.
 
         Raises:
+            InputError: there is no such format, or this atlas cannot be written in it; the message says why.
             FileError: the path cannot be written; what stood there before still does.
+            MissingError: the format needs an optional package; the message names it.
         """
-        if str(path).lower().endswith(PAGES):
-            from torchatlas.views.page.page import page  # noqa: PLC0415  # the page is loaded when asked for
+        from torchatlas.writers.formats import format_of  # noqa: PLC0415  # writers are loaded when asked for
 
-            page(self.graph).save(path)
-        else:
-            codec.write(self.graph, path)
+        form = format_of(path, format)
+        if form == "atlas":
+            return codec.write(self.graph, path)
+        if form == "json":
+            return graph_json.write(self.graph, path)
+        if form == "html":
+            from torchatlas.views.page.page import page  # noqa: PLC0415  # as above
+
+            return page(self.graph).save(path)
+        if form in {"onnx", "model-explorer", "tensorboard"}:
+            return self._export(path, form)
+        return self.draw().save(path)
+
+    def _export(self, path: str | os.PathLike[str], form: str) -> Path:
+        """Write what other programs read."""
+        if form == "onnx":
+            from torchatlas.writers import onnx  # noqa: PLC0415  # each is loaded when asked for
+
+            return onnx.write(self._origin(), path)
+        if form == "tensorboard":
+            from torchatlas.writers import tensorboard  # noqa: PLC0415  # as above
+
+            return tensorboard.write(self.graph, path)
+        from torchatlas.writers import model_explorer  # noqa: PLC0415  # as above
+
+        return model_explorer.write(self.graph, path)
+
+    def _origin(self) -> Origin:
+        if self.origin is not None:
+            return self.origin
+        reason = "holds the record alone: it was read from a file, made from another atlas, or built by hand"
+        if not self.graph.calls:
+            reason = "is of a model that was not run"
+        elif self.graph.error is not None:
+            reason = f"is of a run that failed at {self.graph.calls[self.graph.error].name}"
+        raise InputError(
+            f"an ONNX file is the model itself, and this atlas {reason}. Capture the model with inputs that it runs"
+            " with, and save that: capture(model, x).save('model.onnx')."
+        )
 
     def replay(self) -> Replay:
         """Run the recorded calls alone, from what the run started with, and compare the results bit for bit.
@@ -267,7 +326,7 @@ def capture(
                 add_note(error, ATTACHED)
         raise
     assert run.graph is not None  # noqa: S101  # set on every way out of go
-    return Atlas(run.graph, run.tape)
+    return Atlas(run.graph, run.tape, run.origin)
 
 
 def summary(

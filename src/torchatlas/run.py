@@ -82,7 +82,7 @@ def obtain(run: Run) -> tuple[Atlas, BaseException | None]:
             options |= {"input_size": input_size, "dtypes": dtypes, "device": run.device}
         try:
             with waiting(f"Running {run.target}"):
-                return capture(model, kwargs=kwargs, **options), None
+                atlas = capture(model, kwargs=kwargs, **options)
         except (AtlasError, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -90,6 +90,9 @@ def obtain(run: Run) -> tuple[Atlas, BaseException | None]:
             if partial is None:
                 raise
             return partial, error
+    if atlas.origin is not None:
+        atlas.origin.hold()  # nobody else does
+    return atlas, None
 
 
 def move(model: Any, device: str) -> None:

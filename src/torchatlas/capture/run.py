@@ -17,6 +17,7 @@ from torchatlas.capture.forward import positional, signature, sized_example
 from torchatlas.capture.inputs import bind
 from torchatlas.capture.interrupts import uninterrupted
 from torchatlas.capture.modes import recording
+from torchatlas.capture.origin import Origin
 from torchatlas.capture.recorder import Recorder
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
@@ -62,11 +63,13 @@ class Run:
     Attributes:
         graph: the record, complete after success, up to the failing call after an exception; None before.
         tape: what a replay needs, if it was asked for.
+        origin: the model and the arguments, after success.
     """
 
     def __init__(self, model: Callable[..., Any], options: Options) -> None:
         _check_callable(model)
         self.graph: Graph | None = None
+        self.origin: Origin | None = None
         self.tape = Tape() if options.replay else None
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
@@ -98,6 +101,8 @@ class Run:
                 if prepared is not None:
                     undo.enter_context(recording(recorder))
             self._record(recorder, structure, prepared)
+            if bound is not None:
+                self.origin = Origin(self._model, *bound, self._options.mode)
         finally:
             try:
                 with uninterrupted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,20 +24,44 @@ from torchatlas.cli.options import (
     TargetArgument,
 )
 from torchatlas.cli.place import check_place
-from torchatlas.core.errors import InputError
-from torchatlas.run import ATLAS, Run, obtain
+from torchatlas.run import Run, obtain
+from torchatlas.writers.formats import EVENTS, SUFFIXES, format_of
 
 SAVE_EXAMPLES = """\b
 Examples:
   torchatlas save torchvision.models:resnet18 --input 1,3,224,224 -o resnet.atlas
-  torchatlas save model.py:GPT -i tokens=1,128:int64 --level aten -o gpt.atlas"""
+  torchatlas save model.py:GPT -i tokens=1,128:int64 --level aten -o gpt.atlas
+  torchatlas save model.py:Net -i 1,3,32,32 -o net.onnx
+  torchatlas save resnet.atlas -o resnet.model-explorer.json
+  torchatlas save resnet.atlas -o runs/resnet --format tensorboard"""
+
+
+class Format(str, Enum):
+    """What is written."""
+
+    ATLAS = "atlas"
+    HTML = "html"
+    SVG = "svg"
+    PNG = "png"
+    PDF = "pdf"
+    DOT = "dot"
+    MODEL_EXPLORER = "model-explorer"
+    JSON = "json"
+    ONNX = "onnx"
+    TENSORBOARD = "tensorboard"
 
 
 @app.command(epilog=f"{SAVE_EXAMPLES}\n\n{EXITS}")
 def save(
     target: TargetArgument,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.atlas", help="Write there.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help=f"Write there: {', '.join(SUFFIXES)}; a folder of logs."),
+    ],
+    form: Annotated[
+        Format | None, typer.Option("--format", help="By default what -o's suffix says; tensorboard wants a folder.")
+    ] = None,
     inputs: InputOption = None,
     dtypes: DtypeOption = None,
     kwargs: KwargsOption = None,
@@ -46,13 +71,13 @@ def save(
     mode: ModeOption = Mode.EVAL,
     level: LevelOption = Level.OP,
 ) -> None:
-    """Record one run of a model in a file, which `torchatlas summary` reads without torch."""
+    """Write one run of a model to a file: the record itself, a page or picture, or what other programs read."""
     run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
     with clean_exit():
-        if output.suffix != ATLAS:
-            raise InputError(f"-o {output}: wanted a name that ends in {ATLAS}, as {output.with_suffix(ATLAS)}.")
-        check_place(output)
+        kind = format_of(output, form.value if form else None)
+        if kind != EVENTS:  # for which folders are made, and found
+            check_place(output)
         atlas, failure = obtain(run)
-        atlas.save(output)
-        typer.echo(f"{output}: {len(atlas.graph.calls):,} calls, {output.stat().st_size:,} bytes", err=True)
-        tell(failure)
+        written = atlas.save(output, format=kind)
+        typer.echo(f"{written}: {len(atlas.graph.calls):,} calls, {written.stat().st_size:,} bytes", err=True)
+        tell(failure, "file")

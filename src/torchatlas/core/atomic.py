@@ -27,23 +27,23 @@ def write(path: str | os.PathLike[str], data: bytes) -> Path:
         if target.exists() and not target.is_file():
             target.write_bytes(data)  # a pipe or a device, which nothing may replace; a folder, which refuses
         else:
-            beside = _beside(target)
+            made = _unused(target)
             try:
-                with beside.open("xb") as file:
+                with made.open("xb") as file:
                     file.write(data)
-                _settle(beside, target)
+                _settle(made, target)
             except BaseException:
                 with suppress(OSError):
-                    beside.unlink()
+                    made.unlink()
                 raise
     return Path(path)
 
 
 @contextmanager
-def folder_for(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A new folder beside the path, for a writer that makes several files by itself.
+def beside(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path of the same name in a new folder beside it, for a writer that makes its files by itself.
 
-    On leaving, all files in it take their places beside the path, the one of the path's own name last; after an
+    On leaving, all files in that folder take their places beside the path, the one of its own name last; after an
     exception, none does.
 
     Raises:
@@ -53,21 +53,21 @@ def folder_for(path: str | os.PathLike[str]) -> Iterator[Path]:
     with _refusing(path, "It needs a place"):
         if target.is_dir():
             raise IsADirectoryError(0, "Is a directory")
-        beside = _beside(target)
-        beside.mkdir()
+        folder = _unused(target)
+        folder.mkdir()
     try:
-        yield beside
         with _refusing(path, "It needs a place"):
-            for made in sorted(beside.iterdir(), key=lambda made: made.name == target.name):
+            yield folder / target.name
+            for made in sorted(folder.iterdir(), key=lambda made: made.name == target.name):
                 _settle(made, target.with_name(made.name))
     finally:
         with suppress(OSError):
-            for left in beside.iterdir():
+            for left in folder.iterdir():
                 left.unlink()
-            beside.rmdir()
+            folder.rmdir()
 
 
-def _beside(target: Path) -> Path:
+def _unused(target: Path) -> Path:
     return target.with_name(f".atlas-{os.urandom(8).hex()}.part")
 
 

@@ -90,14 +90,17 @@ def decode(data: bytes, name: str = "the data") -> Graph:
     return graph
 
 
-def write(graph: Graph, path: str | os.PathLike[str]) -> None:
+def write(graph: Graph, path: str | os.PathLike[str]) -> Path:
     """Write a Graph to an ``.atlas`` file; what stood there is replaced only when all is written.
+
+    Returns:
+        The path.
 
     Raises:
         InputError: the graph cannot be encoded.
         FileError: the file cannot be written; what stood there is as it was.
     """
-    atomic.write(path, encode(graph))
+    return atomic.write(path, encode(graph))
 
 
 def read(path: str | os.PathLike[str]) -> Graph:

@@ -1,0 +1,55 @@
+"""The formats that an atlas is saved in, by the end of a file's name or by their own."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+
+from torchatlas.core.errors import InputError
+
+SUFFIXES = {
+    ".atlas": "atlas",
+    ".html": "html",
+    ".htm": "html",
+    ".svg": "svg",
+    ".png": "png",
+    ".pdf": "pdf",
+    ".dot": "dot",
+    ".model-explorer.json": "model-explorer",
+    ".json": "json",
+    ".onnx": "onnx",
+}
+"""Longer ends before those that end them."""
+
+EVENTS = "tensorboard"
+"""The format that is told by no suffix: a folder of event files, or one whose name has ``tfevents``."""
+
+FORMATS = (*dict.fromkeys(SUFFIXES.values()), EVENTS)
+
+
+def format_of(path: str | os.PathLike[str], given: str | None = None) -> str:
+    """The format that was asked for, or that the name of a file ends in.
+
+    Raises:
+        InputError: there is no such format; the message lists those that there are.
+    """
+    if given is not None:
+        if given not in FORMATS:
+            raise InputError(f"format={given!r} is not one of {', '.join(FORMATS)}.{_near(given, FORMATS)}")
+        return given
+    name = Path(path).name.lower()
+    if "tfevents" in name:
+        return EVENTS
+    for suffix, found in SUFFIXES.items():
+        if name.endswith(suffix):
+            return found
+    raise InputError(
+        f"{os.fspath(path)}: wanted a name that ends in {', '.join(SUFFIXES)}, or for a folder that TensorBoard reads"
+        f" format={EVENTS!r}.{_near(Path(name).suffix, SUFFIXES)}"
+    )
+
+
+def _near(word: str, known: tuple[str, ...] | dict[str, str]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f" Was {near[0]} meant?" if near else ""
