@@ -218,7 +218,7 @@ REFUSED = [
     (("summary", "net.py:Net", "-i", "3,4", "-o", "missing/table.txt"), "there is no folder 'missing'"),
     (("summary", "net.py:Net", "-i", "3,4", "-o", "table.png"), "wanted a name that ends in .txt, .html"),
     (("summary", "net.py:Net", "-i", "3,4", "-o", "net.atlas"), "use torchatlas save"),
-    (("save", "net.py:Net", "-i", "3,4", "-o", "net.txt"), "ends in .atlas, as net.atlas"),
+    (("save", "net.py:Net", "-i", "3,4", "-o", "net.txt"), "ends in .atlas, .html"),
     (("save", "net.py:Net"), "--output"),
     (("draw", "net.py:Net", "-i", "3,4", "-o", "net.jpg"), "a drawing is written as .svg, .png, .pdf, .dot"),
     (("draw", "net.py:Net", "-i", "3,4", "-o", "missing/net.svg"), "there is no folder 'missing'"),

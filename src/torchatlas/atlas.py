@@ -11,6 +11,7 @@ from torchatlas.core.errors import InputError, ReplayError
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import torch
 

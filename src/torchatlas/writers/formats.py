@@ -45,8 +45,8 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str:
         if name.endswith(suffix):
             return found
     raise InputError(
-        f"{os.fspath(path)}: wanted a name that ends in {', '.join(SUFFIXES)}, or for a folder that TensorBoard reads"
-        f" format={EVENTS!r}.{_near(Path(name).suffix, SUFFIXES)}"
+        f"{os.fspath(path)}: wanted a name that ends in {', '.join(SUFFIXES)}; or, for a folder that"
+        f" TensorBoard reads, the format {EVENTS!r}.{_near(Path(name).suffix, SUFFIXES)}"
     )
 
 
