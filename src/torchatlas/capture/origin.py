@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import weakref
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from torchatlas.capture.private import FakeTensor
 from torchatlas.capture.state import Guard, no_trace
@@ -19,12 +21,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@dataclass(frozen=True)
+class Sized:
+    """A tensor that an argument was, without its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+    requires_grad: bool
+
+    @staticmethod
+    def like(tensor: Tensor) -> Sized:
+        """What a tensor was."""
+        return Sized(tuple(tensor.shape), tensor.dtype, tensor.device, tensor.requires_grad)
+
+    def zeros(self, model: nn.Module) -> Tensor:
+        """A tensor of that kind; what was on meta, where there are no numbers, is made where the model is."""
+        first = next(chain(model.parameters(), model.buffers()), None)
+        device = self.device if self.device.type != "meta" or first is None else first.device
+        return torch.zeros(self.shape, dtype=self.dtype, device=device, requires_grad=self.requires_grad)
+
+
 class Origin:
-    """A model that was run, as long as it lives, and the arguments of the run."""
+    """A model that was run, as long as it lives, and what it was called with: structure, shapes and types.
+
+    The numbers of the arguments are not kept, nor is the model kept alive.
+    """
 
     def __init__(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: str) -> None:
-        self._args = args
-        self._kwargs = kwargs
+        self._given = torch.utils._pytree.tree_map_only(Tensor, Sized.like, (args, kwargs))
+        left = tensors_in(self._given)  # in objects that no exporter can look into
+        self._opaque = bool(left) or any(tensor.layout is not torch.strided for tensor in tensors_in((args, kwargs)))
+        if self._opaque:
+            self._given = ((), {})
         self._mode = mode
         self._held: Any = None
         self._model = weakref.ref(model) if isinstance(model, nn.Module) else None
@@ -42,13 +71,14 @@ class Origin:
         """
         model = self._alive()
         modules = list({id(module): module for module in modules_of(model).values()}.values())
-        with no_trace(modules, (self._args, self._kwargs), Guard()):
+        args, kwargs = torch.utils._pytree.tree_map_only(Sized, lambda sized: sized.zeros(model), self._given)
+        with no_trace(modules, (args, kwargs), Guard()):
             if self._mode != "same":
                 for module in modules:
                     if module.training != (self._mode == "train"):
                         module.training = self._mode == "train"
                 torch.set_grad_enabled(self._mode == "train")  # no_trace puts it back
-            yield model, self._args, dict(self._kwargs)
+            yield model, args, kwargs
 
     def _alive(self) -> nn.Module:
         if self._model is None:
@@ -61,10 +91,15 @@ class Origin:
                 "the model that was captured is gone; an atlas does not keep it. Hold it in a variable until the file"
                 " is written: model = Net(); atlas = capture(model, x); atlas.save(...)."
             )
-        for tensor in (*model.parameters(), *model.buffers(), *tensors_in((self._args, self._kwargs))):
-            if tensor.is_meta or isinstance(tensor, FakeTensor):
-                raise InputError(
-                    "the model or its input is on the meta device and has no numbers to write. Load its weights"
-                    " (model.to_empty(device='cpu'), then load_state_dict), and capture it again."
-                )
+        if any(tensor.is_meta or isinstance(tensor, FakeTensor) for tensor in (*model.parameters(), *model.buffers())):
+            raise InputError(
+                "the model is on the meta device, or fake, and has no numbers to write. Give it weights"
+                " (model.to_empty(device='cpu'), then load_state_dict), and capture it again."
+            )
+        if self._opaque:
+            raise InputError(
+                "the model was called with tensors inside an object that no exporter looks into, or with sparse or"
+                " nested ones. Call it with dense tensors, alone or in tuples, lists, dictionaries and dataclasses that"
+                " are registered with torch.export.register_dataclass."
+            )
         return model
