@@ -1,0 +1,110 @@
+"""Convolutions and their transposed kind, and Bilinear, whose weight looks alike.
+
+Shapes alone do not tell a grouped convolution from one of fewer channels, nor, where sizes are equal, a transposed one:
+what stands before and after does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torchatlas.readers.weights.infer.guess import Guess, by, listed, pair
+
+if TYPE_CHECKING:
+    from torchatlas.readers.weights.infer.guess import Part, Shape
+
+UP = re.compile(r"(^|_)up|deconv|conv_?t(\d|_|$|r)|transpos|tconv|upsample|upscale|decode")
+WIDE = 24
+"""A window wider than this along its only axis is rather the second input of a Bilinear."""
+COLOURS = (1, 3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Channels that the layers around have: what comes in, what is normalized after it; 0 where it is not known."""
+
+    before: int = 0
+    after: int = 0
+    first: bool = False
+
+
+def infer(part: Part, beside: Beside) -> Guess | None:
+    """Tell a layer whose weight has one to three axes of a window."""
+    shape = part.weight
+    dimensions = len(shape) - 2
+    if not 1 <= dimensions <= 3 or set(part.shapes) - {"weight", "bias"} or 0 in shape:  # noqa: PLR2004 - as torch has
+        return None
+    bias = part.shapes.get("bias")
+    if bias is not None and len(bias) != 1:
+        return None
+    if dimensions == 1 and "bilinear" in part.path.lower() and (bias is None or bias == (shape[0],)):
+        return _bilinear(part, 0.95)
+    if dimensions == 1 and shape[2] > WIDE and shape[1] > WIDE and bias == (shape[0],):
+        return _bilinear(part, 0.6)
+    if bias is not None and bias[0] != shape[0]:
+        return _transposed(part, bias[0], 0.97) if bias[0] % shape[1] == 0 else None
+    if _looks_transposed(part, beside):
+        return _transposed(part, bias[0] if bias else _after(shape, beside), 0.8)
+    return _plain(part, beside)
+
+
+def _after(shape: Shape, beside: Beside) -> int:
+    return beside.after if beside.after and beside.after % shape[1] == 0 else shape[1]
+
+
+def _looks_transposed(part: Part, beside: Beside) -> bool:
+    """Whether its name, or the channels around it, speak for (in, out) and against (out, in)."""
+    outward, inward = part.weight[:2]
+    if outward != inward and beside.after == inward and beside.before == outward:
+        return True
+    window = part.weight[2:]
+    return bool(UP.search(part.path.lower())) and min(window) > 1 and all(size % 2 == 0 for size in window)
+
+
+def _transposed(part: Part, outward: int, sure: float) -> Guess:
+    inward, each, *window = part.weight
+    groups = outward // each
+    return _convolution(part, "ConvTranspose", (inward, outward, groups), tuple(window), sure)
+
+
+def _plain(part: Part, beside: Beside) -> Guess:
+    outward, each, *window = part.weight
+    groups, sure = 1, 0.97
+    if each == 1 and outward > 1:
+        if beside.first and beside.before == 0:
+            sure = 0.6  # a picture of one colour, or a sound
+        elif max(window) > 1 and (beside.before in (0, outward) or outward % beside.before == 0):
+            groups, sure = beside.before or outward, 0.95 if beside.before == outward else 0.75
+    elif max(window) > 1 and beside.before == outward and outward > each and outward % each == 0:
+        groups, sure = outward // each, 0.8
+    elif beside.before and beside.before not in (each,) and each not in COLOURS:
+        sure = 0.95
+    return _convolution(part, "Conv", (each * groups, outward, groups), tuple(window), sure)
+
+
+def _convolution(part: Part, name: str, channels: tuple[int, int, int], window: Shape, sure: float) -> Guess:
+    inward, outward, groups = channels
+    bias = "bias" in part.shapes
+    settings = (
+        ("in_channels", inward),
+        ("out_channels", outward),
+        ("kernel_size", pair(window)),
+        ("groups", groups),
+        ("bias", bias),
+    )
+    words = listed(
+        f"{inward}, {outward}, {by(window)}",
+        f"groups={groups}" if groups > 1 else "",
+        "" if bias else "bias=False",
+        part.how,
+    )
+    return Guess(f"{name}{len(window)}d", sure, settings, words)
+
+
+def _bilinear(part: Part, sure: float) -> Guess:
+    outward, one, other = part.weight
+    bias = "bias" in part.shapes
+    settings = (("in1_features", one), ("in2_features", other), ("out_features", outward), ("bias", bias))
+    return Guess("Bilinear", sure, settings, listed(f"{one}, {other}, {outward}", "" if bias else "bias=False"))

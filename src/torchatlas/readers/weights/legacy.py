@@ -1,0 +1,112 @@
+"""The files of ``torch.save`` before torch 1.6: five pickles, one after the other, then the storages.
+
+The pickles are a magic number, a protocol version, what the machine was like, the object, and the keys of the
+storages; each storage is its number of elements (8 bytes) and its data. ``.tar`` files of 2016 are told apart and not
+read: torch itself can make the others of them.
+
+Source: ``torch/serialization.py`` (``_legacy_save``, ``_legacy_load``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.errors import FileError
+from torchatlas.readers.weights.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping
+from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, view, word
+from torchatlas.readers.weights.stored import BITS, Place, Stored
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
+COUNT = 8
+"""Bytes of the number of elements that stands before each storage."""
+
+
+def load(path: Path) -> tuple[object, str]:
+    """Give the object that was saved, its tensors as `Stored`, and what kind of file it is.
+
+    Raises:
+        FileError: what it calls can do harm, or storages are cut short.
+        Damaged: its pickles are.
+    """
+    with path.open("rb") as file:
+        storages = _Storages()
+        first = _pickle(file, storages)
+        if first != MAGIC:
+            return first, "a pickle"
+        if _pickle(file, storages) != PROTOCOL:
+            raise FileError(f"{path}: of a protocol that torch does not have. A file of torch.save was wanted.")
+        made_on = _pickle(file, storages)
+        found = _pickle(file, storages)
+        keys = _pickle(file, storages)
+        big = isinstance(made_on, Mapping) and made_on.get("little_endian") is False
+        places = _places(path, file, keys, storages, big=big)
+        return _placed(found, places), "a legacy file of torch.save"
+
+
+def _pickle(file: BinaryIO, storages: _Storages) -> object:
+    return Machine(Bounded(file), call, storages.stored).run()
+
+
+class _Storages:
+    """What the persistent ids stand for; where their data is is not known before the last pickle."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Stored] = {}
+
+    def stored(self, key: object) -> object:
+        """Give the storage of ``("storage", class, key, location, elements, view)``; a module's code is not wanted."""
+        if isinstance(key, tuple) and key and key[0] == "module":
+            return key[1] if len(key) > 1 else None
+        if not isinstance(key, tuple) or len(key) < 5 or key[0] != "storage":  # noqa: PLR2004 - as said above
+            return Foreign(Global("torch.serialization", "persistent_load"), key)
+        _, kind, name, location, elements = key[:5]
+        made = self.known.setdefault(word(name), storage(word(name), storage_dtype(kind), location, elements))
+        part = key[5] if len(key) > 5 else None  # noqa: PLR2004 - the view
+        if not isinstance(part, tuple) or len(part) != 3:  # noqa: PLR2004 - key, offset, elements
+            return made
+        return view(made, made.dtype, part[1], (part[2],), (1,))
+
+
+def _places(path: Path, file: BinaryIO, keys: object, storages: _Storages, *, big: bool) -> dict[str, Place]:
+    """Where each storage is, by stepping from one to the next."""
+    if not isinstance(keys, list):
+        raise Damaged("it has no list of storages")
+    end, places = path.stat().st_size, {}
+    for key in map(word, keys):
+        made = storages.known.get(key)
+        if made is None:
+            raise Damaged(f"it lists the storage {key}, which no tensor has")
+        count = int.from_bytes(file.read(COUNT), "big" if big else "little")
+        size = count * BITS.get(made.dtype, 8) // 8
+        start = file.tell()
+        if start + size > end or count != made.shape[0]:
+            raise FileError(
+                f"{path}: cut short or damaged: the storage {key} has {made.shape[0]:,} elements, of which"
+                f" {max(0, end - start):,} bytes are there. Copy it again from where it came."
+            )
+        places[key] = Place(path, start, size, big=big)
+        file.seek(start + size)
+    return places
+
+
+def _placed(found: object, places: dict[str, Place]) -> object:
+    """The same object, each of its tensors with the place of its storage."""
+    waiting: list[Any] = [found]
+    met: set[int] = set()
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in met or not isinstance(thing, (dict, list)):
+            continue
+        met.add(id(thing))
+        for key, item in list(thing.items() if isinstance(thing, dict) else enumerate(thing)):
+            if isinstance(item, Stored) and item.storage in places:
+                thing[key] = replace(item, place=places[str(item.storage)])
+            else:
+                waiting.append(item)
+    return replace(found, place=places.get(str(found.storage))) if isinstance(found, Stored) else found

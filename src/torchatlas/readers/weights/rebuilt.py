@@ -1,0 +1,292 @@
+"""What calls in a pickle stand for: tensors as `Stored`, plain containers as themselves, all else as `Foreign`.
+
+The names are those that torch writes (``torch._utils``, ``torch._tensor``, ``torch.serialization``), and the few of
+the standard library that stand beside weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.errors import FileError
+from torchatlas.readers.weights.harmful import GETATTR, is_harmful
+from torchatlas.readers.weights.pickled import Damaged, Foreign, Global, Mapping
+from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HARM = (
+    "Nothing of it was run. Loaded with torch.load(weights_only=False), it could do whatever its maker wanted: do not"
+    " load it elsewhere, and get the weights from a source that you trust, as .safetensors if there is one."
+)
+MOST_DIMENSIONS = 64
+LARGEST = 1 << 62
+
+STORAGES = {
+    **dict.fromkeys(("UntypedStorage", "ByteStorage"), "uint8"),
+    **{f"{name}Storage": dtype for name, dtype in (
+        ("Double", "float64"), ("Float", "float32"), ("Half", "float16"), ("BFloat16", "bfloat16"), ("Long", "int64"),
+        ("Int", "int32"), ("Short", "int16"), ("Char", "int8"), ("Bool", "bool"), ("ComplexDouble", "complex128"),
+        ("ComplexFloat", "complex64"), ("QInt8", "qint8"), ("QUInt8", "quint8"), ("QInt32", "qint32"),
+        ("QUInt4x2", "quint4x2"), ("QUInt2x4", "quint2x4"),
+    )},
+}
+"""The dtype of a storage's elements, by the class that the file names."""
+COMPLEX = {"complex64": 64, "complex128": 128, "complex32": 32}
+
+
+def dtype_of(named: object) -> str:
+    """The dtype that a Global of torch names."""
+    if isinstance(named, Global) and named.module == "torch":
+        return named.name
+    raise Damaged(f"{word(named)} is no dtype")
+
+
+def storage_dtype(named: object) -> str:
+    """The dtype of what a storage of this class holds."""
+    if isinstance(named, Global) and named.name in STORAGES:
+        return STORAGES[named.name]
+    return dtype_of(named)
+
+
+def call(called: Global | Foreign, args: object) -> object:
+    """What a call gives, without calling anything.
+
+    Raises:
+        FileError: what is called can do harm.
+        Damaged: torch would not have written it so.
+    """
+    if isinstance(called, Foreign):
+        if str(called.made_by) in GETATTR:
+            raise FileError(f"its pickle calls what {called.made_by} finds, which can be any function there is. {HARM}")
+        return Foreign(called.made_by, (called.args, args))
+    if is_harmful(called):
+        raise FileError(f"its pickle calls {called}, which has no place in a file of weights. {HARM}")
+    known = KNOWN.get(str(called))
+    return Foreign(called, args) if known is None or not isinstance(args, tuple) else known(*args)
+
+
+def word(thing: object) -> str:
+    """Something of a file in a message: in short, since it may hold itself."""
+    return str(thing)[:80] if isinstance(thing, (Global, str, int)) else f"a {type(thing).__name__}"
+
+
+def sizes(given: object) -> tuple[int, ...]:
+    """A shape or strides, whatever they were pickled as."""
+    if isinstance(given, Foreign):
+        given = given.args
+    found = tuple(given) if isinstance(given, (tuple, list)) else None
+    if found is None or len(found) > MOST_DIMENSIONS or not all(type(size) is int for size in found):
+        raise Damaged(f"{word(given)} is no shape")
+    if any(not 0 <= size < LARGEST for size in found) or prod(found) > LARGEST:
+        raise Damaged(f"{found[:8]} is a shape that no tensor has")
+    return found
+
+
+def tensor(storage: object, offset: int, size: object, stride: object, *_: object) -> Stored:
+    """A tensor in a storage (``_rebuild_tensor``)."""
+    if not isinstance(storage, Stored):
+        raise Damaged("a tensor stands in what is no storage")
+    return view(storage, storage.dtype, offset, size, stride)
+
+
+def view(storage: Stored, dtype: str, offset: int, size: object, stride: object) -> Stored:
+    """A tensor of any dtype in a storage, which must reach as far as it does."""
+    shape, steps = sizes(size), sizes(stride)
+    if len(shape) != len(steps) or type(offset) is not int or offset < 0:
+        raise Damaged(f"a tensor of shape {shape} has the strides {steps} and the offset {offset}")
+    made = replace(storage, shape=shape, stride=steps, offset=offset, dtype=dtype)
+    nbytes = size_of(dtype, made.numel)
+    last = offset + sum((size - 1) * step for size, step in zip(shape, steps, strict=True)) + 1
+    needed = size_of(dtype, last) if made.numel else 0
+    if needed is not None and storage.nbytes is not None and needed > storage.nbytes:
+        raise Damaged(
+            f"a tensor of shape {shape} reaches {needed:,} bytes into a storage of {storage.nbytes:,}"
+        )
+    return replace(made, nbytes=nbytes)
+
+
+def tensor_v2(
+    storage: object, offset: int, size: object, stride: object, requires_grad: object = False, *_: object
+) -> Stored:
+    """A tensor in a storage (``_rebuild_tensor_v2``)."""
+    return replace(tensor(storage, offset, size, stride), requires_grad=requires_grad is True)
+
+
+def tensor_v3(
+    storage: object, offset: int, size: object, stride: object, requires_grad: object, _: object, dtype: object, *__: object
+) -> Stored:
+    """A tensor of a dtype that has no storage of its own (``_rebuild_tensor_v3``)."""
+    if not isinstance(storage, Stored):
+        raise Damaged("a tensor stands in what is no storage")
+    made = view(storage, dtype_of(dtype), offset, size, stride)
+    return replace(made, requires_grad=requires_grad is True)
+
+
+def parameter(data: object, requires_grad: object = True, *_: object) -> object:
+    """An ``nn.Parameter``."""
+    if not isinstance(data, Stored):
+        return data
+    return replace(data, parameter=True, requires_grad=requires_grad is True)
+
+
+def quantized(storage: object, offset: int, size: object, stride: object, *_: object) -> Stored:
+    """A quantized tensor; its scales are told with it and not shown."""
+    return replace(tensor(storage, offset, size, stride), type="quantized")
+
+
+def sparse(layout: object, data: object, *_: object) -> Stored:
+    """A sparse tensor: its parts are tensors, the last of them its values, then comes its shape."""
+    if not isinstance(data, (tuple, list)):
+        raise Damaged("a sparse tensor has no parts")
+    parts = [part for part in data if isinstance(part, Stored)]
+    if not parts:
+        raise Damaged("a sparse tensor has no parts")
+    shape = sizes(data[len(parts)])
+    known = [part.nbytes for part in parts]
+    total = None if None in known else sum(filter(None, known))
+    kind = layout.args[0] if isinstance(layout, Foreign) and isinstance(layout.args, tuple) and layout.args else layout
+    return Stored(shape, parts[-1].dtype, parts[-1].device, total, type=word(kind).removeprefix("torch."))
+
+
+def nested(buffer: object, shapes: object, *_: object) -> Stored:
+    """A nested tensor: how many tensors it holds is known, their sizes stand in its data."""
+    if not isinstance(buffer, Stored) or not isinstance(shapes, Stored):
+        raise Damaged("a nested tensor has no buffer")
+    rows, columns = (*shapes.shape, 0, 0)[:2]
+    shape = (rows, *(-1,) * min(columns, MOST_DIMENSIONS))
+    return replace(buffer, shape=shape, stride=None, type="nested")
+
+
+def without_storage(dtype: object, size: object, stride: object, requires_grad: object = False, *_: object) -> Stored:
+    """A tensor on the meta device."""
+    shape, steps, name = sizes(size), sizes(stride), dtype_of(dtype)
+    made = Stored(shape, name, "meta", None, stride=steps, requires_grad=requires_grad is True)
+    return replace(made, nbytes=size_of(name, made.numel))
+
+
+def wrapper(named: object, dtype: object, size: object, stride: object, *rest: object) -> Stored:
+    """A tensor subclass that holds other tensors."""
+    made = without_storage(dtype, size, stride)
+    device = rest[2] if len(rest) > 2 else "cpu"  # noqa: PLR2004 - offset, layout, device
+    return replace(made, device=_where(device), type=_short(named))
+
+
+def from_array(data: object, dtype: object, device: object = "cpu", requires_grad: object = False, *_: object) -> object:
+    """A tensor of another device, kept as a NumPy array or as a tensor of the CPU."""
+    inside = array(data) if isinstance(data, Foreign) else data
+    if not isinstance(inside, Stored):
+        return Foreign(Global("torch", "Tensor"), (data,))
+    name = dtype_of(dtype)
+    return replace(
+        inside, dtype=name, nbytes=size_of(name, inside.numel), device=_where(device), requires_grad=requires_grad is True
+    )
+
+
+def subclass(func: object, new_type: object, args: object, _: object = None, *__: object) -> object:
+    """A tensor of a subclass, or with attributes of its own."""
+    made = call(func, args) if isinstance(func, Global) else None
+    if not isinstance(made, Stored):
+        return Foreign(new_type if isinstance(new_type, Global) else Global("torch", "Tensor"), args)
+    plain = str(new_type) in ("torch.Tensor", "torch._tensor.Tensor")
+    if str(new_type) in ("torch.nn.parameter.Parameter", "torch.nn.Parameter"):
+        return replace(made, parameter=True)
+    return made if plain else replace(made, type=_short(new_type))
+
+
+def _short(named: object) -> str:
+    return named.name.rpartition(".")[2][:40] if isinstance(named, Global) else ""
+
+
+def array(made: Foreign) -> Stored | None:
+    """The NumPy array that an object which was not built stands for; None where it is none."""
+    state = made.state
+    if made.made_by.name not in ("_reconstruct", "_frombuffer") or not made.made_by.module.startswith("numpy"):
+        return None
+    if not isinstance(state, tuple) or len(state) != 5:  # noqa: PLR2004 - version, shape, dtype, order, data
+        return None
+    dtype = ARRAYS.get(_code(state[2]))
+    if dtype is None:
+        return None
+    shape = sizes(state[1])
+    stored = Stored(shape, dtype, stride=None, type="ndarray")
+    return replace(stored, nbytes=size_of(dtype, stored.numel))
+
+
+def _code(dtype: object) -> str:
+    given = dtype.args if isinstance(dtype, Foreign) else None
+    first = given[0] if isinstance(given, tuple) and given else ""
+    return first.lstrip("<>=|") if isinstance(first, str) else ""
+
+
+ARRAYS = {
+    "f8": "float64", "f4": "float32", "f2": "float16", "i8": "int64", "i4": "int32", "i2": "int16", "i1": "int8",
+    "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64", "b1": "bool", "c8": "complex64", "c16": "complex128",
+}
+"""torch's names of NumPy's dtypes."""
+
+
+def _mapping(*args: object) -> Mapping:
+    """OrderedDict and its like, made of nothing or of pairs."""
+    made = Mapping()
+    pairs = args[-1] if args else ()
+    if isinstance(pairs, Mapping):
+        made.update(pairs)
+    elif isinstance(pairs, (list, tuple)):
+        for pair in pairs:
+            if isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], (str, int)):  # noqa: PLR2004
+                made[pair[0]] = pair[1]
+    return made
+
+
+def _items(*args: object) -> list[object]:
+    return list(args[0]) if args and isinstance(args[0], (list, tuple)) else []
+
+
+def _device(kind: object = "cpu", index: object = None, *_: object) -> str:
+    return word(kind) if index is None else f"{word(kind)}:{word(index)}"
+
+
+def _where(device: object) -> str:
+    return device[:40] if isinstance(device, str) else "cpu"
+
+
+KNOWN: dict[str, Callable[..., Any]] = {
+    **{f"torch._utils.{name}": rebuild for name, rebuild in (
+        ("_rebuild_tensor", tensor), ("_rebuild_tensor_v2", tensor_v2), ("_rebuild_tensor_v3", tensor_v3),
+        ("_rebuild_parameter", parameter), ("_rebuild_parameter_with_state", parameter),
+        ("_rebuild_qtensor", quantized), ("_rebuild_sparse_tensor", sparse), ("_rebuild_sparse_csr_tensor", sparse),
+        ("_rebuild_nested_tensor", nested), ("_rebuild_meta_tensor_no_storage", without_storage),
+        ("_rebuild_wrapper_subclass", wrapper), ("_rebuild_device_tensor_from_numpy", from_array),
+        ("_rebuild_device_tensor_from_cpu_tensor", from_array), ("_rebuild_xla_tensor", from_array),
+    )},
+    "torch._tensor._rebuild_from_type_v2": subclass,
+    "torch._tensor._rebuild_from_type": subclass,
+    "torch.nn.parameter.Parameter": parameter,
+    "torch.nn.Parameter": parameter,
+    "torch.Size": lambda size=(), *_: sizes(size),
+    "torch.device": _device,
+    "collections.OrderedDict": _mapping,
+    "collections.defaultdict": lambda *args: _mapping(*args[1:]),
+    "collections.Counter": _mapping,
+    **{f"{module}.{name}": make for module in ("builtins", "__builtin__") for name, make in (
+        ("dict", _mapping), ("set", _items), ("frozenset", _items), ("list", _items),
+        ("tuple", lambda *args: tuple(_items(*args))),
+    )},
+}
+
+
+def storage(key: object, dtype: str, device: object, elements: object) -> Stored:
+    """A storage, as a tensor without a shape.
+
+    Raises:
+        Damaged: it has no size.
+    """
+    if type(elements) is not int or not 0 <= elements < LARGEST:
+        raise Damaged(f"a storage has {word(elements)} elements")
+    where = device if isinstance(device, str) else "cpu"
+    shape = (elements,)
+    return Stored(shape, dtype, where[:40], size_of(dtype, elements), word(key), stride=contiguous(shape))

@@ -1,0 +1,124 @@
+"""Tensors as a file describes them, before any of their data is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+    from pathlib import Path
+
+BITS: Mapping[str, int] = {
+    **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 64),
+    **dict.fromkeys(("float32", "int32", "uint32", "qint32", "complex32"), 32),
+    **dict.fromkeys(("float16", "bfloat16", "int16", "uint16", "bits16"), 16),
+    **dict.fromkeys(("int8", "uint8", "bool", "qint8", "quint8", "quint4x2", "quint2x4"), 8),
+    **dict.fromkeys(("bits8", "bits1x8", "bits2x4", "bits4x2", "float4_e2m1fn_x2"), 8),
+    **dict.fromkeys(("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"), 8),
+    **{f"{sign}int{bits}": 8 for sign in ("", "u") for bits in range(1, 8)},  # torch keeps each in a byte
+    "complex128": 128,
+    "float6_e2m3": 6,
+    "float6_e3m2": 6,
+    "float4_e2m1": 4,
+}
+"""Bits of one element, by torch's name of its dtype; the last three are of safetensors alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the bytes of a tensor, or of what holds it, stand.
+
+    Attributes:
+        file: which file.
+        start: the first byte.
+        size: how many.
+        member: inside a zip archive, the member's name; ``start`` counts from where its data begins.
+        big: the bytes of a number stand in big-endian order.
+    """
+
+    file: Path
+    start: int
+    size: int
+    member: str = ""
+    big: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One tensor.
+
+    Attributes:
+        shape: sizes; -1 where a size varies.
+        dtype: torch's name of it, without the prefix.
+        device: where it was when it was saved.
+        nbytes: of its elements; None where the file does not say.
+        storage: equal for tensors that share memory; None where it has none of its own.
+        offset: of its first element in the storage, in elements.
+        stride: steps in elements; None for one that is laid out in another way (sparse, nested).
+        parameter: it was saved as an ``nn.Parameter``, which says what a plain tensor does not.
+        requires_grad: as it was saved.
+        type: the tensor subclass or layout, empty for a plain one.
+        place: where the bytes of the storage are.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    device: str = "cpu"
+    nbytes: int | None = None
+    storage: Hashable = None
+    offset: int = 0
+    stride: tuple[int, ...] | None = None
+    parameter: bool = False
+    requires_grad: bool = False
+    type: str = ""
+    place: Place | None = None
+
+    @property
+    def numel(self) -> int:
+        """Number of elements; 0 where a size varies."""
+        return prod(max(size, 0) for size in self.shape)
+
+    @property
+    def identity(self) -> Hashable:
+        """Equal for two names of one tensor; None where the file cannot tell."""
+        if self.storage is None or self.stride is None or not self.numel:
+            return None
+        return (self.storage, self.offset, self.shape, self.stride, self.dtype)
+
+
+def size_of(dtype: str, elements: int) -> int | None:
+    """Bytes that so many elements take; None for a dtype that is not known."""
+    bits = BITS.get(dtype)
+    return None if bits is None else (bits * elements + 7) // 8
+
+
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a tensor whose elements stand one after the other, as torch counts them."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What of a file makes a module: named tensors, and what must be said beside them.
+
+    Attributes:
+        tensors: by their full names, in the order of the file.
+        format: what kind of file it is, in words.
+        versions: of every module that ``state_dict`` met, by path, in its order; empty where the file does not say.
+        plain: entries that ``load_state_dict`` wants although they are no tensors (``_extra_state``), in words.
+        inside: the keys that lead to the dictionary that was chosen (``state_dict``), empty for the whole file.
+        notes: what was left out, not built, or not there.
+    """
+
+    tensors: Mapping[str, Stored]
+    format: str
+    versions: Mapping[str, int] = field(default_factory=dict)
+    plain: Mapping[str, str] = field(default_factory=dict)
+    inside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

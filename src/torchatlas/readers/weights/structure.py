@@ -1,0 +1,209 @@
+"""Named tensors as the Graph of a model that was not run: modules from the dots in the names, values from the tensors."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+from torchatlas.core.graph import Graph, Module, Note, Text, Value
+from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
+from torchatlas.readers.weights.infer.modules import infer
+from torchatlas.readers.weights.infer.parametrized import weights_of
+from torchatlas.readers.weights.stored import Checkpoint, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from torchatlas.core.graph import Tree, ValueKind
+    from torchatlas.readers.weights.infer.guess import Guess, Shape
+
+Owned: TypeAlias = "dict[str, dict[str, str]]"
+
+SURE = 0.95
+"""From here on a guess is called sure."""
+WRAPPERS = {"module.": "nn.DataParallel", "_orig_mod.": "torch.compile"}
+MOST_PARTS = 1000
+"""Dots in one name; what has more is taken for a name without any."""
+BUFFERS = re.compile(
+    r"running_(mean|var)|num_batches_tracked|position_ids|token_type_ids|inv_freq|masked_bias|attn_mask"
+    r"|relative_position_index|relative_coords_table|(fake_quant|observer)_enabled|eps|.*_(freqs|cached|cache|mask|index)"
+    r"|freqs(_cis)?|(pixel_)?(mean|std)|anchors?|pe|scale|zero_point|min_val|max_val"
+)
+"""Names that buffers have; an integer is one by its dtype."""
+TRAINABLE = ("float", "bfloat", "complex")
+MASK_DIMENSIONS = 4
+PARAMETRIZED = ("weight", "bias", "in_proj_weight")
+
+
+def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
+    """Give the Graph: one Value for a tensor however many names it has, one Module for every place in the names.
+
+    Args:
+        checkpoint: what was read.
+        path: of the file; its name becomes the graph's.
+    """
+    owned = _owned(checkpoint.tensors)
+    tree = _tree(owned, checkpoint.versions)
+    parts = _parts(tree, owned, checkpoint)
+    guesses = infer(parts)
+    values, ids = _values(checkpoint.tensors)
+    plain = _owned(checkpoint.plain)
+    modules = [
+        _module(
+            part.path,
+            {name: ids[full] for name, full in owned.get(part.path, {}).items()},
+            guesses[part.path],
+            {name: checkpoint.plain[full] for name, full in plain.get(part.path, {}).items()},
+            values,
+        )
+        for part in parts
+    ]
+    made = [("file", checkpoint.format), ("state_dict", "".join(f"[{key!r}]" for key in checkpoint.inside))]
+    return Graph(
+        path.name if path.is_dir() else path.name.split(".")[0] or path.name,
+        values=tuple(values),
+        modules=tuple(modules),
+        notes=tuple(Note(text) for text in _notes(checkpoint, guesses, parts)),
+        made=tuple(pair for pair in made if pair[1]),
+    )
+
+
+def _owned(tensors: Mapping[str, object]) -> Owned:
+    """For the path of each module that has tensors: their own names, with their full ones."""
+    found: Owned = {}
+    for name in tensors:
+        place, _, own = name.rpartition(".")
+        # A module without a name cannot be told from the one around it; such names stay whole.
+        if name.startswith(".") or name.count(".") > MOST_PARTS:
+            place, own = "", name
+        found.setdefault(place, {})[own] = name
+    return found
+
+
+def _tree(owned: Mapping[str, object], versions: Mapping[str, int]) -> dict[str, list[str]]:
+    """The children of every module, in the order of the file; numbers in their own."""
+    children: dict[str, list[str]] = {"": []}
+    for path in (*(path for path in versions if path[:1] != "."), *owned):
+        missing = []
+        while path not in children:
+            missing.append(path)
+            path = path.rpartition(".")[0]  # noqa: PLW2901 - on to the module around it
+        for place in reversed(missing):
+            children[place] = []
+            children[place.rpartition(".")[0]].append(place)
+    for path, inside in children.items():
+        names = [place[len(path) + 1 if path else 0 :] for place in inside]
+        if names and not versions and all(name.isdecimal() and len(name) < 10 for name in names):  # noqa: PLR2004 - an int
+            children[path] = sorted(inside, key=lambda place: int(place.rpartition(".")[2]))
+    return children
+
+
+def _in_order(tree: Mapping[str, list[str]]) -> Iterator[str]:
+    """Paths as ``named_modules`` gives them."""
+    waiting = [""]
+    while waiting:
+        path = waiting.pop()
+        yield path
+        waiting += reversed(tree[path])
+
+
+def _parts(tree: Mapping[str, list[str]], owned: Owned, checkpoint: Checkpoint) -> list[Part]:
+    """The modules as inference sees them, each before those inside it."""
+    found = []
+    for path in _in_order(tree):
+        own = {name: checkpoint.tensors[full] for name, full in owned.get(path, {}).items()}
+        shapes, how = weights_of(own, _parametrized(path, owned, checkpoint.tensors))
+        names = tuple(place[len(path) + 1 if path else 0 :] for place in tree[path])
+        around = path.rpartition(".")[0] if path else None
+        dtypes = {name: stored.dtype for name, stored in own.items()}
+        found.append(Part(path, shapes, dtypes, names, around, checkpoint.versions.get(path), how))
+    return found
+
+
+def _parametrized(path: str, owned: Owned, tensors: Mapping[str, Stored]) -> dict[str, dict[str, Stored]]:
+    """What ``torch.nn.utils.parametrize`` keeps beside a module in place of its tensors, by their names."""
+    inside = f"{path}.parametrizations." if path else "parametrizations."
+    names = [name for name in PARAMETRIZED if inside + name in owned]
+    return {name: {own: tensors[full] for own, full in owned[inside + name].items()} for name in names}
+
+
+def _values(tensors: Mapping[str, Stored]) -> tuple[list[Value], dict[str, int]]:
+    """The tensors, those with several names once; and the id of each name."""
+    groups: dict[object, list[str]] = {}
+    for name, stored in tensors.items():
+        identity = stored.identity
+        groups.setdefault(("alone", name) if identity is None else identity, []).append(name)
+    storages: dict[object, int] = {}
+    values, ids = [], {}
+    for number, names in enumerate(groups.values()):
+        stored = tensors[names[0]]
+        storage = None if stored.storage is None else storages.setdefault(stored.storage, len(storages))
+        values.append(_value(number, tuple(names), stored, storage))
+        ids.update(dict.fromkeys(names, number))
+    return values, ids
+
+
+def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | None) -> Value:
+    kind = kind_of(names[0].rpartition(".")[2], stored)
+    return Value(
+        number,
+        kind,
+        names,
+        stored.shape,
+        stored.dtype,
+        stored.device,
+        stored.nbytes,
+        requires_grad=stored.requires_grad or (kind == "parameter" and stored.dtype.startswith(TRAINABLE)),
+        storage=storage,
+        type=stored.type,
+    )
+
+
+def kind_of(name: str, stored: Stored) -> ValueKind:
+    """Whether a tensor of this name was a parameter or a buffer; sure only where it was saved as a parameter."""
+    if stored.parameter:
+        return "parameter"
+    if not stored.dtype.startswith(TRAINABLE) or BUFFERS.fullmatch(name):
+        return "buffer"
+    square = len(stored.shape) == MASK_DIMENSIONS and stored.shape[:2] == (1, 1) and stored.shape[2] == stored.shape[3]
+    return "buffer" if name == "bias" and square else "parameter"
+
+
+def _module(path: str, own: Mapping[str, int], guess: Guess, plain: Mapping[str, str], values: list[Value]) -> Module:
+    """One module, its tensors told apart into parameters and buffers."""
+    parameters = tuple((name, value) for name, value in own.items() if values[value].kind == "parameter")
+    buffers = tuple((name, value) for name, value in own.items() if values[value].kind != "parameter")
+    return Module(
+        path,
+        guess.name,
+        (),
+        parameters,
+        buffers,
+        (*guess.settings, *((name, Text(text)) for name, text in plain.items())),
+        guess.words,
+        sure=guess.sure,
+    )
+
+
+def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable[Part]) -> Iterator[str]:
+    told = [guesses[part.path] for part in parts if part.shapes and guesses[part.path].name != UNKNOWN]
+    unknown = sum(guesses[part.path].name == UNKNOWN for part in parts if part.shapes)
+    sure = sum(guess.sure >= SURE for guess in told)
+    yield (
+        f"inferred from names and shapes alone: the classes of {len(told):,} modules, {sure:,} of them at least"
+        f" {SURE:.0%} sure" + (f"; {unknown:,} with tensors of their own could be anything." if unknown else ".")
+    )
+    yield (
+        "weights do not say what has none (activations, dropout, pooling), nor stride, padding, numbers of heads or"
+        " groups of a norm, nor in which order modules run."
+    )
+    for prefix, by in WRAPPERS.items():
+        if checkpoint.tensors and all(name.startswith(prefix) for name in checkpoint.tensors):
+            yield f"every name begins with {prefix!r}, as {by} makes it: the model itself has the names without it."
+    if checkpoint.inside:
+        yield f"the weights stand under {''.join(f'[{key!r}]' for key in checkpoint.inside)} in the file."
+    arrays = sum(stored.type == "ndarray" for stored in checkpoint.tensors.values())
+    if arrays:
+        yield f"{arrays:,} tensors are kept as NumPy arrays, which load_state_dict does not take: torch.from_numpy."
+    yield from checkpoint.notes
