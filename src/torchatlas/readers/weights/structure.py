@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from torchatlas.core.graph import Graph, Module, Note, Text, Value
+from torchatlas.core.graph import Graph, Module, Node, Note, Text, Value
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
 from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
@@ -33,6 +33,8 @@ BUFFERS = re.compile(
 """Names that buffers have; an integer is one by its dtype."""
 TRAINABLE = ("float", "bfloat", "complex")
 MASK_DIMENSIONS = 4
+NOT_TENSORS = "not tensors"
+"""The setting of a module that names what ``load_state_dict`` is given for it besides tensors."""
 PARAMETRIZED = ("weight", "bias", "in_proj_weight")
 
 
@@ -180,10 +182,14 @@ def _module(path: str, own: Mapping[str, int], guess: Guess, plain: Mapping[str,
         (),
         parameters,
         buffers,
-        (*guess.settings, *((name, Text(text)) for name, text in plain.items())),
+        (*guess.settings, *(((NOT_TENSORS, _words(plain)),) if plain else ())),
         guess.words,
         sure=guess.sure,
     )
+
+
+def _words(plain: Mapping[str, str]) -> Node:
+    return Node("dict", tuple(plain), tuple(map(Text, plain.values())))
 
 
 def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable[Part]) -> Iterator[str]:

@@ -63,21 +63,22 @@ def around(part: Part, weights: Mapping[str, Shape], guesses: Mapping[str, Guess
     for names in SPLIT:
         if all(name in weights for name in names):
             q, k, v = (weights[name][0] for name in names)
-            return _attention(weights[names[0]][1], (q, k, v), f"q {q:,}, k {k:,}, v {v:,}")
+            return _attention(part, weights[names[0]][1], (q, k, v), f"q {q:,}, k {k:,}, v {v:,}")
     for one, two in HALF:
         if one in weights and two in weights and weights[two][0] % 2 == 0:
             q, k = weights[one][0], weights[two][0] // 2
-            return _attention(weights[one][1], (q, k, k), f"q {q:,}, k and v fused {2 * k:,}")
+            return _attention(part, weights[one][1], (q, k, k), f"q {q:,}, k and v fused {2 * k:,}")
     for name in FUSED:
         if name in weights:
-            return _attention(weights[name][1], (weights[name][0],), f"q, k, v fused {weights[name][0]:,}")
+            return _attention(part, weights[name][1], (weights[name][0],), f"q, k, v fused {weights[name][0]:,}")
     return None
 
 
-def _attention(size: int, parts: tuple[int, ...], words: str) -> Guess:
+def _attention(part: Part, size: int, parts: tuple[int, ...], words: str) -> Guess:
     settings = (("embed_dim", size), *zip(("q_dim", "k_dim", "v_dim") if len(parts) > 1 else ("qkv_dim",), parts, strict=True))
     grouped = "grouped queries" if len(parts) > 1 and parts[1] < parts[0] and parts[1] == parts[2] else ""
-    return Guess("Attention", 0.95, settings, listed(f"{size:,}", words, grouped))
+    sure = 0.97 if "attn" in part.name or "attention" in part.name else 0.85
+    return Guess("Attention", sure, settings, listed(f"{size:,}", words, grouped))
 
 
 def _layer(part: Part, weights: Mapping[str, Shape], guesses: Mapping[str, Guess]) -> Guess | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part, Shape
 
 UP = re.compile(r"(^|_)up|deconv|conv_?t(\d|_|$|r)|transpos|tconv|upsample|upscale|decode")
+DEPTHWISE = re.compile(r"dw|depth_?wise")
+OWN = frozenset(("weight", "bias", "gain", "scale", "zero_point"))
+"""Tensors that convolutions have: those with standardized and with quantized weights, too."""
 WIDE = 24
 """A window wider than this along its only axis is rather the second input of a Bilinear."""
 COLOURS = (1, 3, 4)
@@ -23,10 +26,18 @@ COLOURS = (1, 3, 4)
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Channels that the layers around have: what comes in, what is normalized after it; 0 where it is not known."""
+    """What the layers around tell; 0 where they do not.
+
+    Attributes:
+        before: channels that come in.
+        after: channels that are normalized after it.
+        alike: channels that the convolution before it reads from each group.
+        first: no layer stands before it.
+    """
 
     before: int = 0
     after: int = 0
+    alike: int = 0
     first: bool = False
 
 
@@ -34,7 +45,7 @@ def infer(part: Part, beside: Beside) -> Guess | None:
     """Tell a layer whose weight has one to three axes of a window."""
     shape = part.weight
     dimensions = len(shape) - 2
-    if not 1 <= dimensions <= 3 or set(part.shapes) - {"weight", "bias"} or 0 in shape:  # noqa: PLR2004 - as torch has
+    if not 1 <= dimensions <= 3 or set(part.shapes) - OWN or 0 in shape:  # noqa: PLR2004 - as torch has
         return None
     bias = part.shapes.get("bias")
     if bias is not None and len(bias) != 1:
@@ -71,17 +82,23 @@ def _transposed(part: Part, outward: int, sure: float) -> Guess:
 
 def _plain(part: Part, beside: Beside) -> Guess:
     outward, each, *window = part.weight
-    groups, sure = 1, 0.97
-    if each == 1 and outward > 1:
-        if beside.first and beside.before == 0:
-            sure = 0.6  # a picture of one colour, or a sound
-        elif max(window) > 1 and (beside.before in (0, outward) or outward % beside.before == 0):
-            groups, sure = beside.before or outward, 0.95 if beside.before == outward else 0.75
-    elif max(window) > 1 and beside.before == outward and outward > each and outward % each == 0:
-        groups, sure = outward // each, 0.8
-    elif beside.before and beside.before not in (each,) and each not in COLOURS:
-        sure = 0.95
+    groups, sure = _groups(part, beside) if max(window) > 1 else (1, 0.97)
     return _convolution(part, "Conv", (each * groups, outward, groups), tuple(window), sure)
+
+
+def _groups(part: Part, beside: Beside) -> tuple[int, float]:
+    """How many groups a convolution with a window has, and how sure that is."""
+    outward, each = part.weight[:2]
+    if each == 1 and outward > 1:
+        if beside.first and not DEPTHWISE.search(part.name):
+            return 1, 0.7  # a picture of one colour, or a sound
+        grows = beside.before and outward % beside.before == 0
+        return (beside.before, 0.95 if beside.before == outward else 0.75) if grows else (outward, 0.75)
+    if beside.before == outward > each and outward % each == 0 and beside.alike != each:
+        return outward // each, 0.85
+    if beside.first or beside.before == each or each in COLOURS:
+        return 1, 0.97
+    return 1, 0.95 if 8 * each > outward else 0.8  # noqa: PLR2004 - few for so many are rather a group of them
 
 
 def _convolution(part: Part, name: str, channels: tuple[int, int, int], window: Shape, sure: float) -> Guess:
@@ -99,6 +116,7 @@ def _convolution(part: Part, name: str, channels: tuple[int, int, int], window: 
         f"groups={groups}" if groups > 1 else "",
         "" if bias else "bias=False",
         part.how,
+        "quantized" if "zero_point" in part.shapes else "",
     )
     return Guess(f"{name}{len(window)}d", sure, settings, words)
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part
 
 TABLE = re.compile(
-    r"embed|(^|_)emb(s|_|\d|$)|wte|wpe|(^|_)shared$|lookup|codebook|vocab|relative_attention_bias|token_type|tok_emb|bias_table"
+    r"embed|(^|_)emb(s|_|\d|$)|wte|wpe|(^|_)shared$|lookup|codebook|vocab|relative_attention_bias|token_type|tok_emb|bias_table|(^|_)table$"
 )
 PROJECTION = re.compile(
     r"proj|linear|fc\d*|dense|head|classif|decoder|mlp|(^|_)out(_|$)|query|key|value|gate|score|(^|_)[qkv](_|$)|(^|_)w[qkvo123](_|$)"
-    r"|qkv|to_|reduction|logit|pre_?diction|up_|down_|kv|lm_|router|(^|_)in(_|$)"
+    r"|qkv|to_|reduction|logit|pre_?diction|up_|down_|kv|lm_|router"
 )
 TRANSPOSED = re.compile(r"c_attn|c_proj|c_fc|q_attn")
 TALL = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from torchatlas.readers.weights.infer import attention, container, convolution, dense, norm, quantized, recurrent
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 NEAR = 6
 """Layers before a normalization among which the one that it follows is looked for."""
+AFTER = 2
+"""Layers after it, where it comes before the convolution."""
 MATRIX = 2
 
 
@@ -25,11 +28,12 @@ def infer(parts: Sequence[Part]) -> dict[str, Guess]:
         parts: the modules, each before those inside it, in the order of the file.
     """
     known = {part.path: part for part in parts}
-    layers = [part for part in parts if part.shapes]
+    own = [part for part in parts if part.shapes]
+    layers = _Layers(own)
     guesses: dict[str, Guess] = {}
-    for at, part in enumerate(layers):
+    for at, part in enumerate(own):
         found = recurrent.infer(part) or attention.own(part) or dense.infer(part) or quantized.infer(part)
-        found = found or norm.infer(part, _dimensions(layers, at)) or convolution.infer(part, _beside(layers, at))
+        found = found or norm.infer(part, *layers.dimensions(at)) or convolution.infer(part, layers.beside(at))
         if found is not None:
             guesses[part.path] = found
     kinds: dict[str, int] = {}
@@ -69,24 +73,43 @@ def _matrix(part: Part, guesses: Mapping[str, Guess]) -> Shape:
     return shape[::-1] if guesses[part.path].name == "Conv1D" else shape
 
 
-def _dimensions(layers: Sequence[Part], at: int) -> int:
-    """The axes of the window of the nearest convolution before that has as many channels; 0 where there is none."""
-    count = next(iter(layers[at].shapes.values()), (0,))
-    for part in layers[max(0, at - NEAR) : at][::-1]:
-        if len(part.weight) >= MATRIX and count[:1] in (part.weight[:1], part.weight[1:2]):
-            return len(part.weight) - MATRIX
-    return 0
+class _Layers:
+    """The modules that have tensors, in the order of the file, and what they tell of each other."""
+
+    def __init__(self, layers: Sequence[Part]) -> None:
+        self._layers = layers
+        axes = Counter(len(part.weight) - MATRIX for part in layers if MATRIX < len(part.weight) <= MATRIX + 3)
+        self._usual = axes.most_common(1)[0][0] if axes else 0
+
+    def dimensions(self, at: int) -> tuple[int, bool]:
+        """The axes of what a normalization normalizes, and whether a layer of as many channels says so."""
+        count = next(iter(self._layers[at].shapes.values()), (0,))[:1]
+        around = [*self._layers[max(0, at - NEAR) : at][::-1], *self._layers[at + 1 : at + 1 + AFTER]]
+        for part in around:
+            if len(part.weight) >= MATRIX and count in (part.weight[:1], part.weight[1:2]):
+                return len(part.weight) - MATRIX, True
+        return self._usual, not self._usual
+
+    def beside(self, at: int) -> Beside:
+        """The channels before and after a convolution, where the layers beside it stand near in the tree."""
+        part = self._layers[at]
+        before = next((other for other in self._layers[max(0, at - NEAR) : at][::-1] if other.shapes), None)
+        near = before is not None and _near(before, part)
+        after = self._layers[at + 1] if at + 1 < len(self._layers) else None
+        alike = [other for other in self._layers[max(0, at - 2) : at] if len(other.weight) > MATRIX and _near(other, part)]
+        return Beside(
+            before=_outward(before) if before is not None and near else 0,
+            after=_outward(after) if after is not None and _near(part, after) and len(after.weight) == 1 else 0,
+            alike=alike[-1].weight[1] if alike else 0,
+            first=not any(len(other.weight) >= MATRIX for other in self._layers[max(0, at - NEAR) : at]) and at < NEAR,
+        )
 
 
-def _beside(layers: Sequence[Part], at: int) -> Beside:
-    """The channels before and after a convolution, where the layers beside it stand in the same module."""
-    part = layers[at]
-    before = layers[at - 1] if at else None
-    after = layers[at + 1] if at + 1 < len(layers) else None
-    return Beside(
-        before=_outward(before) if before and before.around == part.around else 0,
-        after=_outward(after) if after and after.around == part.around and len(after.weight) == 1 else 0,
-        first=at == 0,
+def _near(one: Part, other: Part) -> bool:
+    """Whether two modules stand in one, or in two that stand in one."""
+    above = one.around, other.around
+    return above[0] == above[1] or (
+        None not in above and str(above[0]).rpartition(".")[0] == str(above[1]).rpartition(".")[0]
     )
 
 

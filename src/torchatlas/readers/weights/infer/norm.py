@@ -22,17 +22,18 @@ ROOT = re.compile(r"rms|norm|(^|_)ln(_|\d|$)")
 ACTIVATION = re.compile(r"prelu|relu|act")
 
 
-def infer(part: Part, dimensions: int) -> Guess | None:
+def infer(part: Part, dimensions: int, certain: bool) -> Guess | None:
     """Tell a normalization, or a PReLU.
 
     Args:
         part: the module.
-        dimensions: of the convolution before it; 0 where there is none of as many channels.
+        dimensions: axes of the window of the convolutions around it; 0 where there are none.
+        certain: whether one of these has as many channels.
     """
     if set(part.shapes) >= STATISTICS:
-        return _with_statistics(part, dimensions)
+        return _with_statistics(part, dimensions, certain=certain)
     if part.has("weight", "bias") and part.shapes["weight"] == part.shapes["bias"]:
-        return _affine(part, dimensions)
+        return _affine(part, dimensions if certain else 0)
     if part.has("weight") and len(part.weight) == 1:
         return _scale(part)
     return None
@@ -45,7 +46,7 @@ def without_weights(part: Part) -> Guess | None:
     return None
 
 
-def _with_statistics(part: Part, dimensions: int) -> Guess | None:
+def _with_statistics(part: Part, dimensions: int, *, certain: bool) -> Guess | None:
     if len(part.shapes["running_mean"]) != 1 or set(part.shapes) - STATISTICS - AFFINE - {"num_batches_tracked"}:
         return None
     count, affine = part.shapes["running_mean"][0], "weight" in part.shapes
@@ -55,7 +56,7 @@ def _with_statistics(part: Part, dimensions: int) -> Guess | None:
     counted = "num_batches_tracked" in part.shapes
     frozen = not counted and (part.version is not None or not dimensions)
     name = "FrozenBatchNorm2d" if frozen else f"BatchNorm{dimensions or 1}d"
-    sure = 0.8 if not counted else 0.97 if dimensions else 0.7
+    sure = 0.8 if not counted else 0.97 if certain else 0.85
     return Guess(name, sure, settings if not frozen else settings[:1], words)
 
 

@@ -18,10 +18,12 @@ def infer(part: Part) -> Guess | None:
     if set(part.shapes) >= GPTQ and set(part.shapes) <= GPTQ | {"g_idx", "bias"}:
         scales = part.shapes["scales"]
         return Guess("QuantLinear", 0.9, (("out_features", scales[-1] if scales else 0),), f"out {scales[-1:]}"[:40])
+    if set(part.shapes) == {"scale", "zero_point"} and "_packed_params" in part.children:
+        return Guess("Linear", 0.9, (), "quantized")
     if set(part.shapes) == {"scale", "zero_point"}:
         return Guess("Quantize", 0.6, (), "one scale and zero point for all")
     if set(part.children) >= LORA or set(part.shapes) >= LORA:
         return Guess("LoRA", 0.9, (), listed("a layer of low rank", "beside its base" if "base_layer" in part.children else ""))
-    if part.has("gamma") and len(part.shapes["gamma"]) == 1:
+    if part.has("gamma") and not part.children and len(part.shapes["gamma"]) == 1:
         return Guess("LayerScale", 0.9, (), str(part.shapes["gamma"][0]))
     return None

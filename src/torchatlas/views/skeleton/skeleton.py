@@ -1,0 +1,285 @@
+"""`skeleton` writes a module of Python: classes that register exactly the names, shapes and dtypes of a graph's weights.
+
+Equal modules get one class. What is inferred is written with how sure it is; what the weights do not say (the order
+in which modules run, strides, activations) is left to whoever completes ``forward``.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchatlas.core.errors import InputError
+from torchatlas.core.version import __version__
+from torchatlas.views.skeleton.layers import COUNTER, written
+from torchatlas.views.skeleton.names import class_name, is_plain, is_taken, quoted
+from torchatlas.views.skeleton.tree import inside_first, tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+    from torchatlas.core.graph import Graph, Value
+    from torchatlas.views.skeleton.tree import Place
+
+ROOT = "Model"
+INDENT = "    "
+LISTS = ("Sequential", "ModuleList")
+NESTED = 3
+"""Lists inside lists that are written as one expression."""
+GAPS = 4
+"""A list with more than so many numbers for each module in it is no list."""
+FLOATS = ("float", "bfloat", "complex")
+SPARSE = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
+RESERVED = {ROOT, "torch", "nn", "share"}
+
+SHARE = '''
+def share(model, name, other):
+    """Let two names stand for one tensor."""
+    found = []
+    for path in (name, other):
+        *around, own = path.split(".")
+        module = model
+        for part in around:
+            module = module._modules[part]
+        found.append((module._parameters if own in module._parameters else module._buffers, own))
+    (held, own), (others, theirs) = found
+    held[own] = others[theirs]
+'''
+FORWARD = '''
+    def forward(self, *args, **kwargs):
+        raise NotImplementedError(
+            "The weights say which modules there are, not in which order they run, nor what stands between them"
+            " (activations, dropout, pooling, residual sums): write it here."
+        )
+'''
+NOT_TENSORS = '''
+    def _load_from_state_dict(self, state_dict, prefix, *others):
+        for name in {names}:  # no tensors; torch hands them to the module
+            self.not_tensors[name] = state_dict.pop(prefix + name, None)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+'''
+
+
+class Written(NamedTuple):
+    """A module as an expression.
+
+    Attributes:
+        lines: the expression.
+        nested: lists inside lists in it.
+        comment: what is said of it.
+    """
+
+    lines: tuple[str, ...]
+    nested: int = 0
+    comment: str = ""
+
+
+def skeleton(graph: Graph, weights: str = "weights.pth") -> str:
+    """Write the Python code of a module tree that has exactly the weights of a graph.
+
+    Args:
+        graph: of a file of weights, or any other with named parameters.
+        weights: the file's name, for the lines that say how it is loaded.
+
+    Returns:
+        Source text. Its class ``Model`` loads the weights: ``Model().load_state_dict(weights, strict=True)``.
+
+    Raises:
+        InputError: the graph has no named parameters or buffers.
+    """
+    root = tree_of(graph)
+    if not root.tensors and not root.children:
+        raise InputError(
+            f"{graph.name} has no named parameters or buffers, of which a skeleton is made. Wanted a file of weights"
+            " (.pth, .safetensors, …) or an atlas of a module."
+        )
+    writer = _Writer(root, _shared(graph))
+    parts = [_head(graph, weights), *writer.classes]
+    if writer.shared:
+        parts.insert(1, SHARE)
+    return "\n\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _head(graph: Graph, weights: str) -> str:
+    made = dict(graph.made)
+    reading = f"torch.load({quoted(weights)}, weights_only=True){made.get('state_dict', '')}"
+    if "safetensors" in made.get("file", ""):
+        reading = f"safetensors.torch.load_file({quoted(weights)})"
+    elif "index" in made.get("file", ""):
+        reading = "weights  # of all its files, as one dictionary"
+    said = weights.replace("\\", "/").replace('"', "'")
+    return f'''"""Skeleton of {said}: modules with exactly the names, shapes and dtypes of its weights.
+
+Written by torchatlas {__version__}. Classes were inferred from the weights, each with how sure that is where it is not
+certain; what weights do not say (stride, padding, activations, the order of modules) is for you to write.
+
+    model = Model()
+    model.load_state_dict({reading})
+
+A large model is best built without memory first: with torch.device("meta"): model = Model(); then load with assign=True.
+"""
+
+import torch
+from torch import nn
+'''
+
+
+class _Writer:
+    """Expressions of all modules, from the innermost out, and the classes that they need."""
+
+    def __init__(self, root: Place, shared: list[tuple[str, str]]) -> None:
+        self._known: dict[Hashable, Written] = {}
+        self._names = set(RESERVED)
+        self.classes: list[str] = []
+        self.shared = shared
+        expressions: dict[int, Written] = {}
+        for place in inside_first(root):
+            inside = {name: expressions[id(child)] for name, child in place.children.items()}
+            if place is root:
+                self.classes.append(self._class(place, inside, ROOT))
+            else:
+                expressions[id(place)] = self._expression(place, inside)
+
+    def _expression(self, place: Place, inside: dict[str, Written]) -> Written:
+        layer = _layer(place)
+        if layer is not None:
+            return layer
+        key = (place.kind, place.not_tensors, _sure(place), *map(_spec, place.tensors.items()), *inside.items())
+        found = self._known.get(key)
+        if found is None:
+            found = _list(place, inside)
+            if found is None:
+                name = class_name(place.path, place.kind, self._names)
+                self.classes.append(self._class(place, inside, name))
+                found = Written((f"{name}()",))
+            self._known[key] = found
+        return found
+
+    def _class(self, place: Place, inside: dict[str, Written], name: str) -> str:
+        lines = [f"class {name}(nn.Module):", f"{INDENT}def __init__(self):", f"{INDENT * 2}super().__init__()"]
+        if place.not_tensors:
+            lines.append(f"{INDENT * 2}self.not_tensors = {{}}")
+        body = [
+            *(line for own, value in place.tensors.items() for line in _tensor(own, value)),
+            *(line for own, written in inside.items() for line in _module(own, written, clash=own in place.tensors)),
+        ]
+        if name == ROOT:
+            body += [f"share(self, {quoted(one)}, {quoted(other)})" for one, other in self.shared]
+        lines += [INDENT * 2 + line for line in body]
+        text = "\n".join(lines) + "\n"
+        if place.not_tensors:
+            text += NOT_TENSORS.format(names="(" + "".join(f"{quoted(own)}, " for own in place.not_tensors) + ")")
+        return text + FORWARD if name == ROOT else text
+
+
+def _spec(item: tuple[str, Value]) -> Hashable:
+    name, value = item
+    return (name, value.shape, value.dtype, value.kind, value.type)
+
+
+def _sure(place: Place) -> str:
+    """How sure a guess is, as a comment says it; nothing of what is known."""
+    sure = None if place.module is None else place.module.sure
+    return "" if sure is None or sure >= 1 else f"{sure:.0%} sure"
+
+
+def _layer(place: Place) -> Written | None:
+    """A layer of torch, if it has exactly the tensors that there are; what has none at all stands as Identity."""
+    if not place.tensors and not place.children and not place.not_tensors:
+        return Written(("nn.Identity()",), comment="no weights")
+    tensors = place.flat()
+    if any(child.not_tensors for child in (place, *place.children.values())):
+        return None
+    shapes = {name: value.shape for name, value in tensors.items()}
+    layer = written(place.kind, place.settings, shapes)
+    if layer is None or layer.shapes != shapes or any(value.type for value in tensors.values()):
+        return None
+    dtypes = {value.dtype for name, value in tensors.items() if name != COUNTER}
+    counters = [value.dtype for name, value in tensors.items() if name == COUNTER]
+    if len(dtypes) != 1 or counters not in ([], ["int64"]) or not min(dtypes).startswith(FLOATS):
+        return None
+    dtype = "" if dtypes == {"float32"} else f"dtype=torch.{min(dtypes)}"
+    code = ", ".join(filter(None, (layer.code, dtype)))
+    return Written((f"nn.{place.kind}({code})",), comment="; ".join(filter(None, (_sure(place), layer.unknown))))
+
+
+def _list(place: Place, inside: dict[str, Written]) -> Written | None:
+    """Numbered modules as a list of torch; None where they are not numbered from 0 on, or too far apart."""
+    numbers = [int(name) for name in inside if name.isdecimal() and name.isascii() and str(int(name)) == name]
+    if place.tensors or place.not_tensors or len(numbers) != len(inside) or numbers != sorted(numbers):
+        return None
+    nested = 1 + max((written.nested for written in inside.values()), default=0)
+    if nested > NESTED or numbers[-1] >= GAPS * (len(numbers) + 1):
+        return None
+    missing = Written(("nn.Identity()",), comment="no weights")
+    every = [inside.get(str(number), missing) for number in range(numbers[-1] + 1)]
+    kind = place.kind if place.kind in LISTS else LISTS[0]
+    runs = [(written, len(list(run))) for written, run in groupby(every)]
+    only, count = runs[0]
+    opened, closed = ("(", ")") if kind == LISTS[0] else ("([", "])")
+    if len(runs) == 1 and count > 1 and len(only.lines) == 1:
+        star = "*" if kind == LISTS[0] else ""
+        code = f"{only.lines[0]} for _ in range({count})"
+        made = f"nn.{kind}({star}[{code}])" if star else f"nn.{kind}({code})"
+        return Written((made,), nested, only.comment)
+    body = [INDENT + line for written, count in runs for line in _items(written, count)]
+    return Written((f"nn.{kind}{opened}", *body, closed), nested, _sure(place))
+
+
+def _items(written: Written, count: int) -> Iterator[str]:
+    """Lines of a list: one module, or some that are alike."""
+    first, *rest = written.lines
+    said = f"  # {written.comment}" if written.comment else ""
+    if count > 1 and not rest:
+        yield f"*[{first} for _ in range({count})],{said}"
+        return
+    for _ in range(count):
+        if not rest:
+            yield f"{first},{said}"
+        else:
+            yield f"{first}{said}"
+            yield from rest[:-1]
+            yield f"{rest[-1]},"
+
+
+def _tensor(name: str, value: Value) -> Iterable[str]:
+    """The line that registers a tensor."""
+    made = _empty(value)
+    if value.kind == "parameter":
+        made = f"nn.Parameter({made})" if value.dtype.startswith(FLOATS) else f"nn.Parameter({made}, requires_grad=False)"
+        if is_plain(name):
+            return [f"self.{name} = {made}"]
+        kept = "_parameters"
+    else:
+        if name and not is_taken(name):
+            return [f"self.register_buffer({quoted(name)}, {made})"]
+        kept = "_buffers"
+    return [f"self.{kept}[{quoted(name)}] = {made}"]
+
+
+def _empty(value: Value) -> str:
+    """A tensor of the same shape and dtype, without content."""
+    shape = tuple(max(size, 0) for size in value.shape)
+    if value.type == "quantized":
+        return f"torch.quantize_per_tensor(torch.zeros({shape}), 1.0, 0, torch.{value.dtype})"
+    sizes = ", ".join(map(str, shape)) or "()"
+    layout = f", layout=torch.{value.type}" if value.type in SPARSE else ""
+    dtype = "" if value.dtype == "float32" else f", dtype=torch.{value.dtype}"
+    return f"torch.empty({sizes}{dtype}{layout})"
+
+
+def _module(name: str, written: Written, *, clash: bool) -> Iterable[str]:
+    """The lines that register a module."""
+    first, *rest = written.lines
+    said = f"  # {written.comment}" if written.comment else ""
+    if is_plain(name) and not clash:
+        return [f"self.{name} = {first}{said}", *rest]
+    if name and not is_taken(name) and not clash:
+        return [f"self.add_module({quoted(name)}, {first}{'' if rest else ')'}{said}", *rest[:-1], *(f"{last})" for last in rest[-1:])]
+    return [f"self._modules[{quoted(name)}] = {first}{said}", *rest]
+
+
+def _shared(graph: Graph) -> list[tuple[str, str]]:
+    """Names that stand for a tensor which another name has made."""
+    weights = [value for value in graph.values if value.kind in ("parameter", "buffer")]
+    return [(name, value.names[0]) for value in weights for name in value.names[1:]]

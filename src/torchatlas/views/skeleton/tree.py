@@ -1,0 +1,97 @@
+"""The modules of a graph as a tree of what a class has to register: tensors, and modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from torchatlas.core.graph import Node, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchatlas.core.graph import Graph, Module, Tree, Value
+
+Path: TypeAlias = "tuple[str, ...]"
+
+NOT_TENSORS = "not tensors"
+"""The setting of a module that names what ``load_state_dict`` is given for it besides tensors."""
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One module: its own tensors by name, and the modules inside it.
+
+    Attributes:
+        path: the names that lead to it.
+        module: what the graph knows of it; None where names alone lead there.
+        tensors: its own, by name.
+        children: by name, in order.
+    """
+
+    path: Path
+    module: Module | None = None
+    tensors: dict[str, Value] = field(default_factory=dict)
+    children: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The class that it is, or was told to be."""
+        return self.module.name if self.module else ""
+
+    @property
+    def settings(self) -> dict[str, Tree]:
+        """What is known of its arguments."""
+        return dict(self.module.settings) if self.module else {}
+
+    @property
+    def not_tensors(self) -> tuple[str, ...]:
+        """Names of what it is given besides tensors."""
+        told = self.settings.get(NOT_TENSORS)
+        return told.keys if isinstance(told, Node) and all(isinstance(item, Text) for item in told.items) else ()
+
+    def flat(self) -> dict[str, Value]:
+        """Give its tensors and those inside it, by their names as seen from it."""
+        found: dict[str, Value] = {}
+        waiting = [("", self)]
+        while waiting:
+            prefix, place = waiting.pop()
+            found.update((prefix + name, value) for name, value in place.tensors.items())
+            waiting += [(f"{prefix}{name}.", child) for name, child in place.children.items()]
+        return found
+
+
+def tree_of(graph: Graph) -> Place:
+    """Give the root: every module that the graph knows, and every place that a name of a tensor leads through."""
+    root = Place((), graph.module_at.get(""))
+    known: dict[Path, Place] = {(): root}
+    for path, module in graph.module_at.items():
+        if path:
+            _place(tuple(path.split(".")), known).module = module
+    for value in graph.values:
+        for name in value.names if value.kind in ("parameter", "buffer") else ():
+            *around, own = name.split(".")
+            _place(tuple(around), known).tensors[own] = value
+    return root
+
+
+def _place(path: Path, known: dict[Path, Place]) -> Place:
+    """The place where a path leads; it and those around it are made where they are missing."""
+    missing = []
+    at = path
+    while at not in known:
+        missing.append(at)
+        at = at[:-1]
+    for new in reversed(missing):
+        known[new] = known[new[:-1]].children[new[-1]] = Place(new)
+    return known[path]
+
+
+def inside_first(root: Place) -> Iterator[Place]:
+    """Go through all places, each after those inside it."""
+    order, waiting = [], [root]
+    while waiting:
+        place = waiting.pop()
+        order.append(place)
+        waiting += place.children.values()
+    return reversed(order)
