@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ReplayError,
         TargetError,
     )
+    from torchatlas.files import skeleton
 
 from torchatlas.core.version import __version__
 
@@ -40,6 +41,7 @@ _HOMES = {
     "draw": "torchatlas.atlas",
     "load": "torchatlas.atlas",
     "show": "torchatlas.atlas",
+    "skeleton": "torchatlas.files",
     "summary": "torchatlas.atlas",
 }
 
@@ -57,6 +59,7 @@ __all__ = [
     "draw",
     "load",
     "show",
+    "skeleton",
     "summary",
 ]
 

@@ -17,14 +17,25 @@ if TYPE_CHECKING:
 DEEPEST = 32
 """Dictionaries inside dictionaries that are looked into."""
 FIRST = (
-    "state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "params", "state",
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "module",
+    "net",
+    "network",
+    "weights",
+    "params",
+    "state",
 )
 """Keys under which people keep what a module's ``state_dict`` gave, the surest first."""
 TRAINING = ("optim", "sched", "scaler", "rng", "amp", "loss", "callbacks", "exp_avg", "momentum", "lr_", "loops")
 """Parts of keys that lead to what a training keeps beside the module."""
 AVERAGES = ("ema", "average", "shadow", "swa", "target", "teacher")
 """Parts of keys that lead to another copy of the weights."""
-MOMENTS = frozenset("step exp_avg exp_avg_sq max_exp_avg_sq momentum_buffer square_avg grad_avg acc_delta sum".split())
+MOMENTS = frozenset(
+    ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "acc_delta", "sum")
+)
 """What optimizers keep of a parameter, by name."""
 NAMED = 5
 """How many classes or keys a note names."""
@@ -73,9 +84,7 @@ def choose(path: Path, root: object, kind: str) -> Checkpoint:
             " torch.save(model.state_dict(), path) writes, or a checkpoint that has it inside."
         )
     depth = len(base)
-    tensors = {
-        ".".join((*part.keys[depth:], name)): stored for part in chosen for name, stored in part.tensors.items()
-    }
+    tensors = {".".join((*part.keys[depth:], name)): stored for part in chosen for name, stored in part.tensors.items()}
     notes = [*_left_out(parts, chosen), *_foreign_note(foreign)]
     if len(chosen) > 1:
         together = ", ".join(repr(".".join(part.keys)) for part in chosen[:NAMED])
@@ -107,7 +116,9 @@ def _refuse_whole(path: Path, root: object, keys: tuple[str, ...]) -> None:
 def _refuse_model_inside(path: Path, root: object, foreign: list[tuple[tuple[str, ...], Foreign]]) -> None:
     """A checkpoint without weights of its own may hold a pickled model: name that."""
     if isinstance(root, Mapping):
-        models = [(keys, thing) for keys, thing in foreign if isinstance(thing.state, Mapping) and "_modules" in thing.state]
+        models = [
+            (keys, thing) for keys, thing in foreign if isinstance(thing.state, Mapping) and "_modules" in thing.state
+        ]
         for keys, thing in models:
             _refuse_whole(path, thing, keys)
 

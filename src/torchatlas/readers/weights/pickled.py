@@ -154,7 +154,7 @@ class Machine:
                 return self.stack.pop() if self.stack else _fail("it leaves nothing")
             operation = OPERATIONS.get(code)
             if operation is None:
-                _fail(f"the byte {code!r} is no opcode" if code else "it ends too early")
+                raise Damaged(f"the byte {code!r} is no opcode" if code else "it ends too early")
             try:
                 operation(self)
             except (Damaged, FileError):
@@ -202,9 +202,6 @@ def _extend(collection: object, items: list[Any]) -> None:
     if not isinstance(collection, list):
         raise Damaged("it appends to what is no list")
     collection.extend(items)
-
-
-Operation = "Callable[[Machine], None]"
 
 
 def _constant(make: Callable[[], object]) -> Callable[[Machine], None]:
@@ -347,6 +344,10 @@ def _pop(machine: Machine) -> None:
         machine.unmark()
 
 
+def _pop_mark(machine: Machine) -> None:
+    machine.unmark()
+
+
 def _memoize(machine: Machine) -> None:
     machine.put(len(machine.memo))
 
@@ -364,7 +365,7 @@ OPERATIONS: dict[bytes, Callable[[Machine], None]] = {
     b"\x95": lambda machine: None if machine.file.read(8) else _fail("it ends too early"),  # FRAME
     b"(": _mark,
     b"0": _pop,
-    b"1": lambda machine: machine.unmark() and None,
+    b"1": _pop_mark,
     b"2": lambda machine: machine.push(machine.stack[-1]),
     b"N": _constant(lambda: None),
     b"\x88": _constant(lambda: True),
@@ -373,14 +374,32 @@ OPERATIONS: dict[bytes, Callable[[Machine], None]] = {
     b"}": _constant(Mapping),
     b")": _constant(tuple),
     b"\x8f": _constant(list),  # a set: nothing of a file is hashed
-    **{pickletools_code: _pushed(name) for pickletools_code, name in (
-        (b"I", "INT"), (b"J", "BININT"), (b"K", "BININT1"), (b"M", "BININT2"), (b"L", "LONG"), (b"\x8a", "LONG1"),
-        (b"\x8b", "LONG4"), (b"F", "FLOAT"), (b"G", "BINFLOAT"), (b"V", "UNICODE"), (b"X", "BINUNICODE"),
-        (b"\x8c", "SHORT_BINUNICODE"), (b"\x8d", "BINUNICODE8"),
-    )},
-    **{pickletools_code: _latin(name) for pickletools_code, name in (
-        (b"S", "STRING"), (b"T", "BINSTRING"), (b"U", "SHORT_BINSTRING"),
-    )},
+    **{
+        pickletools_code: _pushed(name)
+        for pickletools_code, name in (
+            (b"I", "INT"),
+            (b"J", "BININT"),
+            (b"K", "BININT1"),
+            (b"M", "BININT2"),
+            (b"L", "LONG"),
+            (b"\x8a", "LONG1"),
+            (b"\x8b", "LONG4"),
+            (b"F", "FLOAT"),
+            (b"G", "BINFLOAT"),
+            (b"V", "UNICODE"),
+            (b"X", "BINUNICODE"),
+            (b"\x8c", "SHORT_BINUNICODE"),
+            (b"\x8d", "BINUNICODE8"),
+        )
+    },
+    **{
+        pickletools_code: _latin(name)
+        for pickletools_code, name in (
+            (b"S", "STRING"),
+            (b"T", "BINSTRING"),
+            (b"U", "SHORT_BINSTRING"),
+        )
+    },
     b"C": _bytes(1),
     b"B": _bytes(4),
     b"\x8e": _bytes(8),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.core.errors import FileError
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
 from torchatlas.readers.weights.pickled import Damaged, Foreign, Global, Mapping
-from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
+from torchatlas.readers.weights.stored import Stored, contiguous, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,12 +27,27 @@ LARGEST = 1 << 62
 
 STORAGES = {
     **dict.fromkeys(("UntypedStorage", "ByteStorage"), "uint8"),
-    **{f"{name}Storage": dtype for name, dtype in (
-        ("Double", "float64"), ("Float", "float32"), ("Half", "float16"), ("BFloat16", "bfloat16"), ("Long", "int64"),
-        ("Int", "int32"), ("Short", "int16"), ("Char", "int8"), ("Bool", "bool"), ("ComplexDouble", "complex128"),
-        ("ComplexFloat", "complex64"), ("QInt8", "qint8"), ("QUInt8", "quint8"), ("QInt32", "qint32"),
-        ("QUInt4x2", "quint4x2"), ("QUInt2x4", "quint2x4"),
-    )},
+    **{
+        f"{name}Storage": dtype
+        for name, dtype in (
+            ("Double", "float64"),
+            ("Float", "float32"),
+            ("Half", "float16"),
+            ("BFloat16", "bfloat16"),
+            ("Long", "int64"),
+            ("Int", "int32"),
+            ("Short", "int16"),
+            ("Char", "int8"),
+            ("Bool", "bool"),
+            ("ComplexDouble", "complex128"),
+            ("ComplexFloat", "complex64"),
+            ("QInt8", "qint8"),
+            ("QUInt8", "quint8"),
+            ("QInt32", "qint32"),
+            ("QUInt4x2", "quint4x2"),
+            ("QUInt2x4", "quint2x4"),
+        )
+    },
 }
 """The dtype of a storage's elements, by the class that the file names."""
 COMPLEX = {"complex64": 64, "complex128": 128, "complex32": 32}
@@ -103,9 +118,7 @@ def view(storage: Stored, dtype: str, offset: int, size: object, stride: object)
     last = offset + sum((size - 1) * step for size, step in zip(shape, steps, strict=True)) + 1
     needed = size_of(dtype, last) if made.numel else 0
     if needed is not None and storage.nbytes is not None and needed > storage.nbytes:
-        raise Damaged(
-            f"a tensor of shape {shape} reaches {needed:,} bytes into a storage of {storage.nbytes:,}"
-        )
+        raise Damaged(f"a tensor of shape {shape} reaches {needed:,} bytes into a storage of {storage.nbytes:,}")
     return replace(made, nbytes=nbytes)
 
 
@@ -117,7 +130,14 @@ def tensor_v2(
 
 
 def tensor_v3(
-    storage: object, offset: int, size: object, stride: object, requires_grad: object, _: object, dtype: object, *__: object
+    storage: object,
+    offset: int,
+    size: object,
+    stride: object,
+    requires_grad: object,
+    _: object,
+    dtype: object,
+    *__: object,
 ) -> Stored:
     """A tensor of a dtype that has no storage of its own (``_rebuild_tensor_v3``)."""
     if not isinstance(storage, Stored):
@@ -175,14 +195,20 @@ def wrapper(named: object, dtype: object, size: object, stride: object, *rest: o
     return replace(made, device=_where(device), type=_short(named))
 
 
-def from_array(data: object, dtype: object, device: object = "cpu", requires_grad: object = False, *_: object) -> object:
+def from_array(
+    data: object, dtype: object, device: object = "cpu", requires_grad: object = False, *_: object
+) -> object:
     """A tensor of another device, kept as a NumPy array or as a tensor of the CPU."""
     inside = array(data) if isinstance(data, Foreign) else data
     if not isinstance(inside, Stored):
         return Foreign(Global("torch", "Tensor"), (data,))
     name = dtype_of(dtype)
     return replace(
-        inside, dtype=name, nbytes=size_of(name, inside.numel), device=_where(device), requires_grad=requires_grad is True
+        inside,
+        dtype=name,
+        nbytes=size_of(name, inside.numel),
+        device=_where(device),
+        requires_grad=requires_grad is True,
     )
 
 
@@ -223,8 +249,20 @@ def _code(dtype: object) -> str:
 
 
 ARRAYS = {
-    "f8": "float64", "f4": "float32", "f2": "float16", "i8": "int64", "i4": "int32", "i2": "int16", "i1": "int8",
-    "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64", "b1": "bool", "c8": "complex64", "c16": "complex128",
+    "f8": "float64",
+    "f4": "float32",
+    "f2": "float16",
+    "i8": "int64",
+    "i4": "int32",
+    "i2": "int16",
+    "i1": "int8",
+    "u1": "uint8",
+    "u2": "uint16",
+    "u4": "uint32",
+    "u8": "uint64",
+    "b1": "bool",
+    "c8": "complex64",
+    "c16": "complex128",
 }
 """torch's names of NumPy's dtypes."""
 
@@ -255,14 +293,25 @@ def _where(device: object) -> str:
 
 
 KNOWN: dict[str, Callable[..., Any]] = {
-    **{f"torch._utils.{name}": rebuild for name, rebuild in (
-        ("_rebuild_tensor", tensor), ("_rebuild_tensor_v2", tensor_v2), ("_rebuild_tensor_v3", tensor_v3),
-        ("_rebuild_parameter", parameter), ("_rebuild_parameter_with_state", parameter),
-        ("_rebuild_qtensor", quantized), ("_rebuild_sparse_tensor", sparse), ("_rebuild_sparse_csr_tensor", sparse),
-        ("_rebuild_nested_tensor", nested), ("_rebuild_meta_tensor_no_storage", without_storage),
-        ("_rebuild_wrapper_subclass", wrapper), ("_rebuild_device_tensor_from_numpy", from_array),
-        ("_rebuild_device_tensor_from_cpu_tensor", from_array), ("_rebuild_xla_tensor", from_array),
-    )},
+    **{
+        f"torch._utils.{name}": rebuild
+        for name, rebuild in (
+            ("_rebuild_tensor", tensor),
+            ("_rebuild_tensor_v2", tensor_v2),
+            ("_rebuild_tensor_v3", tensor_v3),
+            ("_rebuild_parameter", parameter),
+            ("_rebuild_parameter_with_state", parameter),
+            ("_rebuild_qtensor", quantized),
+            ("_rebuild_sparse_tensor", sparse),
+            ("_rebuild_sparse_csr_tensor", sparse),
+            ("_rebuild_nested_tensor", nested),
+            ("_rebuild_meta_tensor_no_storage", without_storage),
+            ("_rebuild_wrapper_subclass", wrapper),
+            ("_rebuild_device_tensor_from_numpy", from_array),
+            ("_rebuild_device_tensor_from_cpu_tensor", from_array),
+            ("_rebuild_xla_tensor", from_array),
+        )
+    },
     "torch._tensor._rebuild_from_type_v2": subclass,
     "torch._tensor._rebuild_from_type": subclass,
     "torch.nn.parameter.Parameter": parameter,
@@ -272,10 +321,17 @@ KNOWN: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _mapping,
     "collections.defaultdict": lambda *args: _mapping(*args[1:]),
     "collections.Counter": _mapping,
-    **{f"{module}.{name}": make for module in ("builtins", "__builtin__") for name, make in (
-        ("dict", _mapping), ("set", _items), ("frozenset", _items), ("list", _items),
-        ("tuple", lambda *args: tuple(_items(*args))),
-    )},
+    **{
+        f"{module}.{name}": make
+        for module in ("builtins", "__builtin__")
+        for name, make in (
+            ("dict", _mapping),
+            ("set", _items),
+            ("frozenset", _items),
+            ("list", _items),
+            ("tuple", lambda *args: tuple(_items(*args))),
+        )
+    },
 }
 
 

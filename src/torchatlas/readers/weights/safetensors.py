@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from torchatlas.core.errors import FileError
 from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
@@ -24,11 +24,28 @@ LARGEST_SIZE = 1 << 62
 MOST_DIMENSIONS = 64
 
 DTYPES = {
-    "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16", "U32": "uint32", "I32": "int32",
-    "U64": "uint64", "I64": "int64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
-    "C64": "complex64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
-    "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz", "F6_E2M3": "float6_e2m3",
-    "F6_E3M2": "float6_e3m2", "F4": "float4_e2m1",
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "U16": "uint16",
+    "I16": "int16",
+    "U32": "uint32",
+    "I32": "int32",
+    "U64": "uint64",
+    "I64": "int64",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F32": "float32",
+    "F64": "float64",
+    "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "F6_E2M3": "float6_e2m3",
+    "F6_E3M2": "float6_e3m2",
+    "F4": "float4_e2m1",
 }
 """torch's name of each of the format's dtypes."""
 
@@ -79,8 +96,8 @@ def _parse(path: Path, header: bytes) -> dict[str, Any]:
 
 
 def _tensor(path: Path, name: str, entry: object, start: int) -> Stored:
-    entry = entry if isinstance(entry, dict) else {}
-    kind, shape, ends = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
+    told: dict[str, Any] = entry if isinstance(entry, dict) else {}
+    kind, shape, ends = (told.get(word) for word in ("dtype", "shape", "data_offsets"))
     dtype = DTYPES.get(kind) if isinstance(kind, str) else None
     if dtype is None:
         raise _damaged(path, f"{name[:80]!r} has the dtype {str(kind)[:20]!r}, of which nothing is known")
@@ -95,7 +112,7 @@ def _tensor(path: Path, name: str, entry: object, start: int) -> Stored:
     )
 
 
-def _numbers(given: Any) -> bool:
+def _numbers(given: Any) -> TypeGuard[list[int]]:
     if not isinstance(given, list) or len(given) > MOST_DIMENSIONS:
         return False
     return all(type(number) is int and 0 <= number < LARGEST_SIZE for number in given)

@@ -53,7 +53,9 @@ def load(path: Path, checkpoint: Callable[[Path], Checkpoint]) -> tuple[dict[str
         FileError: the index is damaged, or none of its files is there.
     """
     where = _index(path)
-    there, missing, notes = {}, [], []
+    there: dict[str, Checkpoint] = {}
+    missing: list[str] = []
+    notes: list[str] = []
     for name in dict.fromkeys(where.values()):
         shard = path.parent / name
         if shard.is_file():
@@ -63,7 +65,9 @@ def load(path: Path, checkpoint: Callable[[Path], Checkpoint]) -> tuple[dict[str
             missing.append(name)
     if not there:
         raise FileError(f"{path}: none of the {len(missing)} files that it names is beside it ({missing[0]!r}, …).")
-    found = {name: there[file].tensors[name] for name, file in where.items() if file in there and name in there[file].tensors}
+    found = {
+        name: there[file].tensors[name] for name, file in where.items() if file in there and name in there[file].tensors
+    }
     absent = [name for name, file in where.items() if name not in found]
     unnamed = [name for shard in there.values() for name in shard.tensors if name not in where]
     if missing:

@@ -1,4 +1,4 @@
-"""Named tensors as the Graph of a model that was not run: modules from the dots in the names, values from the tensors."""
+"""Named tensors as the Graph of a model that was not run: modules from the dots in the names."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torchatlas.core.graph import Graph, Module, Node, Note, Text, Value
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
 from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
-from torchatlas.readers.weights.stored import Checkpoint, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from torchatlas.core.graph import Tree, ValueKind
-    from torchatlas.readers.weights.infer.guess import Guess, Shape
+    from torchatlas.core.graph import ValueKind
+    from torchatlas.readers.weights.infer.guess import Guess
+    from torchatlas.readers.weights.stored import Checkpoint, Stored
 
 Owned: TypeAlias = "dict[str, dict[str, str]]"
 

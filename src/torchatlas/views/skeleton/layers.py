@@ -146,7 +146,7 @@ def _embedding(settings: Settings, _: bool) -> Layer:
     return Layer(_code(count, size), {"weight": (count, size)})
 
 
-def _statistics(usual: bool) -> Callable[[Settings, bool], Layer]:  # noqa: FBT001 - of BatchNorm True, of InstanceNorm False
+def _statistics(usual: bool) -> Callable[[Settings, bool], Layer]:
     def write(settings: Settings, bias: bool) -> Layer:
         count = settings.number("num_features")
         tracked = settings.flag("track_running_stats", usual=usual)
@@ -242,7 +242,10 @@ def _transformer(attentions: tuple[str, ...]) -> Callable[[Settings, bool], Laye
     def write(settings: Settings, _: bool) -> Layer:
         size, wide = settings.number("d_model"), settings.number("dim_feedforward")
         shapes: Shapes = {
-            "linear1.weight": (wide, size), "linear1.bias": (wide,), "linear2.weight": (size, wide), "linear2.bias": (size,),
+            "linear1.weight": (wide, size),
+            "linear1.bias": (wide,),
+            "linear2.weight": (size, wide),
+            "linear2.bias": (size,),
         }
         for name in attentions:
             shapes |= {f"{name}.in_proj_weight": (3 * size, size), f"{name}.in_proj_bias": (3 * size,)}

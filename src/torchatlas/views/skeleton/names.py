@@ -6,13 +6,18 @@ import keyword
 import re
 
 TAKEN = frozenset(
-    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval"
-    " extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia"
-    " named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer"
-    " register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook"
-    " register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter"
-    " register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory"
-    " state_dict to to_empty train training type xpu zero_grad not_tensors".split()
+    word
+    for line in (
+        "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches",
+        "eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict",
+        "modules mtia named_buffers named_children named_modules named_parameters parameters register_backward_hook",
+        "register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook",
+        "register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook",
+        "register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_",
+        "set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad",
+        "not_tensors",
+    )
+    for word in line.split()
 )
 """What every ``nn.Module`` has already; a test holds it to be so."""
 PLURAL = re.compile(r"(?<=[a-z])(?<!s)s$")
@@ -22,7 +27,13 @@ FIRST = re.compile(r"^[^A-Za-z]+")
 def is_plain(name: str) -> bool:
     """Whether a module can have it as an attribute, written after a dot."""
     # Python rewrites other letters (NFKC) and names that begin with two underscores.
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not is_taken(name) and name[:2] != "__"
+    return (
+        name.isascii()
+        and name.isidentifier()
+        and not keyword.iskeyword(name)
+        and not is_taken(name)
+        and name[:2] != "__"
+    )
 
 
 def is_taken(name: str) -> bool:

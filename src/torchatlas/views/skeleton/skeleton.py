@@ -1,4 +1,4 @@
-"""`skeleton` writes a module of Python: classes that register exactly the names, shapes and dtypes of a graph's weights.
+"""`skeleton` writes Python source: classes that register exactly the names, shapes and dtypes of a graph's weights.
 
 Equal modules get one class. What is inferred is written with how sure it is; what the weights do not say (the order
 in which modules run, strides, activations) is left to whoever completes ``forward``.
@@ -16,7 +16,7 @@ from torchatlas.views.skeleton.names import class_name, is_plain, is_taken, quot
 from torchatlas.views.skeleton.tree import inside_first, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator
 
     from torchatlas.core.graph import Graph, Value
     from torchatlas.views.skeleton.tree import Place
@@ -45,19 +45,19 @@ def share(model, name, other):
     (held, own), (others, theirs) = found
     held[own] = others[theirs]
 '''
-FORWARD = '''
+FORWARD = """
     def forward(self, *args, **kwargs):
         raise NotImplementedError(
             "The weights say which modules there are, not in which order they run, nor what stands between them"
             " (activations, dropout, pooling, residual sums): write it here."
         )
-'''
-NOT_TENSORS = '''
+"""
+NOT_TENSORS = """
     def _load_from_state_dict(self, state_dict, prefix, *others):
         for name in {names}:  # no tensors; torch hands them to the module
             self.not_tensors[name] = state_dict.pop(prefix + name, None)
         super()._load_from_state_dict(state_dict, prefix, *others)
-'''
+"""
 
 
 class Written(NamedTuple):
@@ -116,7 +116,7 @@ certain; what weights do not say (stride, padding, activations, the order of mod
     model = Model()
     model.load_state_dict({reading})
 
-A large model is best built without memory first: with torch.device("meta"): model = Model(); then load with assign=True.
+A large model is best built without memory, under torch.device("meta"), and loaded with assign=True.
 """
 
 import torch
@@ -168,7 +168,7 @@ class _Writer:
         lines += [INDENT * 2 + line for line in body]
         text = "\n".join(lines) + "\n"
         if place.not_tensors:
-            text += NOT_TENSORS.format(names="(" + "".join(f"{quoted(own)}, " for own in place.not_tensors) + ")")
+            text += NOT_TENSORS.format(names=f"[{', '.join(map(quoted, place.not_tensors))}]")
         return text + FORWARD if name == ROOT else text
 
 
@@ -246,7 +246,9 @@ def _tensor(name: str, value: Value) -> Iterable[str]:
     """The line that registers a tensor."""
     made = _empty(value)
     if value.kind == "parameter":
-        made = f"nn.Parameter({made})" if value.dtype.startswith(FLOATS) else f"nn.Parameter({made}, requires_grad=False)"
+        made = (
+            f"nn.Parameter({made})" if value.dtype.startswith(FLOATS) else f"nn.Parameter({made}, requires_grad=False)"
+        )
         if is_plain(name):
             return [f"self.{name} = {made}"]
         kept = "_parameters"
@@ -275,7 +277,11 @@ def _module(name: str, written: Written, *, clash: bool) -> Iterable[str]:
     if is_plain(name) and not clash:
         return [f"self.{name} = {first}{said}", *rest]
     if name and not is_taken(name) and not clash:
-        return [f"self.add_module({quoted(name)}, {first}{'' if rest else ')'}{said}", *rest[:-1], *(f"{last})" for last in rest[-1:])]
+        return [
+            f"self.add_module({quoted(name)}, {first}{'' if rest else ')'}{said}",
+            *rest[:-1],
+            *(f"{last})" for last in rest[-1:]),
+        ]
     return [f"self._modules[{quoted(name)}] = {first}{said}", *rest]
 
 

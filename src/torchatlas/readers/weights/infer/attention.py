@@ -12,20 +12,40 @@ if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part, Shape
 
 SPLIT = (
-    ("q_proj", "k_proj", "v_proj"), ("query", "key", "value"), ("q", "k", "v"), ("to_q", "to_k", "to_v"),
-    ("q_lin", "k_lin", "v_lin"), ("wq", "wk", "wv"), ("Wq", "Wk", "Wv"), ("query_proj", "key_proj", "value_proj"),
-    ("linear_q", "linear_k", "linear_v"), ("w_q", "w_k", "w_v"), ("W_q", "W_k", "W_v"), ("W_Q", "W_K", "W_V"),
-    ("q_linear", "k_linear", "v_linear"), ("queries", "keys", "values"), ("fc_q", "fc_k", "fc_v"),
+    ("q_proj", "k_proj", "v_proj"),
+    ("query", "key", "value"),
+    ("q", "k", "v"),
+    ("to_q", "to_k", "to_v"),
+    ("q_lin", "k_lin", "v_lin"),
+    ("wq", "wk", "wv"),
+    ("Wq", "Wk", "Wv"),
+    ("query_proj", "key_proj", "value_proj"),
+    ("linear_q", "linear_k", "linear_v"),
+    ("w_q", "w_k", "w_v"),
+    ("W_q", "W_k", "W_v"),
+    ("W_Q", "W_K", "W_V"),
+    ("q_linear", "k_linear", "v_linear"),
+    ("queries", "keys", "values"),
+    ("fc_q", "fc_k", "fc_v"),
 )
 """Names under which query, key and value have a projection each."""
 FUSED = ("qkv", "c_attn", "query_key_value", "Wqkv", "qkv_proj", "to_qkv", "attn_qkv", "in_proj_qkv", "kqv", "wqkv")
 """Names under which the three have one projection."""
-HALF = (("q", "kv"), ("to_q", "to_kv"), ("q_proj", "kv_proj"), ("q_attn", "c_attn"), ("Wq", "Wkv"), ("query", "key_value"))
+HALF = (
+    ("q", "kv"),
+    ("to_q", "to_kv"),
+    ("q_proj", "kv_proj"),
+    ("q_attn", "c_attn"),
+    ("Wq", "Wkv"),
+    ("query", "key_value"),
+)
 """Names under which the query has one and the other two share one."""
 ENCODER = frozenset(("self_attn", "linear1", "linear2", "norm1", "norm2"))
 DECODER = ENCODER | {"multihead_attn", "norm3"}
 WEIGHTLESS = frozenset(("dropout", "dropout1", "dropout2", "dropout3", "activation"))
-OWN = frozenset(("in_proj_weight", "in_proj_bias", "bias_k", "bias_v", "q_proj_weight", "k_proj_weight", "v_proj_weight"))
+OWN = frozenset(
+    ("in_proj_weight", "in_proj_bias", "bias_k", "bias_v", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+)
 
 
 def own(part: Part) -> Guess | None:
@@ -75,7 +95,10 @@ def around(part: Part, weights: Mapping[str, Shape], guesses: Mapping[str, Guess
 
 
 def _attention(part: Part, size: int, parts: tuple[int, ...], words: str) -> Guess:
-    settings = (("embed_dim", size), *zip(("q_dim", "k_dim", "v_dim") if len(parts) > 1 else ("qkv_dim",), parts, strict=True))
+    settings = (
+        ("embed_dim", size),
+        *zip(("q_dim", "k_dim", "v_dim") if len(parts) > 1 else ("qkv_dim",), parts, strict=True),
+    )
     grouped = "grouped queries" if len(parts) > 1 and parts[1] < parts[0] and parts[1] == parts[2] else ""
     sure = 0.97 if "attn" in part.name or "attention" in part.name else 0.85
     return Guess("Attention", sure, settings, listed(f"{size:,}", words, grouped))

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from torchatlas.readers.weights.infer.guess import Part
 
-LISTS = re.compile(r"layers?|h|experts?|heads?|.*_(layers|list|heads|experts|projs?|norms|convs|blocks)|convs|norms|hidden_states")
+LISTS = re.compile(
+    r"layers?|h|experts?|heads?|.*_(layers|list|heads|experts|projs?|norms|convs|blocks)|convs|norms|hidden_states"
+)
 
 
 def infer(part: Part, kinds: Sequence[int], *, weightless: bool) -> Guess | None:

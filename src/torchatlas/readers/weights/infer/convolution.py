@@ -44,21 +44,27 @@ class Beside:
 def infer(part: Part, beside: Beside) -> Guess | None:
     """Tell a layer whose weight has one to three axes of a window."""
     shape = part.weight
-    dimensions = len(shape) - 2
-    if not 1 <= dimensions <= 3 or set(part.shapes) - OWN or 0 in shape:  # noqa: PLR2004 - as torch has
-        return None
     bias = part.shapes.get("bias")
-    if bias is not None and len(bias) != 1:
+    if not 1 <= len(shape) - 2 <= 3 or set(part.shapes) - OWN or 0 in shape:  # noqa: PLR2004 - as torch has
         return None
-    if dimensions == 1 and "bilinear" in part.path.lower() and (bias is None or bias == (shape[0],)):
-        return _bilinear(part, 0.95)
-    if dimensions == 1 and shape[2] > WIDE and shape[1] > WIDE and bias == (shape[0],):
-        return _bilinear(part, 0.6)
-    if bias is not None and bias[0] != shape[0]:
-        return _transposed(part, bias[0], 0.97) if bias[0] % shape[1] == 0 else None
+    if bias is not None and bias != (shape[0],):
+        fits = len(bias) == 1 and bias[0] > 0 and bias[0] % shape[1] == 0
+        return _transposed(part, bias[0], 0.97) if fits else None
+    sure = _bilinear_sure(part)
+    if sure:
+        return _bilinear(part, sure)
     if _looks_transposed(part, beside):
         return _transposed(part, bias[0] if bias else _after(shape, beside), 0.8)
     return _plain(part, beside)
+
+
+def _bilinear_sure(part: Part) -> float:
+    """How sure a weight of three axes is a Bilinear's; 0 where it is rather a convolution's."""
+    if len(part.weight) != 3:  # noqa: PLR2004 - out, and two inputs
+        return 0
+    if "bilinear" in part.path.lower():
+        return 0.95
+    return 0.6 if min(part.weight[1:]) > WIDE and "bias" in part.shapes else 0
 
 
 def _after(shape: Shape, beside: Beside) -> int:
@@ -98,7 +104,7 @@ def _groups(part: Part, beside: Beside) -> tuple[int, float]:
         return outward // each, 0.85
     if beside.first or beside.before == each or each in COLOURS:
         return 1, 0.97
-    return 1, 0.95 if 8 * each > outward else 0.8  # noqa: PLR2004 - few for so many are rather a group of them
+    return 1, 0.95 if 8 * each > outward else 0.8
 
 
 def _convolution(part: Part, name: str, channels: tuple[int, int, int], window: Shape, sure: float) -> Guess:

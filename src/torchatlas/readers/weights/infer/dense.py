@@ -25,17 +25,23 @@ def infer(part: Part) -> Guess | None:
     """Tell a layer whose weight is a matrix."""
     if len(part.weight) != 2 or set(part.shapes) - {"weight", "bias"}:  # noqa: PLR2004 - a matrix
         return None
+    return _without_bias(part) if "bias" not in part.shapes else _with_bias(part)
+
+
+def _with_bias(part: Part) -> Guess | None:
     first, second = part.weight
-    bias = part.shapes.get("bias")
-    if bias is not None:
-        if bias == (second,) and (first != second or TRANSPOSED.fullmatch(part.name)):
-            return _transposed(part)
-        return _linear(part, 0.99) if bias == (first,) else None
-    if TABLE.search(part.name) and not PROJECTION.search(part.name):
-        return _embedding(part, 0.97)
-    if PROJECTION.search(part.name):
-        return _linear(part, 0.97)
-    if first > TALL * second:
+    bias = part.shapes["bias"]
+    if bias == (second,) and (first != second or TRANSPOSED.fullmatch(part.name)):
+        return _transposed(part)
+    return _linear(part, 0.99) if bias == (first,) else None
+
+
+def _without_bias(part: Part) -> Guess:
+    first, second = part.weight
+    table, projection = TABLE.search(part.name), PROJECTION.search(part.name)
+    if bool(table) != bool(projection):
+        return _embedding(part, 0.97) if table else _linear(part, 0.97)
+    if not projection and first > TALL * second:
         return _embedding(part, 0.6)
     return _linear(part, 0.85)
 

@@ -54,7 +54,9 @@ def _child(part: Part, name: str) -> str:
 def _around(part: Part, known: Mapping[str, Part], guesses: Mapping[str, Guess], kinds: Mapping[str, int]) -> Guess:
     """What a module is that no tensor of its own tells."""
     inside = [known[_child(part, name)] for name in part.children]
-    weights = {child.path.rpartition(".")[2]: _matrix(child, guesses) for child in inside if len(child.weight) >= MATRIX}
+    weights = {
+        child.path.rpartition(".")[2]: _matrix(child, guesses) for child in inside if len(child.weight) >= MATRIX
+    }
     told = {child.path.rpartition(".")[2]: guesses[child.path] for child in inside}
     found = quantized.infer(part) or attention.around(part, weights, told)
     if found is None and part.children:
@@ -96,7 +98,9 @@ class _Layers:
         before = next((other for other in self._layers[max(0, at - NEAR) : at][::-1] if other.shapes), None)
         near = before is not None and _near(before, part)
         after = self._layers[at + 1] if at + 1 < len(self._layers) else None
-        alike = [other for other in self._layers[max(0, at - 2) : at] if len(other.weight) > MATRIX and _near(other, part)]
+        alike = [
+            other for other in self._layers[max(0, at - 2) : at] if len(other.weight) > MATRIX and _near(other, part)
+        ]
         return Beside(
             before=_outward(before) if before is not None and near else 0,
             after=_outward(after) if after is not None and _near(part, after) and len(after.weight) == 1 else 0,

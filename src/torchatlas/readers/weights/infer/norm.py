@@ -1,4 +1,4 @@
-"""Normalizations: what keeps statistics is told by them, what has a scale alone by its name and what stands before it."""
+"""Normalizations: told by the statistics that they keep, or by their names and what stands around them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from torchatlas.readers.weights.infer.guess import Guess, by, listed, pair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torchatlas.readers.weights.infer.guess import Part
 
 STATISTICS = frozenset(("running_mean", "running_var"))
@@ -62,7 +60,6 @@ def _with_statistics(part: Part, dimensions: int, *, certain: bool) -> Guess | N
 
 def _affine(part: Part, dimensions: int) -> Guess:
     shape, name = part.weight, part.name
-    settings: Mapping[str, Guess]
     layer = (("normalized_shape", pair(shape)), ("elementwise_affine", True))
     if len(shape) > 1:
         return Guess("LayerNorm", 0.9, layer, f"({', '.join(map(str, shape))})")

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from torchatlas.readers.weights.stored import Stored
 
 
-def weights_of(
-    own: Mapping[str, Stored], aside: Mapping[str, Mapping[str, Stored]]
-) -> tuple[dict[str, Shape], str]:
+def weights_of(own: Mapping[str, Stored], aside: Mapping[str, Mapping[str, Stored]]) -> tuple[dict[str, Shape], str]:
     """Give the shapes that a module's own tensors stand for, and by what means, empty for none.
 
     Args:

@@ -23,7 +23,9 @@ def infer(part: Part) -> Guess | None:
     if set(part.shapes) == {"scale", "zero_point"}:
         return Guess("Quantize", 0.6, (), "one scale and zero point for all")
     if set(part.children) >= LORA or set(part.shapes) >= LORA:
-        return Guess("LoRA", 0.9, (), listed("a layer of low rank", "beside its base" if "base_layer" in part.children else ""))
+        return Guess(
+            "LoRA", 0.9, (), listed("a layer of low rank", "beside its base" if "base_layer" in part.children else "")
+        )
     if part.has("gamma") and not part.children and len(part.shapes["gamma"]) == 1:
         return Guess("LayerScale", 0.9, (), str(part.shapes["gamma"][0]))
     return None

@@ -1,0 +1,46 @@
+"""``torchatlas skeleton``: Python code that has the parameters of a file of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from torchatlas.cli.app import EXITS, app
+from torchatlas.cli.exits import clean_exit
+from torchatlas.cli.place import check_place
+from torchatlas.core.errors import FileError
+
+if TYPE_CHECKING:
+    from torchatlas.cli.options import OutputOption
+
+SKELETON_EXAMPLES = """\b
+Examples:
+  torchatlas skeleton resnet50.pth
+  torchatlas skeleton model.safetensors -o model.py
+  torchatlas skeleton pytorch_model.bin.index.json"""
+
+
+@app.command(epilog=f"{SKELETON_EXAMPLES}\n\n{EXITS}")
+def skeleton(
+    weights: Annotated[
+        Path, typer.Argument(metavar="WEIGHTS", help="A .pth, .pt, .bin, .ckpt or .safetensors, an index, or a folder.")
+    ],
+    *,
+    output: OutputOption = None,
+) -> None:
+    """Write the Python code of a module that loads a file of weights, as a start of rebuilding a network."""
+    from torchatlas.files import skeleton as write  # noqa: PLC0415  # the other commands do not wait for it
+
+    with clean_exit():
+        check_place(output)
+        text = write(weights)
+        if output is None:
+            typer.echo(text, nl=False)
+            return
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise FileError(f"-o {output}: it cannot be written: {error.strerror or error}.") from None
+        typer.echo(f"{output}: {len(text.splitlines()):,} lines", err=True)
