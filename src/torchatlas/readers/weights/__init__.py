@@ -70,6 +70,21 @@ def read(path: Path) -> Graph:
     return graph_of(checkpoint(path), path)
 
 
+def statistics(path: Path, graph: Graph) -> Graph:
+    """Give the graph of a file of weights with overlays of mean, std, min, max and zeros: this reads all the data.
+
+    Args:
+        path: of the file.
+        graph: what `read` gave of it.
+
+    Raises:
+        FileError: as `read`; the data is damaged or cut short.
+    """
+    from torchatlas.readers.weights.statistics import with_statistics  # noqa: PLC0415 - only where data is read
+
+    return with_statistics(graph, checkpoint(path).tensors)
+
+
 def checkpoint(path: Path) -> Checkpoint:
     """Give the tensors of a file by name, as `read` finds them.
 

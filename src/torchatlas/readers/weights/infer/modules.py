@@ -86,10 +86,13 @@ class _Layers:
     def dimensions(self, at: int) -> tuple[int, bool]:
         """The axes of what a normalization normalizes, and whether a layer of as many channels says so."""
         count = next(iter(self._layers[at].shapes.values()), (0,))[:1]
-        around = [*self._layers[max(0, at - NEAR) : at][::-1], *self._layers[at + 1 : at + 1 + AFTER]]
-        for part in around:
-            if len(part.weight) >= MATRIX and count in (part.weight[:1], part.weight[1:2]):
-                return len(part.weight) - MATRIX, True
+        before = [part for part in self._layers[max(0, at - NEAR) : at][::-1] if _has(part, count)]
+        # A matrix that comes after says little: it may read what convolutions gave, pooled.
+        after = [
+            part for part in self._layers[at + 1 : at + 1 + AFTER] if _has(part, count) and len(part.weight) > MATRIX
+        ]
+        for part in (*before, *after):
+            return len(part.weight) - MATRIX, True
         return self._usual, not self._usual
 
     def beside(self, at: int) -> Beside:
@@ -107,6 +110,11 @@ class _Layers:
             alike=alike[-1].weight[1] if alike else 0,
             first=not any(len(other.weight) >= MATRIX for other in self._layers[max(0, at - NEAR) : at]) and at < NEAR,
         )
+
+
+def _has(part: Part, count: Shape) -> bool:
+    """Whether a layer reads or gives so many channels."""
+    return len(part.weight) >= MATRIX and count in (part.weight[:1], part.weight[1:2])
 
 
 def _near(one: Part, other: Part) -> bool:
