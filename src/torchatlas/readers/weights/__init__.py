@@ -116,10 +116,10 @@ def _checkpoint(path: Path, head: bytes) -> Checkpoint:
         return choose(path, *legacy.load(path))
     if kind == "safetensors":
         tensors, metadata = safetensors.load(path)
-        return Checkpoint(tensors, "a .safetensors file", notes=_tied_elsewhere(metadata, tensors))
+        return Checkpoint(tensors, "a .safetensors file", ordered=False, notes=_tied_elsewhere(metadata, tensors))
     if kind == "sharded":
         found, notes = sharded.load(path, checkpoint)
-        return Checkpoint(found, "an index of sharded weights", notes=tuple(notes))
+        return Checkpoint(found, "an index of sharded weights", ordered=False, notes=tuple(notes))
     if head[TAR] == b"ustar":
         raise FileError(
             f"{path}: a tar archive. If it is one of torch before 0.1.10, load it with torch.load and save it again."

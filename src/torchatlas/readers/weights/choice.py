@@ -92,7 +92,7 @@ def choose(path: Path, root: object, kind: str) -> Checkpoint:
         notes.append(f"{len(chosen)} dictionaries are shown as one, their keys before the names: {together}{more}.")
     whole = chosen[0] if len(chosen) == 1 and chosen[0].keys == base else None
     versions, plain = (_versions(whole), _plain(whole)) if whole else ({}, {})
-    return Checkpoint(tensors, kind, versions, plain, base, tuple(notes))
+    return Checkpoint(tensors, kind, versions, plain, base, notes=tuple(notes))
 
 
 def _what(root: object) -> str:

@@ -113,6 +113,7 @@ class Checkpoint:
         versions: of every module that ``state_dict`` met, by path, in its order; empty where the file does not say.
         plain: entries that ``load_state_dict`` wants although they are no tensors (``_extra_state``), in words.
         inside: the keys that lead to the dictionary that was chosen (``state_dict``), empty for the whole file.
+        ordered: whether they stand in the order in which the model registered them.
         notes: what was left out, not built, or not there.
     """
 
@@ -121,4 +122,5 @@ class Checkpoint:
     versions: Mapping[str, int] = field(default_factory=dict)
     plain: Mapping[str, str] = field(default_factory=dict)
     inside: tuple[str, ...] = ()
+    ordered: bool = True
     notes: tuple[str, ...] = ()

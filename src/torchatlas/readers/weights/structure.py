@@ -48,7 +48,7 @@ def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
     owned = _owned(checkpoint.tensors)
     tree = _tree(owned, checkpoint.versions)
     parts = _parts(tree, owned, checkpoint)
-    guesses = infer(parts)
+    guesses = infer(parts, ordered=checkpoint.ordered)
     values, ids = _values(checkpoint.tensors)
     plain = _owned(checkpoint.plain)
     modules = [

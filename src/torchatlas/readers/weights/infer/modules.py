@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -21,15 +22,16 @@ AFTER = 2
 MATRIX = 2
 
 
-def infer(parts: Sequence[Part]) -> dict[str, Guess]:
+def infer(parts: Sequence[Part], *, ordered: bool = True) -> dict[str, Guess]:
     """Give for every path what the module there most likely is.
 
     Args:
         parts: the modules, each before those inside it, in the order of the file.
+        ordered: whether that is the order of the model; a file may have them by the alphabet.
     """
     known = {part.path: part for part in parts}
     own = [part for part in parts if part.shapes]
-    layers = _Layers(own)
+    layers = _Layers(own, ordered=ordered)
     guesses: dict[str, Guess] = {}
     for at, part in enumerate(own):
         found = recurrent.infer(part) or attention.own(part) or dense.infer(part) or quantized.infer(part)
@@ -78,8 +80,9 @@ def _matrix(part: Part, guesses: Mapping[str, Guess]) -> Shape:
 class _Layers:
     """The modules that have tensors, in the order of the file, and what they tell of each other."""
 
-    def __init__(self, layers: Sequence[Part]) -> None:
-        self._layers = layers
+    def __init__(self, layers: Sequence[Part], *, ordered: bool) -> None:
+        self._layers, self._ordered = layers, ordered
+        self._known = {part.path: part for part in layers}
         axes = Counter(len(part.weight) - MATRIX for part in layers if MATRIX < len(part.weight) <= MATRIX + 3)
         self._usual = axes.most_common(1)[0][0] if axes else 0
 
@@ -98,18 +101,27 @@ class _Layers:
     def beside(self, at: int) -> Beside:
         """The channels before and after a convolution, where the layers beside it stand near in the tree."""
         part = self._layers[at]
-        before = next((other for other in self._layers[max(0, at - NEAR) : at][::-1] if other.shapes), None)
-        near = before is not None and _near(before, part)
-        after = self._layers[at + 1] if at + 1 < len(self._layers) else None
-        alike = [
-            other for other in self._layers[max(0, at - 2) : at] if len(other.weight) > MATRIX and _near(other, part)
-        ]
+        if not self._ordered:
+            before = self._known.get(_one_less(part.path))
+            return Beside(before=_outward(before), alike=_window(before))
+        start = self._layers[max(0, at - NEAR) : at]
+        earlier = [other if _near(other, part) else None for other in start[-2:]]
+        later = next((other for other in self._layers[at + 1 : at + 2] if _near(other, part)), None)
         return Beside(
-            before=_outward(before) if before is not None and near else 0,
-            after=_outward(after) if after is not None and _near(part, after) and len(after.weight) == 1 else 0,
-            alike=alike[-1].weight[1] if alike else 0,
-            first=not any(len(other.weight) >= MATRIX for other in self._layers[max(0, at - NEAR) : at]) and at < NEAR,
+            before=_outward(earlier[-1]) if earlier else 0,
+            after=_outward(later) if later and len(later.weight) == 1 else 0,
+            alike=next(filter(None, map(_window, earlier[::-1])), 0),
+            first=at < NEAR and not any(len(other.weight) >= MATRIX for other in start),
         )
+
+
+NUMBERED = re.compile(r"(.*[^\d.])(\d+)((?:\.[a-z]+)?)")
+
+
+def _one_less(path: str) -> str:
+    """What stands before ``conv2`` by its number: ``conv1``; a path that no module has where there is none."""
+    found = NUMBERED.fullmatch(path)
+    return f"{found[1]}{int(found[2]) - 1}{found[3]}" if found and len(found[2]) < 4 else "."  # noqa: PLR2004 - a count
 
 
 def _has(part: Part, count: Shape) -> bool:
@@ -125,7 +137,12 @@ def _near(one: Part, other: Part) -> bool:
     )
 
 
-def _outward(part: Part) -> int:
-    """The channels that a layer gives on."""
-    shape = part.weight or part.shapes.get("running_mean", ())
+def _outward(part: Part | None) -> int:
+    """The channels that a layer gives on; 0 where there is none."""
+    shape = (part.weight or part.shapes.get("running_mean", ())) if part else ()
     return shape[0] if shape else 0
+
+
+def _window(part: Part | None) -> int:
+    """The channels that each group of a convolution reads; 0 where it is none."""
+    return part.weight[1] if part and len(part.weight) > MATRIX else 0
