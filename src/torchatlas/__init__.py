@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         ReplayError,
         TargetError,
     )
-    from torchatlas.files import skeleton
+    from torchatlas.files import open, skeleton  # noqa: A004 - as PIL.Image.open
 
 from torchatlas.core.version import __version__
 
@@ -40,6 +40,7 @@ _HOMES = {
     "capture": "torchatlas.atlas",
     "draw": "torchatlas.atlas",
     "load": "torchatlas.atlas",
+    "open": "torchatlas.files",
     "show": "torchatlas.atlas",
     "skeleton": "torchatlas.files",
     "summary": "torchatlas.atlas",
@@ -58,6 +59,7 @@ __all__ = [
     "capture",
     "draw",
     "load",
+    "open",
     "show",
     "skeleton",
     "summary",

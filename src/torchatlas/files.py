@@ -1,22 +1,48 @@
-"""Files of others: what stands in them, without the code that made them."""
+"""Files as atlases: `open` reads what others have written, `load` what torchatlas has; `skeleton` writes their code."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchatlas.atlas import Atlas, load
+
 if TYPE_CHECKING:
     import os
+
+__all__ = ["load", "open", "skeleton"]
+
+
+def open(path: str | os.PathLike[str]) -> Atlas:  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
+    """Read the model in a file, without its code.
+
+    Its content says what kind of file it is, and not its name: ``.onnx`` (needs the extra ``torchatlas[onnx]``),
+    programs of ``torch.export.save`` (``.pt2``), archives of ``torch.jit.save``, weights (``.safetensors``, and what
+    ``torch.save`` writes), and ``.atlas``. Nothing in it is executed, no code is unpickled, and weights are not loaded.
+
+    Args:
+        path: of the file; of weights in several files, their index or their folder.
+
+    Returns:
+        The atlas. Sizes that vary are -1, and a note says what they are called in the file. Of weights alone, the
+        structure that they most likely belonged to.
+
+    Raises:
+        FileError: it is missing, damaged, encrypted, or of another kind; the message says what it looks like.
+        MissingError: reading this kind needs an optional package; the message names the extra.
+    """
+    from torchatlas.readers.open import read  # noqa: PLC0415  # the readers are loaded when asked for
+
+    return Atlas(read(path))
 
 
 def skeleton(path: str | os.PathLike[str]) -> str:
     """Write the Python code of a module tree that has exactly the parameter names and shapes of a file of weights.
 
-    The file is read as `torchatlas.readers.weights` reads it: nothing of it is executed, no tensor is loaded.
+    The file is read as `open` reads it: nothing of it is executed, no tensor is loaded.
 
     Args:
-        path: ``.pth``, ``.pt``, ``.bin``, ``.ckpt``, ``.safetensors``, an index of several, a folder with one of
-            these, or an ``.atlas`` file.
+        path: of any file that `open` reads.
 
     Returns:
         Source text with a class ``Model``, whose ``load_state_dict(weights, strict=True)`` takes the file's weights.
@@ -26,10 +52,7 @@ def skeleton(path: str | os.PathLike[str]) -> str:
         FileError: missing, damaged, foreign, harmful, or a pickled model instead of weights; the message says which.
         InputError: it holds no named parameters.
     """
-    from torchatlas.core import codec  # noqa: PLC0415  # each is loaded when it is needed
-    from torchatlas.readers import weights  # noqa: PLC0415  # as above
+    from torchatlas.readers.open import read  # noqa: PLC0415  # the readers are loaded when asked for
     from torchatlas.views.skeleton.skeleton import skeleton as write  # noqa: PLC0415  # as above
 
-    place = Path(path)
-    graph = codec.read(place) if place.suffix.lower() == ".atlas" else weights.read(place)
-    return write(graph, place.name)
+    return write(read(path), Path(path).name)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.atlas import capture, load
+from torchatlas.atlas import capture
 from torchatlas.core.errors import AtlasError, InputError
-from torchatlas.target import is_module, resolve
+from torchatlas.files import open as open_file
+from torchatlas.target import is_file, is_module, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ class Run:
     """What is to be captured.
 
     Attributes:
-        target: a model (see ``target``), or an ``.atlas`` file, which holds a run already.
+        target: a model (see ``target``), or a file that holds one, as `torchatlas.open` reads it.
         inputs: ``[NAME=]SHAPE[:DTYPE]`` of each input.
         dtypes: none, one for all inputs, or one for each.
         kwargs: JSON object of more arguments of ``forward``.
@@ -65,10 +66,11 @@ def obtain(run: Run) -> tuple[Atlas, BaseException | None]:
     Raises:
         AtlasError: target, inputs or file cannot be used.
     """
-    if run.target.endswith(ATLAS):
+    if is_file(run.target):
         if run.given:
-            raise InputError(f"{run.target} holds a run already; {', '.join(run.given)} would have no effect on it.")
-        return load(run.target), None
+            raise InputError(f"{run.target} is a file and is not run; {', '.join(run.given)} would have no effect on it.")
+        with waiting(f"Reading {run.target}"):
+            return open_file(run.target), None
     input_size, dtypes = read_inputs(run.inputs, run.dtypes)
     kwargs = read_json("--kwargs", run.kwargs, dict)
     arguments = read_json("--arguments", run.arguments, dict, list)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 Arguments: TypeAlias = "list[Any] | dict[str, Any]"
 
-FORMS = "package.module:attribute, file.py:attribute or a file that ends in .atlas"
+FORMS = "package.module:attribute, file.py:attribute, or a file of a model (.atlas, .onnx, .pt2, .pt, .safetensors, …)"
+SUFFIXES = (".atlas", ".onnx", ".pt2", ".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+"""Ends of names that mean a file, also where there is none of that name."""
 WANTED = "Wanted: an nn.Module, a class of them, or a function."
 SHOWN = 12
 
@@ -45,6 +47,14 @@ class Target:
     place: str
     attribute: str
     is_file: bool
+
+
+def is_file(text: str) -> bool:
+    """Whether that is a file or folder to be read, whatever its name, and not Python code to be run."""
+    if text.endswith(".py"):
+        return False
+    path = Path(text)
+    return path.is_file() or text.lower().endswith(SUFFIXES) or (path.is_dir() and not text.isidentifier())
 
 
 def resolve(text: str, arguments: Arguments | None = None, *, has_input: bool = False) -> Callable[..., Any]:

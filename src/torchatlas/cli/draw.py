@@ -32,6 +32,7 @@ DRAW_EXAMPLES = """\b
 Examples:
   torchatlas draw torchvision.models:resnet18 --input 1,3,224,224 -o net.svg -o net.pdf
   torchatlas draw model.py:GPT -i tokens=1,128:int64 --direction LR --theme dark -o gpt.png
+  torchatlas draw bert.pt2 -o bert.svg
   torchatlas draw resnet.atlas --expand layer1.0 --labels shape,flops -o net.dot"""
 
 

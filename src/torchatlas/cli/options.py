@@ -25,7 +25,11 @@ class Level(str, Enum):
 
 
 TargetArgument = Annotated[
-    str, typer.Argument(metavar="TARGET", help="package.module:attribute, file.py:attribute, or a file.atlas.")
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="package.module:attribute, file.py:attribute, or a file: .atlas, .onnx, .pt2, TorchScript, weights.",
+    ),
 ]
 InputOption = Annotated[
     list[str] | None,

@@ -33,7 +33,8 @@ Examples:
   torchatlas save model.py:GPT -i tokens=1,128:int64 --level aten -o gpt.atlas
   torchatlas save model.py:Net -i 1,3,32,32 -o net.onnx
   torchatlas save resnet.atlas -o resnet.model-explorer.json
-  torchatlas save resnet.atlas -o runs/resnet --format tensorboard"""
+  torchatlas save resnet.atlas -o runs/resnet --format tensorboard
+  torchatlas save resnet.onnx -o resnet.atlas"""
 
 
 class Format(str, Enum):

@@ -37,7 +37,8 @@ Examples:
   torchatlas summary torchvision.models:resnet18 --input 1,3,224,224
   torchatlas summary model.py:GPT -i tokens=1,128:int64 --arguments '{"depth": 12}'
   torchatlas summary model.py:net -i 1,3,32,32 --columns name,params -o net.csv
-  torchatlas summary resnet.atlas --depth 2"""
+  torchatlas summary resnet.atlas --depth 2
+  torchatlas summary resnet.onnx"""
 
 
 class Format(str, Enum):

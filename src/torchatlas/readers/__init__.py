@@ -1,1 +1,1 @@
-"""Files of others -> Graph."""
+"""Files of others become graphs: nothing that stands in a file is ever executed."""

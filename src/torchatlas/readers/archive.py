@@ -1,0 +1,67 @@
+"""Zip archives, as torch writes them: members by name, with limits on what they unpack to."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+from torchatlas.core.errors import FileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST = 1 << 28
+"""Bytes of one member that are unpacked at most; the text of a model's graph takes a fraction of it."""
+MOST = 1_000_000
+"""Members of an archive at most."""
+STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+ENCRYPTED = 0x1
+
+
+class Archive:
+    """An open archive. torch puts all members below one folder, which names leave out here."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+            raise FileError(
+                f"{path} begins as a zip archive and is damaged or cut short: {error}. Copy it again from where it came."
+            ) from error
+        self.members: dict[str, zipfile.ZipInfo] = {}
+        infos = self._zip.infolist()
+        if len(infos) > MOST:
+            raise FileError(f"{path} is a zip archive of {len(infos):,} members; at most {MOST:,} are read.")
+        locked = [info.filename for info in infos if info.flag_bits & ENCRYPTED]
+        if locked:
+            raise FileError(f"{path} is encrypted (its member {locked[0]!r} wants a password). Unpack it first.")
+        folders = {info.filename.partition("/")[0] for info in infos if "/" in info.filename}
+        bare = any("/" not in info.filename for info in infos)
+        cut = len(next(iter(folders))) + 1 if len(folders) == 1 and not bare else 0
+        self.members = {info.filename[cut:]: info for info in infos}
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    def read(self, name: str, limit: int = LARGEST) -> bytes:
+        """The content of a member.
+
+        Raises:
+            FileError: it is not there, damaged, or unpacks to more than ``limit`` bytes.
+        """
+        info = self.members.get(name)
+        if info is None:
+            raise FileError(f"it holds no {name!r}, which such an archive has.")
+        if info.file_size > limit:
+            raise FileError(f"its member {name!r} unpacks to {info.file_size:,} bytes; at most {limit:,} are read.")
+        try:
+            with self._zip.open(info) as member:
+                data = member.read(limit + 1)
+        except Exception as error:
+            raise FileError(f"its member {name!r} is damaged: {error}. Copy it again from where it came.") from error
+        if len(data) > limit:
+            raise FileError(f"its member {name!r} unpacks to more than the {info.file_size:,} bytes it names.")
+        return data

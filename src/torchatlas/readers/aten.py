@@ -1,0 +1,128 @@
+"""What the operators of ATen compute, from the shapes they met; for files that name them, without torch.
+
+The counts are those of `torchatlas.capture`: 1 multiply-add is 2 operations; a bias, an activation, a normalisation
+has arithmetic but no formula.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torchatlas.core.graph import Arithmetic
+
+    Shape: TypeAlias = "tuple[int, ...]"
+    Shapes: TypeAlias = "Mapping[str, Shape]"
+
+MOVEMENT = frozenset(
+    """
+    view reshape flatten unflatten permute transpose t mT numpy_T movedim swapaxes contiguous cat concat concatenate
+    stack hstack vstack split split_with_sizes chunk unbind tensor_split squeeze unsqueeze expand expand_as repeat
+    repeat_interleave tile roll flip rot90 pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d
+    replication_pad2d clone detach alias copy to _to_copy type_as select narrow slice index index_select index_put gather
+    scatter take take_along_dim masked_fill masked_scatter masked_select where tril triu arange zeros ones full empty
+    zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty scalar_tensor lift_fresh_copy
+    lift_fresh embedding one_hot nonzero pixel_shuffle pixel_unshuffle channel_shuffle unfold as_strided view_as
+    view_as_real view_as_complex real imag diag diagonal diag_embed eye linspace meshgrid broadcast_to broadcast_tensors
+    slice_scatter select_scatter diagonal_scatter dropout feature_dropout alpha_dropout _unsafe_view unsafe_chunk
+    unsafe_split reshape_as atleast_1d atleast_2d atleast_3d tensor _tensor_to_list size sym_size numel item
+    _local_scalar_dense __getitem__ getitem len dim is_floating_point device dtype identity_ rand randn randint randperm
+    fill zero sym_numel sym_stride sym_storage_offset
+    """.split()
+)
+VIEWS = frozenset(
+    """
+    view permute transpose t mT numpy_T movedim swapaxes split split_with_sizes chunk unbind tensor_split squeeze
+    unsqueeze expand expand_as detach alias select narrow slice view_as view_as_real view_as_complex real imag diagonal
+    unfold as_strided unflatten broadcast_to
+    """.split()
+)
+"""What returns the memory it was given."""
+
+
+def work(
+    op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence[Shape] = ()
+) -> tuple[int, Arithmetic]:
+    """Operations of a call, and what kind of arithmetic it is.
+
+    Args:
+        op: the operator without namespace and overload: ``conv2d``.
+        given: shapes of the tensors among its arguments, by the names of its schema; -1 where a size varies.
+        made: shapes of its results; None where not known.
+        weights: shapes of the tensors in its list of weights, which recurrent layers have.
+    """
+    bare = op.rstrip("_") if not op.endswith("__") else op
+    formula = FORMULAS.get(bare)
+    if bare in RECURRENT:
+        formula = partial(_recurrent, weights)
+    if formula is None:
+        if bare in MOVEMENT:
+            return 0, "movement"
+        return 0, "unknown" if CONTRACTION.search(bare) and not NO_CONTRACTION.search(bare) else "elementwise"
+    known = [shape for shape in (*given.values(), *made, *weights) if shape is not None]
+    out = made[0] if made else None
+    if out is None or any(size < 0 for shape in known for size in shape):
+        return 0, "unknown"
+    try:
+        return formula(out, given), "counted"
+    except (KeyError, IndexError):
+        return 0, "unknown"
+
+
+def _product(out: Shape, given: Shapes) -> int:
+    """Results that sum over the last dimension of the first factor."""
+    return 2 * math.prod(out) * given["input" if "input" in given else "self"][-1]
+
+
+def _added(first: str) -> Callable[[Shape, Shapes], int]:
+    return lambda out, given: 2 * math.prod(out) * given[first][-1]
+
+
+def _convolution(out: Shape, given: Shapes) -> int:
+    """Each element of the result sums over the channels of its group and the kernel."""
+    return 2 * math.prod(out) * math.prod(given["weight"][1:])
+
+
+def _transposed(_: Shape, given: Shapes) -> int:
+    """Each element of the input meets the channels of its group and the kernel."""
+    return 2 * math.prod(given["input"]) * math.prod(given["weight"][1:])
+
+
+def _attention(out: Shape, given: Shapes) -> int:
+    """Scores, and their sums of the values; masks are not considered."""
+    query, key, value = given["query"], given["key"], given["value"]
+    return 2 * math.prod(query) * key[-2] + 2 * math.prod(query[:-1]) * value[-2] * value[-1]
+
+
+def _bilinear(out: Shape, given: Shapes) -> int:
+    return 2 * math.prod(out) * given["input2"][-1] * (given["input1"][-1] + 1)
+
+
+FORMULAS: dict[str, Callable[[Shape, Shapes], int]] = {
+    **dict.fromkeys(("mm", "bmm", "mv", "dot", "vdot", "matmul", "linear", "inner"), _product),
+    "addmm": _added("mat1"),
+    "addmv": _added("mat"),
+    "baddbmm": _added("batch1"),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
+    "scaled_dot_product_attention": _attention,
+    "bilinear": _bilinear,
+}
+RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
+CONTRACTION = re.compile(
+    r"(^|_)[a-z]*m[mv](_|$)|attention|conv(?!ert)|linalg|rnn|lstm|gru|cholesky|matmul|einsum|(^|_)fft|linear|tensordot"
+    r"|kron|cdist|matrix_power|^cov$|corrcoef|stft|svd|transformer|multi_head|^ger$|^addr$|^outer$|lstsq|solve|geqrf|ormqr"
+)
+"""What contracts, or may."""
+NO_CONTRACTION = re.compile(r"upsample|linalg_(vector_norm|cross|diagonal)|fftfreq|fftshift")
+
+
+def _recurrent(weights: Sequence[Shape], _: Shape, given: Shapes) -> int:
+    """A stack of recurrent layers: every step of the sequence meets every matrix."""
+    steps = math.prod(given["input"][:-1])
+    return 2 * steps * sum(math.prod(shape) for shape in weights if len(shape) > 1)

@@ -1,0 +1,131 @@
+"""What kind of file it is, told from its content; and the reader for that kind."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchatlas.core import codec
+from torchatlas.core.errors import FileError
+from torchatlas.core.foreign import ENOUGH, looks_like, looks_like_folder, members_look_like
+from torchatlas.readers.archive import STARTS, Archive
+from torchatlas.readers.wire import is_onnx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torchatlas.core.graph import Graph
+
+WANTED = (
+    "Wanted: a file of torchatlas (.atlas), ONNX (.onnx), torch.export (.pt2), TorchScript (torch.jit.save), or weights"
+    " (.safetensors, or .pt, .pth, .bin, .ckpt from torch.save)."
+)
+WEIGHTS = "torchatlas.readers.weights"
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+"""What code that follows a file's structure raises where that is broken."""
+
+
+def read(path: str | os.PathLike[str]) -> Graph:
+    """Read a graph from a file of any kind that is known; its name does not matter, and nothing in it is executed.
+
+    Raises:
+        FileError: it is missing, damaged, encrypted, or of a kind that is not read; the message says what it looks like.
+        MissingError: reading this kind needs an optional package; the message names the extra.
+    """
+    name = os.fspath(path)
+    try:
+        return _reader(Path(path))(Path(path))
+    except FileError as error:
+        if name in str(error):
+            raise
+        raise FileError(f"{name} cannot be read: {error}") from error
+    except DAMAGE as error:
+        said = str(error).partition("\n")[0][:300]
+        raise FileError(
+            f"{name} is damaged, or made by a version that is not known: {type(error).__name__}: {said}."
+            " Copy it again from where it came, or export the model again."
+        ) from error
+
+
+def _reader(path: Path) -> Callable[[Path], Graph]:
+    """The reader for the kind of file that a path leads to."""
+    head = _head(path)
+    if head is None:
+        return _folder(path)
+    if head.startswith(codec.MAGIC):
+        return codec.read
+    if head.startswith(STARTS):
+        return _archive(path, head)
+    if _is_weights(path, head, ()):
+        return _of(WEIGHTS)
+    if is_onnx(path):
+        return _of("torchatlas.readers.onnx")
+    raise FileError(f"{path} is of a kind that torchatlas does not read: it looks like {looks_like(head)}. {WANTED}")
+
+
+def _head(path: Path) -> bytes | None:
+    """The first bytes of a file; None for a folder."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(ENOUGH)
+    except FileNotFoundError as error:
+        raise FileError(f"{path} does not exist. {WANTED}") from error
+    except IsADirectoryError:
+        return None
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}. {WANTED}") from error
+    if not head:
+        raise FileError(f"{path} is empty. {WANTED}")
+    return head
+
+
+def _archive(path: Path, head: bytes) -> Callable[[Path], Graph]:
+    with Archive(path) as archive:
+        members = tuple(archive.members)
+        full = tuple(info.filename for info in archive.members.values())
+    if "archive_format" in members or "serialized_exported_program.json" in members or _has(members, "models/", ".json"):
+        return _of("torchatlas.readers.pt2")
+    if "constants.pkl" in members or _has(members, "code/", ""):
+        return _of("torchatlas.readers.torchscript")
+    if _is_weights(path, head, full):
+        return _of(WEIGHTS)
+    raise FileError(f"{path} is {members_look_like(members)}, which torchatlas does not read. {WANTED}")
+
+
+def _has(members: tuple[str, ...], start: str, end: str) -> bool:
+    return any(member.startswith(start) and member.endswith(end) for member in members)
+
+
+def _folder(path: Path) -> Callable[[Path], Graph]:
+    if _is_weights(path, b"", ()):
+        return _of(WEIGHTS)
+    inside = sorted(entry.name for entry in path.iterdir())[:1000]
+    models = [entry for entry in inside if entry.endswith((".onnx", ".pt2", ".atlas"))]
+    hint = f" It holds {', '.join(models[:3])}: give that." if models else ""
+    raise FileError(f"{path} is {looks_like_folder(inside)}.{hint} {WANTED}")
+
+
+def _is_weights(path: Path, head: bytes, members: tuple[str, ...]) -> bool:
+    if find_spec(WEIGHTS) is None:
+        return False
+    return bool(import_module(WEIGHTS).handles(path, head, members))
+
+
+def _of(module: str) -> Callable[[Path], Graph]:
+    found: Callable[[Path], Graph] = import_module(module).read
+    return found

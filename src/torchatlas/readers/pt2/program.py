@@ -1,0 +1,362 @@
+"""The graph of an exported program, from its JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.errors import FileError
+from torchatlas.core.graph import Node, Slot, Source
+from torchatlas.readers.aten import VIEWS, work
+from torchatlas.readers.draft import Draft, structured
+from torchatlas.readers.pt2 import terms
+from torchatlas.readers.scopes import Scope, nest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from torchatlas.core.graph import Graph, Tree, ValueKind
+    from torchatlas.readers.draft import Step
+
+OPERATORS = "torch.ops."
+SCALARS = frozenset({"as_sym_int", "as_sym_ints", "as_sym_bool", "as_sym_float", "as_none", "as_int", "as_bool", "as_float"})
+FRAME = re.compile(r'File "([^"\n]{1,1000})", line (\d{1,9})')
+LIBRARY = re.compile(r"(?:site|dist)-packages|^<")
+CONTROL = {"cond": ("true_fn", "false_fn"), "while_loop": ("cond_fn", "body_fn")}
+"""The names of the functions that operators of control flow are given, in order."""
+DEEPEST = 50
+
+
+class Program:
+    """One program as it is read.
+
+    Args:
+        told: the content of ``models/model.json``.
+        weights: what the archive says of its weights, by name.
+    """
+
+    def __init__(self, told: dict[str, Any], weights: Mapping[str, Any]) -> None:
+        self._module = told["graph_module"]
+        self._weights = weights
+        self._scalars = 0
+        self._symbols: dict[str, None] = {}
+        self._scopes: dict[str, tuple[Scope, ...]] = {}
+        self.draft = Draft(self._class_of_root())
+
+    def graph(self, made: tuple[tuple[str, str], ...]) -> Graph:
+        """Read all of it."""
+        graph, draft = self._module["graph"], self.draft
+        self._classes()
+        values = self._given(graph)
+        self._unused()
+        root = draft.root
+        order = [values[name] for name in self._inputs]
+        root.inputs = order
+        names = tuple(draft.values[value].names[0] for value in order)
+        root.arguments = Node("arguments", names, tuple(map(Slot, range(len(order)))))
+        self._body(graph, values, root, 0)
+        self._results(values)
+        self._say()
+        return draft.graph(made)
+
+    # What goes in.
+
+    def _given(self, graph: Mapping[str, Any]) -> dict[str, int]:
+        """A value for everything that the signature lists."""
+        found: dict[str, int] = {}
+        shared: dict[str, int] = {}
+        self._inputs: list[str] = []
+        for spec in self._module["signature"]["input_specs"]:
+            ((kind, held),) = spec.items()
+            for name in terms.tensors(held["arg"]) if kind == "user_input" else [held.get("arg", {}).get("name")]:
+                if name is None or name not in graph["tensor_values"]:
+                    continue
+                full = held.get(f"{kind}_name", name)
+                place = self._place(full)
+                if place is not None and place in shared:
+                    self._tie(shared[place], full)
+                    found[name] = shared[place]
+                    continue
+                found[name] = self._leaf(kind, full, graph["tensor_values"][name])
+                if place is not None:
+                    shared[place] = found[name]
+                if kind == "user_input":
+                    self._inputs.append(name)
+        self._shared = shared
+        return found
+
+    def _leaf(self, kind: str, name: str, meta: Mapping[str, Any]) -> int:
+        kinds: dict[str, ValueKind] = {"user_input": "input", "parameter": "parameter", "buffer": "buffer"}
+        value = self.draft.value(kinds.get(kind, "constant"), (name,), **self._tensor(meta))
+        if kind in {"parameter", "buffer"}:
+            path, _, own = name.rpartition(".")
+            self.draft.own(path, own, value)
+        return value
+
+    def _place(self, name: str) -> str | None:
+        """Where in the archive a weight lies: the same place for tied ones."""
+        return self._weights[name].get("path_name") if name in self._weights else None
+
+    def _tie(self, value: int, name: str) -> None:
+        known = self.draft.values[value].names
+        if name not in known:
+            self.draft.change(value, names=(*known, name))
+            path, _, own = name.rpartition(".")
+            self.draft.own(path, own, value)
+
+    def _unused(self) -> None:
+        """Weights that the archive holds and the program does not read."""
+        known = {name for value in self.draft.values for name in value.names}
+        for name, held in self._weights.items():
+            if name in known:
+                continue
+            place = held.get("path_name")
+            if place in self._shared:
+                self._tie(self._shared[place], name)
+            else:
+                kind = "parameter" if held.get("is_param") else "buffer"
+                self._shared[place] = self._leaf(kind, name, held["tensor_meta"])
+
+    def _tensor(self, meta: Mapping[str, Any]) -> dict[str, Any]:
+        self._symbols.update(dict.fromkeys(terms.symbols(meta)))
+        return terms.tensor(meta)
+
+    # What runs.
+
+    def _body(self, graph: Mapping[str, Any], values: dict[str, int], around: Step, depth: int) -> None:
+        """Hang the calls of a graph below ``around``."""
+        if depth > DEEPEST:
+            raise FileError(f"its graphs stand one inside another, more than {DEEPEST} deep.")
+        placed = []
+        for node in graph["nodes"]:
+            step = self._step(node, graph, values, depth)
+            if step is not None:
+                placed.append((step, self._stack(node) if depth == 0 else ()))
+        nest(self.draft, around, placed)
+
+    def _step(
+        self, node: Mapping[str, Any], graph: Mapping[str, Any], values: dict[str, int], depth: int
+    ) -> Step | None:
+        """A call; None where a node computes with sizes, which are no tensors."""
+        outputs = node["outputs"]
+        if all(SCALARS.issuperset(output) for output in outputs):
+            self._scalars += 1
+            return None
+        step = self.draft.step("function", _name(node["target"]))
+        self._arguments(step, node, values)
+        inside = [found for named in node["inputs"] for found in terms.graphs(named["arg"])]
+        ends = [self._inside(step, node, told, values, at, depth) for at, told in enumerate(inside)]
+        names = [name for output in outputs for name in terms.tensors(output)]
+        for at, name in enumerate(names):
+            if depth == 0 or name not in values:
+                meta = graph["tensor_values"][name]
+                values[name] = self._made(step, at, meta, ends)
+        step.returns = _returned(outputs, step)
+        step.source = _source(node["metadata"].get("stack_trace", ""))
+        if not inside:
+            self._work(step, node)
+        return step
+
+    def _arguments(self, step: Step, node: Mapping[str, Any], values: dict[str, int]) -> None:
+        def slot(name: str) -> Tree:
+            step.inputs.append(values[name])
+            return Slot(len(step.inputs) - 1)
+
+        keys, items = [], []
+        for at, named in enumerate(node["inputs"]):
+            keys.append(named["name"] or f"args[{at}]")
+            items.append(terms.argument(named["arg"], slot))
+        step.arguments = Node("arguments", tuple(keys), tuple(items))
+
+    def _made(self, step: Step, at: int, meta: Mapping[str, Any], ends: Sequence[Sequence[int]]) -> int:
+        """A result; of control flow it is what the functions inside end with, of a write it is a new version."""
+        op = _op(step.name)
+        more: dict[str, int] = {}
+        body = [end[at] for end in ends if at < len(end)]
+        if len(ends) == 1 and body:
+            more["same_as"] = body[0]
+        elif op == "while_loop" and body:
+            more["same_as"] = body[-1]
+        first = step.inputs[0] if step.inputs else None
+        if first is not None and not ends:
+            if op.endswith("_") and not op.endswith("__"):
+                more["previous"] = first
+            elif op in VIEWS:
+                more["view_of"] = first
+        if len(body) > 1 and op == "cond":
+            return self.draft.made(step, self._merge(step, body, meta))
+        value = self.draft.made(step, self.draft.value("activation", **self._tensor(meta), **more))
+        if "previous" in more:
+            step.writes.append(value)
+        return value
+
+    def _merge(self, step: Step, ends: Sequence[int], meta: Mapping[str, Any]) -> int:
+        """What comes of either branch."""
+        merge = self.draft.step("function", "merge")
+        merge.inputs = list(ends)
+        merge.arguments = Node("arguments", (), tuple(map(Slot, range(len(ends)))))
+        merge.returns = Slot(0)
+        step.children.append(merge)
+        inner = self.draft.made(merge, self.draft.value("activation", **self._tensor(meta)))
+        return self.draft.value("activation", **self._tensor(meta), same_as=inner)
+
+    def _inside(
+        self,
+        step: Step,
+        node: Mapping[str, Any],
+        told: Mapping[str, Any],
+        values: dict[str, int],
+        at: int,
+        depth: int,
+    ) -> list[int]:
+        """The calls of a function that an operator of control flow was given; its results."""
+        graph = told["graph"]
+        labels = CONTROL.get(_op(step.name), ())
+        group = self.draft.step("group", labels[at] if at < len(labels) else str(told.get("name", "body")))
+        step.children.append(group)
+        outer = [name for named in node["inputs"] for name in terms.tensors(named["arg"])]
+        if _op(step.name) == "cond":
+            outer = outer[1:]
+        inner: dict[str, int] = {}
+        for place, held in enumerate(graph["inputs"]):
+            for name in terms.tensors(held):
+                inner[name] = self._formal(group, graph["tensor_values"][name], outer, place, values, step)
+        group.derived = True
+        self._body(graph, inner, group, depth + 1)
+        return [inner[name] for output in graph["outputs"] for name in terms.tensors(output)]
+
+    def _formal(
+        self,
+        group: Step,
+        meta: Mapping[str, Any],
+        outer: Sequence[str],
+        place: int,
+        values: dict[str, int],
+        step: Step,
+    ) -> int:
+        """What a function inside is given: the tensor of outside, where it is one of the same shape."""
+        known = self._tensor(meta)
+        actual = values[outer[place]] if place < len(outer) else None
+        loops = _op(step.name) != "cond"
+        if actual is not None and (not loops or self.draft.values[actual].kind in {"parameter", "buffer", "constant"}):
+            return actual
+        more: dict[str, int] = {}
+        if actual is not None:
+            more["same_as" if self.draft.values[actual].shape == known["shape"] else "view_of"] = actual
+        value = self.draft.value("activation", **known, **more)
+        self.draft.homes[value] = group
+        return value
+
+    def _work(self, step: Step, node: Mapping[str, Any]) -> None:
+        shapes = {}
+        weights: list[tuple[int, ...]] = []
+        slots = iter(step.inputs)
+        for named in node["inputs"]:
+            found = [self.draft.values[next(slots)].shape for _ in terms.tensors(named["arg"])]
+            if "as_tensor" in named["arg"]:
+                shapes[named["name"]] = found[0]
+            elif named["name"] == "params":
+                weights = found
+        made = [self.draft.values[value].shape for value in step.outputs]
+        if step.name.startswith(("aten.", "prims.")):
+            step.flops, step.arithmetic = work(_op(step.name), shapes, made, weights)
+        else:
+            step.arithmetic = "unknown"
+
+    # Modules.
+
+    def _class_of_root(self) -> str:
+        for node in self._module["graph"]["nodes"]:
+            for scope in self._stack(node, whole=True)[:1]:
+                if scope.path == "":
+                    return scope.name
+        return "ExportedProgram"
+
+    def _classes(self) -> None:
+        for entry in self._module.get("module_call_graph", ()):
+            if entry["fqn"] and "@" not in entry["fqn"]:
+                self.draft.part(entry["fqn"])
+
+    def _stack(self, node: Mapping[str, Any], *, whole: bool = False) -> tuple[Scope, ...]:
+        """The modules around a node, the model itself left out."""
+        told = node["metadata"].get("nn_module_stack", "")
+        known = self._scopes.get(told)
+        if known is None:
+            known = self._scopes[told] = tuple(_scopes(told))
+        return known if whole else tuple(scope for scope in known if scope.path)
+
+    # What comes out, and what is to be said.
+
+    def _results(self, values: dict[str, int]) -> None:
+        root, draft = self.draft.root, self.draft
+        for spec in self._module["signature"]["output_specs"]:
+            ((kind, held),) = spec.items()
+            if kind in {"user_output", "loss_output"}:
+                arg = held["arg"] if kind == "user_output" else {"as_tensor": held["arg"]}
+                root.outputs += [values[name] for name in terms.tensors(arg)]
+            elif kind.endswith("_mutation"):
+                changed = held.get("buffer_name") or held.get("parameter_name") or held.get("user_input_name")
+                draft.note(f"the run gives {changed} a new content")
+        root.returns = self._structure() or structured(root.outputs)
+
+    def _structure(self) -> Tree:
+        """The containers that the model returns, where they hold tensors alone."""
+        signature = (self._module.get("module_call_graph") or [{}])[0].get("signature") or {}
+        told = json.loads(signature.get("out_spec") or "null")
+        if not isinstance(told, list) or len(told) != 2:  # noqa: PLR2004 - protocol and structure
+            return None
+        slots = deque(range(len(self.draft.root.outputs)))
+        tree = _container(told[1], slots, 0)
+        return None if slots else tree
+
+    def _say(self) -> None:
+        draft = self.draft
+        if self._symbols:
+            draft.note(f"-1 stands for a size that varies: {', '.join(list(self._symbols)[:8])}")
+        if self._scalars:
+            draft.note(f"{self._scalars} computations with sizes alone are not shown")
+
+
+def _scopes(told: str) -> Iterable[Scope]:
+    for item in told.split(";") if told else ():
+        key, _, rest = item.partition(",")
+        path, _, name = rest.partition(",")
+        yield Scope(key, path.partition("@")[0], name.rpartition(".")[2])
+
+
+def _container(told: Mapping[str, Any], slots: deque[int], depth: int) -> Tree:
+    """A container as ``torch.utils._pytree`` writes it; None where it is not understood."""
+    if depth > DEEPEST or not slots:
+        return None
+    if told["type"] is None:
+        return Slot(slots.popleft())
+    inside = tuple(_container(child, slots, depth + 1) for child in told["children_spec"])
+    context = told.get("context")
+    keys = json.loads(context) if isinstance(context, str) else None
+    fits = isinstance(keys, list) and len(keys) == len(inside)
+    return Node(str(told["type"]).rpartition(".")[2], tuple(map(str, keys)) if fits and keys else (), inside)
+
+
+def _name(target: str) -> str:
+    return target[len(OPERATORS) :] if target.startswith(OPERATORS) else target
+
+
+def _op(name: str) -> str:
+    """``conv2d`` of ``aten.conv2d.default``, ``cond`` of ``higher_order.cond``."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else name
+
+
+def _returned(outputs: Sequence[Mapping[str, Any]], step: Step) -> Tree:
+    slots = iter(range(len(step.outputs)))
+    trees = tuple(terms.argument(output, lambda _: Slot(next(slots))) for output in outputs)
+    return trees[0] if len(trees) == 1 else Node("tuple", (), trees)
+
+
+def _source(trace: str) -> Source | None:
+    """The innermost line of the user's own code."""
+    frames = [(file, int(line)) for file, line in FRAME.findall(trace[-20_000:]) if int(line) > 0]
+    own = [frame for frame in frames if not LIBRARY.search(frame[0])] or frames
+    return Source(*own[-1]) if own else None

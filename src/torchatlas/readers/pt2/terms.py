@@ -1,0 +1,134 @@
+"""Arguments and tensors as the JSON of ``torch.export`` says them.
+
+Source: https://github.com/pytorch/pytorch/blob/main/torch/_export/serde/schema.py
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.graph import Node, Slot, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torchatlas.core.graph import Tree
+
+DTYPES = {
+    **{1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64"},
+    **{9: "complex32", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16"},
+    **{29: "float8_e4m3fn", 30: "float8_e5m2", 31: "float8_e4m3fnuz", 32: "float8_e5m2fnuz", 33: "float8_e8m0fnu"},
+    **{34: "uint32", 35: "uint64"},
+}
+LAYOUTS = {1: "sparse_coo", 2: "sparse_csr", 3: "sparse_csc", 4: "sparse_bsr", 5: "sparse_bsc", 7: "strided"}
+FORMATS = {1: "contiguous_format", 2: "channels_last", 3: "channels_last_3d", 4: "preserve_format"}
+SIZES = {"bool": 1, "float8": 1, "bfloat16": 2, "complex32": 4, "complex64": 8, "complex128": 16}
+SYMBOL = re.compile(r"Symbol\('([^']*)'[^()]*\)")
+MOST = 256
+"""Items of a list that are told; more are data."""
+
+
+def item_size(dtype: str) -> int | None:
+    """Bytes of one element of a type: ``float32`` has 4; None where not known."""
+    for name, size in SIZES.items():
+        if dtype.startswith(name):
+            return size
+    bits = re.fullmatch(r"(?:u?int|float)(\d+)", dtype)
+    return int(bits[1]) // 8 if bits else None
+
+
+def nbytes(shape: tuple[int, ...], dtype: str) -> int | None:
+    """Bytes of a tensor; None where a size varies or the type is not known."""
+    size = item_size(dtype)
+    return None if size is None or min(shape, default=0) < 0 else math.prod(shape) * size
+
+
+def tensor(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Shape, dtype, device and bytes of a ``TensorMeta``."""
+    shape = tuple(size(one) for one in meta["sizes"])
+    dtype = DTYPES.get(meta["dtype"], "")
+    device = meta.get("device") or {}
+    index = device.get("index")
+    place = str(device.get("type", "")) + (f":{index}" if index is not None else "")
+    known = {"shape": shape, "dtype": dtype, "device": place, "nbytes": nbytes(shape, dtype)}
+    return {**known, "requires_grad": bool(meta.get("requires_grad"))}
+
+
+def size(told: Mapping[str, Any]) -> int:
+    """One size; -1 where it is a symbol."""
+    return int(told["as_int"]) if "as_int" in told else -1
+
+
+def symbols(meta: Mapping[str, Any]) -> list[str]:
+    """The symbols among the sizes of a tensor."""
+    return [expression(one["as_expr"]) for one in meta["sizes"] if "as_expr" in one]
+
+
+def expression(told: Mapping[str, Any]) -> str:
+    """A symbolic size as people write it: ``s77 + 1``."""
+    return SYMBOL.sub(r"\1", str(told.get("expr_str", "?")))[:200]
+
+
+def argument(told: Mapping[str, Any], slot: Callable[[str], Tree]) -> Tree:
+    """An argument as a tree; ``slot`` gives what stands for the tensor of a name."""
+    ((kind, held),) = told.items()
+    plain = PLAIN.get(kind)
+    if plain is not None:
+        return plain(held)
+    if kind == "as_tensor":
+        return slot(held["name"])
+    if kind in {"as_tensors", "as_nested_tensors"}:
+        items = [one if "name" in one else None for one in held] if kind == "as_tensors" else []
+        return Node("list", (), tuple(slot(one["name"]) if one else None for one in items))
+    if kind == "as_optional_tensors":
+        return Node("list", (), tuple(argument(one, slot) for one in held))
+    if kind == "as_optional_tensor":
+        return argument(held, slot)
+    if isinstance(held, list):
+        return Node("list", (), tuple(_leaf(one) for one in held[:MOST]))
+    return _leaf(held)
+
+
+def _leaf(held: Any) -> Tree:
+    """Numbers and words as they are; a symbol, an operator, a graph by its name."""
+    if held is None or isinstance(held, (bool, int, float, str)):
+        return held
+    if isinstance(held, dict):
+        for key in ("as_int", "as_float", "as_bool"):
+            if key in held:
+                return _leaf(held[key])
+        if "as_expr" in held:
+            return Text(expression(held["as_expr"]))
+        name = held.get("as_name", held.get("name", held.get("as_string")))
+        return Text(str(name)[:200]) if name is not None else Text("…")
+    return Text(str(held)[:200])
+
+
+PLAIN: dict[str, Callable[[Any], Tree]] = {
+    "as_none": lambda _: None,
+    "as_scalar_type": lambda held: Text(f"torch.{DTYPES.get(held, held)}"),
+    "as_memory_format": lambda held: Text(f"torch.{FORMATS.get(held, held)}"),
+    "as_layout": lambda held: Text(f"torch.{LAYOUTS.get(held, held)}"),
+    "as_device": lambda held: Text(str(held.get("type")) + (f":{held['index']}" if held.get("index") is not None else "")),
+    "as_complex": lambda held: Text(f"{held.get('real')}+{held.get('imag')}j"),
+    "as_graph": lambda held: Text(str(held.get("name", "graph"))[:200]),
+}
+
+
+def tensors(told: Mapping[str, Any]) -> list[str]:
+    """The names of the tensors in an argument, in order."""
+    found: list[str] = []
+
+    def note(name: str) -> Slot:
+        found.append(name)
+        return Slot(0)
+
+    argument(told, note)
+    return found
+
+
+def graphs(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The graph that an argument is, if it is one."""
+    return [told["as_graph"]] if "as_graph" in told else []
