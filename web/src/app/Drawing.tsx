@@ -145,7 +145,7 @@ function Tip({ page, pointed: { hit, x, y } }: { page: Page; pointed: Pointed })
     .reduce((sum, net) => sum + net.readers.length, 0);
   return (
     <div class="tip" style={{ left: `${x + 14}px`, top: `${y + 14}px` }}>
-      <strong>{shapeText(value.shape)}</strong> {value.dtype}
+      <strong>{shapeText(value)}</strong> {value.dtype}
       <div class="tip-name">{valueName(page.model, value).slice(0, 200)}</div>
       <div>
         {readers} {readers === 1 ? "reader" : "readers"}

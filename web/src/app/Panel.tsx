@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import type { Call, Module, Value } from "../contract/graph.ts";
 import { shortName } from "../graph/facts.ts";
-import { short } from "../graph/numbers.ts";
+import { shapeText, short } from "../graph/numbers.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import { argumentsText } from "./arguments.ts";
 import { hueOf } from "./hue.ts";
@@ -213,7 +213,7 @@ function Weight({ name, value }: { name: string; value: Value }) {
     <>
       <tr>
         <th scope="row">{name}</th>
-        <td>{value.shape.join("×") || "scalar"}</td>
+        <td>{shapeText(value)}</td>
         <td>{value.dtype}</td>
         <td class="number">
           {value.kind === "buffer" ? "buffer" : short(value.shape.reduce((product, size) => product * size, 1))}

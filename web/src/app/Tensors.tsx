@@ -42,7 +42,7 @@ function Tensor({ page, value, name }: { page: Page; value: Value; name: string 
   return (
     <li>
       {name && <span class="tensor-name">{name}</span>}
-      <strong>{shapeText(value.shape)}</strong>
+      <strong>{shapeText(value)}</strong>
       <span>{value.dtype}</span>
       {value.nbytes !== null && <span class="dim">{bytes(value.nbytes)}</span>}
       {value.device !== "cpu" && <span class="dim">{value.device}</span>}

@@ -55,5 +55,5 @@ function treeText(model: Model, call: Call, tree: Tree): string {
 
 function slotText({ graph }: Model, call: Call, slot: number): string {
   const id = call.inputs[slot];
-  return id === undefined ? "tensor" : shapeText(graph.values[id]!.shape);
+  return id === undefined ? "tensor" : shapeText(graph.values[id]!);
 }

@@ -82,7 +82,7 @@ export function repeatsOf({ indexed }: Model, node: VisibleNode): readonly numbe
 
 export function shapesText({ graph }: Model, ids: readonly number[]): string {
   if (ids.length === 0) return "";
-  const first = shapeText(graph.values[ids[0]!]!.shape);
+  const first = shapeText(graph.values[ids[0]!]!);
   return ids.length === 1 ? first : `${first} +${ids.length - 1}`;
 }
 

@@ -92,11 +92,18 @@ const OPERATORS: Readonly<Record<string, string>> = {
   invert: "not",
 };
 
+/** Names that are dotted although no overload stands at their end. */
+const PYTHON = new Set(["torch", "F", "Tensor", "np", "numpy"]);
+
+/** What stands at the end of an operator of torch; where ONNX has a domain before an operator, it is the operator. */
+const OVERLOAD = /^([a-z]|Tensor|Scalar|Dimname|SymInt)/;
+
 /** `torch.nn.functional.relu` is `relu`, `Tensor.__add__` is `add`, `aten.mm.default` is `mm`. */
 export function shortName(call: Call): string {
   if (call.kind === "module" || call.kind === "autograd_function") return call.name;
   const parts = call.name.split(".");
-  const name = call.kind === "aten" && parts.length > 2 ? parts[1]! : parts[parts.length - 1]!;
+  const overloaded = parts.length === 3 && !PYTHON.has(parts[0]!) && OVERLOAD.test(parts[2]!);
+  const name = (call.kind === "aten" && parts.length > 2) || overloaded ? parts[1]! : parts[parts.length - 1]!;
   const bare = /^__(.+)__$/.exec(name)?.[1];
   return bare === undefined ? name : (OPERATORS[bare] ?? bare);
 }

@@ -21,14 +21,14 @@ const WORDS: readonly (readonly [Family, RegExp])[] = [
   ["normalisation", /norm|^lrn|frn$/],
   ["convolution", /conv/],
   ["pooling", /pool|interpolate|upsample|pixelshuffle|pixel_shuffle|grid_sample|unfold$|^fold$/],
-  ["linear", /linear|matmul|^mm$|^bmm$|addmm|baddbmm|einsum|^mv$|^dot$|^inner$|^outer$/],
+  ["linear", /linear|matmul|^mm$|^bmm$|addmm|baddbmm|gemm|einsum|^mv$|^dot$|^inner$|^outer$/],
   [
     "activation",
     /relu|gelu|silu|swish|mish|sigmoid|tanh|softmax|softplus|softmin|elu$|elu_|hardtanh|glu$|dropout|logsigmoid|threshold|softsign|activation/,
   ],
   [
     "movement",
-    /^(getitem|setitem|index|view|reshape|flatten|unflatten|permute|transpose|t|mt|contiguous|cat|concat|stack|split|chunk|unbind|squeeze|unsqueeze|expand|repeat|roll|flip|pad|clone|detach|copy|to|type_as|float|half|bfloat16|long|int|bool|select|narrow|slice|gather|scatter|movedim|swapaxes|tile|identity|arange|zeros|ones|full|empty|tensor|zeros_like|ones_like|full_like|empty_like|new_zeros|new_ones|size|shape|numel|item|masked_fill|where|tril|triu)$/,
+    /^(getitem|setitem|index|view|reshape|flatten|unflatten|permute|transpose|t|mt|contiguous|cat|concat|stack|split|chunk|unbind|squeeze|unsqueeze|expand|repeat|roll|flip|pad|clone|detach|copy|to|type_as|float|half|bfloat16|long|int|bool|select|narrow|slice|gather|gathernd|gatherelements|scatter|scatternd|scatterelements|cast|castlike|constant|constantofshape|depthtospace|spacetodepth|identity|range|compress|reversesequence|optional|sequenceat|movedim|swapaxes|tile|arange|zeros|ones|full|empty|tensor|zeros_like|ones_like|full_like|empty_like|new_zeros|new_ones|size|shape|numel|item|masked_fill|where|tril|triu)$/,
   ],
 ];
 

@@ -1,5 +1,7 @@
 /** Numbers as people write them, and shapes. */
 
+import type { Value } from "../contract/graph.ts";
+
 const STEPS = ["", "K", "M", "G", "T", "P"];
 
 /** Three significant digits and a power of a thousand: 999, 9.41K, 25.6M. */
@@ -11,7 +13,12 @@ export function short(number: number): string {
   return `${value.toFixed(digits)}${STEPS[step]}`;
 }
 
-/** Sizes joined by ×; `scalar` without any. */
-export function shapeText(shape: readonly number[]): string {
-  return shape.length > 0 ? shape.join("×") : "scalar";
+/** Is the shape of a value known? A file may say nothing of it: then it has no sizes, and no bytes either. */
+export function isMeasured({ shape, nbytes }: Pick<Value, "shape" | "nbytes">): boolean {
+  return shape.length > 0 || nbytes !== null;
+}
+
+/** Sizes joined by ×; `scalar` without any, `?` where they are not known. */
+export function shapeText(value: Pick<Value, "shape" | "nbytes">): string {
+  return value.shape.length > 0 ? value.shape.join("×") : isMeasured(value) ? "scalar" : "?";
 }

@@ -1,8 +1,9 @@
 /** From the visible graph to a picture: words, sizes, layout, shapes. */
 
+import type { Value } from "../contract/graph.ts";
 import { isThin } from "../graph/calls.ts";
 import { type Facts, shortName } from "../graph/facts.ts";
-import { shapeText } from "../graph/numbers.ts";
+import { isMeasured, shapeText } from "../graph/numbers.ts";
 import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
 import { type Direction, type Layout, type LayoutInput, type Memory, type Size, layout } from "../layout/layout.ts";
 import { LABEL_GAP, LOOP } from "../layout/spacing.ts";
@@ -76,7 +77,7 @@ function layoutInput(
   const nets = visible.nets.map((net, i) => ({
     source: net.source,
     readers: net.readers,
-    label: labels.has("shape") ? textSize(shapeText(facts.graph.values[net.value]!.shape)) : null,
+    label: labels.has("shape") ? labelSize(facts.graph.values[net.value]!) : null,
     tag: tagSize(tags[i]!),
   }));
   return { boxes, top: visible.top, nets, direction, still: visible.still, restTag: tagSize("99999 more") };
@@ -153,20 +154,24 @@ function loop({ repeat }: VisibleNode, where: Area, flat: boolean): Shape[] {
   return [...arc(where, flat, LOOP), label];
 }
 
+/** No label says that nothing is known. */
+function labelSize(value: Value): Size | null {
+  return isMeasured(value) ? textSize(shapeText(value)) : null;
+}
+
 function wires({ speaker, made }: Parts): Group[] {
   const { nodes, nets } = speaker.visible;
   return made.wires.map(({ net, branches }) => {
     const { source, value } = nets[net]!;
-    const { shape, dtype } = speaker.facts.graph.values[value]!;
-    const title = `${shapeText(shape)} ${dtype}`;
-    return group("wire", nodes[source]!.key, value, title, wire(branches));
+    const carried = speaker.facts.graph.values[value]!;
+    return group("wire", nodes[source]!.key, value, `${shapeText(carried)} ${carried.dtype}`, wire(branches));
   });
 }
 
 function labelGroups({ speaker, made }: Parts): Group[] {
   return made.labels.map(({ net, x, y }) => {
     const { source, value } = speaker.visible.nets[net]!;
-    const said = shapeText(speaker.facts.graph.values[value]!.shape);
+    const said = shapeText(speaker.facts.graph.values[value]!);
     return group("label", speaker.visible.nodes[source]!.key, value, "", [text(x, y + 9, said, LABEL, "dim")]);
   });
 }

@@ -21,8 +21,9 @@ test.each([
 });
 
 test("a shape is its sizes joined, without sizes a scalar", () => {
-  expect(shapeText([1, 3, 224, 224])).toBe("1×3×224×224");
-  expect(shapeText([])).toBe("scalar");
+  expect(shapeText({ shape: [1, 3, 224, 224], nbytes: null })).toBe("1×3×224×224");
+  expect(shapeText({ shape: [], nbytes: 4 })).toBe("scalar");
+  expect(shapeText({ shape: [], nbytes: null })).toBe("?");
 });
 
 describe("shortName", () => {
@@ -33,6 +34,10 @@ describe("shortName", () => {
     ["function", "Tensor.__getitem__", "index"],
     ["function", "Tensor.add_", "add_"],
     ["aten", "aten.convolution.default", "convolution"],
+    ["function", "aten.conv2d.default", "conv2d"],
+    ["function", "torchvision.nms.default", "nms"],
+    ["function", "higher_order.cond", "cond"],
+    ["function", "com.microsoft.Attention", "Attention"],
     ["module", "Conv2d", "Conv2d"],
   ] as const)("of the %s %s is %s", (kind, name, expected) => {
     expect(shortName({ kind, name } as Call)).toBe(expected);

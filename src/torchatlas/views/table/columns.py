@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Plain: TypeAlias = "bool | int | float | str | tuple[Plain, ...] | None"
 
 NOTHING = "-"
+UNKNOWN = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ def _shapes_text(values: Sequence[Value]) -> str:
     if not values:
         return NOTHING
     more = f" +{len(values) - 1}" if len(values) > 1 else ""
-    return f"{list(values[0].shape)}{more}"
+    first = values[0]
+    return f"{list(first.shape) if first.shape or first.nbytes is not None else UNKNOWN}{more}"
 
 
 def _input(facts: Facts, row: Row) -> Plain:
