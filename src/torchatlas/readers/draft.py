@@ -152,6 +152,9 @@ class Draft:
         """
         _name_containers(self)
         order = _number(self.root)
+        for step in order:
+            if step.path is not None and step is not self.root:
+                step.name = self.parts[step.path].name
         _cross(self, order)
         parents = {child.id: step.id for step in order for child in step.children}
         calls = tuple(_call(step, parents.get(step.id)) for step in order)

@@ -61,7 +61,7 @@ def nest(draft: Draft, around: Step, placed: Iterable[tuple[Step, Sequence[Scope
 
 
 def _open(draft: Draft, around: Opened, scope: Scope, position: int) -> Opened:
-    step = draft.step("module", scope.name or draft.part(scope.path).name or "Module", scope.path, derived=True)
+    step = draft.step("module", scope.name, scope.path, derived=True)
     draft.part(scope.path, scope.name)
     around.step.children.append(step)
     opened = around.inside[scope.key] = Opened(step, position, position)

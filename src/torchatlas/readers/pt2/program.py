@@ -11,7 +11,9 @@ from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Slot, Source
 from torchatlas.readers.aten import VIEWS, work
 from torchatlas.readers.draft import Draft, structured
+from torchatlas.readers.layers import describe
 from torchatlas.readers.pt2 import terms
+from torchatlas.readers.pt2.layers import Layers
 from torchatlas.readers.scopes import Scope, nest
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ class Program:
         self._module = told["graph_module"]
         self._weights = weights
         self._scalars = 0
-        self._symbols: dict[str, None] = {}
+        self._examples: dict[int, tuple[int, ...]] = {}
+        self._symbols: dict[str, int] = {}
         self._scopes: dict[str, tuple[Scope, ...]] = {}
         self.draft = Draft(self._class_of_root())
 
@@ -59,6 +62,7 @@ class Program:
         self._body(graph, values, root, 0)
         self._results(values)
         self._say()
+        describe(draft, Layers(draft).of)
         return draft.graph(made)
 
     # What goes in.
@@ -89,7 +93,7 @@ class Program:
 
     def _leaf(self, kind: str, name: str, meta: Mapping[str, Any]) -> int:
         kinds: dict[str, ValueKind] = {"user_input": "input", "parameter": "parameter", "buffer": "buffer"}
-        value = self.draft.value(kinds.get(kind, "constant"), (name,), **self._tensor(meta))
+        value = self._value(kinds.get(kind, "constant"), meta, (name,))
         if kind in {"parameter", "buffer"}:
             path, _, own = name.rpartition(".")
             self.draft.own(path, own, value)
@@ -119,9 +123,13 @@ class Program:
                 kind = "parameter" if held.get("is_param") else "buffer"
                 self._shared[place] = self._leaf(kind, name, held["tensor_meta"])
 
-    def _tensor(self, meta: Mapping[str, Any]) -> dict[str, Any]:
-        self._symbols.update(dict.fromkeys(terms.symbols(meta)))
-        return terms.tensor(meta)
+    def _value(self, kind: ValueKind, meta: Mapping[str, Any], names: Sequence[str] = (), **more: int) -> int:
+        value = self.draft.value(kind, names, **terms.tensor(meta), **more)
+        symbols = terms.symbols(meta)
+        if symbols:
+            self._symbols.update(symbols)
+            self._examples[value] = terms.example(meta)
+        return value
 
     # What runs.
 
@@ -155,7 +163,9 @@ class Program:
                 values[name] = self._made(step, at, meta, ends)
         step.returns = _returned(outputs, step)
         step.source = _source(node["metadata"].get("stack_trace", ""))
-        if not inside:
+        if inside:
+            self.draft.note("of a condition both branches are counted, of a loop one turn")
+        else:
             self._work(step, node)
         return step
 
@@ -187,7 +197,7 @@ class Program:
                 more["view_of"] = first
         if len(body) > 1 and op == "cond":
             return self.draft.made(step, self._merge(step, body, meta))
-        value = self.draft.made(step, self.draft.value("activation", **self._tensor(meta), **more))
+        value = self.draft.made(step, self._value("activation", meta, **more))
         if "previous" in more:
             step.writes.append(value)
         return value
@@ -195,12 +205,12 @@ class Program:
     def _merge(self, step: Step, ends: Sequence[int], meta: Mapping[str, Any]) -> int:
         """What comes of either branch."""
         merge = self.draft.step("function", "merge")
-        merge.inputs = list(ends)
-        merge.arguments = Node("arguments", (), tuple(map(Slot, range(len(ends)))))
+        merge.inputs = [*step.inputs[:1], *ends]
+        merge.arguments = Node("arguments", (), tuple(map(Slot, range(len(merge.inputs)))))
         merge.returns = Slot(0)
         step.children.append(merge)
-        inner = self.draft.made(merge, self.draft.value("activation", **self._tensor(meta)))
-        return self.draft.value("activation", **self._tensor(meta), same_as=inner)
+        inner = self.draft.made(merge, self._value("activation", meta))
+        return self._value("activation", meta, same_as=inner)
 
     def _inside(
         self,
@@ -237,7 +247,7 @@ class Program:
         step: Step,
     ) -> int:
         """What a function inside is given: the tensor of outside, where it is one of the same shape."""
-        known = self._tensor(meta)
+        known = terms.tensor(meta)
         actual = values[outer[place]] if place < len(outer) else None
         loops = _op(step.name) != "cond"
         if actual is not None and (not loops or self.draft.values[actual].kind in {"parameter", "buffer", "constant"}):
@@ -245,21 +255,25 @@ class Program:
         more: dict[str, int] = {}
         if actual is not None:
             more["same_as" if self.draft.values[actual].shape == known["shape"] else "view_of"] = actual
-        value = self.draft.value("activation", **known, **more)
+        value = self._value("activation", meta, **more)
         self.draft.homes[value] = group
         return value
+
+    def _example(self, value: int) -> tuple[int, ...]:
+        """Its shape in the run that was exported."""
+        return self._examples.get(value, self.draft.values[value].shape)
 
     def _work(self, step: Step, node: Mapping[str, Any]) -> None:
         shapes = {}
         weights: list[tuple[int, ...]] = []
         slots = iter(step.inputs)
         for named in node["inputs"]:
-            found = [self.draft.values[next(slots)].shape for _ in terms.tensors(named["arg"])]
+            found = [self._example(next(slots)) for _ in terms.tensors(named["arg"])]
             if "as_tensor" in named["arg"]:
                 shapes[named["name"]] = found[0]
             elif named["name"] == "params":
                 weights = found
-        made = [self.draft.values[value].shape for value in step.outputs]
+        made = [self._example(value) for value in step.outputs]
         if step.name.startswith(("aten.", "prims.")):
             step.flops, step.arithmetic = work(_op(step.name), shapes, made, weights)
         else:
@@ -314,7 +328,11 @@ class Program:
     def _say(self) -> None:
         draft = self.draft
         if self._symbols:
-            draft.note(f"-1 stands for a size that varies: {', '.join(list(self._symbols)[:8])}")
+            names = [name for name in self._symbols if name.isidentifier()] or list(self._symbols)
+            draft.note(f"-1 stands for a size that varies: {', '.join(names[:8])}")
+            known = [f"{name} = {self._symbols[name]}" for name in names[:8] if self._symbols[name] >= 0]
+            if known:
+                draft.note(f"operations are counted for the sizes of the export: {', '.join(known)}")
         if self._scalars:
             draft.note(f"{self._scalars} computations with sizes alone are not shown")
 

@@ -61,9 +61,15 @@ def size(told: Mapping[str, Any]) -> int:
     return int(told["as_int"]) if "as_int" in told else -1
 
 
-def symbols(meta: Mapping[str, Any]) -> list[str]:
-    """The symbols among the sizes of a tensor."""
-    return [expression(one["as_expr"]) for one in meta["sizes"] if "as_expr" in one]
+def example(meta: Mapping[str, Any]) -> tuple[int, ...]:
+    """The sizes in the run that was exported; -1 where the file does not say one that varies."""
+    return tuple(size(one.get("as_expr", {}).get("hint") or {}) if "as_expr" in one else size(one) for one in meta["sizes"])
+
+
+def symbols(meta: Mapping[str, Any]) -> dict[str, int]:
+    """The symbols among the sizes of a tensor, and what they were in the run that was exported."""
+    told = [one["as_expr"] for one in meta["sizes"] if "as_expr" in one]
+    return {expression(one): size(one.get("hint") or {}) for one in told}
 
 
 def expression(told: Mapping[str, Any]) -> str:
