@@ -1,0 +1,161 @@
+"""Conditions and loops of followed code."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.graph import Node, Slot
+from torchatlas.readers.draft import structured
+from torchatlas.readers.torchscript import builtin
+from torchatlas.readers.torchscript.held import SCALAR, Ended, Frame, Made
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.readers.draft import Step
+    from torchatlas.readers.torchscript.follow import Follower
+
+NOTE = "of a condition both branches are counted, of a loop one turn"
+
+
+class Branches:
+    """Follows conditions both ways, unless a constant decides, and loops once."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower, self._draft = follower, follower.draft
+
+    def choose(self, told: ast.If, frame: Frame) -> Ended | None:
+        """A condition. A branch that only raises is a check, and no branch."""
+        test = self._follower.value(told.test, frame)
+        if builtin.is_plain(test):
+            return self._follower.block(told.body if test else told.orelse, frame)
+        step = self._draft.step("function", "prim.If")
+        sides = [self._side(word, body, frame) for word, body in (("then", told.body), ("else", told.orelse))]
+        going = [side for side in sides if side[2] is None or not side[2].raised]
+        if len(going) == 1:
+            inner, group, ended = going[0]
+            frame.names = inner.names
+            frame.step.children += group.children
+            return ended
+        if not going:
+            return Ended(None, raised=True)
+        return self._join(step, sides, frame)
+
+    def _side(self, word: str, body: Sequence[ast.stmt], frame: Frame) -> tuple[Frame, Step, Ended | None]:
+        group = self._draft.step("group", word, derived=True)
+        inner = Frame(group, frame.owner, frame.depth, dict(frame.names))
+        return inner, group, self._follower.block(body, inner)
+
+    def _join(self, step: Step, sides: Sequence[tuple[Frame, Step, Ended | None]], frame: Frame) -> Ended | None:
+        """The names after a condition, and what it returns."""
+        (one, then, first), (other, otherwise, second) = sides
+        step.children = [group for group in (then, otherwise) if group.children]
+        inside = bool(step.children)
+        names = {}
+        for name in one.names.keys() | other.names.keys():
+            left, right = one.names.get(name, SCALAR), other.names.get(name, SCALAR)
+            names[name] = left if left is right else self._merged(step, left, right)
+        ended = None
+        if first is not None and second is not None:
+            ended = Ended(self._merged(step, first.value, second.value))
+        elif first is not None or second is not None:
+            ended = first or second
+        frame.names = names
+        if inside or step.children:
+            step.returns = structured(step.outputs)
+            frame.step.children.append(step)
+            self._draft.note(NOTE)
+        return ended
+
+    def _merged(self, step: Step, left: Any, right: Any) -> Any:
+        """One thing out of two: tensors meet in a ``merge``, containers item by item."""
+        if isinstance(left, Made) and isinstance(right, Made):
+            if left.value == right.value:
+                return left
+            merge = self._draft.step("function", "merge")
+            merge.inputs = [left.value, right.value]
+            merge.arguments = Node("arguments", (), (Slot(0), Slot(1)))
+            merge.returns = Slot(0)
+            step.children.append(merge)
+            inner = self._draft.made(merge, self._draft.value("activation"))
+            outer = self._draft.made(step, self._draft.value("activation", same_as=inner))
+            return Made(self._follower, None, [outer])
+        if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)) and len(left) == len(right):
+            items = [self._merged(step, *pair) for pair in zip(left, right, strict=True)]
+            return items if isinstance(left, list) else tuple(items)
+        return self.either(left, right)
+
+    def either(self, left: Any, right: Any) -> Any:
+        """Where only one side is a tensor, or known, that one; different constants are not known."""
+        if isinstance(left, Made) or (right in (None, SCALAR) and not builtin.is_plain(left)):
+            return left
+        if isinstance(right, Made):
+            return right
+        return left if left is right or (builtin.is_plain(left) and builtin.is_plain(right) and left == right) else SCALAR
+
+    def repeat(self, told: ast.For | ast.While, frame: Frame) -> Ended | None:
+        """A loop: its body once, in which what it carries stands for every turn."""
+        step = self._draft.step("function", "prim.Loop")
+        turns: Any = None
+        over: Any = SCALAR
+        if isinstance(told, ast.For):
+            turns, over = self._turns(told, frame)
+        inner = Frame(step, frame.owner, frame.depth, dict(frame.names))
+        carried = {}
+        for name in _assigned(told.body):
+            before = inner.names.get(name)
+            if isinstance(before, Made):
+                known = self._draft.values[before.value]
+                same = {"shape": known.shape, "dtype": known.dtype, "nbytes": known.nbytes}
+                value = self._draft.value("activation", (), **same, same_as=before.value)
+                self._draft.homes[value] = step
+                carried[name] = inner.names[name] = Made(self._follower, None, [value])
+            elif builtin.is_plain(before):
+                inner.names[name] = SCALAR
+        if isinstance(told, ast.For):
+            self._follower.assign(told.target, over, inner)
+        ended = self._follower.block(told.body, inner)
+        step.arguments = Node("arguments", ("max_trip_count",), (turns if isinstance(turns, int) else None,))
+        if not step.children:
+            frame.names |= inner.names
+            return None
+        self._leave(step, inner, carried, frame)
+        return ended if ended is not None and not ended.raised else None
+
+    def _turns(self, told: ast.For, frame: Frame) -> tuple[Any, Any]:
+        """How many turns, where that is known, and what the first one is given."""
+        call = told.iter
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range":
+            bounds = [self._follower.value(one, frame) for one in call.args]
+            return bounds[0] if len(bounds) == 1 else None, SCALAR
+        items = self._follower.value(call, frame)
+        if isinstance(items, (list, tuple)) and items:
+            return len(items), items[0]
+        return None, items.part(0) if isinstance(items, Made) else SCALAR
+
+    def _leave(self, step: Step, inner: Frame, carried: dict[str, Made], frame: Frame) -> None:
+        for name, made in inner.names.items():
+            before = frame.names.get(name, SCALAR)
+            if made is before:
+                continue
+            if isinstance(made, Made) and made is not carried.get(name):
+                known = self._draft.values[made.value]
+                same = {"shape": known.shape, "dtype": known.dtype, "nbytes": known.nbytes}
+                outer = self._draft.value("activation", (), **same, same_as=made.value)
+                frame.names[name] = Made(self._follower, None, [self._draft.made(step, outer)])
+            elif not isinstance(made, Made):
+                frame.names[name] = made
+        step.returns = structured(step.outputs)
+        frame.step.children.append(step)
+        self._draft.note(NOTE)
+
+
+def _assigned(body: Sequence[ast.stmt]) -> list[str]:
+    """The names that statements give something new."""
+    found: dict[str, None] = {}
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found[node.id] = None
+    return list(found)
