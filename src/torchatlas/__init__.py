@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         TargetError,
     )
     from torchatlas.files import open, skeleton  # noqa: A004 - as PIL.Image.open
+    from torchatlas.profiling import profile
 
 from torchatlas.core.version import __version__
 
@@ -41,6 +42,7 @@ _HOMES = {
     "draw": "torchatlas.atlas",
     "load": "torchatlas.atlas",
     "open": "torchatlas.files",
+    "profile": "torchatlas.profiling",
     "show": "torchatlas.atlas",
     "skeleton": "torchatlas.files",
     "summary": "torchatlas.atlas",
@@ -60,6 +62,7 @@ __all__ = [
     "draw",
     "load",
     "open",
+    "profile",
     "show",
     "skeleton",
     "summary",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torchatlas.core import codec, graph_json
 from torchatlas.core.errors import InputError, ReplayError
+from torchatlas.core.overlay import laid
 
 if TYPE_CHECKING:
     import os
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from torchatlas.capture.origin import Origin
     from torchatlas.capture.tape import Replay, Tape
     from torchatlas.core.graph import Graph
-    from torchatlas.core.overlay import Overlays
+    from torchatlas.core.overlay import Numbers, Overlays
     from torchatlas.views.drawing.drawing import Drawing
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
     from torchatlas.views.page.page import Page
@@ -63,7 +64,7 @@ class Atlas:
             fold: show what repeats once, with the sum of its repeats.
             width: terminal cells; by default the terminal's.
             style: print the table of ``torchinfo`` or ``torchsummary``.
-            overlays: a number for module paths or call ids, by name: one more column each.
+            overlays: beside those of the atlas, numbers for module paths or call ids, by name: one more column each.
 
         Raises:
             InputError: an option is not one of those; the message lists them.
@@ -99,9 +100,9 @@ class Atlas:
             labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
             constants: show calls that depend on no input and no parameter.
             level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-            color_by: what the boxes' colours show: ``params``, ``flops``, ``activations`` (bytes), ``time`` (seconds),
-                ``dtype``, ``device``, or an overlay; a legend says how.
-            overlays: a number for module paths or call ids, by name.
+            color_by: what the boxes' colours show: ``params``, ``weights`` (bytes), ``flops``, ``activations`` (bytes),
+                ``time`` and ``self_time`` (where measured), ``dtype``, ``device``, or an overlay; a legend says how.
+            overlays: beside those of the atlas, numbers for module paths or call ids, by name.
 
         Returns:
             The drawing: leave it as the last line of a notebook cell, or ``save`` it as SVG, PNG, PDF or DOT.
@@ -157,9 +158,11 @@ class Atlas:
             labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
             constants: show calls that depend on no input and no parameter.
             level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-            color_by: what the boxes' colours show at first: ``params``, ``flops``, ``activations`` (bytes), ``time``
-                (seconds), ``dtype``, ``device``, or the name of an overlay; None colours by the kind of operation.
-            overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
+            color_by: what the boxes' colours show at first: ``params``, ``weights`` (bytes), ``flops``, ``activations``
+                (bytes), ``time`` and ``self_time`` (where measured), ``dtype``, ``device``, or the name of an overlay;
+                None colours by the kind of operation.
+            overlays: beside those of the atlas, numbers for module paths or call ids, by name: more colours and
+                columns.
             height: of the frame in a notebook, in pixels.
 
         Returns:
@@ -189,6 +192,23 @@ class Atlas:
         if not in_notebook():
             made.open()
         return made
+
+    def overlay(self, name: str, numbers: Numbers, unit: str = "") -> Atlas:
+        """Lay numbers over the run: a column of the table, a colour of the drawing and of the page.
+
+        Args:
+            name: what it is asked for by; an overlay of that name is replaced.
+            numbers: by module path (for every call of it) or by call id; tensors and arrays of one element are
+                numbers too. NaN and infinity are left out, with a note.
+            unit: ``s`` and ``B`` are shown with prefixes (``ms``, ``kB``), anything else as it is.
+
+        Returns:
+            A new atlas, which `save` writes with its overlays; this one stays as it is.
+
+        Raises:
+            InputError: no such module or call, not a number, or a name that stands for something else already.
+        """
+        return Atlas(laid(self.graph, name, numbers, unit), self._tape)
 
     def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> Path:  # noqa: A002 - the field's word
         """Write a file; what stood there before is replaced only when all is written.

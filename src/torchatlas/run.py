@@ -15,7 +15,7 @@ from torchatlas.files import open as open_file
 from torchatlas.target import is_file, is_module, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torchatlas.atlas import Atlas
 
@@ -60,8 +60,12 @@ class Run:
         return [name for name, value in options.items() if value]
 
 
-def obtain(run: Run) -> tuple[Atlas, BaseException | None]:
+def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas, BaseException | None]:
     """The atlas of a file or of a run, and what the model raised if it failed.
+
+    Args:
+        run: what is to be captured.
+        measure: runs the model in the place of ``capture``, as ``profile`` does.
 
     Raises:
         AtlasError: target, inputs or file cannot be used.
@@ -79,12 +83,14 @@ def obtain(run: Run) -> tuple[Atlas, BaseException | None]:
         model = resolve(run.target, arguments, has_input=bool(run.inputs or kwargs))
         if run.device:
             move(model, run.device)
-        options: dict[str, Any] = {"mode": run.mode, "fake": run.fake, "level": run.level}
+        options: dict[str, Any] = {"mode": run.mode}
+        if measure is None:
+            options |= {"fake": run.fake, "level": run.level}
         if input_size:
             options |= {"input_size": input_size, "dtypes": dtypes, "device": run.device}
         try:
             with waiting(f"Running {run.target}"):
-                atlas = capture(model, kwargs=kwargs, **options)
+                atlas = (measure or capture)(model, kwargs=kwargs, **options)
         except (AtlasError, KeyboardInterrupt):
             raise
         except BaseException as error:

@@ -8,7 +8,7 @@ import pytest
 
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Call, Graph, Module
-from torchatlas.core.overlay import by_call
+from torchatlas.core.overlay import by_call, made
 
 GRAPH = Graph(
     "Net",
@@ -34,11 +34,11 @@ GRAPH = Graph(
 )
 def test_numbers_go_to_the_calls_they_are_for(given, wanted):
     """A module's number is that of each of its calls; what never ran has none to show."""
-    assert by_call(GRAPH, "heat", given) == wanted
+    assert by_call(GRAPH, made(GRAPH, "heat", given)[0]) == wanted
 
 
 @pytest.mark.parametrize("place", ["c", 3, -1])
 def test_a_number_for_nothing_is_refused(place):
     """A typing error in a path would otherwise be a picture without colour."""
     with pytest.raises(InputError, match=f"overlay 'heat' has a number for {place!r}"):
-        by_call(GRAPH, "heat", {place: 1})
+        made(GRAPH, "heat", {place: 1})

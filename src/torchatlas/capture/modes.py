@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -21,19 +21,45 @@ from torch.overrides import TorchFunctionMode
 from torchatlas.capture import names
 from torchatlas.capture.flops_aten import formula_of
 from torchatlas.capture.private import DispatchMode, ModeStacks, eager_stance, overrides_off
+from torchatlas.capture.recorder import Recorder
 from torchatlas.capture.silence import silence
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from torchatlas.capture.recorder import Recorder
+
+class Hearer(Protocol):
+    """What calls are handed to: the recorder, or what measures a run that is not recorded.
+
+    Attributes:
+        paths: the modules that it knows, by ``id``.
+        functions: whether it hears of torch functions.
+    """
+
+    paths: dict[int, str]
+    functions: bool
+
+    def module(self, run: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
+        """A module is called; ``run(*args, **kwargs)`` calls it."""
+
+    def function(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A torch function is called."""
+
+    def body(self, func: Callable[..., Any], run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A torch function is called whose inside is heard of too; ``run`` is its body."""
+
+    def autograd_function(self, run: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+        """``Function.apply`` of the user's own autograd function is called."""
+
+    def leave(self) -> None:
+        """A thread that was joined is done with the module it was heard for."""
 
 
 class FunctionMode(TorchFunctionMode):
     """Hands every torch function of this thread to the recorder."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Hearer) -> None:
         super().__init__()
         self._recorder = recorder
 
@@ -99,11 +125,11 @@ def _no(*_: Any) -> bool:
 
 
 class _Here(threading.local):
-    recorder: Recorder | None = None
+    recorder: Hearer | None = None
 
 
 _here = _Here()
-_active: list[Recorder] = []
+_active: list[Hearer] = []
 _lock = threading.Lock()
 _undo = ExitStack()
 _module_call = nn.Module.__call__
@@ -111,7 +137,7 @@ _function_apply = torch.autograd.Function.__dict__["apply"]
 
 
 @contextmanager
-def recording(recorder: Recorder) -> Iterator[None]:
+def recording(recorder: Hearer) -> Iterator[None]:
     """This thread's calls, and those of threads it starts, go to ``recorder`` inside."""
     if _here.recorder is not None:
         raise InputError(
@@ -121,15 +147,20 @@ def recording(recorder: Recorder) -> Iterator[None]:
     with ExitStack() as stack:
         _install(recorder)
         stack.callback(_uninstall, recorder)
-        recorder.operations = lambda: OperationMode(recorder)
+        if isinstance(recorder, Recorder):
+            recorder.operations = lambda: OperationMode(recorder)
         _here.recorder = recorder
         stack.callback(setattr, _here, "recorder", None)
         stack.callback(ModeStacks().restore)
-        modes: list[Any] = [OperationMode(recorder)] if recorder.aten else []
-        for mode in (*modes, FunctionMode(recorder)):
+        for mode in _modes(recorder):
             mode.__enter__()
             stack.callback(_leave, mode)
         yield
+
+
+def _modes(recorder: Hearer) -> list[Any]:
+    found: list[Any] = [OperationMode(recorder)] if isinstance(recorder, Recorder) and recorder.aten else []
+    return [*found, FunctionMode(recorder)] if recorder.functions else found
 
 
 def _leave(mode: Any) -> None:
@@ -138,7 +169,7 @@ def _leave(mode: Any) -> None:
         mode.__exit__(None, None, None)
 
 
-def _install(recorder: Recorder) -> None:
+def _install(recorder: Hearer) -> None:
     with _lock:
         if not _active:
             nn.Module.__call__ = _call_module  # type: ignore[method-assign]  # the point of it
@@ -147,7 +178,7 @@ def _install(recorder: Recorder) -> None:
         _active.append(recorder)
 
 
-def _uninstall(recorder: Recorder) -> None:
+def _uninstall(recorder: Hearer) -> None:
     with _lock:
         _active.remove(recorder)
         if not _active:
@@ -171,9 +202,8 @@ def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
         _here.recorder = recorder
         try:
             with ExitStack() as stack:
-                if recorder.aten:
-                    stack.enter_context(OperationMode(recorder))
-                stack.enter_context(FunctionMode(recorder))
+                for mode in _modes(recorder):
+                    stack.enter_context(mode)
                 return recorder.module(lambda *a, **k: _module_call(module, *a, **k), module, args, kwargs)
         finally:
             _here.recorder = None

@@ -106,6 +106,8 @@ class Recorder:
         source: the user's lines are recorded.
     """
 
+    functions = True
+
     def __init__(self, guard: Guard, tape: Tape | None, *, aten: bool, source: bool) -> None:
         self.calls: list[CallRecord] = []
         self.tensors = Tensors(schemas=aten)

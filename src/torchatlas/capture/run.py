@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import platform
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,17 +18,19 @@ from torchatlas.capture.inputs import bind
 from torchatlas.capture.interrupts import uninterrupted
 from torchatlas.capture.modes import recording
 from torchatlas.capture.origin import Origin
+from torchatlas.capture.private import ModeStacks, eager_stance
 from torchatlas.capture.recorder import Recorder
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
 from torchatlas.capture.structure import Structure, held_by, modules_of, unwrapped
 from torchatlas.capture.tape import Tape
+from torchatlas.capture.tree import tensors_in
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
 from torchatlas.core.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torchatlas.core.graph import CallKind, Graph
 
@@ -62,6 +64,7 @@ class Run:
 
     Attributes:
         graph: the record, complete after success, up to the failing call after an exception; None before.
+        bound: the positional and keyword arguments of the call; None if the model was not to be run.
         tape: what a replay needs, if it was asked for.
         origin: the model and the arguments, after success.
     """
@@ -77,10 +80,54 @@ class Run:
         self._held = [] if isinstance(self._model, nn.Module) else [thing for _, thing in held_by(self._model)]
         self._guard = Guard()
         self._options = options
+        self.bound: Any = None
+
+    @property
+    def root(self) -> Callable[..., Any]:
+        """The model, out of what ``torch.compile`` made of it."""
+        return self._model
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """Every module that the run can call, by each of its paths."""
+        return self._modules
+
+    @property
+    def paths(self) -> dict[int, str]:
+        """The first path of each, by ``id``."""
+        return {id(module): path for path, module in reversed(self._modules.items())}
+
+    @contextmanager
+    def again(self) -> Iterator[Callable[[], Any]]:
+        """The same run once more, nothing recorded: what is given runs the model, and no trace of that is left.
+
+        It starts from the state that the recorded run started from. What that one wrote, and every buffer and input,
+        is put back after it.
+        """
+        args, kwargs = self.bound
+        guard = Guard()
+        undo = ExitStack()
+        try:
+            with uninterrupted():
+                undo.enter_context(no_trace(self._unique, (self.bound, self._held), guard))
+                guard.keep_as(self._guard)
+                buffers = [buffer for module in self._unique for buffer in module._buffers.values()]
+                for tensor in (*filter(torch.is_tensor, buffers), *tensors_in((args, kwargs))):
+                    guard.keep(tensor)
+                undo.enter_context(eager_stance())
+                undo.callback(ModeStacks().restore)
+                self._prepare(args, kwargs, undo)
+            yield lambda: self._model(*args, **kwargs)
+        finally:
+            try:
+                with uninterrupted():
+                    undo.close()
+            finally:
+                undo.close()
 
     def go(self, args: Any, kwargs: Any, input_size: Any, dtypes: Any, device: Any) -> None:
         """Bind the inputs and run; without inputs, record the modules alone."""
-        bound = bind(self._model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device)
+        bound = self.bound = bind(self._model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device)
         recorder = Recorder(self._guard, self.tape, aten=self._options.level == "aten", source=self._options.source)
         if bound is None:
             recorder.notes[Note(f"not run, since no input was given; give one as in {sized_example(self._model)}")] = (

@@ -36,6 +36,17 @@ class Guard:
         self._saved: dict[int, tuple[Any, Any]] = {}
         self._aliases: dict[int, tuple[Tensor, Tensor]] = {}
         self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
+        self._kept: tuple[list[Any], list[Tensor], list[torch.Generator]] = [], [], []
+
+    def keep_as(self, other: Guard) -> None:
+        """Copy now whatever ``other``, which has restored it, had to copy: for a run in which nothing is announced."""
+        storages, tensors, generators = other._kept
+        for storage in storages:
+            self._keep_memory(storage)
+        for tensor in tensors:
+            self._keep_alias(tensor)
+        for generator in generators:
+            self.before_draw(generator)
 
     def before_draw(self, generator: torch.Generator | None) -> None:
         """The call that begins draws random numbers from ``generator``."""
@@ -46,19 +57,24 @@ class Guard:
         """The call that begins says that it writes ``tensor``."""
         if not isinstance(tensor, FakeTensor) and tensors.is_leaf(tensor):
             self.keep(tensor)
-            if type(tensor) in _PLAIN and tensor.layout is torch.strided and id(tensor) not in self._aliases:
-                with unrecorded():
-                    self._aliases[id(tensor)] = tensor, tensor.detach()
+            self._keep_alias(tensor)
 
     def keep(self, tensor: Tensor) -> None:
         """Copy its memory now, unless that was done."""
         storage = storage_of(tensor)
-        if storage is None or storage.device.type == "meta":
-            return
+        if storage is not None and storage.device.type != "meta":
+            self._keep_memory(storage)
+
+    def _keep_memory(self, storage: Any) -> None:
         key = storage_key(storage)
         if key not in self._saved:
             with unrecorded():
                 self._saved[key] = (storage, storage.clone())
+
+    def _keep_alias(self, tensor: Tensor) -> None:
+        if type(tensor) in _PLAIN and tensor.layout is torch.strided and id(tensor) not in self._aliases:
+            with unrecorded():
+                self._aliases[id(tensor)] = tensor, tensor.detach()
 
     def restore(self) -> None:
         """Put every tensor back on its memory, and every copy into it."""
@@ -71,6 +87,11 @@ class Guard:
             storage.copy_(saved)
         for generator, state in self._generators.values():
             generator.set_state(state)
+        self._kept = (
+            [storage for storage, _ in self._saved.values()],
+            [tensor for tensor, _ in self._aliases.values()],
+            [generator for generator, _ in self._generators.values()],
+        )
         self._aliases.clear()
         self._saved.clear()
         self._generators.clear()

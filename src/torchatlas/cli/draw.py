@@ -74,7 +74,11 @@ def draw(
     labels: Annotated[str, typer.Option(metavar="A,B,C", help="Of shape, params and flops.")] = "shape,params",
     constants: Annotated[bool, typer.Option("--constants", help="Show what depends on no input.")] = False,
     color_by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Colour by params, flops, activations, time, dtype or device.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Colour by params, flops, time, dtype, … or an overlay.",
+        ),
     ] = None,
     scale: Annotated[float, typer.Option(help="Pixels of a PNG per pixel of the drawing.")] = 2.0,
     fake: FakeOption = False,

@@ -1,38 +1,161 @@
-"""Overlays: numbers that a user gives for module paths or call ids, to be seen as colour and as a column."""
+"""Overlays: numbers laid over a graph for module paths or call ids, to be seen as colour and as a column.
+
+They are records of the graph (`core.graph.Overlay`), kept with it, or given to a view for once; a view takes both as
+one mapping from names to records.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.core.errors import InputError
+from torchatlas.core.graph import Note, Overlay
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
 
-Overlay: TypeAlias = Mapping[str | int, float]
-Overlays: TypeAlias = Mapping[str, Overlay]
+Numbers: TypeAlias = Mapping[str | int, float]
+Overlays: TypeAlias = Mapping[str, Numbers | Overlay]
+
+MEASURES = ("params", "weights", "flops", "activations", "time", "self_time", "dtype", "device")
+"""What can be asked of every graph by name, without an overlay."""
+
+COLUMNS = frozenset(
+    """
+    name path type input output kernel params share flops mult_adds weights activation activations time self_time
+    time_share dtype device trainable calls source depth repeats note
+    """.split()  # noqa: SIM905  # twenty quoted words read worse
+)
+"""What the table has columns of already; with ``MEASURES``, the names that no overlay can have."""
+
+PROFILE = ("time spread", "peak memory", "mean", "std", "min", "max", "zeros", "nan", "inf")
+"""The overlays of a profile, beside the time of each call."""
 
 
-def by_call(graph: Graph, name: str, overlay: Overlay) -> dict[int, float]:
-    """Each finite number by the call it belongs to; that of a module by every call of it.
+_LONG = 60  # characters of what was given that a message repeats
+
+
+def made(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> tuple[Overlay, tuple[str | int, ...]]:
+    """The record of what was given, and the places whose numbers are not finite, which no record holds.
+
+    Args:
+        graph: what the numbers are for.
+        name: none that stands for something else already.
+        numbers: by module path (each path of a module will do) or call id; whatever ``float`` takes but text.
+        unit: ``s`` and ``B`` are shown with prefixes (``ms``, ``kB``), anything else as it is.
 
     Raises:
-        InputError: a number is for something that the graph does not hold; the message names it.
+        InputError: the name is taken, the graph has no such place, or what stands there is no number.
     """
-    found: dict[int, float] = {}
-    for place, number in overlay.items():
-        if isinstance(place, int):
-            calls: tuple[int, ...] = (place,) if 0 <= place < len(graph.calls) else ()
+    _check_name(name, unit)
+    if not isinstance(numbers, Mapping):
+        raise InputError(
+            f"overlay {name!r} is a {type(numbers).__name__}; wanted numbers by module path or call id, as"
+            " {'layer1': 0.5, 12: 3}."
+        )
+    calls: dict[int, float] = {}
+    paths: dict[str, float] = {}
+    skipped: list[str | int] = []
+    for place, given in numbers.items():
+        where = _place(graph, name, place)
+        number = _number(name, place, given)
+        if not math.isfinite(number):
+            skipped.append(where)
+        elif isinstance(where, str):
+            paths[where] = number
         else:
-            module = graph.module_at.get(place)
-            calls = graph.calls_of.get(module.path if module else place, ())
-        if not calls and place not in graph.module_at:
-            raise InputError(
-                f"overlay {name!r} has a number for {place!r}, which is neither a module's path nor the id of one of"
-                f" the {len(graph.calls):,} calls of {graph.name}."
-            )
-        if math.isfinite(number):
-            found |= dict.fromkeys(calls, float(number))
+            calls[where] = number
+    return Overlay(name, unit, tuple(sorted(calls.items())), tuple(paths.items())), tuple(skipped)
+
+
+def laid(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> Graph:
+    """The graph with one overlay more, or another one in the place of that name.
+
+    Raises:
+        InputError: as `made`.
+    """
+    overlay, skipped = made(graph, name, numbers, unit)
+    lead = f"overlay {name!r}: "
+    notes = [note for note in graph.notes if not note.text.startswith(lead)]
+    if skipped:
+        more = f" and {len(skipped) - 1:,} more" if len(skipped) > 1 else ""
+        call = skipped[0] if isinstance(skipped[0], int) else None
+        notes.append(Note(f"{lead}the number for {skipped[0]!r}{more} is not finite and is left out", call))
+    return replace(with_overlay(graph, overlay), notes=tuple(notes))
+
+
+def with_overlay(graph: Graph, overlay: Overlay) -> Graph:
+    """The graph with that record, in the place of one of the same name."""
+    others = [one for one in graph.overlays if one.name != overlay.name]
+    return replace(graph, overlays=(*others, overlay))
+
+
+def all_of(graph: Graph, given: Overlays | None = None) -> dict[str, Overlay]:
+    """The overlays of a graph and those given beside it, by name; of two with one name, the one that was given.
+
+    Raises:
+        InputError: as `made`.
+    """
+    found = {overlay.name: overlay for overlay in graph.overlays}
+    for name, numbers in (given or {}).items():
+        if isinstance(numbers, Overlay):
+            found[name] = made(graph, name, {**dict(numbers.calls), **dict(numbers.paths)}, numbers.unit)[0]
+        else:
+            found[name] = made(graph, name, numbers)[0]
     return found
+
+
+def by_call(graph: Graph, overlay: Overlay) -> dict[int, float]:
+    """Each number by the call it belongs to; that of a module by every call of it, unless the call has its own."""
+    found: dict[int, float] = {}
+    for path, number in overlay.paths:
+        module = graph.module_at.get(path)
+        found |= dict.fromkeys(graph.calls_of.get(module.path if module else path, ()), number)
+    return found | dict(overlay.calls)
+
+
+def _check_name(name: Any, unit: Any) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"an overlay named {name!r}: wanted a name, as 'energy'.")
+    if not isinstance(unit, str):
+        raise InputError(f"overlay {name!r} in the unit {unit!r}: wanted text, as 's', 'B' or 'mJ'.")
+    if name in COLUMNS or name in MEASURES:
+        raise InputError(
+            f"an overlay cannot be named {name!r}, which is known without one; take another name, as {f'my {name}'!r}."
+        )
+
+
+def _place(graph: Graph, name: str, place: Any) -> str | int:
+    """The call's id, or the module's first path."""
+    if isinstance(place, str):
+        module = graph.module_at.get(place)
+        if module is not None or place in graph.calls_of:
+            return module.path if module is not None else place
+    elif not isinstance(place, bool) and hasattr(place, "__index__"):
+        call = place.__index__()
+        if 0 <= call < len(graph.calls):
+            return int(call)
+    near = get_close_matches(place, graph.module_at, n=3, cutoff=0.5) if isinstance(place, str) else []
+    hint = f" Near: {', '.join(map(repr, near))}." if near else ""
+    raise InputError(
+        f"overlay {name!r} has a number for {place!r}, which is neither a module's path nor the id of one of"
+        f" the {len(graph.calls):,} calls of {graph.name}.{hint}"
+    )
+
+
+def _number(name: str, place: str | int, given: Any) -> float:
+    """A tensor or an array of one element counts as a number; text does not, whatever it says."""
+    try:
+        one = given.item() if hasattr(given, "item") else given
+        number = None if isinstance(one, (str, bytes, bytearray)) else float(one)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        number = None
+    if number is None:
+        text = repr(given)
+        said = text if len(text) <= _LONG and "\n" not in text else f"a {type(given).__name__}"
+        raise InputError(f"overlay {name!r} says {said} of {place!r}: wanted one number.")
+    return number

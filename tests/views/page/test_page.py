@@ -80,7 +80,7 @@ def test_overlays_reach_every_call_of_a_module(graph):
     """A number by path stands at the module's calls, one by call id at that call."""
     inside = held(Page(graph, {"norm": {"0": 1.5, 4: 2.0}}).html)
     first = graph.calls_of["0"][0]
-    assert inside["extras"]["overlays"] == [{"name": "norm", "numbers": sorted([[first, 1.5], [4, 2.0]])}]
+    assert inside["extras"]["overlays"] == [{"name": "norm", "unit": "", "numbers": sorted([[first, 1.5], [4, 2.0]])}]
 
 
 def test_an_overlay_of_what_is_not_there_says_so(graph):
@@ -139,7 +139,10 @@ def test_what_is_seen_at_first_can_be_said(graph):
     [
         ({"theme": "paper"}, "theme is one of system, light, dark"),
         ({"direction": "down"}, "direction is one of TB, LR"),
-        ({"color_by": "size"}, "color_by is one of params, flops, activations, time, dtype, device"),
+        (
+            {"color_by": "size"},
+            "color_by is one of params, weights, flops, activations, time, self_time, dtype, device",
+        ),
         ({"expand": ["nowhere"]}, "no module of Sequential has that path"),
     ],
 )

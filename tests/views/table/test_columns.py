@@ -40,6 +40,10 @@ def test_a_convolution_says_everything():
         "flops": (2 * 64 * 5000, "640 k"),
         "mult_adds": (64 * 5000, "320 k"),
         "activation": (4 * 1280, "5.12 kB"),
+        "weights": (4 * 5020, "20.1 kB"),
+        "time": (None, "-"),
+        "self_time": (None, "-"),
+        "time_share": (None, "-"),
         "dtype": ("float32", "float32"),
         "device": ("cpu", "cpu"),
         "trainable": ("yes", "yes"),
@@ -156,6 +160,6 @@ def test_no_columns_at_all_are_refused():
 def test_default_columns_fit_what_is_there():
     """A structure has no shapes, a function no parameters."""
     function = ta.capture(torch.sin, torch.rand(2)).graph
-    assert {"input", "output", "mult_adds"}.isdisjoint(default_columns(nets.structure()))
-    assert {"params", "share"}.isdisjoint(default_columns(function))
-    assert set(default_columns(nets.mnist())) <= set(EVERYTHING) == set(COLUMNS)
+    assert {"input", "output", "mult_adds"}.isdisjoint(default_columns(Facts(nets.structure())))
+    assert {"params", "share"}.isdisjoint(default_columns(Facts(function)))
+    assert set(default_columns(Facts(nets.mnist()))) <= set(EVERYTHING) == set(COLUMNS)

@@ -56,9 +56,8 @@ def draw(
         labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
         constants: show calls that depend on no input and no parameter.
         level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-        color_by: what the boxes' colours show: ``params``, ``flops``, ``activations`` (bytes), ``time`` (seconds),
-            ``dtype``, ``device``, or an overlay; a legend says how.
-        overlays: a number for module paths or call ids, by name.
+        color_by: what the boxes' colours show: one of ``core.overlay.MEASURES``, or an overlay; a legend says how.
+        overlays: beside those of the graph, numbers for module paths or call ids, by name.
 
     Raises:
         InputError: an option is none of those that there are, or needs a run, and there was none.

@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from torchatlas.core.cost import costs
 from torchatlas.core.errors import InputError
 from torchatlas.core.fold import fold_calls
-from torchatlas.core.overlay import by_call
-from torchatlas.views.table.units import human
+from torchatlas.core.overlay import MEASURES, all_of, by_call
+from torchatlas.core.timing import own_seconds
+from torchatlas.views.table.units import human, measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from torchatlas.core.graph import Graph
+    from torchatlas.core.graph import Graph, Overlay
     from torchatlas.core.overlay import Overlays
 
 Said: TypeAlias = "float | str | None"
 
-SUMS = ("params", "flops", "activations", "time")
-"""Measures of which a fold has those of all its repeats."""
+SUMS = ("params", "weights", "flops", "activations", "time", "self_time")
+"""Measures of which a fold has those of all its repeats; of an overlay it has the greatest."""
 
-MEASURES = (*SUMS, "dtype", "device")
+UNITS = {"weights": "B", "activations": "B", "time": "s", "self_time": "s"}
+PLAIN = ("params", "flops")
+HELD = ("params", "weights")
 WIDE = 100
 """Numbers that differ by a larger factor are told apart by their logarithms."""
 
@@ -36,10 +39,12 @@ class Colouring:
     Attributes:
         name: of the measure or overlay.
         said: by the key of a closed box; boxes of which nothing is said are absent.
+        unit: of the numbers.
     """
 
     name: str
     said: Mapping[str, float | str]
+    unit: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -54,7 +59,9 @@ class Colouring:
     @property
     def ends(self) -> tuple[str, str]:
         """The least and the greatest number, as people read them."""
-        return human(min(self.numbers)), human(max(self.numbers))
+        ends = min(self.numbers), max(self.numbers)
+        low, high = (human(end) if self.name in PLAIN else measured(end, self.unit) for end in ends)
+        return low, high
 
     def share(self, number: float) -> float:
         """Where a number lies between the least and the greatest, from 0 to 1."""
@@ -73,29 +80,31 @@ def colouring(graph: Graph, places: list[dict[str, Any]], name: str, overlays: O
         graph: what is drawn.
         places: of the engine's scene.
         name: one of ``MEASURES`` or of ``overlays``.
-        overlays: a number for module paths or call ids, by name.
+        overlays: beside those of the graph, numbers for module paths or call ids, by name.
 
     Raises:
         InputError: the name is none of those, or an overlay names what the graph does not have.
     """
-    of = _measure(graph, name, overlays)
+    laid = all_of(graph, overlays)
+    of = _measure(graph, name, laid)
     shown = {place["key"] for place in places}
-    repeats = _repeats(graph, name, shown) if name in SUMS else {}
+    repeats = _repeats(graph, name, shown) if name not in {"dtype", "device"} else {}
+    together = _most if name in laid else _sum
     said = {}
     for place in places:
         key = place["key"]
         if not place["open"] and key[1:].isdigit():
-            one = _together([of(call) for call in repeats.get(key, (int(key[1:]),))])
-            if one is not None and one != 0:
+            one = together([of(call) for call in repeats.get(key, (int(key[1:]),))])
+            if one is not None and (one != 0 or name in laid):
                 said[key] = one
-    return Colouring(name, said)
+    return Colouring(name, said, laid[name].unit if name in laid else UNITS.get(name, ""))
 
 
 def _repeats(graph: Graph, name: str, shown: Collection[str]) -> dict[str, list[int]]:
     """By the key of a box, the calls that it stands for: itself, and the repeats after it that have no box."""
     found: dict[str, list[int]] = {}
     for fold in (fold for folds in fold_calls(graph).values() for fold in folds):
-        if fold.period > 1 or (name == "params" and fold.kind == "loop"):  # which runs the same parameters again
+        if fold.period > 1 or (name in HELD and fold.kind == "loop"):  # which runs the same parameters again
             continue
         key = ""
         for call in fold.calls:
@@ -104,14 +113,18 @@ def _repeats(graph: Graph, name: str, shown: Collection[str]) -> dict[str, list[
     return found
 
 
-def _together(each: list[Said]) -> Said:
+def _sum(each: list[Said]) -> Said:
     numbers = [one for one in each if isinstance(one, (int, float))]
     return sum(numbers) if numbers else each[0]
 
 
-def _measure(graph: Graph, name: str, overlays: Overlays) -> Callable[[int], Said]:
+def _most(each: list[Said]) -> Said:
+    return max((one for one in each if isinstance(one, (int, float))), default=None)
+
+
+def _measure(graph: Graph, name: str, overlays: Mapping[str, Overlay]) -> Callable[[int], Said]:
     if name in overlays:
-        return by_call(graph, name, overlays[name]).get
+        return by_call(graph, overlays[name]).get
     if name not in MEASURES:
         known = (*MEASURES, *overlays)
         near = get_close_matches(str(name), known, n=1)
@@ -119,8 +132,12 @@ def _measure(graph: Graph, name: str, overlays: Overlays) -> Callable[[int], Sai
         raise InputError(f"color_by={name!r} is unknown; color_by is one of {', '.join(known)}.{hint}")
     if name == "time":
         return lambda call: graph.calls[call].seconds
+    if name == "self_time":
+        return own_seconds(graph).__getitem__
     if name in {"dtype", "device"}:
         return lambda call: next((getattr(graph.values[value], name) for value in graph.calls[call].outputs), None)
-    field = {"params": "parameters", "activations": "activation_bytes"}.get(name, name)
+    fields = {"params": ("parameters",), "weights": ("parameter_bytes", "buffer_bytes"), "flops": ("flops",)}.get(
+        name, ("activation_bytes",)
+    )
     known_costs = costs(graph)
-    return lambda call: getattr(known_costs.call(call), field)
+    return lambda call: sum(getattr(known_costs.call(call), field) for field in fields)

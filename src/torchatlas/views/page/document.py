@@ -8,7 +8,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.cost import costs
-from torchatlas.core.overlay import by_call
+from torchatlas.core.overlay import all_of, by_call
+from torchatlas.core.timing import is_timed, own_seconds
 from torchatlas.core.version import __version__
 from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.structure import shown
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from torchatlas.core.overlay import Overlays
 
 
-def document(graph: Graph, overlays: Overlays, view: Mapping[str, Any] | None = None) -> str:
+def document(graph: Graph, overlays: Overlays | None = None, view: Mapping[str, Any] | None = None) -> str:
     """JSON of two parts, each base64 of gzip of JSON: ``graph`` and ``extras``. The same graph gives the same text.
 
     Args:
         graph: what is shown.
-        overlays: numbers by name, then by module path or call id.
+        overlays: beside those of the graph, numbers by name, then by module path or call id.
         view: how it is shown at first, as the engine's options.
 
     Raises:
@@ -40,15 +41,17 @@ def _pack(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
-def _extras(graph: Graph, overlays: Overlays) -> dict[str, Any]:
+def _extras(graph: Graph, overlays: Overlays | None) -> dict[str, Any]:
     known = costs(graph)
     calls = [known.call(call.id) for call in graph.calls]
     total = known.total
     numbers = {
         "parameters": [cost.parameters for cost in calls],
+        "weight_bytes": [cost.parameter_bytes + cost.buffer_bytes for cost in calls],
         "flops": [cost.flops for cost in calls],
         "activation_bytes": [cost.activation_bytes for cost in calls],
         "at_least": [call for call, cost in enumerate(calls) if not cost.exact],
+        "own_seconds": own_seconds(graph) if is_timed(graph) else [],
     }
     totals = {
         "parameters": total.parameters,
@@ -58,5 +61,8 @@ def _extras(graph: Graph, overlays: Overlays) -> dict[str, Any]:
         "activation_bytes": total.activation_bytes,
         "exact": total.exact,
     }
-    given = [{"name": name, "numbers": sorted(by_call(graph, name, held).items())} for name, held in overlays.items()]
+    given = [
+        {"name": name, "unit": held.unit, "numbers": sorted(by_call(graph, held).items())}
+        for name, held in all_of(graph, overlays).items()
+    ]
     return {"numbers": numbers, "totals": totals, "overlays": given, "version": __version__}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import webbrowser
+from difflib import get_close_matches
 from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
@@ -12,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.core import atomic
 from torchatlas.core.errors import InputError
+from torchatlas.core.overlay import MEASURES, all_of
 from torchatlas.views.drawing.options import read_options
-from torchatlas.views.drawing.overlay import MEASURES
 from torchatlas.views.drawing.structure import shown
 from torchatlas.views.page.document import document
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from torchatlas.core.graph import Graph
     from torchatlas.core.overlay import Overlays
@@ -68,9 +69,10 @@ def page(
         labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
         constants: show calls that depend on no input and no parameter.
         level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-        color_by: what the boxes' colours show at first: ``params``, ``flops``, ``activations`` (bytes), ``time``
-            (seconds), ``dtype``, ``device``, or the name of an overlay; None colours by the kind of operation.
-        overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
+        color_by: what the boxes' colours show at first: one of ``core.overlay.MEASURES``, or the name of an
+            overlay; None colours by the kind of operation.
+        overlays: beside those of the graph, numbers for module paths or call ids, by name: more colours and
+            columns.
         height: of the frame in a notebook, in pixels.
 
     Raises:
@@ -90,16 +92,19 @@ def page(
         constants=constants,
         level=level,
     )
-    coloured = None if color_by is None else _colour(color_by, overlays or {})
+    coloured = None if color_by is None else _colour(color_by, all_of(graph, overlays))
     return Page(graph, overlays, {**options.engine(), "theme": theme, "overlay": coloured}, height=height)
 
 
-def _colour(name: str, overlays: Overlays) -> str:
+def _colour(name: str, overlays: Collection[str]) -> str:
     """The page's name of a measure, or of an overlay given."""
     if name in overlays:
         return f"+{name}"
     if name not in MEASURES:
-        raise InputError(f"color_by={name!r} is unknown; color_by is one of {', '.join((*MEASURES, *overlays))}.")
+        known = (*MEASURES, *overlays)
+        near = get_close_matches(str(name), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"color_by={name!r} is unknown; color_by is one of {', '.join(known)}.{hint}")
     return name
 
 
@@ -123,7 +128,8 @@ class Page:
 
         Args:
             graph: what is shown.
-            overlays: a number for module paths or call ids, by name: more colours to choose from, and columns.
+            overlays: beside those of the graph, numbers for module paths or call ids, by name: more colours and
+                columns.
             view: what is seen at first, as the engine's options; None leaves all at its default.
             height: of the frame in a notebook, in pixels.
 
@@ -132,7 +138,7 @@ class Page:
         """
         self.graph = graph
         self._height = height
-        self._document = document(graph, overlays or {}, view)
+        self._document = document(graph, overlays, view)
 
     @cached_property
     def html(self) -> str:

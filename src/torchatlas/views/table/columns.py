@@ -8,13 +8,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
+from torchatlas.core.overlay import PROFILE
+from torchatlas.core.timing import is_timed
 from torchatlas.views.table.facts import kernel_size
-from torchatlas.views.table.units import exact, human, memory, percent
+from torchatlas.views.table.units import exact, human, measured, memory, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from torchatlas.core.graph import Graph, Value
+    from torchatlas.core.graph import Value
     from torchatlas.views.table.facts import Facts
     from torchatlas.views.table.rows import Row
 
@@ -22,6 +24,7 @@ Plain: TypeAlias = "bool | int | float | str | tuple[Plain, ...] | None"
 
 NOTHING = "-"
 UNKNOWN = "?"
+PREFIXED = ("s", "B", "%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,44 @@ def _activation_text(facts: Facts, row: Row) -> str:
     return memory(nbytes) if nbytes else NOTHING
 
 
+def _weights(facts: Facts, row: Row) -> int | None:
+    held = facts.held(row)
+    return None if held is None else held.nbytes
+
+
+def _weights_text(facts: Facts, row: Row) -> str:
+    nbytes = _weights(facts, row)
+    return memory(nbytes) if nbytes and not row.again else NOTHING
+
+
+def _time(facts: Facts, row: Row) -> float | None:
+    return facts.seconds(row)
+
+
+def _self_time(facts: Facts, row: Row) -> float | None:
+    return facts.own_seconds(row)
+
+
+def _time_share(facts: Facts, row: Row) -> float | None:
+    seconds, whole = facts.seconds(row), _whole(facts)
+    return None if seconds is None or not whole else 100 * seconds / whole
+
+
+def _whole(facts: Facts) -> float | None:
+    """The time of the run, in seconds."""
+    return facts.graph.calls[0].seconds if facts.graph.calls else None
+
+
+def _timed(value: Callable[[Facts, Row], Plain], unit: str) -> Callable[[Facts, Row], str]:
+    """Text of a time, or of a share of it."""
+
+    def text(facts: Facts, row: Row) -> str:
+        found = value(facts, row)
+        return measured(found, unit) if isinstance(found, float) else NOTHING
+
+    return text
+
+
 def _dtype(facts: Facts, row: Row) -> str | None:
     return _distinct(value.dtype for value in facts.tensors(row))
 
@@ -236,6 +277,10 @@ COLUMNS = {
         Column("flops", "FLOPs", _flops, _flops_text, "right"),
         Column("mult_adds", "mult-adds", _mult_adds, _mult_adds_text, "right"),
         Column("activation", "activation", _activation, _activation_text, "right"),
+        Column("weights", "weights", _weights, _weights_text, "right"),
+        Column("time", "time", _time, _timed(_time, "s"), "right"),
+        Column("self_time", "self time", _self_time, _timed(_self_time, "s"), "right"),
+        Column("time_share", "of time", _time_share, _timed(_time_share, "%"), "right"),
         Column("dtype", "dtype", _dtype, _worded(_dtype)),
         Column("device", "device", _device, _worded(_device)),
         Column("trainable", "trainable", _trainable, _worded(_trainable)),
@@ -248,15 +293,32 @@ COLUMNS = {
 }
 
 OF_A_RUN = ("name", "type", "input", "output", "params", "share", "mult_adds")
+OF_A_PROFILE = ("name", "type", "output", "time", "time_share", "peak memory", "params", "mult_adds")
 OF_A_STRUCTURE = ("name", "type", "params", "share", "trainable")
+FEW = 4
+"""So many overlays of a graph are columns without being asked for; of more, none."""
+
 EVERYTHING = ("depth", "name", "path", *(name for name in COLUMNS if name not in {"depth", "name", "path"}))
 
 
-def default_columns(graph: Graph) -> tuple[str, ...]:
-    """What is worth showing: shapes and work for a run, weights for a structure; sources where a run failed."""
+def default_columns(facts: Facts) -> tuple[str, ...]:
+    """What is worth showing: shapes and work for a run, weights for a structure; times where they were measured.
+
+    Overlays that were given for this table, and those of the graph where they are few.
+    """
+    graph = facts.graph
+    names: tuple[str, ...]
     if not graph.calls:
-        return OF_A_STRUCTURE
-    return OF_A_RUN if graph.modules else tuple(name for name in OF_A_RUN if name not in {"params", "share"})
+        names = OF_A_STRUCTURE
+    elif is_timed(graph):
+        names = tuple(name for name in OF_A_PROFILE if name in COLUMNS or name in facts.overlays)
+    else:
+        names = OF_A_RUN
+    if graph.calls and not graph.modules:
+        names = tuple(name for name in names if name not in {"params", "share"})
+    kept = [name for name in facts.overlays if name not in PROFILE and name not in facts.given]
+    shown = [*(kept if len(kept) <= FEW else ()), *facts.given]
+    return (*names, *(name for name in shown if name not in names))
 
 
 def choose(names: Sequence[str], facts: Facts) -> tuple[Column, ...]:
@@ -274,7 +336,7 @@ def choose(names: Sequence[str], facts: Facts) -> tuple[Column, ...]:
 
 def _find(name: str, facts: Facts) -> Column:
     if name in facts.overlays:
-        return overlay(name)
+        return overlay(name, facts.overlays[name].unit)
     if name in COLUMNS:
         return COLUMNS[name]
     known = [*COLUMNS, *facts.overlays]
@@ -283,21 +345,23 @@ def _find(name: str, facts: Facts) -> Column:
     raise InputError(f"no column {name!r}; {hint}The columns are: {', '.join(known)}")
 
 
-def overlay(name: str) -> Column:
-    """The column of one overlay: its number for a row, or the lowest and highest of the repeats the row stands for."""
+def overlay(name: str, unit: str = "") -> Column:
+    """The column of one overlay: its number for a row, or the lowest and highest of the repeats the row stands for.
+
+    A unit with prefixes (``s``, ``B``) or ``%`` stands in the cells, any other in the title.
+    """
+    shown = unit if unit in PREFIXED else ""
 
     def value(facts: Facts, row: Row) -> Plain:
-        numbers = facts.overlays[name]
-        keys: tuple[str | int, ...] = (*row.calls, *row.paths)
-        found = [numbers[key] for key in keys if key in numbers]
+        found = facts.numbers(row, name)
         if not found:
             return None
         return found[0] if min(found) == max(found) else (min(found), max(found))
 
     def text(facts: Facts, row: Row) -> str:
-        found = value(facts, row)
-        if found is None:
+        found = facts.numbers(row, name)
+        if not found:
             return NOTHING
-        return "..".join(f"{number:.4g}" for number in (found if isinstance(found, tuple) else (found,)))
+        return "..".join(measured(number, shown) for number in dict.fromkeys((min(found), max(found))))
 
-    return Column(name, name, value, text, "right")
+    return Column(name, f"{name} ({unit})" if unit and not shown else name, value, text, "right")

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from torchatlas.core.cost import costs
 from torchatlas.core.graph import Node
 from torchatlas.core.memory import memory
+from torchatlas.core.overlay import all_of, by_call
+from torchatlas.core.timing import own_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torchatlas.core.cost import Cost
-    from torchatlas.core.graph import Call, Graph, Module, Value
+    from torchatlas.core.graph import Call, Graph, Module, Overlay, Value
     from torchatlas.core.memory import Memory
     from torchatlas.core.overlay import Overlays
     from torchatlas.views.table.rows import Row
@@ -36,23 +40,32 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Parameters registered in the modules of a row, all repeats together: elements."""
+    """Parameters registered in the modules of a row, all repeats together: elements; and bytes, with the buffers."""
 
     parameters: int
     trainable: int
+    nbytes: int
 
 
 class Facts:
-    """Answers about rows. A row's numbers are computed when asked for, and kept."""
+    """Answers about rows. A row's numbers are computed when asked for, and kept.
 
-    def __init__(self, graph: Graph, overlays: Overlays) -> None:
+    Attributes:
+        overlays: those of the graph and those given for this table, by name.
+        given: the names of the latter.
+    """
+
+    def __init__(self, graph: Graph, overlays: Overlays | None = None) -> None:
         self.graph = graph
-        self.overlays = overlays
+        self.overlays: dict[str, Overlay] = all_of(graph, overlays)
+        self.given = tuple(overlays or ())
         self.costs = costs(graph)
         self.total: Cost = self.costs.total
         self._memory: Memory | None = None
         self._work: dict[tuple[int, ...], Work] = {}
         self._held: dict[tuple[str, ...], Held] = {}
+        self._numbers: dict[str, tuple[dict[int, float], dict[str, float]]] = {}
+        self._own: list[float | None] | None = None
 
     def memory(self) -> Memory:
         """Estimated peaks of the run and of a training step."""
@@ -102,13 +115,44 @@ class Facts:
     def held(self, row: Row) -> Held | None:
         """The row's parameters; None for a function."""
         if row.parent is None:
-            return Held(self.total.parameters, self.total.trainable)
+            return _held([self.total])
         if not row.paths:
             return None
         if row.paths not in self._held:
-            each = [self.costs.module(path) for path in row.paths]
-            self._held[row.paths] = Held(sum(cost.parameters for cost in each), sum(cost.trainable for cost in each))
+            self._held[row.paths] = _held([self.costs.module(path) for path in row.paths])
         return self._held[row.paths]
+
+    def numbers(self, row: Row, name: str) -> list[float]:
+        """What an overlay says of the row: a number for each call it stands for, else for each module."""
+        if name not in self._numbers:
+            overlay = self.overlays[name]
+            self._numbers[name] = by_call(self.graph, overlay), dict(overlay.paths)
+        of_call, of_path = self._numbers[name]
+        found = [of_call[call] for call in row.calls if call in of_call]
+        return found or [of_path[path] for path in row.paths if path in of_path]
+
+    def seconds(self, row: Row) -> float | None:
+        """How long the row's calls took together, where that was measured."""
+        return _sum(self.graph.calls[call].seconds for call in row.calls)
+
+    def own_seconds(self, row: Row) -> float | None:
+        """The part of it outside the modules inside."""
+        if self._own is None:
+            self._own = own_seconds(self.graph)
+        return _sum(self._own[call] for call in row.calls)
+
+
+def _held(each: list[Cost]) -> Held:
+    return Held(
+        sum(cost.parameters for cost in each),
+        sum(cost.trainable for cost in each),
+        sum(cost.parameter_bytes + cost.buffer_bytes for cost in each),
+    )
+
+
+def _sum(numbers: Iterable[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 def kernel_size(module: Module) -> int | tuple[int, ...] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Node, Slot
-from torchatlas.views.table.units import exact, human, memory
+from torchatlas.views.table.units import duration, exact, human, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,6 +56,8 @@ def totals(facts: Facts) -> tuple[Line, ...]:
         if total.elementwise:
             lines.append(Line("elementwise", human(total.elementwise), "elements computed apart from the mult-adds"))
     lines.extend(_bytes(facts))
+    if facts.graph.calls and facts.graph.calls[0].seconds is not None:
+        lines.append(Line("time", duration(facts.graph.calls[0].seconds), dict(facts.graph.made).get("timed", "")))
     return tuple(lines)
 
 

@@ -69,7 +69,7 @@ def summarize(
     for name, number, least in (("depth", depth, 0), ("width", width, 1)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
             raise InputError(f"{name}={number!r}; {name} is a whole number from {least}, or None")
-    facts = Facts(graph, overlays or {})
+    facts = Facts(graph, overlays)
     return Summary(facts, depth=depth, columns=columns, rows=rows, fold=fold, width=width, style=style)
 
 
@@ -114,8 +114,7 @@ class Summary:
         self._style = style
         self._named = columns
         self._chosen = columns is not None
-        names = default_columns(facts.graph) if columns is None else columns
-        self._columns = choose(names if self._chosen else (*names, *facts.overlays), facts)
+        self._columns = choose(default_columns(facts) if columns is None else columns, facts)
 
     @cached_property
     def _every(self) -> tuple[Row, ...]:

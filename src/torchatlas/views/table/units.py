@@ -25,10 +25,38 @@ def human(number: float) -> str:
     raise AssertionError
 
 
-def memory(nbytes: int) -> str:
+def memory(nbytes: float) -> str:
     """Bytes with a decimal prefix: ``46.8 MB``."""
     number = human(nbytes)
     return f"{number}B" if " " in number else f"{number} B"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit in which it is easily read, with three significant digits: ``1.23 ms``, ``45.6 us``."""
+    if seconds == 0:
+        return "0 s"
+    size, unit = seconds, "s"
+    for smaller in ("ms", "us", "ns"):
+        if abs(size) >= 0.9995:  # noqa: PLR2004 - what rounds to 1.00
+            break
+        size, unit = size * THOUSAND, smaller
+    return f"{size:,.{_decimals(size)}f} {unit}"
+
+
+def measured(number: float, unit: str = "") -> str:
+    """A number of an overlay: times and bytes with a prefix, others with their unit behind."""
+    if unit == "s":
+        return duration(number)
+    if unit == "B":
+        return memory(number) if number >= 0 else f"-{memory(-number)}"
+    if unit == "%":
+        return f"{number:.1f} %"
+    return f"{plain(number)} {unit}".rstrip()
+
+
+def plain(number: float) -> str:
+    """Four significant digits; from 10,000 on with a decimal prefix."""
+    return f"{number:.4g}" if abs(number) < 10 * THOUSAND else human(number)
 
 
 def percent(part: int, whole: int) -> str:

@@ -1,0 +1,77 @@
+"""``torchatlas profile``: the table of a run that was measured."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from torchatlas.cli.app import EXITS, app
+from torchatlas.cli.exits import clean_exit, tell
+from torchatlas.cli.options import (
+    ArgumentsOption,
+    DeviceOption,
+    DtypeOption,
+    InputOption,
+    KwargsOption,
+    Mode,
+    ModeOption,
+    TargetArgument,
+)
+from torchatlas.cli.place import check_place
+from torchatlas.core.errors import InputError
+from torchatlas.profiling import profile as measure
+from torchatlas.run import ATLAS, Run, obtain
+
+PROFILE_EXAMPLES = """\b
+Examples:
+  torchatlas profile torchvision.models:resnet18 --input 1,3,224,224
+  torchatlas profile model.py:GPT -i tokens=1,128:int64 --mode train --columns name,time,self_time,zeros
+  torchatlas profile model.py:net -i 1,3,32,32 -o net.atlas
+  torchatlas draw net.atlas --color-by time -o net.svg"""
+
+
+@app.command(epilog=f"{PROFILE_EXAMPLES}\n\n{EXITS}")
+def profile(
+    target: TargetArgument,
+    *,
+    inputs: InputOption = None,
+    dtypes: DtypeOption = None,
+    kwargs: KwargsOption = None,
+    arguments: ArgumentsOption = None,
+    repeats: Annotated[int, typer.Option(min=1, help="How many times each call is timed.")] = 10,
+    warmup: Annotated[int, typer.Option(min=0, help="Runs before that, which are not timed.")] = 3,
+    memory: Annotated[bool, typer.Option("--memory/--no-memory", help="Peak memory of each call.")] = True,
+    statistics: Annotated[
+        bool, typer.Option("--statistics/--no-statistics", help="Mean, spread, zeros, NaN, … of each call's outputs.")
+    ] = True,
+    depth: Annotated[int | None, typer.Option(min=0, help="How many levels of modules to show.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="Which columns, in order.")] = None,
+    ops: Annotated[bool, typer.Option("--ops", help="A row per function too.")] = False,
+    width: Annotated[int | None, typer.Option(min=1, help="Of the text, in characters.")] = None,
+    device: DeviceOption = None,
+    mode: ModeOption = Mode.EVAL,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.atlas", help="Keep the run and its numbers there.")
+    ] = None,
+) -> None:
+    """Print how long the parts of a model take, and how much memory."""
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, False, device, mode.value, "op")
+    with clean_exit():
+        if target.endswith(ATLAS):
+            raise InputError(f"{target} holds a run already, and profile runs a model. torchatlas summary shows it.")
+        if output is not None and output.suffix != ATLAS:
+            raise InputError(f"-o {output}: wanted a name that ends in {ATLAS}, as {output.with_suffix(ATLAS)}.")
+        check_place(output)
+        how = partial(measure, repeats=repeats, warmup=warmup, memory=memory, statistics=statistics)
+        atlas, failure = obtain(run, how)
+        table = atlas.summary(
+            depth=depth, columns=columns.split(",") if columns else None, rows="ops" if ops else "modules", width=width
+        )
+        table.print()
+        if output is not None:
+            atlas.save(output)
+            typer.echo(f"{output}: {len(atlas.graph.calls):,} calls, {output.stat().st_size:,} bytes", err=True)
+        tell(failure)

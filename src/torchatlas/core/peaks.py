@@ -1,0 +1,36 @@
+"""How much memory each call needs at its peak, estimated from when tensors were made and released."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchatlas.core.lifetime import alive, lifetimes
+from torchatlas.core.saved import operation_of, workspace
+
+if TYPE_CHECKING:
+    from torchatlas.core.graph import Graph
+
+
+def peaks(graph: Graph) -> list[int]:
+    """For each call, bytes: the most alive at once while it ran, above what was alive when it began.
+
+    As the run was: in train mode what autograd keeps is alive until the end. What an operation needs for itself while
+    it runs (`core.saved.workspace`) is taken into account, what an allocator keeps beside is not.
+    """
+    lives = lifetimes(graph)
+    outlived = len(graph.calls) + 1
+    freed = {memory: graph.values[memory].freed for memory in lives.born}
+    # Where nothing was ever released, releases were not recorded, and what `lifetimes` takes them for has to do.
+    told = any(moment is not None for moment in freed.values()) or lives.taped
+    died = {i: outlived if moment is None else moment for i, moment in freed.items()} if told else lives.died
+    live = alive(lives, died, {}, len(graph.calls))[:-1]
+    before = list(live)
+    for memory, born in lives.born.items():
+        before[born] -= lives.nbytes[memory]
+    for call in graph.calls:
+        if call.kind != "module" and not graph.children[call.id]:
+            live[call.id] += workspace(operation_of(graph, call))
+    for call in reversed(graph.calls):
+        if call.parent is not None:
+            live[call.parent] = max(live[call.parent], live[call.id])
+    return [max(0, most - least) for most, least in zip(live, before, strict=True)]
