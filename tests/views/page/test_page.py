@@ -141,7 +141,7 @@ def test_what_is_seen_at_first_can_be_said(graph):
         ({"direction": "down"}, "direction is one of TB, LR"),
         (
             {"color_by": "size"},
-            "color_by is one of params, weights, flops, activations, time, self_time, dtype, device",
+            "color_by is one of params, weights, flops, activations, time, self_time, dtype",
         ),
         ({"expand": ["nowhere"]}, "no module of Sequential has that path"),
     ],

@@ -8,7 +8,7 @@ import type { VisibleNode } from "../graph/visible.ts";
 import { argumentsText } from "./arguments.ts";
 import { hueOf } from "./hue.ts";
 import { callOf, pathOf, repeatsOf, titleOf } from "./model.ts";
-import { said } from "./overlay.ts";
+import { type Overlay, said } from "./overlay.ts";
 import { bytes, exact } from "./numbers.ts";
 import { foldOf } from "./open.ts";
 import { type Page, usePage } from "./page.tsx";
@@ -174,12 +174,12 @@ function Numbers({ page, node }: { page: Page; node: VisibleNode }) {
   const rows = overlays
     .filter((overlay) => overlay.sums || overlay.name.startsWith("+"))
     .map((overlay) => ({ overlay, all: said(overlay, node, repeats), one: overlay.of(node.call) }))
-    .filter(({ all }) => typeof all === "number" && all !== 0);
+    .filter(({ all, overlay }) => typeof all === "number" && (all !== 0 || !overlay.sums));
   if (rows.length === 0) return null;
   return (
     <Part title={repeats.length > 1 ? `Numbers of all ${repeats.length}` : "Numbers"}>
       {rows.map(({ overlay, all, one }) => (
-        <Fact key={overlay.name} name={overlay.title} exact={exact(all as number)}>
+        <Fact key={overlay.name} name={overlay.title} exact={exactly(overlay, all as number)}>
           {overlay.name === "flops" && least ? "≥ " : ""}
           {overlay.text(all as number)}
           {repeats.length > 1 && typeof one === "number" && overlay.sums && <small> · {overlay.text(one)} each</small>}
@@ -187,6 +187,11 @@ function Numbers({ page, node }: { page: Page; node: VisibleNode }) {
       ))}
     </Part>
   );
+}
+
+/** A whole number in full, another as it is. */
+function exactly({ text }: Overlay, number: number): string {
+  return Number.isInteger(number) ? exact(number) : `${text(number)} (${number})`;
 }
 
 /** Parameters and buffers of a module itself; those of the modules inside it are listed with them. */

@@ -26,6 +26,9 @@ export function colouring(
     if (!node.open) all.set(node.key, said(overlay, node, repeatsOf(model, node)));
   const scale = scaleOf(all.values());
   const tints = new Map<string, Tint>();
-  for (const [key, one] of all) if (one !== null && one !== 0) tints.set(key, tint(scale, THEMES[theme], one));
+  // Nothing is a number like others to an overlay that was laid over the graph.
+  const given = overlay.name.startsWith("+");
+  for (const [key, one] of all)
+    if (one !== null && (one !== 0 || given)) tints.set(key, tint(scale, THEMES[theme], one));
   return { overlay, scale, tints, theme };
 }

@@ -7,8 +7,11 @@ import type { AppState } from "./state.ts";
 /** One number per call, in the order of calls; work and memory are those of the call and all inside it. */
 export interface Numbers {
   readonly parameters: readonly number[];
+  readonly weight_bytes: readonly number[];
   readonly flops: readonly number[];
   readonly activation_bytes: readonly number[];
+  /** Time outside the modules inside, in seconds; null where it was not measured, empty where nothing was. */
+  readonly own_seconds: readonly (number | null)[];
   /** The calls whose `flops` is a lower bound. */
   readonly at_least: readonly number[];
 }
@@ -16,6 +19,8 @@ export interface Numbers {
 /** Numbers that somebody laid over the graph: pairs of call and number. */
 export interface GivenOverlay {
   readonly name: string;
+  /** As `s`, `B` or `%`; empty for a count or a ratio. */
+  readonly unit: string;
   readonly numbers: readonly (readonly [number, number])[];
 }
 

@@ -23,6 +23,14 @@ export function plain(number: number): string {
   return whole ? (number < 0 ? `-${short(-number)}` : short(number)) : String(Number(number.toPrecision(3)));
 }
 
+/** A number of an overlay, by its unit. */
+export function measured(unit: string): (number: number) => string {
+  if (unit === "s") return seconds;
+  if (unit === "B") return (count) => (count < 0 ? `-${bytes(-count)}` : bytes(count));
+  if (unit === "%") return (share) => `${share.toFixed(1)} %`;
+  return unit === "" ? plain : (number) => `${plain(number)} ${unit}`;
+}
+
 /** In full, in groups of three digits. */
 export function exact(number: number): string {
   return number.toLocaleString("en-US");

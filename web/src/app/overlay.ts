@@ -6,7 +6,7 @@ import type { VisibleNode } from "../graph/visible.ts";
 import type { Tint } from "../paint/look.ts";
 import type { Theme } from "../scene/theme.ts";
 import type { Extras } from "./document.ts";
-import { bytes, plain, seconds } from "./numbers.ts";
+import { bytes, measured, plain, seconds } from "./numbers.ts";
 
 export interface Overlay {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface Overlay {
   /** Of a call, a number or a word; null where it has none. */
   of(call: number): number | string | null;
   text(number: number): string;
-  /** Are the numbers of repeats added up? */
+  /** Are the numbers of repeats added up? Otherwise the greatest speaks for all. */
   readonly sums: boolean;
 }
 
@@ -34,31 +34,35 @@ export function overlaysOf(graph: Graph, { numbers, overlays }: Extras): Overlay
   });
   const found: Overlay[] = [
     column("params", "Parameters", numbers.parameters, short),
+    column("weights", "Weight bytes", numbers.weight_bytes, bytes),
     column("flops", "FLOPs", numbers.flops, short),
     column("activations", "Activation bytes", numbers.activation_bytes, bytes),
   ];
   if (calls.some((call) => call.seconds !== null)) {
     const times = { name: "time", title: "Time", text: seconds, sums: true };
     found.push({ ...times, of: (call) => calls[call]!.seconds });
+    const own = { name: "self_time", title: "Self time", text: seconds, sums: true };
+    found.push({ ...own, of: (call) => numbers.own_seconds[call] ?? null });
   }
   found.push(word("dtype", "Dtype", "dtype"), word("device", "Device", "device"));
-  for (const { name, numbers: given } of overlays) {
+  for (const { name, unit, numbers: given } of overlays) {
     const held = new Map(given);
-    found.push({ name: `+${name}`, title: name, text: plain, sums: false, of: (call) => held.get(call) ?? null });
+    const text = measured(unit);
+    found.push({ name: `+${name}`, title: name, text, sums: false, of: (call) => held.get(call) ?? null });
   }
   return found;
 }
 
-/** What an overlay says of a box; of repeats shown once, all of them together. */
+/** What an overlay says of a box; of repeats shown once, all of them together, or the greatest. */
 export function said(overlay: Overlay, node: VisibleNode, repeats: readonly number[]): number | string | null {
   if (node.call < 0) return null;
-  if (!overlay.sums) return overlay.of(node.call);
-  let sum: number | null = null;
+  let found: number | null = null;
   for (const call of repeats) {
-    const number = overlay.of(call);
-    if (typeof number === "number") sum = (sum ?? 0) + number;
+    const one = overlay.of(call);
+    if (typeof one === "string") return one;
+    if (one !== null) found = found === null ? one : overlay.sums ? found + one : Math.max(found, one);
   }
-  return sum;
+  return found;
 }
 
 export interface Scale {

@@ -43,7 +43,7 @@ export function columnsOf({ overlays }: Model): Column[] {
       name,
       title,
       number,
-      text: (cell: Cell) => (typeof cell === "number" ? (cell === 0 ? "" : text(cell)) : asText(cell)),
+      text: (cell: Cell) => (typeof cell === "number" ? (cell === 0 && sums ? "" : text(cell)) : asText(cell)),
     };
   });
   return [...words, ...others];

@@ -8,7 +8,10 @@ export function modelFor(name: string): Model {
   const graph = payload(name);
   const zeros = graph.calls.map(() => 0);
   const extras: Extras = {
-    numbers: { parameters: graph.calls.map(({ id }) => id), flops: zeros, activation_bytes: zeros, at_least: [] },
+    numbers: {
+      ...{ parameters: graph.calls.map(({ id }) => id), weight_bytes: zeros, flops: zeros, activation_bytes: zeros },
+      ...{ at_least: [], own_seconds: [] },
+    },
     overlays: [],
     totals: { parameters: 0, trainable: 0, parameter_bytes: 0, flops: 0, activation_bytes: 0, exact: true },
     version: "0",
