@@ -112,9 +112,10 @@ def _time_notes(graph: Graph, times: Times, clock: Clock, medians: Mapping[int, 
     if times.runs and times.parted:
         first = min(times.parted)
         where = graph.calls[first].path or graph.calls[first].name
+        fused = ", PyTorch's fused path" if any("fast path" in note.text for note in graph.notes) else ""
         yield Note(
             f"{missing} calls have no time: inside {where}{_more(len(times.parted) - 1)} a run that was timed took"
-            f" another way than the recorded one",
+            f" another way than the recorded one{fused}",
             first,
         )
 
@@ -205,8 +206,10 @@ def _bad_notes(graph: Graph, alignment: Alignment) -> Iterator[Note]:
             for call, heard in alignment.calls.items()
             if heard.end is not None and bad in heard.end.made
         ]
-        if makers:
-            first = min(makers)[1]
+        # Memory that nobody has written yet holds anything.
+        written = [each for each in makers if "empty" not in graph.calls[each[1]].name]
+        if written:
+            first = min(written)[1]
             yield Note(f"the first {word} was made by {_told(graph, first)}", first)
 
 

@@ -58,7 +58,9 @@ def profile(
     ] = None,
 ) -> None:
     """Print how long the parts of a model take, and how much memory."""
-    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake=False, device=device, mode=mode.value, level="op")
+    run = Run(
+        target, inputs or [], dtypes or [], kwargs, arguments, fake=False, device=device, mode=mode.value, level="op"
+    )
     with clean_exit():
         if target.endswith(ATLAS):
             raise InputError(f"{target} holds a run already, and profile runs a model. torchatlas summary shows it.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.core.cost import costs
@@ -32,7 +33,7 @@ WIDE = 100
 """Numbers that differ by a larger factor are told apart by their logarithms."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Colouring:
     """What the colours of a picture say.
 
@@ -46,29 +47,35 @@ class Colouring:
     said: Mapping[str, float | str]
     unit: str = ""
 
-    @property
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """The words that occur, in order; empty where numbers are shown."""
         return tuple(sorted({one for one in self.said.values() if isinstance(one, str)}))
 
-    @property
+    @cached_property
     def numbers(self) -> tuple[float, ...]:
         """The numbers that occur."""
         return tuple(one for one in self.said.values() if not isinstance(one, str))
 
-    @property
+    @cached_property
     def ends(self) -> tuple[str, str]:
         """The least and the greatest number, as people read them."""
         ends = min(self.numbers), max(self.numbers)
         low, high = (human(end) if self.name in PLAIN else measured(end, self.unit) for end in ends)
         return low, high
 
+    @cached_property
+    def logarithmic(self) -> bool:
+        """Whether the numbers are so far apart that they are told apart by their logarithms."""
+        low, high = min(self.numbers, default=0), max(self.numbers, default=0)
+        return low > 0 and high / low > WIDE
+
     def share(self, number: float) -> float:
         """Where a number lies between the least and the greatest, from 0 to 1."""
         low, high = min(self.numbers), max(self.numbers)
         if high <= low:
             return 1.0
-        if low > 0 and high / low > WIDE:
+        if self.logarithmic:
             return math.log(number / low) / math.log(high / low)
         return (number - low) / (high - low)
 

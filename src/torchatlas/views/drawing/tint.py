@@ -92,6 +92,8 @@ def _with_legend(svg: str, colouring: Colouring, theme: str) -> str:
 
 def _legend(colouring: Colouring, theme: str, top: float) -> list[str]:
     lines = [_text(MARGIN, top + 10, colouring.name, theme, ' font-weight="bold"')]
+    if not colouring.words and colouring.logarithmic:
+        lines.append(_text(MARGIN + SWATCH * STEPS, top + 10, "logarithmic", theme, ' text-anchor="end"'))
     if colouring.words:
         for place, word in enumerate(colouring.words):
             y = top + LINE * (place + 1)
