@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torchatlas.atlas import Atlas, capture, draw, load, show, summary
+    from torchatlas.autograd import backward
     from torchatlas.core.errors import (
         AtlasError,
         DrawingError,
@@ -38,6 +39,7 @@ _HOMES = {
     "MissingError": "torchatlas.core.errors",
     "ReplayError": "torchatlas.core.errors",
     "TargetError": "torchatlas.core.errors",
+    "backward": "torchatlas.autograd",
     "capture": "torchatlas.atlas",
     "draw": "torchatlas.atlas",
     "load": "torchatlas.atlas",
@@ -58,6 +60,7 @@ __all__ = [
     "ReplayError",
     "TargetError",
     "__version__",
+    "backward",
     "capture",
     "draw",
     "load",

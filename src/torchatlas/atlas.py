@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from torchatlas.capture.backward.kept import Kept
     from torchatlas.capture.origin import Origin
     from torchatlas.capture.tape import Replay, Tape
     from torchatlas.core.graph import Graph
@@ -39,10 +40,35 @@ class Atlas:
             and for what was not captured here. Only ``.onnx`` files need it.
     """
 
-    def __init__(self, graph: Graph, tape: Tape | None = None, origin: Origin | None = None) -> None:
+    def __init__(
+        self, graph: Graph, tape: Tape | None = None, origin: Origin | None = None, kept: Kept | None = None
+    ) -> None:
         self.graph = graph
         self.origin = origin
         self._tape = tape
+        self._kept = kept
+
+    @property
+    def kept(self) -> Kept:
+        """What ties a backward pass to this run: see `torchatlas.backward`.
+
+        Raises:
+            InputError: captured without ``grad=True``, or read from a file.
+        """
+        if self._kept is None:
+            raise InputError(
+                "this atlas keeps no autograd graph: capture with grad=True, in this process (a file holds none)."
+            )
+        return self._kept
+
+    @property
+    def outputs(self) -> Any:
+        """What the model returned, with the autograd graph behind it, where captured with ``grad=True``.
+
+        Raises:
+            InputError: captured without ``grad=True``, or read from a file.
+        """
+        return self.kept.outputs
 
     def summary(
         self,
@@ -310,6 +336,7 @@ def capture(
     level: Literal["op", "aten"] = "op",
     source: bool = True,
     replay: bool = False,
+    grad: bool = False,
 ) -> Atlas:
     """Run a model once and record everything that happens.
 
@@ -327,6 +354,8 @@ def capture(
         level: ``op``: what the code calls; ``aten``: also the ATen operations inside.
         source: record the line of the user's code that made each call.
         replay: keep what `Atlas.replay` needs (copies of parameters and inputs).
+        grad: run with gradients, whatever ``mode`` says of them, and keep the result with its autograd graph as
+            `Atlas.outputs`, for `torchatlas.backward`.
 
     Returns:
         The atlas. Without any input for a model that needs one, its modules and parameters alone.
@@ -337,7 +366,7 @@ def capture(
     """
     from torchatlas.capture.run import Options, Run, add_note  # noqa: PLC0415  # torch is loaded when asked for
 
-    run = Run(model, Options(mode, fake, level, source, replay))
+    run = Run(model, Options(mode, fake, level, source, replay, grad))
     try:
         run.go(args, kwargs, input_size, dtypes, device)
     except BaseException as error:
@@ -347,7 +376,7 @@ def capture(
                 add_note(error, ATTACHED)
         raise
     assert run.graph is not None  # noqa: S101  # set on every way out of go
-    return Atlas(run.graph, run.tape, run.origin)
+    return Atlas(run.graph, run.tape, run.origin, run.kept)
 
 
 def summary(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import overrides
@@ -26,11 +27,18 @@ __all__ = [
     "DispatchMode",
     "FakeTensor",
     "FakeTensorMode",
+    "GradientForm",
     "ModeStacks",
     "eager_stance",
+    "gradient_forms",
     "in_transform",
     "is_transformed",
+    "kept_by_function",
+    "next_node",
+    "node_number",
     "overrides_off",
+    "packed",
+    "saved_names",
     "storage_key",
     "storage_of",
 ]
@@ -116,3 +124,75 @@ def eager_stance() -> AbstractContextManager[Any]:
 
 # Inside, tensors answer for themselves: neither a function mode nor a subclass is asked.
 overrides_off = torch._C.DisableTorchFunction
+
+
+# The autograd graph. What a node is given, saved and numbered has no public name.
+
+_SAVED, _RAW = "_saved_", "_raw_saved_"
+UNNUMBERED = 2**64 - 1
+
+
+class GradientForm(NamedTuple):
+    """What a node of the autograd graph is handed at one of its inputs; a size that varies is -1."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+
+
+def next_node() -> int:
+    """The number that the next node made in this thread will have; they count up."""
+    return int(torch.autograd._get_sequence_nr())  # type: ignore[attr-defined]  # no public name
+
+
+def node_number(node: Any) -> int:
+    """The number a node was made with in its thread; `UNNUMBERED` for those that accumulate into a leaf."""
+    return int(node._sequence_nr())
+
+
+def gradient_forms(node: Any) -> tuple[GradientForm, ...]:
+    """The gradients that a node takes, by input number."""
+    return tuple([_form(metadata) for metadata in node._input_metadata])
+
+
+def _form(metadata: Any) -> GradientForm:
+    try:
+        shape = tuple([_size(size) for size in metadata.shape])
+    except RuntimeError:  # nested tensors in C++ have no shape to say
+        shape = (-1,)
+    return GradientForm(shape, metadata.dtype, metadata.device)
+
+
+def _size(size: Any) -> int:
+    if type(size) is int:
+        return size
+    try:
+        return int(size)
+    except (RuntimeError, TypeError, ValueError):  # one that varies within a nested tensor
+        return -1
+
+
+@cache
+def saved_names(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """For a class of nodes, the attributes that a node saved: plain ones, and tensors. Read them as ``_saved_NAME``."""
+    there = dir(kind)
+    raw = {name.removeprefix(_RAW) for name in there if name.startswith(_RAW)}
+    names = [name.removeprefix(_SAVED) for name in there if name.startswith(_SAVED)]
+    return tuple([name for name in names if name not in raw]), tuple([name for name in names if name in raw])
+
+
+def packed(node: Any, name: str | None) -> tuple[Any, ...]:
+    """Saved tensors as they lie in the node, nothing unpacked; ``name`` None: all of a Python function's.
+
+    Each has ``unpack_hook``, None where reading runs nobody's code, and ``data``.
+
+    Raises:
+        RuntimeError: they were freed.
+    """
+    raw = getattr(node, _RAW + ("tensors" if name is None else name))
+    return tuple(raw) if isinstance(raw, (tuple, list)) else (raw,)
+
+
+def kept_by_function(node: Any) -> bool:
+    """Whether this is a node of an ``autograd.Function`` in Python, which is also its ``ctx``."""
+    return isinstance(node, torch.autograd.function.BackwardCFunction)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchatlas.capture import names
 from torchatlas.capture.flops import Watch, count, direct, free_kind, learn
 from torchatlas.capture.flops_aten import aten_flops
-from torchatlas.capture.private import in_transform, overrides_off
+from torchatlas.capture.private import in_transform, next_node, overrides_off
 from torchatlas.capture.source import place_of, resolve
 from torchatlas.capture.tensors import Tensors, frozen, moved
 from torchatlas.capture.tree import describe, places
@@ -37,7 +37,12 @@ _MESSAGE = 2000  # characters kept of an exception's message
 
 
 class CallRecord:
-    """A `Call` while the run goes on; ``first_value`` counts the values that were there once its inputs were read."""
+    """A `Call` while the run goes on.
+
+    Attributes:
+        first_value: how many values there were once its inputs were read.
+        nodes: half open, the numbers of the autograd nodes that were made in it; None where nobody asked.
+    """
 
     __slots__ = (
         "arguments",
@@ -49,6 +54,7 @@ class CallRecord:
         "inputs",
         "kind",
         "name",
+        "nodes",
         "outputs",
         "parent",
         "path",
@@ -75,6 +81,7 @@ class CallRecord:
         self.reads_data = False
         self.thread = 0
         self.first_value = 0
+        self.nodes: tuple[int, int] | None = None
 
 
 # These have a kernel of their own for inference, which torch does not take while functions are intercepted.
@@ -104,11 +111,12 @@ class Recorder:
         tape: keeps what a replay needs; None when none is wanted.
         aten: ATen operations are recorded too.
         source: the user's lines are recorded.
+        grad: which autograd nodes each call makes is recorded.
     """
 
     functions = True
 
-    def __init__(self, guard: Guard, tape: Tape | None, *, aten: bool, source: bool) -> None:
+    def __init__(self, guard: Guard, tape: Tape | None, *, aten: bool, source: bool, grad: bool = False) -> None:
         self.calls: list[CallRecord] = []
         self.tensors = Tensors(schemas=aten)
         self.notes: dict[Note, None] = {}
@@ -118,6 +126,7 @@ class Recorder:
         self._guard = guard
         self._tape = tape
         self._source = source
+        self._grad = grad
         self._open = _Open()
         self._main: list[CallRecord] = []
         self._open.calls = self._main
@@ -276,6 +285,7 @@ class Recorder:
         if stack is None:
             stack = self._join()
         stack.append(call)
+        first = next_node() if self._grad else 0
         try:
             out = self._count(call, run, args, kwargs) if closed and not self.aten else run(*args, **kwargs)
         except BaseException as error:
@@ -284,6 +294,8 @@ class Recorder:
                 taped.raised()
             raise
         finally:
+            if self._grad:
+                call.nodes = first, next_node()
             stack.pop()
             if taped is not None:
                 taped.end()

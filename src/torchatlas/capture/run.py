@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
+from torchatlas.capture.backward.kept import Kept, makers, named_tensors
 from torchatlas.capture.fake import FAKE, Faker, advice
 from torchatlas.capture.forward import positional, signature, sized_example
 from torchatlas.capture.inputs import bind
@@ -47,6 +48,7 @@ class Options:
     level: Level = "op"
     source: bool = True
     replay: bool = False
+    grad: bool = False
 
     def __post_init__(self) -> None:
         for name, given, known in (
@@ -67,6 +69,7 @@ class Run:
         bound: the positional and keyword arguments of the call; None if the model was not to be run.
         tape: what a replay needs, if it was asked for.
         origin: the model and the arguments, after success.
+        kept: what its backward pass is tied by, if that was asked for, after success.
     """
 
     def __init__(self, model: Callable[..., Any], options: Options) -> None:
@@ -74,6 +77,7 @@ class Run:
         self.graph: Graph | None = None
         self.origin: Origin | None = None
         self.tape = Tape() if options.replay else None
+        self.kept: Kept | None = None
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
         self._unique = list({id(module): module for module in self._modules.values()}.values())
@@ -128,12 +132,15 @@ class Run:
     def go(self, args: Any, kwargs: Any, input_size: Any, dtypes: Any, device: Any) -> None:
         """Bind the inputs and run; without inputs, record the modules alone."""
         bound = self.bound = bind(self._model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device)
-        recorder = Recorder(self._guard, self.tape, aten=self._options.level == "aten", source=self._options.source)
+        options = self._options
+        recorder = Recorder(
+            self._guard, self.tape, aten=options.level == "aten", source=options.source, grad=options.grad
+        )
         if bound is None:
             recorder.notes[Note(f"not run, since no input was given; give one as in {sized_example(self._model)}")] = (
                 None
             )
-        elif self._options.fake:
+        elif options.fake:
             recorder.notes[FAKE] = None
         if self.tape is not None:
             self.tape.attach(recorder.tensors)
@@ -164,7 +171,11 @@ class Run:
         result = None
         try:
             if bound is not None:
-                result = recorder.root(self._model, (kind, name), self._keys(*bound), *bound)
+                keys = self._keys(*bound)
+                result = recorder.root(self._model, (kind, name), keys, *bound)
+                if self._options.grad:
+                    given = named_tensors((*bound[0], *bound[1].values()), keys)
+                    self.kept = Kept(result, structure.tensors(), given, makers(recorder.calls))
         except BaseException as raised:
             error = raised
             if self._options.fake:
@@ -184,6 +195,9 @@ class Run:
                 if module.training != (mode == "train"):  # set, not called: eval() may be the user's and do more
                     module.training = mode == "train"
             undo.enter_context(torch.set_grad_enabled(mode == "train"))
+        if self._options.grad:
+            undo.enter_context(torch.inference_mode(mode=False))
+            undo.enter_context(torch.enable_grad())
         if self._options.fake:
             faker = Faker(self._unique)
             args, kwargs = faker.inside((args, kwargs))
@@ -212,6 +226,7 @@ class Run:
             ("mode", options.mode),
             ("level", options.level),
             ("fake", str(options.fake)),
+            *((("grad", "True"),) if options.grad else ()),
         )
 
 

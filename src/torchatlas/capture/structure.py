@@ -105,6 +105,7 @@ class Structure:
             self._paths.setdefault(id(module), []).append(path)
         recorder.paths.update({key: paths[0] for key, paths in self._paths.items()})
         self._values: dict[int, int] = {}
+        self._tensors: list[tuple[Tensor, int]] = []
         self._lazy: list[tuple[Tensor, int]] = []
         self._parameters = [self._add(module, "parameter") for module in self._modules]
         self._buffers = [self._add(module, "buffer") for module in self._modules]
@@ -122,6 +123,7 @@ class Structure:
             value = self._values.get(id(tensor))
             if value is None:
                 value = self._values[id(tensor)] = self._recorder.tensors.add(tensor, kind)
+                self._tensors.append((tensor, value))
                 if is_lazy(tensor):
                     self._lazy.append((tensor, value))
             self._recorder.tensors.values[value].names += names
@@ -161,6 +163,10 @@ class Structure:
         prefix = self._paths[id(module)][0]
         for slot, place in places(tree, f"{prefix}.{attribute}" if prefix else attribute):
             self._recorder.tensors.name_attribute(found[slot], place)
+
+    def tensors(self) -> list[tuple[Tensor, int]]:
+        """Parameters and buffers, as they stood, with the ids of their values."""
+        return self._tensors
 
     def records(self) -> tuple[Module, ...]:
         """The modules as plain data."""

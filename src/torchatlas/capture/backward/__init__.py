@@ -1,0 +1,1 @@
+"""The autograd graph, from tensors to the leaves: a Graph in the order of the backward pass."""

@@ -1,0 +1,91 @@
+"""What a reader of a backward pass must know beside its picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from torchatlas.core.graph import Note
+
+if TYPE_CHECKING:
+    from torchatlas.capture.backward.outputs import Start
+    from torchatlas.core.graph import Value
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+@dataclass
+class Remarks:
+    """Collected while the graph is made.
+
+    Attributes:
+        freed: nodes whose saved tensors a backward has freed.
+        copied: nodes of writes through views.
+        written: saved tensors that were written since.
+        unread: how many saved tensors a hook had packed.
+        unsure: how many nodes could be of two calls.
+    """
+
+    freed: list[int] = field(default_factory=list)
+    copied: list[int] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)
+    unread: int = 0
+    unsure: int = 0
+    _views: list[Note] = field(default_factory=list)
+    _kept: list[Value] = field(default_factory=list)
+    _new: list[Value] = field(default_factory=list)
+
+    def start(self, root: Start) -> None:
+        """An output that is a view of another tensor, or was written in place."""
+        tensor = root.tensor
+        base = tensor._base if tensor._is_view() else None
+        if base is not None:
+            said = f"{root.name} is a view of a tensor of shape {tuple(base.shape)}, whose memory it shares"
+            self._views.append(Note(said, 0))
+
+    def keep(self, value: Value, *, is_new: bool) -> None:
+        """A saved tensor; a new one is held for the backward alone."""
+        self._kept.append(value)
+        if is_new:
+            self._new.append(value)
+
+    def notes(self) -> tuple[Note, ...]:
+        """One for each thing, at the first place where it is."""
+        found = list(self._views)
+        if self.copied:
+            found.append(Note(f"{_many(self.copied, 'write')} in place through a view: CopySlices", self.copied[0]))
+        if self._kept:
+            found.append(Note(self._bytes()))
+        if self.written:
+            said = f"{_many(self.written, 'saved tensor')} written in place since: backward would fail there"
+            found.append(Note(said, self.written[0]))
+        if self.unread:
+            said = "packed by hooks (checkpointing, offloading), and not read: that would run them"
+            found.append(Note(f"{self.unread} saved tensors are {said}"))
+        if self.freed:
+            nodes = list(dict.fromkeys(self.freed))
+            said = "a backward has run and freed what it saved: it cannot run again"
+            found.append(Note(f"{_many(nodes, 'node')}: {said}", nodes[0]))
+        if self.unsure:
+            found.append(Note(f"{self.unsure} nodes made in one of several threads are tied to no call"))
+        return tuple(found)
+
+    def _bytes(self) -> str:
+        every = {value.storage: value.nbytes or 0 for value in self._kept}
+        new = {value.storage: value.nbytes or 0 for value in self._new}
+        return (
+            f"saved for the backward: {len(self._kept)} tensors, {size(sum(every.values()))}; of them {size(sum(new.values()))}"
+            " are neither parameters nor inputs nor outputs"
+        )
+
+
+def _many(things: list[int], word: str) -> str:
+    return f"{len(things)} {word}{'s' if len(things) > 1 else ''}"
+
+
+def size(count: float) -> str:
+    """Bytes in powers of 1000, three digits: ``37.6 kB``."""
+    step = 0
+    while count >= 999.5 and step < len(_UNITS) - 1:  # noqa: PLR2004 - what rounds to a thousand
+        count, step = count / 1000, step + 1
+    return f"{count:.3g} {_UNITS[step]}"
