@@ -172,9 +172,14 @@ def _size(size: Any) -> int:
         return -1
 
 
+def saved_names(node: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The attributes that a node saved: plain ones, and tensors. Read them as ``_saved_NAME``."""
+    kind: Any = type(node)
+    return _saved_names(kind)
+
+
 @cache
-def saved_names(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """For a class of nodes, the attributes that a node saved: plain ones, and tensors. Read them as ``_saved_NAME``."""
+def _saved_names(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
     there = dir(kind)
     raw = {name.removeprefix(_RAW) for name in there if name.startswith(_RAW)}
     names = [name.removeprefix(_SAVED) for name in there if name.startswith(_SAVED)]

@@ -1,7 +1,7 @@
 /** The hue of a box: the family of what it does. */
 
 import { shortName } from "../graph/facts.ts";
-import { family } from "../graph/family.ts";
+import { familyOf } from "../graph/family.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Hue } from "../scene/theme.ts";
 import type { Model } from "./model.ts";
@@ -11,5 +11,5 @@ export function hueOf({ graph }: Model, node: VisibleNode): Hue {
   if (node.kind !== "call") return "module";
   const call = graph.calls[node.call]!;
   if (call.error !== null) return "error";
-  return family(shortName(call), call.kind === "module" ? "module" : "arithmetic");
+  return familyOf(call, shortName(call));
 }

@@ -1,7 +1,7 @@
 /** What the parts of the page ask about the graph: names, numbers, repeats; computed once. */
 
 import type { Call, Graph, Value } from "../contract/graph.ts";
-import { type Facts, facts, settings, shortName } from "../graph/facts.ts";
+import { type Facts, facts, leafNames, settings, shortName } from "../graph/facts.ts";
 import { type Indexed, index } from "../graph/index.ts";
 import { shapeText } from "../graph/numbers.ts";
 import type { VisibleNode } from "../graph/visible.ts";
@@ -43,6 +43,7 @@ export function titleOf(model: Model, node: VisibleNode): { name: string; detail
   }
   const call = model.graph.calls[node.call]!;
   const name = shortName(call);
+  if (call.kind === "backward") return { name, detail: leafNames(model.facts, call)[0] ?? call.name };
   return call.path ? { name: ownName(model, call, node), detail: name } : { name, detail: settings(model.facts, call) };
 }
 

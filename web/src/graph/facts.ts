@@ -98,15 +98,30 @@ const PYTHON = new Set(["torch", "F", "Tensor", "np", "numpy"]);
 /** What stands at the end of an operator of torch; where ONNX has a domain before an operator, it is the operator. */
 const OVERLOAD = /^([a-z]|Tensor|Scalar|Dimname|SymInt)/;
 
-/** `torch.nn.functional.relu` is `relu`, `Tensor.__add__` is `add`, `aten.mm.default` is `mm`. */
+/** Kinds whose names are not those of functions. */
+const AS_THEY_ARE: ReadonlySet<Call["kind"]> = new Set(["module", "autograd_function", "group", "saved"]);
+
+/** `torch.nn.functional.relu` is `relu`, `Tensor.__add__` `add`, `aten.mm.default` `mm`, `AddmmBackward0` `Addmm`. */
 export function shortName(call: Call): string {
-  if (call.kind === "module" || call.kind === "autograd_function") return call.name;
+  if (call.kind === "backward") return call.name.replace(/(.)Backward\d*$/, "$1");
+  if (AS_THEY_ARE.has(call.kind)) return call.name;
   const parts = call.name.split(".");
   const overloaded = parts.length === 3 && !PYTHON.has(parts[0]!) && OVERLOAD.test(parts[2]!);
   const name = (call.kind === "aten" && parts.length > 2) || overloaded ? parts[1]! : parts[parts.length - 1]!;
   const bare = /^__(.+)__$/.exec(name)?.[1];
   return bare === undefined ? name : (OPERATORS[bare] ?? bare);
 }
+
+/** The names of the leaf whose gradient a node of the autograd graph accumulates; none for any other call. */
+export function leafNames({ graph }: Facts, call: Call): readonly string[] {
+  if (call.kind !== "backward") return [];
+  const leaves = call.inputs
+    .map((id) => graph.values[id]!)
+    .filter(({ kind }) => kind === "parameter" || kind === "input");
+  return leaves.find(({ producer, names }) => producer === null && names.length > 0 && call.name === LEAF)?.names ?? [];
+}
+
+const LEAF = "AccumulateGrad";
 
 /** Parameters of a module, or those that a function reads itself. */
 export function parameterCount(known: Facts, call: Call): number {

@@ -1,5 +1,7 @@
 /** Families of operations: what shares a hue in the drawing. */
 
+import type { Call } from "../contract/graph.ts";
+
 export type Family =
   | "convolution"
   | "linear"
@@ -11,6 +13,7 @@ export type Family =
   | "embedding"
   | "arithmetic"
   | "movement"
+  | "saved"
   | "module";
 
 /** The first family whose words occur in a name decides. */
@@ -28,9 +31,21 @@ const WORDS: readonly (readonly [Family, RegExp])[] = [
   ],
   [
     "movement",
-    /^(getitem|setitem|index|view|reshape|flatten|unflatten|permute|transpose|t|mt|contiguous|cat|concat|stack|split|chunk|unbind|squeeze|unsqueeze|expand|repeat|roll|flip|pad|clone|detach|copy|to|type_as|float|half|bfloat16|long|int|bool|select|narrow|slice|gather|gathernd|gatherelements|scatter|scatternd|scatterelements|cast|castlike|constant|constantofshape|depthtospace|spacetodepth|identity|range|compress|reversesequence|optional|sequenceat|movedim|swapaxes|tile|arange|zeros|ones|full|empty|tensor|zeros_like|ones_like|full_like|empty_like|new_zeros|new_ones|size|shape|numel|item|masked_fill|where|tril|triu)$/,
+    /^(getitem|setitem|index|view|reshape|flatten|unflatten|permute|transpose|t|mt|contiguous|cat|concat|stack|split|chunk|unbind|squeeze|unsqueeze|expand|repeat|roll|flip|pad|clone|detach|copy|to|type_as|float|half|bfloat16|long|int|bool|select|narrow|slice|gather|gathernd|gatherelements|scatter|scatternd|scatterelements|cast|castlike|constant|constantofshape|depthtospace|spacetodepth|identity|range|compress|reversesequence|optional|sequenceat|movedim|swapaxes|tile|arange|zeros|ones|full|empty|tensor|zeros_like|ones_like|full_like|empty_like|new_zeros|new_ones|size|shape|numel|item|masked_fill|where|tril|triu|index_select|index_put|unsafe_view|as_strided|to_copy|copy_slices)$/,
   ],
 ];
+
+/** What shares a hue with a call, by its short name. */
+export function familyOf({ kind }: Call, name: string): Family {
+  if (kind === "saved") return "saved";
+  if (kind === "backward") return family(words(name), "arithmetic");
+  return family(name, kind === "module" || kind === "group" ? "module" : "arithmetic");
+}
+
+/** `UnsafeView` as functions are written: `unsafe_view`. */
+function words(name: string): string {
+  return name.replace(/([a-z\d])(?=[A-Z])/g, "$1_");
+}
 
 const known = new Map<string, Family>();
 

@@ -49,7 +49,8 @@ function constants(tree: CallTree, origin: Int32Array): Uint8Array {
     return kind !== "constant" && kind !== "buffer";
   };
   for (const call of calls) {
-    if (isLeaf(tree, call.id) && !isRandom(call) && !call.inputs.some(varies)) constant[call.id] = 1;
+    if (isLeaf(tree, call.id) && call.kind !== "saved" && !isRandom(call) && !call.inputs.some(varies))
+      constant[call.id] = 1;
   }
   for (let id = calls.length - 1; id >= 0; id--) {
     const children = tree.children[id]!;

@@ -32,6 +32,7 @@ const HUES: Readonly<Record<Hue, string>> = {
   embedding: "#8a6d3b",
   arithmetic: "#64748b",
   movement: "#a3adba",
+  saved: "#c2693d",
   module: "#475569",
   end: "#334155",
   error: "#d1242f",

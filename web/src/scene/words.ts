@@ -1,9 +1,9 @@
 /** The words and numbers on a box, and the room that they take. */
 
-import type { Call } from "../contract/graph.ts";
-import { type Facts, parameterCount, settings, shortName } from "../graph/facts.ts";
-import { family } from "../graph/family.ts";
-import { short } from "../graph/numbers.ts";
+import type { Call, Value } from "../contract/graph.ts";
+import { type Facts, leafNames, parameterCount, settings, shortName } from "../graph/facts.ts";
+import { familyOf } from "../graph/family.ts";
+import { shapeText, short } from "../graph/numbers.ts";
 import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
 import { type Font, shorten, textWidth } from "./measure.ts";
 import type { Hue } from "./theme.ts";
@@ -58,20 +58,45 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
   const call = facts.graph.calls[node.call]!;
   const name = shortName(call);
   const path = ownPath(speaker, node, call) + runOf(speaker, node);
-  const hue = call.error !== null ? "error" : family(name, call.kind === "module" ? "module" : "arithmetic");
+  const hue = call.error !== null ? "error" : familyOf(call, name);
   const failed = call.error !== null;
   const named = path !== "" && (node.open || PLAIN_BOXES.has(name));
   const error = failed && facts.graph.error === call.id ? call.error! : "";
   return {
     name: named ? path : name,
-    detail: node.open ? "" : settings(facts, call),
-    left: error || (named ? name : node.open ? "" : path),
-    right: numbers(speaker, call),
+    detail: node.open ? "" : call.kind === "saved" ? savedWord(facts, call) : settings(facts, call),
+    left: error || (named ? name : node.open ? "" : path || under(speaker, call, name)),
+    right: call.kind === "saved" ? memory(facts, call) : numbers(speaker, call),
     badge: node.repeat ? `×${node.repeat.count}` : "",
     hue,
     failed,
-    title: [call.path || name, call.path ? name : "", error].filter(Boolean).join("\n"),
+    title: [call.path || call.name, call.path ? name : leafNames(facts, call)[0], error].filter(Boolean).join("\n"),
   };
+}
+
+/** Under the name of a backward node: the leaf it feeds, or torch's name for it; of a saved tensor, its shape. */
+function under(speaker: Speaker, call: Call, name: string): string {
+  if (call.kind === "saved") return shapeText(savedValue(speaker.facts, call)?.shape ?? []);
+  if (call.kind !== "backward") return "";
+  const leaf = leafNames(speaker.facts, call)[0];
+  const around = enclosingPath(speaker, call);
+  if (leaf !== undefined) return around !== "" && leaf.startsWith(`${around}.`) ? leaf.slice(around.length + 1) : leaf;
+  return call.name === name ? "" : call.name;
+}
+
+function savedValue({ graph }: Facts, call: Call): Value | undefined {
+  return graph.values[call.outputs[0] ?? -1];
+}
+
+/** Saved as it is, or because it is at hand anyway: a parameter, an input. */
+function savedWord(facts: Facts, call: Call): string {
+  const same = savedValue(facts, call)?.same_as ?? null;
+  return same === null ? "saved" : `saved ${facts.graph.values[same]!.kind}`;
+}
+
+function memory(facts: Facts, call: Call): string {
+  const bytes = savedValue(facts, call)?.nbytes ?? null;
+  return bytes === null ? "" : `${short(bytes)}B`;
 }
 
 function numbers({ facts, labels }: Speaker, call: Call): string {

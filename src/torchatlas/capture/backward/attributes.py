@@ -20,7 +20,7 @@ def attributes(node: Any) -> list[tuple[str, Tree]]:
     """(name, value) of each; torch has those of its own functions, and the user's ``ctx`` what was put on it."""
     if kept_by_function(node):
         return [(name, _plain(thing)) for name, thing in vars(node).items()]
-    return [(name, _read(node, name)) for name in saved_names(type(node))[0]]
+    return [(name, _read(node, name)) for name in saved_names(node)[0]]
 
 
 def name_of(node: Any) -> str:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import CallKind, Graph, Tree
 
 
+_NOTHING = Node("arguments", (), ())
+
+
 @dataclass
 class CallInMaking:
     """A `Call` of the backward pass while the graph is being made."""
@@ -24,7 +27,7 @@ class CallInMaking:
     path: str | None = None
     inputs: list[int] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
-    arguments: Node = Node("arguments", (), ())
+    arguments: Node = _NOTHING
     returns: Tree = None
     forward: int | None = None
 
@@ -80,7 +83,9 @@ class Frames:
         return frame
 
 
-def connect(calls: Sequence[CallInMaking], readers: Mapping[int, Sequence[int]], makers: Mapping[int, int | None]) -> None:
+def connect(
+    calls: Sequence[CallInMaking], readers: Mapping[int, Sequence[int]], makers: Mapping[int, int | None]
+) -> None:
     """Say of each frame which gradients enter and leave it.
 
     Args:

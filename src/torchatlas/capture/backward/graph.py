@@ -32,15 +32,14 @@ if TYPE_CHECKING:
     from torchatlas.capture.backward.saved import Saved
     from torchatlas.capture.backward.walk import AutogradNode
     from torchatlas.capture.private import GradientForm
-    from torchatlas.core.graph import Tree
+    from torchatlas.core.graph import Tree, ValueKind
 
 _BOXES = 4  # gradients of leaves that are returned each by itself; more are returned as one structure
 _LEAF = "AccumulateGrad"
+_KINDS: dict[str, ValueKind] = {"parameter": "parameter", "buffer": "buffer", "output": "output"}
 
 
-def backward_graph(
-    outputs: Any, params: Any, forward: Graph | None, kept: Kept | None, *, saved: bool
-) -> Graph:
+def backward_graph(outputs: Any, params: Any, forward: Graph | None, kept: Kept | None, *, saved: bool) -> Graph:
     """The graph of the pass that ``backward`` would make from ``outputs``; nothing runs, nothing is changed.
 
     Args:
@@ -225,8 +224,10 @@ class _Pass:
         held = self.known.saved(tensor)
         if held is not None:
             return held.id
-        value = self.known.value_of(tensor)
         named = self.known.named(tensor)
+        value = self.known.value_of(tensor)
+        if value is None and named is not None:
+            value = self.known.add(tensor, _KINDS.get(named.kind, "input"), names=(named.name,))
         call = self.add("saved", named.name if named is not None and named.name else one.name, frame, forward=made)
         said = {"is": named.kind} if named is not None else {}
         if one.state == "written":
@@ -264,5 +265,3 @@ class _Pass:
             ("pass", "backward"),
             ("saved", str(self.saved)),
         )
-
-

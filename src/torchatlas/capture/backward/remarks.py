@@ -73,9 +73,10 @@ class Remarks:
     def _bytes(self) -> str:
         every = {value.storage: value.nbytes or 0 for value in self._kept}
         new = {value.storage: value.nbytes or 0 for value in self._new}
+        whole, own = size(sum(every.values())), size(sum(new.values()))
         return (
-            f"saved for the backward: {len(self._kept)} tensors, {size(sum(every.values()))}; of them {size(sum(new.values()))}"
-            " are neither parameters nor inputs nor outputs"
+            f"saved for the backward: {len(self._kept)} tensors, {whole}; of them {own} are neither parameters nor"
+            " inputs nor outputs"
         )
 
 

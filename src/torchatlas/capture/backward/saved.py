@@ -37,7 +37,7 @@ class Saved:
 def saved_by(node: Any) -> Iterator[Saved]:
     """Everything that the node keeps, as far as it can be known without running anybody's code."""
     if not kept_by_function(node):
-        for name in saved_names(type(node))[1]:
+        for name in saved_names(node)[1]:
             yield from _read(node, name, f"_saved_{name}")
         return
     yield from _read(node, None, "saved_tensors")
@@ -51,12 +51,12 @@ def is_freed(node: Any) -> bool:
     """Whether a backward has run through this node and freed what it kept."""
     if kept_by_function(node):
         return _all_packed(node, None) is None
-    for name in saved_names(type(node))[1]:
+    for name in saved_names(node)[1]:
         there = _all_packed(node, name)
         if there is None:
             return True
         if not _is_packed(there) and all(_data(one) is None for one in there):
-            return _unpacked(node, f"_saved_{name}") == "freed"
+            return isinstance(found := _unpacked(node, f"_saved_{name}"), str) and found == "freed"
     return False
 
 
