@@ -1,7 +1,8 @@
 """First repeats that read one value from outside where the later ones read several: ``h = c = torch.zeros(n, 8)``.
 
 Such a call is in another structural class than those after it, though nothing in it differs: what it was handed merely
-was the same. It is compared with the one a period later call by call and value by value; each value of the later call
+was the same. So it is with a backward node that is handed one gradient where the later ones are handed the sum of several
+(``core.gradients``): the last layer of a network is read by one other, those before it by the residual too. It is compared with the one a period later call by call and value by value; each value of the later call
 must have one value in the first. Only values from outside may share theirs; what is made inside stands one to one.
 """
 
@@ -11,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.core.classes import constants
+from torchatlas.core.gradients import gathered, kind_of_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -112,7 +114,7 @@ class _Comparison:
         made = classes.made.get(here.id, ()), classes.made.get(there.id, ())
         body = classes.body[here.id]
         if (
-            (here.kind, here.name, here.error is None) != (there.kind, there.name, there.error is None)
+            (here.kind, kind_of_node(here), here.error is None) != (there.kind, kind_of_node(there), there.error is None)
             or classes.pattern[here.id] != classes.pattern[there.id]
             or len(body) != len(classes.body[there.id])
             or [classes.sort[value] for value in made[0]] != [classes.sort[value] for value in made[1]]
@@ -120,6 +122,8 @@ class _Comparison:
             return False
         self.value.update(zip(made[1], made[0], strict=True))
         self.inside.update(made[0])
+        if here.kind == "backward":
+            return constants(gathered(here)[0]) == constants(gathered(there)[0])
         if here.kind != "module":
             return constants(here) == constants(there)
         module = None if body or here.path is None else self.graph.module_at.get(here.path)
@@ -131,10 +135,23 @@ class _Comparison:
         if here.kind == "module" and self.classes.body[here.id]:
             return True
         sort = self.classes.sort
-        return len(here.inputs) == len(there.inputs) and all(
-            sort[one] == sort[other] and self._stands_for(one, other)
-            for one, other in zip(here.inputs, there.inputs, strict=True)
+        pairs = self._inputs(here, there)
+        return pairs is not None and all(
+            sort[one] == sort[other] and self._stands_for(one, other) for one, other in pairs
         )
+
+    def _inputs(self, here: Call, there: Call) -> list[tuple[int, int]] | None:
+        """What each reads in the place of what; of a sum, the last here stands for what there is more of there."""
+        if here.kind != "backward":
+            return list(zip(here.inputs, there.inputs, strict=True)) if len(here.inputs) == len(there.inputs) else None
+        ours, theirs = gathered(here)[1], gathered(there)[1]
+        if len(ours) != len(theirs) or any(len(one) > len(other) for one, other in zip(ours, theirs, strict=True)):
+            return None
+        return [
+            (one[min(place, len(one) - 1)], value)
+            for one, other in zip(ours, theirs, strict=True)
+            for place, value in enumerate(other)
+        ]
 
     def _stands_for(self, one: int, other: int) -> bool:
         if other not in self.value and one in self.inside:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from torchatlas.core.classes import constants, module_classes, value_sorts, without_numbers
+from torchatlas.core.gradients import kind_of_node
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -141,7 +142,7 @@ class _Classifier:
         return call.kind != "module" or not self.out.body[call.id]
 
     def _head(self, call: Call) -> Atoms:
-        return (call.kind, call.name, call.error is not None, constants(call) if self._reads(call) else None)
+        return (call.kind, kind_of_node(call), call.error is not None, constants(call) if self._reads(call) else None)
 
     def _leaf(self, call: Call) -> Atoms:
         inputs: dict[int, int] = {}

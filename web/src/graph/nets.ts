@@ -63,7 +63,20 @@ export function nets(tree: CallTree, flow: Flow, made: Boxes, where: Shown, ends
   }
   for (const box of sinks)
     for (const value of made.nodes[box]!.members.flatMap((value) => seen(work, value))) attach(work, value, box);
-  return ordered(work.readers);
+  return bundled(tree, made, ordered(work.readers));
+}
+
+/** Of tensors of one shape that an input holds and the same boxes read (a cache, and layers that are folded), one is drawn. */
+function bundled({ graph }: CallTree, made: Boxes, found: readonly Net[]): Net[] {
+  const known = new Set<string>();
+  return found.filter(({ value, source, readers }) => {
+    if (made.nodes[source]!.kind !== "input") return true;
+    const { shape, dtype } = graph.values[value]!;
+    const key = JSON.stringify([source, readers, shape, dtype]);
+    const isNew = !known.has(key);
+    known.add(key);
+    return isNew;
+  });
 }
 
 function ordered(readers: Work["readers"]): Net[] {

@@ -70,8 +70,15 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
     badge: node.repeat ? `×${node.repeat.count}` : "",
     hue,
     failed,
-    title: [call.path || call.name, call.path ? name : leafNames(facts, call)[0], error].filter(Boolean).join("\n"),
+    title: titleOf(facts, call, name, error),
   };
+}
+
+/** In full: the path and the class, or the function; of a backward node, torch's name and the leaf it feeds. */
+function titleOf(facts: Facts, call: Call, name: string, error: string): string {
+  const full = call.kind === "backward" ? call.name : name;
+  const lines = call.path ? [call.path, name] : [full, leafNames(facts, call)[0]];
+  return [...lines, error].filter(Boolean).join("\n");
 }
 
 /** Under the name of a backward node: the leaf it feeds, or torch's name for it; of a saved tensor, its shape. */
