@@ -168,7 +168,7 @@ def _size(size: Any) -> int:
         return size
     try:
         return int(size)
-    except (RuntimeError, TypeError, ValueError):  # one that varies within a nested tensor
+    except (RuntimeError, TypeError, ValueError, AttributeError):  # one that varies within a nested tensor
         return -1
 
 

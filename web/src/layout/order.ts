@@ -14,6 +14,8 @@ const WIDE = 60;
 /** Starts that are tried, while there are crossings: at most so many, and so many links in all of them together. */
 const ATTEMPTS = 60;
 const EFFORT = 5000;
+/** As many pairs of elements in one row, in all starts together: what long rows cost. */
+const PAIRS = 10000;
 /** With more crossings than this nobody follows single wires: fewer starts are tried. */
 const TANGLED = 100;
 const ATTEMPTS_TANGLED = 3;
@@ -73,8 +75,11 @@ function fewestCrossings(
   exits: readonly number[],
   fixed: ReadonlySet<number>,
 ): Found {
-  let found = improve(rows, initial(rows, entries, exits, inOrder), fixed, true);
-  const most = Math.min(found.crossings > TANGLED ? ATTEMPTS_TANGLED : ATTEMPTS, EFFORT / rows.upper.length);
+  const first = initial(rows, entries, exits, inOrder);
+  let found = improve(rows, first, fixed, true);
+  const pairs = first.at.reduce((sum, { length }) => sum + length * length, 0);
+  const attempts = found.crossings > TANGLED ? ATTEMPTS_TANGLED : ATTEMPTS;
+  const most = Math.min(attempts, EFFORT / rows.upper.length, PAIRS / pairs);
   for (let attempt = 1; attempt < most && found.crossings > 0; attempt++) {
     const start = attempt === 1 ? initial(rows, entries, exits, reversed) : scattered(rows, found.best, fixed, attempt);
     const other = improve(rows, start, fixed, attempt % 2 === 0);
