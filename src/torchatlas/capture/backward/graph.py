@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _BOXES = 4  # gradients of leaves that are returned each by itself; more are returned as one structure
 _LEAF = "AccumulateGrad"
+_WORDS: dict[str, Tree] = {"freed": Text("freed"), "packed": Text("packed by a hook, not read"), "unneeded": None}
 _KINDS: dict[str, ValueKind] = {"parameter": "parameter", "buffer": "buffer", "output": "output"}
 
 
@@ -214,7 +215,7 @@ class _Pass:
                 self.remarks.freed.append(len(self.calls))
             if one.tensor is None:
                 self.remarks.unread += one.state == "packed"
-                found.append((one.name, Text(one.state if one.state == "freed" else "packed by a hook, not read")))
+                found.append((one.name, _WORDS[one.state]))
             else:
                 found.append((one.name, self.hold(one, one.tensor, frame, made)))
         return found

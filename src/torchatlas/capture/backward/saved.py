@@ -16,7 +16,7 @@ from torchatlas.capture.tree import describe, places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-State: TypeAlias = Literal["kept", "written", "packed", "freed"]
+State: TypeAlias = Literal["kept", "written", "packed", "freed", "unneeded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Saved:
     Attributes:
         name: torch's name for it (``self``, ``weight``, ``indices[0]``).
         tensor: the tensor; None where it cannot be read.
-        state: ``written`` in place since, so that the backward would fail; ``packed`` by a hook; or ``freed``.
+        state: ``written`` in place since, so that the backward would fail; ``packed`` by a hook; ``freed``; or
+            ``unneeded``, since nothing that requires a gradient asks for it.
     """
 
     name: str
@@ -70,9 +71,11 @@ def _read(node: Any, name: str | None, attribute: str) -> Iterator[Saved]:
         yield from (Saved(place, None, "packed") for _, place in _named(said, there))
         return
     read = _unpacked(node, attribute)
-    if read == "freed":
+    if isinstance(read, str) and read == "freed":
         yield Saved(said, None, "freed")
-    elif read == "written":
+    elif read is None:
+        yield Saved(said, None, "unneeded")
+    elif isinstance(read, str):
         yield from (Saved(place, _data(one), "written") for one, place in _named(said, there))
     else:
         many = read if isinstance(read, (tuple, list)) else (read,)
