@@ -81,7 +81,7 @@ def total(graph: Graph) -> Cost:
 def costs(graph: Graph) -> Costs:
     """The costs of every call and module, summed in one pass over the graph."""
     values = graph.values
-    nesting = _nest(graph.calls)
+    nesting = nest(graph.calls)
     origins = origins_of(values)
     weights = {
         i: _weight(values[i]) for i, kind in enumerate(v.kind for v in values) if _held(kind) and origins[i] == i
@@ -105,7 +105,7 @@ class Costs:
 
     graph: Graph
     origins: list[int]
-    nesting: _Nesting
+    nesting: Nesting
     work: Columns
     read: Columns
     registered: Columns
@@ -235,7 +235,7 @@ def _add(columns: Columns, index: int, row: Iterable[int], sign: int = 1) -> Non
 
 
 @dataclass(frozen=True, slots=True)
-class _Nesting:
+class Nesting:
     """The tree of calls: who holds whom (-1 for nobody), and the half-open interval of each in depth-first order.
 
     Ids alone are not depth-first where several threads ran.
@@ -246,7 +246,7 @@ class _Nesting:
     end: list[int]
 
 
-def _nest(calls: Sequence[Call]) -> _Nesting:
+def nest(calls: Sequence[Call]) -> Nesting:
     parents = [-1 if call.parent is None else call.parent for call in calls]
     (size,) = _columns(1, len(calls))
     _sum_up((size,), parents, own=1)
@@ -255,7 +255,7 @@ def _nest(calls: Sequence[Call]) -> _Nesting:
         begin[call] = next_child[parent]
         next_child[parent] += size[call]
         next_child[call] = begin[call] + 1
-    return _Nesting(parents, begin, [start + size[call] for call, start in enumerate(begin)])
+    return Nesting(parents, begin, [start + size[call] for call, start in enumerate(begin)])
 
 
 def _sum_up(columns: Columns, parents: list[int], own: int = 0) -> None:
@@ -267,7 +267,7 @@ def _sum_up(columns: Columns, parents: list[int], own: int = 0) -> None:
                 column[parents[row]] += column[row]
 
 
-def _work(graph: Graph, nesting: _Nesting) -> Columns:
+def _work(graph: Graph, nesting: Nesting) -> Columns:
     """Per call, subtree included: activation bytes, FLOPs, elementwise elements, unknown calls, unmeasured tensors."""
     columns = activation_bytes, flops, elementwise, unknown, unmeasured = _columns(5, len(graph.calls))
     for value in made(graph.values):
@@ -284,7 +284,7 @@ def _work(graph: Graph, nesting: _Nesting) -> Columns:
     return columns
 
 
-def _read(graph: Graph, nesting: _Nesting, origins: list[int], weights: Weights, structure: _Structure) -> Columns:
+def _read(graph: Graph, nesting: Nesting, origins: list[int], weights: Weights, structure: _Structure) -> Columns:
     """Per call, subtree included: the weights of the parameters and buffers read inside, each once.
 
     A value is added at every reader and taken off again where two neighbouring readers' branches meet, so that the
@@ -392,7 +392,7 @@ def _reach(start: Iterable[int], edges: list[list[int]]) -> set[int]:
     return found
 
 
-def _runs(graph: Graph, nesting: _Nesting, structure: _Structure) -> dict[int, list[int]]:
+def _runs(graph: Graph, nesting: Nesting, structure: _Structure) -> dict[int, list[int]]:
     """For each module the outermost calls of it, or of modules below it, in running order.
 
     While a module runs, so do those that hold it: the walk upwards ends at the first that is running already.

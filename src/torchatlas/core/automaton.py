@@ -1,0 +1,128 @@
+"""A pattern as states to go through, one for every choice and every call that is to be met.
+
+Quantifiers become choices, the greedy one first. What a quantifier repeats never matches nothing at all, so that no
+state leads back to itself without a call in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from torchatlas.core.pattern import Atom, Parallel, Repeat, Serial
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.core.pattern import Pattern
+
+State: TypeAlias = "Step | Choice | Fork | None"
+"""None is an end: of a branch, or of the whole."""
+
+JOIN, ACCEPT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Meet a call of this atom, then go on."""
+
+    atom: Atom
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Go on with the first, else with the second."""
+
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Go through every branch, up to its `JOIN`, then go on from all their ends."""
+
+    branches: tuple[int, ...]
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Automaton:
+    """States by number; ``start`` is where a search begins."""
+
+    states: tuple[State, ...]
+    start: int
+
+
+def automaton(pattern: Pattern) -> Automaton:
+    """The states of a pattern; it matches one call at least."""
+    builder = _Builder()
+    start = builder.some(pattern, ACCEPT)
+    return Automaton(tuple(builder.states), start)
+
+
+def is_optional(pattern: Pattern) -> bool:
+    """Whether a pattern may match nothing."""
+    if isinstance(pattern, Serial):
+        return all(map(is_optional, pattern.parts))
+    return isinstance(pattern, Repeat) and (pattern.least == 0 or is_optional(pattern.part))
+
+
+class _Builder:
+    """States from the end to the start: each part is given the state that comes after it."""
+
+    def __init__(self) -> None:
+        self.states: list[State] = [None, None]
+
+    def any(self, part: Pattern, after: int) -> int:
+        """The state that begins a part."""
+        if isinstance(part, Serial):
+            return self.chain(part.parts, after)[0]
+        if isinstance(part, Repeat):
+            return self.repeat(part, after, 0 if is_optional(part.part) else part.least)
+        return self.one(part, after)
+
+    def some(self, part: Pattern, after: int) -> int:
+        """The same for a part that must not match nothing."""
+        if not is_optional(part):
+            return self.any(part, after)
+        if isinstance(part, Repeat):
+            return self.repeat(part, after, 1)
+        if not isinstance(part, Serial):
+            return self.one(part, after)
+        rests = self.chain(part.parts, after)[1:]
+        begins = [self.some(each, rest) for each, rest in zip(part.parts, rests, strict=True)]
+        start = begins.pop()
+        for begin in reversed(begins):
+            start = self.add(Choice(begin, start))
+        return start
+
+    def chain(self, parts: Sequence[Pattern], after: int) -> list[int]:
+        """The state before each of the parts, and last the one after all."""
+        states = [after]
+        for part in reversed(parts):
+            states.append(self.any(part, states[-1]))
+        return states[::-1]
+
+    def repeat(self, part: Repeat, after: int, least: int) -> int:
+        """At most as often as it may be, at least as often as it must be."""
+        if part.most is None:
+            state = len(self.states)
+            self.states.append(None)
+            self.states[state] = Choice(self.some(part.part, state), after)
+        else:
+            state = after
+            for _ in range(part.most - least):
+                state = self.add(Choice(self.some(part.part, state), after))
+        for _ in range(least):
+            state = self.some(part.part, state)
+        return state
+
+    def one(self, part: Atom | Parallel, after: int) -> int:
+        if isinstance(part, Atom):
+            return self.add(Step(part, after))
+        return self.add(Fork(tuple([self.any(branch, JOIN) for branch in part.branches]), after))
+
+    def add(self, state: State) -> int:
+        self.states.append(state)
+        return len(self.states) - 1

@@ -1,0 +1,42 @@
+"""What is said where a pattern is found nowhere: which of its names the run has not, and what is spelt like them."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.core.graph import Graph
+    from torchatlas.core.units import Units
+
+MOST = 10_000
+"""Names that near ones are looked for among."""
+
+
+def nothing_found(
+    graph: Graph, told: str, pattern: str, known: Sequence[str], flow: Units | None = None, names: Sequence[str] = ()
+) -> str:
+    """One sentence.
+
+    Args:
+        graph: where it was looked for.
+        told: how the note begins.
+        pattern: what was looked for.
+        known: what it could have been.
+        flow: the run as the pattern saw it.
+        names: those in the pattern.
+    """
+    begin = f"{told}{pattern!r}) found nothing in {graph.name}"
+    absent = [name for name in names if flow is not None and not any(flow.is_named(unit, name) for unit in flow.calls)]
+    if flow is not None and names and not absent:
+        return f"{begin}: all that it names is there, but not joined in this way"
+    near = [_near(name, known) for name in absent or [pattern.partition(":")[2] or pattern]]
+    return f"{begin}{'; not there: ' + ', '.join(absent) if absent else ''}{''.join(near)}"
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    lower = {each.lower(): each for each in list(dict.fromkeys(known))[:MOST]}
+    close = get_close_matches(name.lower(), lower, n=3)
+    return f"; near {name}: {', '.join(lower[each] for each in close)}" if close else ""

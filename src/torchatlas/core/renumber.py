@@ -1,0 +1,94 @@
+"""A graph with other calls in it: some put in between, or some taken out, and every id that names one moved along."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.core.graph import Call, Graph, Overlay
+
+
+def insert(graph: Graph, groups: Sequence[tuple[Call, Sequence[int]]]) -> Graph:
+    """Put a call around each of some sets of siblings, right before the first of them began.
+
+    Args:
+        graph: what ran.
+        groups: the call, whose own id and parent are replaced, and the calls that it is to hold: of one parent, in
+            order, and none in two groups, nor inside a call that another group holds with it.
+
+    Returns:
+        The graph; what stands before and after what is the same as before.
+    """
+    holder: dict[int, int] = {member: at for at, (_, members) in enumerate(groups) for member in members}
+    begins = {members[0]: at for at, (_, members) in enumerate(groups)}
+    moved: list[int] = []
+    place = [0] * len(groups)
+    there = 0
+    for call in graph.calls:
+        if call.id in begins:
+            place[begins[call.id]] = there
+            there += 1
+        moved.append(there)
+        there += 1
+    calls: list[Call] = []
+    for call in graph.calls:
+        parent = None if call.parent is None else moved[call.parent]
+        if call.id in begins:
+            calls.append(replace(groups[begins[call.id]][0], id=len(calls), parent=parent))
+        if call.id in holder:
+            parent = place[holder[call.id]]
+        calls.append(call if (call.id, call.parent) == (len(calls), parent) else replace(call, id=len(calls), parent=parent))
+    return rewired(graph, calls, moved, [0, *(new + 1 for new in moved)])
+
+
+def remove(graph: Graph, gone: Sequence[bool]) -> Graph:
+    """Take calls out, never the first; what ran inside one that goes, and stays, then ran in the call around it.
+
+    What a call made that is taken out must be made by nobody: values are left as they are, but for the numbers.
+    """
+    moved: list[int] = []
+    around: list[int | None] = []
+    began = [0]
+    calls: list[Call] = []
+    for call in graph.calls:
+        parent = None if call.parent is None else around[call.parent]
+        moved.append(len(calls))
+        around.append(parent if gone[call.id] else len(calls))
+        if not gone[call.id]:
+            calls.append(call if (call.id, call.parent) == (len(calls), parent) else replace(call, id=len(calls), parent=parent))
+        began.append(len(calls))
+    return rewired(graph, calls, [None if out else new for out, new in zip(gone, moved, strict=True)], began)
+
+
+def rewired(graph: Graph, calls: Sequence[Call], moved: Sequence[int | None], began: Sequence[int]) -> Graph:
+    """The graph with other calls, and what it says of them moved along.
+
+    Args:
+        graph: what it was.
+        calls: the new ones, with ids and parents of their own.
+        moved: the new id of each old call, None where it went.
+        began: how many of the new calls had begun when so many of the old had.
+    """
+    values = list(graph.values)
+    for at, value in enumerate(values):
+        producer = None if value.producer is None else moved[value.producer]
+        freed = None if value.freed is None else began[value.freed]
+        if (producer, freed) != (value.producer, value.freed):
+            values[at] = replace(value, producer=producer, freed=freed)
+    notes = [replace(note, call=None if note.call is None else moved[note.call]) for note in graph.notes]
+    return replace(
+        graph,
+        calls=tuple(calls),
+        values=tuple(values),
+        notes=tuple(notes),
+        error=None if graph.error is None else moved[graph.error],
+        overlays=tuple([_overlay(overlay, moved) for overlay in graph.overlays]),
+    )
+
+
+def _overlay(overlay: Overlay, moved: Sequence[int | None]) -> Overlay:
+    places = [(moved[call], number) for call, number in overlay.calls]
+    return replace(overlay, calls=tuple([(call, number) for call, number in places if call is not None]))
