@@ -236,6 +236,91 @@ class Atlas:
         """
         return Atlas(laid(self.graph, name, numbers, unit), self._tape)
 
+    def fold(self, pattern: str, name: str) -> Atlas:
+        r"""Put what matches a pattern together, under one name: ``fold("Conv > BatchNorm > Relu", "ConvBnRelu")``.
+
+        ``A > B``: B reads what A made, and nothing else does. ``(A | B) > C``: both start from one tensor, and C reads
+        both; in any order. ``A?``, ``A*``, ``A+``, ``A{2}``, ``A{2,5}``, also of what is in parentheses. A name is a
+        family, whatever the spelling (``Conv`` is every ``nn.Conv2d``, ``F.conv2d`` and ``aten.convolution``), or the
+        exact name of a call, or what was folded before. ``Conv[3x3, stride=2]`` asks for a kernel size, and for
+        settings of the module or arguments of the call. All of it: `torchatlas.core.pattern`.
+
+        Args:
+            pattern: as above, or ``re:`` and a regular expression of module paths: ``re:layer(\d)\..*``.
+            name: what the folded parts are called; after ``re:`` it may refer to the expression's groups: ``Stage \1``.
+
+        Returns:
+            A new atlas, which every view shows with these parts closed. Its totals are the same. Where nothing was
+            found, or something could not be put together, a note says so.
+
+        Raises:
+            InputError: the pattern cannot be read; the message points at the place.
+        """
+        from torchatlas.core.folding import fold  # noqa: PLC0415  # loaded when asked for
+
+        return Atlas(fold(self.graph, pattern, name))
+
+    def fold_repeats(self) -> Atlas:
+        """Put neighbours that are alike together, under names such as ``Residual ×35``; returns a new atlas."""
+        from torchatlas.core.folding import fold_repeats  # noqa: PLC0415  # as above
+
+        return Atlas(fold_repeats(self.graph))
+
+    def unfold(self) -> Atlas:
+        """Take apart all that was put together by `fold` and `fold_repeats`; returns a new atlas."""
+        from torchatlas.core.folding import unfold  # noqa: PLC0415  # as above
+
+        return Atlas(unfold(self.graph))
+
+    def prune(self, pattern: str) -> Atlas:
+        """Leave out what matches a pattern; what read its result reads what it read.
+
+        Args:
+            pattern: as `fold` takes it.
+
+        Returns:
+            A new atlas, with a note of what was left out. Its totals are without that.
+
+        Raises:
+            InputError: the pattern cannot be read; the message points at the place.
+        """
+        from torchatlas.core.prune import prune  # noqa: PLC0415  # as above
+
+        return Atlas(prune(self.graph, pattern))
+
+    def prune_branch(self, pattern: str) -> Atlas:
+        """Leave out what matches a pattern, and everything before it that served nothing else.
+
+        Args:
+            pattern: as `fold` takes it.
+
+        Returns:
+            A new atlas, with a note of what was left out. Its totals are without that.
+
+        Raises:
+            InputError: the pattern cannot be read; the message points at the place.
+        """
+        from torchatlas.core.prune import prune  # noqa: PLC0415  # as above
+
+        return Atlas(prune(self.graph, pattern, upstream=True))
+
+    def rename(self, pattern: str, name: str) -> Atlas:
+        r"""Call what matches a pattern by another name, or, after ``re:``, modules by other paths.
+
+        Args:
+            pattern: as `fold` takes it; ``re:layer(\d)`` renames these modules, all below them, and their tensors.
+            name: the new one; after ``re:`` it may refer to the expression's groups: ``stage\1``.
+
+        Returns:
+            A new atlas.
+
+        Raises:
+            InputError: the pattern cannot be read, or two modules would have one path.
+        """
+        from torchatlas.core.rename import rename  # noqa: PLC0415  # as above
+
+        return Atlas(rename(self.graph, pattern, name))
+
     def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> Path:  # noqa: A002 - the field's word
         """Write a file; what stood there before is replaced only when all is written.
 

@@ -134,6 +134,23 @@ class Costs:
             held = _row(self.read, id)
         return self._cost(held, _row(self.work, id), [id])
 
+    def held(self, calls: Iterable[int]) -> tuple[int, int]:
+        """Elements of the parameters that belong to modules called in these calls, or are read there, each once.
+
+        Returns:
+            Of all, and of those that require a gradient.
+        """
+        found: set[int] = set()
+        waiting = list(calls)
+        while waiting:
+            call = self.graph.calls[waiting.pop()]
+            found.update(self.origins[value] for value in call.inputs)
+            found |= self.structure.below(call.path)
+            if call.path not in self.structure.index:
+                waiting += self.graph.children[call.id]
+        rows = [_weight(self.graph.values[value]) for value in found if self.graph.values[value].kind == "parameter"]
+        return sum(row[0] for row in rows), sum(row[1] for row in rows)
+
     def module(self, path: str) -> Cost:
         """The module at ``path``: what is registered in it and below it, and all calls of it.
 

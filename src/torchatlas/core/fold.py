@@ -130,7 +130,21 @@ def _repeats(graph: Graph, classes: CallClasses, body: Sequence[int]) -> list[tu
 
 
 def _kind(graph: Graph, first: Sequence[int], second: Sequence[int]) -> FoldKind:
-    return "loop" if all(map(_same_weights, [graph] * len(first), first, second)) else "stack"
+    one, other = _opened(graph, first), _opened(graph, second)
+    same = len(one) == len(other) and all(map(_same_weights, [graph] * len(one), one, other))
+    return "loop" if same else "stack"
+
+
+def _opened(graph: Graph, calls: Sequence[int]) -> list[int]:
+    """The calls, and instead of groups what is in them."""
+    waiting, found = list(reversed(calls)), []
+    while waiting:
+        call = waiting.pop()
+        if graph.calls[call].kind == "group":
+            waiting += reversed(graph.children[call])
+        else:
+            found.append(call)
+    return found
 
 
 def _same_weights(graph: Graph, one: int, other: int) -> bool:

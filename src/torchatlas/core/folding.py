@@ -10,23 +10,20 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchatlas.core.coverage import Cover, coverage
+from torchatlas.core.coverage import coverage
 from torchatlas.core.errors import InputError
+from torchatlas.core.finding import find
 from torchatlas.core.fold import fold_calls
-from torchatlas.core.graph import Note
 from torchatlas.core.group import grouping
-from torchatlas.core.match import matches
-from torchatlas.core.near import nothing_found
-from torchatlas.core.paths import PATHS, by_path, path_pattern
-from torchatlas.core.pattern import atoms, parse
 from torchatlas.core.renumber import insert, remove
-from torchatlas.core.units import REPEATED, units
+from torchatlas.core.told import told
+from torchatlas.core.units import REPEATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from torchatlas.core.coverage import Cover
     from torchatlas.core.graph import Call, Graph
-    from torchatlas.core.units import Units
 
 TOLD = "fold("
 SHOWN = 3
@@ -47,34 +44,18 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
     Raises:
         InputError: the pattern cannot be read; the message points at the place.
     """
-    named(name)
-    if not isinstance(pattern, str) or not pattern.startswith(PATHS):
-        return _fold_matches(graph, pattern, name)
-    wanted = path_pattern(pattern, name)
-    runs = by_path(graph, wanted, name)
-    if not runs:
-        return told(graph, nothing_found(graph, TOLD, pattern, [module.path for module in graph.modules]))
-    weighed = coverage(units(graph))
-    covers = [(title, weighed.cover(calls)) for title, calls in runs]
-    return _grouped(graph, [(title, cover.calls) for title, cover in covers])
-
-
-def _fold_matches(graph: Graph, pattern: str, name: str) -> Graph:
-    tree = parse(pattern)
-    names = list(dict.fromkeys(atom.name for atom in atoms(tree)))
-    flow = units(graph, names)
-    found, whole = matches(flow, tree)
-    if not found:
-        return told(graph, nothing_found(graph, TOLD, pattern, [call.name for call in graph.calls[1:]], flow, names))
-    weighed = coverage(flow)
-    covers = [weighed.cover(with_passing(flow, match.units, match.exits)) for match in found]
-    made = _grouped(graph, [(name, cover.calls) for cover in covers if cover.cut is None])
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"name={name!r}; what is put together needs a name, as 'ConvBnRelu'")
+    found = find(graph, pattern, TOLD, name)
+    weighed = coverage(found.flow)
+    covers = [weighed.cover(match.units) for match in found.matches]
+    whole = [
+        (match.name, cover.calls) for match, cover in zip(found.matches, covers, strict=True) if cover.cut is None
+    ]
+    made = _grouped(graph, whole)
     cut = [cover for cover in covers if cover.cut is not None]
-    if cut:
-        made = told(made, _cut(graph, pattern, cut, len(covers)))
-    if not whole:
-        made = told(made, f"{TOLD}{pattern!r}): so many branches can be combined that the search was ended early")
-    return made
+    notes = [*found.notes, *([_cut(graph, pattern, cut, len(covers))] if cut else [])]
+    return told(made, *notes)
 
 
 def fold_repeats(graph: Graph) -> Graph:
@@ -93,26 +74,6 @@ def unfold(graph: Graph) -> Graph:
     plain = remove(graph, gone) if any(gone) else graph
     notes = tuple([note for note in plain.notes if not note.text.startswith(TOLD)])
     return plain if notes == plain.notes else replace(plain, notes=notes)
-
-
-def named(name: str) -> None:
-    """Raise ``InputError`` unless this can be the name of a call."""
-    if not isinstance(name, str) or not name.strip():
-        raise InputError(f"name={name!r}; what is put together needs a name, as 'ConvBnRelu'")
-
-
-def told(graph: Graph, text: str) -> Graph:
-    """The graph with one more note."""
-    return replace(graph, notes=(*graph.notes, Note(text)))
-
-
-def with_passing(flow: Units, members: Sequence[int], exits: Iterable[int]) -> list[int]:
-    """A match, and what hands on, inside it, from one of its calls to the next."""
-    inner = set(members).difference(exits)
-    first, last = members[0], members[-1]
-    begin, end = flow.passing_from(first), flow.passing_from(last)
-    handing = [call for call in flow.passing[begin:end] if inner.intersection(flow.reads.get(call, ()))]
-    return sorted((*members, *handing))
 
 
 def _grouped(graph: Graph, groups: Sequence[tuple[str, Sequence[int]]]) -> Graph:

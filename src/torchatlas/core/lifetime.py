@@ -97,6 +97,8 @@ def _last_uses(graph: Graph, owner: list[int]) -> dict[int, int]:
     end = ends(graph)
     used: dict[int, int] = {}
     for call in graph.calls:
+        if call.kind == "group":  # put around the others later: it kept nothing alive
+            continue
         for value in (*call.inputs, *call.outputs):
             until = outlived if call.parent is None else end[call.id]
             used[owner[value]] = max(used.get(owner[value], 0), until)

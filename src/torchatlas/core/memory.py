@@ -129,7 +129,7 @@ def _operations(graph: Graph) -> Iterator[Operation]:
     covered = [False] * len(graph.calls)
     for call in graph.calls:
         covered[call.id] = call.parent is not None and covered[call.parent]
-        if covered[call.id] or not call.outputs:
+        if covered[call.id] or not call.outputs or call.kind == "group":
             continue
         inner = graph.children[call.id]
         if not inner or (is_known(call.name) and all(graph.calls[child].kind == "aten" for child in inner)):

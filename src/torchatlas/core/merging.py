@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.core.classes import constants
 from torchatlas.core.gradients import gathered, kind_of_node
+from torchatlas.core.wiring import AROUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,7 +125,7 @@ class _Comparison:
         self.inside.update(made[0])
         if here.kind == "backward":
             return constants(gathered(here)[0]) == constants(gathered(there)[0])
-        if here.kind != "module":
+        if here.kind not in AROUND:
             return constants(here) == constants(there)
         module = None if body or here.path is None else self.graph.module_at.get(here.path)
         return bool(body) or (
@@ -132,7 +133,7 @@ class _Comparison:
         )
 
     def _reads_alike(self, here: Call, there: Call) -> bool:
-        if here.kind == "module" and self.classes.body[here.id]:
+        if here.kind in AROUND and self.classes.body[here.id]:
             return True
         sort = self.classes.sort
         pairs = self._inputs(here, there)

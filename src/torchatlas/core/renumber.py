@@ -89,6 +89,54 @@ def rewired(graph: Graph, calls: Sequence[Call], moved: Sequence[int | None], be
     )
 
 
+def keep_values(graph: Graph, kept: Sequence[bool]) -> Graph:
+    """Drop values that no call and no module has; others that came from one of them then come from nowhere."""
+    if all(kept):
+        return graph
+    moved: dict[int, int] = {}
+    for at, is_kept in enumerate(kept):
+        if is_kept:
+            moved[at] = len(moved)
+
+    def link(value: int | None) -> int | None:
+        return None if value is None else moved.get(value)
+
+    def ids(values: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple([moved[value] for value in values])
+
+    def owned(pairs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+        return tuple([(name, moved[value]) for name, value in pairs])
+
+    return replace(
+        graph,
+        calls=tuple(
+            [
+                replace(call, inputs=ids(call.inputs), outputs=ids(call.outputs), writes=ids(call.writes))
+                for call in graph.calls
+            ]
+        ),
+        values=tuple(
+            [
+                replace(
+                    value,
+                    id=moved[value.id],
+                    previous=link(value.previous),
+                    same_as=link(value.same_as),
+                    view_of=link(value.view_of),
+                )
+                for value in graph.values
+                if kept[value.id]
+            ]
+        ),
+        modules=tuple(
+            [
+                replace(module, parameters=owned(module.parameters), buffers=owned(module.buffers))
+                for module in graph.modules
+            ]
+        ),
+    )
+
+
 def _overlay(overlay: Overlay, moved: Sequence[int | None]) -> Overlay:
     places = [(moved[call], number) for call, number in overlay.calls]
     return replace(overlay, calls=tuple([(call, number) for call, number in places if call is not None]))

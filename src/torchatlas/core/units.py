@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from torchatlas.core.families import PRINCIPAL, families, family_named, is_family, special
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from torchatlas.core.graph import Call, Graph
 
@@ -62,16 +62,16 @@ class Units:
         return bisect_left(self.passing, call)
 
 
-def units(graph: Graph, names: Sequence[str] = (), wanted: Callable[[Call], bool] | None = None) -> Units:
+def units(graph: Graph, names: Sequence[str] = (), wanted: Iterable[int] = ()) -> Units:
     """The flow of units of a run.
 
     Args:
         graph: what ran.
-        names: spelt out by the pattern.
-        wanted: calls that are units whatever they are.
+        names: spelt out by the pattern. Layers are looked into for the exact name of a function, as ``F.relu``.
+        wanted: calls that are units whatever they are, and whatever they are inside of; none inside another.
     """
     kinds: dict[int, frozenset[str]] = {}
-    inside = _inside(graph, frozenset(names), kinds, wanted)
+    inside = _inside(graph, frozenset(names), frozenset(wanted), kinds)
     named = frozenset(map(family_named, filter(is_family, names)))
     handing = _handing(graph, inside)
     # What the pattern names is a step of the flow also where it only hands on.
@@ -113,11 +113,12 @@ def leaves(graph: Graph) -> list[bool]:
 
 
 def _inside(
-    graph: Graph, names: frozenset[str], kinds: dict[int, frozenset[str]], wanted: Callable[[Call], bool] | None
+    graph: Graph, names: frozenset[str], wanted: frozenset[int], kinds: dict[int, frozenset[str]]
 ) -> list[int]:
     """Find the units, with their families, and for each call the unit around it."""
     leaf = leaves(graph)
     below = _below(graph)
+    opened = _opened(graph, frozenset(name for name in names if "." in name), wanted)
     inside = [-1] * len(graph.calls)
     for call in graph.calls:
         if call.parent is None:
@@ -128,11 +129,23 @@ def _inside(
             inside[call.id] = inside[call.parent]
             continue
         own = families(call.kind, call.name)
-        is_unit = _is_layer(call, own, below[call.id], empty=not graph.children[call.id], leaf=leaf[call.id])
-        if is_unit or any(goes_by(call, name) for name in names) or (wanted is not None and wanted(call)):
+        is_unit = call.id in wanted or any(goes_by(call, name) for name in names)
+        if not is_unit and not opened[call.id]:
+            is_unit = _is_layer(call, own, below[call.id], empty=not graph.children[call.id], leaf=leaf[call.id])
+        if is_unit:
             inside[call.id] = call.id
             kinds[call.id] = own | special(own, below[call.id])
     return inside
+
+
+def _opened(graph: Graph, names: frozenset[str], wanted: frozenset[int]) -> list[bool]:
+    """For each call whether something that was asked for is inside; into groups nobody looks for a name."""
+    opened = [False] * len(graph.calls)
+    for call in reversed(graph.calls) if names or wanted else ():
+        if call.parent is not None:
+            named = call.name in names or (opened[call.id] and call.kind != "group")
+            opened[call.parent] |= named or call.id in wanted or (opened[call.id] and bool(wanted))
+    return opened
 
 
 def _is_layer(call: Call, own: frozenset[str], below: frozenset[str], *, empty: bool, leaf: bool) -> bool:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from torchatlas.core.classes import Atoms
     from torchatlas.core.graph import Call, Graph
 
+AROUND = frozenset(("module", "group"))
+"""Calls that do nothing themselves where something ran inside them."""
+
 Touch: TypeAlias = "tuple[int, int, int]"
 """(value, name, count): a value that a call reads (name > 0) or makes (name < 0) and that others touch as well.
 
@@ -138,8 +141,8 @@ class _Classifier:
         return dict.fromkeys(values)
 
     def _reads(self, call: Call) -> bool:
-        """Whether its inputs are its own; a module with a body reads what its body reads, whatever it was handed."""
-        return call.kind != "module" or not self.out.body[call.id]
+        """Whether its inputs are its own; a module or group reads what its body reads, whatever it was handed."""
+        return call.kind not in AROUND or not self.out.body[call.id]
 
     def _head(self, call: Call) -> Atoms:
         return (call.kind, kind_of_node(call), call.error is not None, constants(call) if self._reads(call) else None)

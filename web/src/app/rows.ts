@@ -1,6 +1,7 @@
 /** The rows of the table: every module or every call, repeats once. */
 
 import { addCalls, noBoxes } from "../graph/boxes.ts";
+import { isAround } from "../graph/calls.ts";
 import { DEFAULT_STATE } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import { type Model, pathOf, repeatsOf, shapesText, titleOf } from "./model.ts";
@@ -58,7 +59,7 @@ export function tableRows(model: Model, modulesOnly: boolean): TableRow[] {
   const waiting: [VisibleNode, number][] = made.top.map((i): [VisibleNode, number] => [made.nodes[i]!, 0]).reverse();
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const [node, level] = next;
-    const isShown = node.kind === "call" && (!modulesOnly || model.graph.calls[node.call]!.kind === "module");
+    const isShown = node.kind === "call" && (!modulesOnly || isAround(model.graph.calls[node.call]!.kind));
     if (isShown) rows.push(row(model, node, level));
     // A module that only wraps a function is not opened for the drawing, and has nothing more to tell here.
     for (let i = node.children.length - 1; i >= 0; i--)

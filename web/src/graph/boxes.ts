@@ -1,7 +1,7 @@
 /** From the tree of calls and what is open: the boxes, folds shown once, long lists split into ranges. */
 
-import type { Fold } from "../contract/graph.ts";
-import { type CallTree, isThin } from "./calls.ts";
+import type { Call, Fold } from "../contract/graph.ts";
+import { type CallTree, isAround, isThin } from "./calls.ts";
 import { type Chosen, type Folds, pieces } from "./chosen.ts";
 import type { Flow } from "./flow.ts";
 import type { ViewState } from "./state.ts";
@@ -102,7 +102,7 @@ function fill(plan: Plan, made: Boxes, task: Task, tasks: Task[]): void {
 /** Constants are hidden, except inside a module that makes nothing else: it would stand empty. */
 function isShown({ tree, flow, state }: Plan, call: number, parent: number | null): boolean {
   const { kind, error } = tree.graph.calls[call]!;
-  if (state.constants || flow.constant[call] === 0 || kind === "module" || error !== null) return true;
+  if (state.constants || flow.constant[call] === 0 || isAround(kind) || error !== null) return true;
   return parent === null || flow.constant[parent] === 1;
 }
 
@@ -197,9 +197,18 @@ function addCall(
 function isOpen(plan: Plan, id: number, depth: number): boolean {
   const call = plan.tree.graph.calls[id]!;
   const key = keyOf(id);
-  const named = (set: ReadonlySet<string>): boolean => set.has(key) || (call.path !== null && set.has(call.path));
+  const name = call.kind === "group" ? call.name : call.path;
+  const named = (set: ReadonlySet<string>): boolean => set.has(key) || (name !== null && set.has(name));
   if (named(plan.collapse)) return false;
-  return named(plan.expand) || (depth < plan.depth && !isThin(plan.tree, call)) || isOnTheWay(plan, id);
+  return named(plan.expand) || isOpenAt(plan, call, depth) || isOnTheWay(plan, id);
+}
+
+/** Groups were made to be seen closed, unless so many levels are asked for; one that only wraps a module opens with it. */
+function isOpenAt({ tree, state, depth: levels }: Plan, call: Call, depth: number): boolean {
+  if (isThin(tree, call)) return false;
+  if (call.kind === "group" && state.depth === null) return false;
+  const around = call.parent === null ? undefined : tree.graph.calls[call.parent];
+  return depth < levels || (around?.kind === "group" && tree.children[around.id]!.length === 1);
 }
 
 /** The way to the call that failed is open, unless everything is to stay closed. */

@@ -39,6 +39,11 @@ export function isLeaf(tree: CallTree, call: number): boolean {
   return tree.depth[call]! >= 0 && tree.children[call]!.length === 0;
 }
 
+/** A module or a group, which is not itself what is done in it. */
+export function isAround(kind: Call["kind"]): boolean {
+  return kind === "module" || kind === "group";
+}
+
 /** A module that only wraps one function reads best as that module: it is opened only when asked for by name. */
 export function isThin(tree: CallTree, call: Call): boolean {
   const children = tree.children[call.id]!;

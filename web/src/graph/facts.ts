@@ -123,15 +123,34 @@ export function leafNames({ graph }: Facts, call: Call): readonly string[] {
 
 const LEAF = "AccumulateGrad";
 
-/** Parameters of a module, or those that a function reads itself. */
+/** Parameters of a module, or those that a function reads itself; of a group, those used in it, each once. */
 export function parameterCount(known: Facts, call: Call): number {
   if (call.path !== null) return known.parameters.get(known.moduleAt.get(call.path)?.path ?? call.path) ?? 0;
   let sum = 0;
-  for (const id of new Set(call.inputs)) {
+  for (const id of call.kind === "group" ? groupReads(known, call) : new Set(call.inputs)) {
     const value = known.graph.values[id]!;
     if (value.kind === "parameter") sum += value.shape.reduce((product, size) => product * size, 1);
   }
   return sum;
+}
+
+/** What calls in a group read, and the parameters of the modules called there and of those below them. */
+function groupReads({ graph, tree, moduleAt }: Facts, group: Call): Set<number> {
+  const found = new Set<number>();
+  const waiting = [group.id];
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    const { path, inputs } = graph.calls[at]!;
+    for (const value of inputs) found.add(value);
+    const module = path === null ? undefined : moduleAt.get(path);
+    if (!module) waiting.push(...tree.children[at]!);
+    else for (const below of modulesBelow(graph, module)) for (const [, value] of below.parameters) found.add(value);
+  }
+  return found;
+}
+
+/** A module and all that is registered under its path. */
+function modulesBelow({ modules }: Graph, { path }: Module): Module[] {
+  return modules.filter((module) => module.path === path || module.path.startsWith(`${path}.`) || path === "");
 }
 
 /** The few settings that tell one layer from another of its kind: `3×3 /2`, `64 → 128`. */

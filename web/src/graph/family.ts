@@ -1,6 +1,7 @@
 /** Families of operations: what shares a hue in the drawing. */
 
 import type { Call } from "../contract/graph.ts";
+import { isAround } from "./calls.ts";
 
 export type Family =
   | "convolution"
@@ -39,7 +40,7 @@ const WORDS: readonly (readonly [Family, RegExp])[] = [
 export function familyOf({ kind }: Call, name: string): Family {
   if (kind === "saved") return "saved";
   if (kind === "backward") return family(words(name), "arithmetic");
-  return family(name, kind === "module" || kind === "group" ? "module" : "arithmetic");
+  return family(name, isAround(kind) ? "module" : "arithmetic");
 }
 
 /** `UnsafeView` as functions are written: `unsafe_view`. */

@@ -3,7 +3,7 @@
 import type { Level } from "./calls.ts";
 
 /**
- * Boxes are named by key (`#12` is call 12) or by module path (`layer4.0`), which means every call of that module.
+ * Boxes are named by key (`#12` is call 12) or by module path (`layer4.0`), which means every call of that module, or by the name of groups.
  */
 export interface ViewState {
   /** Levels of boxes shown open below the model; null chooses what fits on a page, Infinity opens everything. */

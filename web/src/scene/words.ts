@@ -56,7 +56,7 @@ function clean(text: string): string {
 function callWords(speaker: Speaker, node: VisibleNode): Words {
   const { facts } = speaker;
   const call = facts.graph.calls[node.call]!;
-  const name = shortName(call);
+  const [name, times] = repeatedName(shortName(call), call, node);
   const path = ownPath(speaker, node, call) + runOf(speaker, node);
   const hue = call.error !== null ? "error" : familyOf(call, name);
   const failed = call.error !== null;
@@ -67,7 +67,7 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
     detail: node.open ? "" : call.kind === "saved" ? savedWord(facts, call) : settings(facts, call),
     left: error || (named ? name : node.open ? "" : path || under(speaker, call, name)),
     right: call.kind === "saved" ? memory(facts, call) : numbers(speaker, call),
-    badge: node.repeat ? `×${node.repeat.count}` : "",
+    badge: node.repeat ? `×${node.repeat.count}` : times,
     hue,
     failed,
     title: titleOf(facts, call, name, error),
@@ -106,6 +106,12 @@ function memory(facts: Facts, call: Call): string {
   return bytes === null ? "" : `${short(bytes)}B`;
 }
 
+/** The name of a group of repeats without their count, which is its badge, unless it is repeated itself. */
+function repeatedName(name: string, { kind }: Call, { repeat }: VisibleNode): readonly [string, string] {
+  const [, one, times] = (kind === "group" && repeat === null && /^(.+) (×\d+)$/.exec(name)) || [];
+  return one !== undefined && times !== undefined ? [one, times] : [name, ""];
+}
+
 function numbers({ facts, labels }: Speaker, call: Call): string {
   const parameters = labels.has("params") ? parameterCount(facts, call) : 0;
   const flops = labels.has("flops") ? facts.flops[call.id]! : 0;
@@ -116,12 +122,23 @@ function numbers({ facts, labels }: Speaker, call: Call): string {
 
 /** A module's path as seen from the open module around it; of repeats, from the first to the last. */
 function ownPath(speaker: Speaker, node: VisibleNode, call: Call): string {
-  if (call.path === null) return "";
+  const path = pathOf(speaker, call);
+  if (path === null) return "";
   const around = enclosingPath(speaker, call);
-  const own = around !== "" && call.path.startsWith(`${around}.`) ? call.path.slice(around.length + 1) : call.path;
-  const last = node.repeat ? speaker.facts.graph.calls[node.repeat.last]!.path : null;
-  const [first, end] = [/^(.*?)(\d+)$/.exec(call.path), /^(.*?)(\d+)$/.exec(last ?? "")];
+  const own = around !== "" && path.startsWith(`${around}.`) ? path.slice(around.length + 1) : path;
+  const last = node.repeat ? pathOf(speaker, speaker.facts.graph.calls[node.repeat.last]!) : null;
+  const [first, end] = [/^(.*?)(\d+)$/.exec(path), /^(.*?)(\d+)$/.exec(last ?? "")];
   return first && end && first[1] === end[1] && first[2] !== end[2] ? `${own}–${end[2]}` : own;
+}
+
+/** The path of a module; of a group, that of the one module it consists of. */
+function pathOf({ facts }: Speaker, call: Call): string | null {
+  let at = call;
+  for (let inside; at.kind === "group"; at = facts.graph.calls[inside[0]!]!) {
+    inside = facts.tree.children[at.id]!;
+    if (inside.length !== 1) return null;
+  }
+  return at.path;
 }
 
 /** Which run of a module this is, where that is not said by a fold. */

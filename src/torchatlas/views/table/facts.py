@@ -113,9 +113,12 @@ class Facts:
         return self._work[row.calls]
 
     def held(self, row: Row) -> Held | None:
-        """The row's parameters; None for a function."""
+        """The row's parameters; None for a function. Those of a group are the ones used in it."""
         if row.parent is None:
             return _held([self.total])
+        call = self.call(row)
+        if call is not None and call.kind == "group":
+            return Held(*self.costs.held(row.calls))
         if not row.paths:
             return None
         if row.paths not in self._held:

@@ -51,7 +51,7 @@ class Stretches:
         return list(stretch.members) if stretch.members else self._uncovered((stretch.calls[0],))
 
     def _is_shown(self, call: Call, *, ops: bool) -> bool:
-        if call.parent is None or call.kind == "module" or call.id == self.failed:
+        if call.parent is None or call.kind in {"module", "group"} or call.id == self.failed:
             return True
         return ops and call.kind != "aten"
 

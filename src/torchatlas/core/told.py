@@ -1,9 +1,12 @@
-"""What is said where a pattern is found nowhere: which of its names the run has not, and what is spelt like them."""
+"""What is said of a graph that was changed: notes, and near names where a pattern was found nowhere."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,20 +18,25 @@ MOST = 10_000
 """Names that near ones are looked for among."""
 
 
+def told(graph: Graph, *texts: str) -> Graph:
+    """The graph with these notes after its own."""
+    return replace(graph, notes=(*graph.notes, *map(Note, texts))) if texts else graph
+
+
 def nothing_found(
-    graph: Graph, told: str, pattern: str, known: Sequence[str], flow: Units | None = None, names: Sequence[str] = ()
+    graph: Graph, deed: str, pattern: str, known: Sequence[str], flow: Units | None = None, names: Sequence[str] = ()
 ) -> str:
     """One sentence.
 
     Args:
         graph: where it was looked for.
-        told: how the note begins.
+        deed: what was to be done, as ``fold(``.
         pattern: what was looked for.
         known: what it could have been.
         flow: the run as the pattern saw it.
         names: those in the pattern.
     """
-    begin = f"{told}{pattern!r}) found nothing in {graph.name}"
+    begin = f"{deed}{pattern!r}) found nothing in {graph.name}"
     absent = [name for name in names if flow is not None and not any(flow.is_named(unit, name) for unit in flow.calls)]
     if flow is not None and names and not absent:
         return f"{begin}: all that it names is there, but not joined in this way"
