@@ -134,11 +134,11 @@ class Costs:
             held = _row(self.read, id)
         return self._cost(held, _row(self.work, id), [id])
 
-    def held(self, calls: Iterable[int]) -> tuple[int, int]:
-        """Elements of the parameters that belong to modules called in these calls, or are read there, each once.
+    def held(self, calls: Iterable[int]) -> tuple[int, int, int]:
+        """Parameters and buffers that belong to modules called in these calls, or are read there, each once.
 
         Returns:
-            Of all, and of those that require a gradient.
+            Elements of the parameters, of those that require a gradient, and bytes of parameters and buffers.
         """
         found: set[int] = set()
         waiting = list(calls)
@@ -148,8 +148,8 @@ class Costs:
             found |= self.structure.below(call.path)
             if call.path not in self.structure.index:
                 waiting += self.graph.children[call.id]
-        rows = [_weight(self.graph.values[value]) for value in found if self.graph.values[value].kind == "parameter"]
-        return sum(row[0] for row in rows), sum(row[1] for row in rows)
+        rows = [_weight(self.graph.values[value]) for value in found if _held(self.graph.values[value].kind)]
+        return sum(row[0] for row in rows), sum(row[1] for row in rows), sum(row[3] + row[4] for row in rows)
 
     def module(self, path: str) -> Cost:
         """The module at ``path``: what is registered in it and below it, and all calls of it.

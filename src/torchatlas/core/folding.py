@@ -16,7 +16,7 @@ from torchatlas.core.finding import find
 from torchatlas.core.fold import fold_calls
 from torchatlas.core.group import grouping
 from torchatlas.core.renumber import insert, remove
-from torchatlas.core.told import told
+from torchatlas.core.told import quoted, told
 from torchatlas.core.units import REPEATED
 
 if TYPE_CHECKING:
@@ -91,6 +91,6 @@ def _cut(graph: Graph, pattern: str, cut: Sequence[Cover], count: int) -> str:
     held = Counter(graph.calls[cover.cut].path or graph.calls[cover.cut].name for cover in cut if cover.cut is not None)
     shown = ", ".join(list(held)[:SHOWN]) + (", …" if len(held) > SHOWN else "")
     return (
-        f"{TOLD}{pattern!r}): {len(cut)} of {count} matches were left as they are: they take a part of {shown}, and a"
+        f"{TOLD}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they take a part of {shown}, and a"
         " box holds a module whole or not at all"
     )

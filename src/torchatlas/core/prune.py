@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.finding import find
 from torchatlas.core.renumber import keep_values, remove
-from torchatlas.core.told import told
+from torchatlas.core.told import quoted, told
 from torchatlas.core.units import leaves
 from torchatlas.core.unreturned import unreturned
 
@@ -53,7 +53,7 @@ def prune(graph: Graph, pattern: str, *, upstream: bool = False) -> Graph:
     left = _reconnected(cut, gone, instead)
     passing = frozenset(found.flow.passing)
     lost = [graph.calls[unit] for part in parts for unit in part if unit not in passing]
-    note = f"{deed}{pattern!r}) left out {_listed(lost)}: totals are without {'it' if len(lost) == 1 else 'them'}"
+    note = f"{deed}{quoted(pattern)}) left out {_listed(lost)}: totals are without {'it' if len(lost) == 1 else 'them'}"
     return told(_without(left, gone), note, *found.notes)
 
 

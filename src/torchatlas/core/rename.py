@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.errors import InputError
 from torchatlas.core.finding import find
 from torchatlas.core.paths import PATHS, path_pattern
-from torchatlas.core.told import nothing_found, told
+from torchatlas.core.told import nothing_found, quoted, told
 
 if TYPE_CHECKING:
     import re
@@ -87,12 +87,12 @@ def _refuse_collisions(moved: dict[str, str], pattern: str, name: str) -> None:
         path, new = double[0]
         other = next(each for each, to in moved.items() if to == new and each != path)
         raise InputError(
-            f"rename({pattern!r}, {name!r}): {path!r} and {other!r} would both be {new!r}; paths tell modules apart:"
+            f"rename({quoted(pattern)}, {name!r}): {path!r} and {other!r} would both be {new!r}; paths tell modules apart:"
             " refer to a group of the expression in the name, as \\1"
         )
     odd = [new for path, new in moved.items() if path and (not new.strip(".") or ".." in f".{new}.")]
     if odd:
-        raise InputError(f"rename({pattern!r}, {name!r}): {odd[0]!r} is no path; names in it are joined by single dots")
+        raise InputError(f"rename({quoted(pattern)}, {name!r}): {odd[0]!r} is no path; names in it are joined by single dots")
 
 
 def _module(module: Module, moved: dict[str, str]) -> Module:

@@ -23,6 +23,11 @@ def told(graph: Graph, *texts: str) -> Graph:
     return replace(graph, notes=(*graph.notes, *map(Note, texts))) if texts else graph
 
 
+def quoted(pattern: str) -> str:
+    """A pattern as it is written in code, its backslashes as in a raw string."""
+    return repr(pattern).replace("\\\\", "\\")
+
+
 def nothing_found(
     graph: Graph, deed: str, pattern: str, known: Sequence[str], flow: Units | None = None, names: Sequence[str] = ()
 ) -> str:
@@ -36,7 +41,7 @@ def nothing_found(
         flow: the run as the pattern saw it.
         names: those in the pattern.
     """
-    begin = f"{deed}{pattern!r}) found nothing in {graph.name}"
+    begin = f"{deed}{quoted(pattern)}) found nothing in {graph.name}"
     absent = [name for name in names if flow is not None and not any(flow.is_named(unit, name) for unit in flow.calls)]
     if flow is not None and names and not absent:
         return f"{begin}: all that it names is there, but not joined in this way"

@@ -60,12 +60,12 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
   const path = ownPath(speaker, node, call) + runOf(speaker, node);
   const hue = call.error !== null ? "error" : familyOf(call, name);
   const failed = call.error !== null;
-  const named = path !== "" && (node.open || PLAIN_BOXES.has(name));
+  const named = path !== "" && call.kind !== "group" && (node.open || PLAIN_BOXES.has(name));
   const error = failed && facts.graph.error === call.id ? call.error! : "";
   return {
     name: named ? path : name,
     detail: node.open ? "" : call.kind === "saved" ? savedWord(facts, call) : settings(facts, call),
-    left: error || (named ? name : node.open ? "" : path || under(speaker, call, name)),
+    left: error || (named ? name : node.open && call.kind !== "group" ? "" : path || under(speaker, call, name)),
     right: call.kind === "saved" ? memory(facts, call) : numbers(speaker, call),
     badge: node.repeat ? `×${node.repeat.count}` : times,
     hue,
@@ -106,9 +106,16 @@ function memory(facts: Facts, call: Call): string {
   return bytes === null ? "" : `${short(bytes)}B`;
 }
 
+const REPEATED = /^(.+) (×\d+)$/;
+
+/** Was this group made of repeats? */
+function isRepeated({ kind, name }: Call): boolean {
+  return kind === "group" && REPEATED.test(name);
+}
+
 /** The name of a group of repeats without their count, which is its badge, unless it is repeated itself. */
-function repeatedName(name: string, { kind }: Call, { repeat }: VisibleNode): readonly [string, string] {
-  const [, one, times] = (kind === "group" && repeat === null && /^(.+) (×\d+)$/.exec(name)) || [];
+function repeatedName(name: string, call: Call, { repeat }: VisibleNode): readonly [string, string] {
+  const [, one, times] = (isRepeated(call) && repeat === null && REPEATED.exec(name)) || [];
   return one !== undefined && times !== undefined ? [one, times] : [name, ""];
 }
 
@@ -122,20 +129,27 @@ function numbers({ facts, labels }: Speaker, call: Call): string {
 
 /** A module's path as seen from the open module around it; of repeats, from the first to the last. */
 function ownPath(speaker: Speaker, node: VisibleNode, call: Call): string {
-  const path = pathOf(speaker, call);
+  const [path, last] = pathsOf(speaker, node, call);
   if (path === null) return "";
   const around = enclosingPath(speaker, call);
   const own = around !== "" && path.startsWith(`${around}.`) ? path.slice(around.length + 1) : path;
-  const last = node.repeat ? pathOf(speaker, speaker.facts.graph.calls[node.repeat.last]!) : null;
   const [first, end] = [/^(.*?)(\d+)$/.exec(path), /^(.*?)(\d+)$/.exec(last ?? "")];
   return first && end && first[1] === end[1] && first[2] !== end[2] ? `${own}–${end[2]}` : own;
 }
 
-/** The path of a module; of a group, that of the one module it consists of. */
-function pathOf({ facts }: Speaker, call: Call): string | null {
+/** The path of a module, or of the one that a group consists of; of repeats, that of the first and that of the last. */
+function pathsOf({ facts }: Speaker, node: VisibleNode, call: Call): readonly [string | null, string | null] {
+  const { calls } = facts.graph;
+  const inside = facts.tree.children[call.id]!;
+  if (node.repeat) return [onlyPath(facts, call), onlyPath(facts, calls[node.repeat.last]!)];
+  if (!isRepeated(call)) return [onlyPath(facts, call), null];
+  return [onlyPath(facts, calls[inside[0]!]!), onlyPath(facts, calls[inside[inside.length - 1]!]!)];
+}
+
+function onlyPath({ graph, tree }: Facts, call: Call): string | null {
   let at = call;
-  for (let inside; at.kind === "group"; at = facts.graph.calls[inside[0]!]!) {
-    inside = facts.tree.children[at.id]!;
+  for (let inside; at.kind === "group"; at = graph.calls[inside[0]!]!) {
+    inside = tree.children[at.id]!;
     if (inside.length !== 1) return null;
   }
   return at.path;

@@ -39,7 +39,7 @@ class Stretches:
         self.failed = _failed(graph)
         self.stopped = frozenset(_outwards(graph, self.failed))
         self._folds = {fold.calls[0]: fold for found in fold_calls(graph).values() for fold in found} if fold else {}
-        self._shown = [self._is_shown(call, ops=ops) for call in graph.calls]
+        self._shown = [self._is_shown(call, ops=ops) and not self._is_told_within(call) for call in graph.calls]
         self._holds = self._holding()
 
     def roots(self) -> list[Stretch]:
@@ -54,6 +54,14 @@ class Stretches:
         if call.parent is None or call.kind in {"module", "group"} or call.id == self.failed:
             return True
         return ops and call.kind != "aten"
+
+    def _is_told_within(self, call: Call) -> bool:
+        """Whether it is a group of repeats, and nothing else, so that their own row says all of it."""
+        if call.kind != "group" or call.id in self.stopped:
+            return False
+        inside = [child for child in self.graph.children[call.id] if self.graph.calls[child].kind != "aten"]
+        fold = self._folds.get(inside[0]) if inside else None
+        return fold is not None and len(fold.calls) == len(inside)
 
     def _holding(self) -> list[bool]:
         """For each call, whether it or something inside it gets a row."""
