@@ -83,7 +83,8 @@ function titleOf(facts: Facts, call: Call, name: string, error: string): string 
 
 /** Under the name of a backward node: the leaf it feeds, or torch's name for it; of a saved tensor, its shape. */
 function under(speaker: Speaker, call: Call, name: string): string {
-  if (call.kind === "saved") return shapeText(savedValue(speaker.facts, call)?.shape ?? []);
+  const saved = call.kind === "saved" ? savedValue(speaker.facts, call) : undefined;
+  if (saved) return shapeText(saved);
   if (call.kind !== "backward") return "";
   const leaf = leafNames(speaker.facts, call)[0];
   const around = enclosingPath(speaker, call);
