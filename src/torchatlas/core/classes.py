@@ -79,11 +79,16 @@ def _add(children: dict[str, list[tuple[str, int]]], graph: Graph, path: str, nu
         children[parent.path].append((name, number))
 
 
-def _itself(module: Module, sorts: list[int]) -> Atoms:
-    settings = tuple(
+def settings_of(module: Module) -> Atoms:
+    """(name, what it is set to) of each setting, equal only for equal ones; numbers that only count are left out."""
+    return tuple(
         (name, "#" if type(setting) is int and _ORDINAL.search(name) else _atoms(setting))
         for name, setting in module.settings
     )
+
+
+def _itself(module: Module, sorts: list[int]) -> Atoms:
+    settings = settings_of(module)
     weights = tuple((name, sorts[value]) for name, value in module.parameters)
     buffers = tuple((name, sorts[value]) for name, value in module.buffers)
     return (module.name, settings, module.extra, module.training, module.opaque, weights, buffers)

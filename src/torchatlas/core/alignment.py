@@ -1,0 +1,329 @@
+"""Two trees, node by node: which node of one is which of the other.
+
+Names decide first, then likeness: what stands under a name that both have is the same thing changed; what has no
+namesake is looked for among what is alike, in order. Children with numbers for names are positions in a list, so they
+are aligned as a sequence: one that was put in between shifts those after it, and changes none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from torchatlas.core.subsequence import common
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LEVELS = 4
+"""Degrees of likeness, from alike in everything to hardly more than of one class."""
+
+LOOSE = LEVELS - 1
+OFFERED = 24
+"""Nodes without a namesake, on either side, up to which each is held against each."""
+
+NEAR = 4
+"""Levels below a pair at which what has no namesake is looked for."""
+
+WRAPPED = 3
+"""Levels of wrapping (``module.``, ``model.backbone.``) that are looked through."""
+
+MOVED = 3
+"""Nodes that a part must have to be known again in another place."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Nodes, parents before children; node 0 is the root.
+
+    Attributes:
+        names: of each node under its parent.
+        parents: of each node; -1 for the root.
+        kinds: of each node ``LEVELS`` numbers, from the strictest likeness to the loosest, shared with the other tree.
+        heavy: whether a node holds, or is, a tensor: these are aligned before what is only between them.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    kinds: tuple[tuple[int, ...], ...]
+    heavy: tuple[bool, ...]
+
+    @cached_property
+    def children(self) -> tuple[tuple[int, ...], ...]:
+        """Of each node; those with numbers for names in the order of the numbers."""
+        found: list[list[int]] = [[] for _ in self.names]
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                found[parent].append(node)
+        return tuple(tuple(self._sorted(nodes)) for nodes in found)
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Nodes of each subtree."""
+        sizes = [1] * len(self.names)
+        for node in range(len(self.names) - 1, 0, -1):
+            sizes[self.parents[node]] += sizes[node]
+        return tuple(sizes)
+
+    def below(self, node: int) -> Iterator[int]:
+        """The node and all that is below it."""
+        todo = [node]
+        while todo:
+            at = todo.pop()
+            yield at
+            todo.extend(self.children[at])
+
+    def _sorted(self, nodes: list[int]) -> list[int]:
+        numbered = sorted((node for node in nodes if is_number(self.names[node])), key=lambda n: int(self.names[n]))
+        rest = iter(numbered)
+        return [next(rest) if is_number(self.names[node]) else node for node in nodes]
+
+
+def is_number(name: str) -> bool:
+    """Whether a name says a position in a list."""
+    return name.isdecimal() and name.isascii()
+
+
+def align(a: Tree, b: Tree) -> dict[int, int]:
+    """For nodes of a, the nodes of b that they are; taken the other way round, the same pairs."""
+    if not a.names or not b.names:
+        return {}
+    if (b.names, b.parents) < (a.names, a.parents):
+        return {one: other for other, one in _Alignment(b, a).run().items()}
+    return _Alignment(a, b).run()
+
+
+class _Alignment:
+    """One walk down both trees at once, from pair to pair."""
+
+    def __init__(self, a: Tree, b: Tree) -> None:
+        self.a, self.b = a, b
+        self.mate: dict[int, int] = {}
+        self.taken: set[int] = set()
+        self.todo: list[tuple[int, int]] = []
+
+    def run(self) -> dict[int, int]:
+        self._pair(*_anchor(self.a, self.b))
+        self._walk()
+        self._moved()
+        self._around()
+        return self.mate
+
+    def _walk(self) -> None:
+        while self.todo:
+            self._children(*self.todo.pop())
+
+    def _pair(self, one: int, other: int) -> None:
+        self.mate[one] = other
+        self.taken.add(other)
+        self.todo.append((one, other))
+
+    def _children(self, one: int, other: int) -> None:
+        left, right = list(self.a.children[one]), list(self.b.children[other])
+        self._namesakes([x for x in left if not is_number(self.a.names[x])], right)
+        numbered = [[x for x in nodes if is_number(tree.names[x])] for tree, nodes in self._sides(left, right)]
+        self._sequences(*self._free(*numbered))
+        self._likes(*self._free(left, right))
+        self._deeper(*self._free(left, right))
+
+    def _sides(self, left: list[int], right: list[int]) -> tuple[tuple[Tree, list[int]], tuple[Tree, list[int]]]:
+        return (self.a, left), (self.b, right)
+
+    def _free(self, left: Sequence[int], right: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Those that have no mate yet."""
+        return [x for x in left if x not in self.mate], [y for y in right if y not in self.taken]
+
+    def _namesakes(self, left: Sequence[int], right: Sequence[int]) -> None:
+        names = {self.b.names[y]: y for y in right if y not in self.taken}
+        for x in left:
+            y = names.pop(self.a.names[x], None)
+            if y is not None:
+                self._pair(x, y)
+
+    def _sequences(self, left: list[int], right: list[int]) -> None:
+        """Align two lists: what holds tensors first, stricter likeness before looser; then what stands between."""
+        gaps = [(left, right)]
+        for heavy in (True, False):
+            for level in range(LEVELS):
+                gaps = [part for gap in gaps for part in self._split(*gap, level, heavy=heavy)]
+        for xs, ys in gaps:
+            names = {self.b.names[y]: y for y in ys}
+            same = [(x, names[self.a.names[x]]) for x in xs if self.a.names[x] in names]
+            if not same and len(xs) == len(ys) == 1:
+                same = [(xs[0], ys[0])]
+            for x, y in same:
+                self._pair(x, y)
+
+    def _split(
+        self, xs: list[int], ys: list[int], level: int, *, heavy: bool
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        """Pair what is alike at that level, and give what lies between the pairs."""
+        if not xs or not ys:
+            return
+        one = [at for at, x in enumerate(xs) if self.a.heavy[x] or not heavy]
+        two = [at for at, y in enumerate(ys) if self.b.heavy[y] or not heavy]
+        found = common([self.a.kinds[xs[i]][level] for i in one], [self.b.kinds[ys[j]][level] for j in two])
+        start = begin = 0
+        for i, j in found:
+            self._pair(xs[one[i]], ys[two[j]])
+            yield xs[start : one[i]], ys[begin : two[j]]
+            start, begin = one[i] + 1, two[j] + 1
+        yield xs[start:], ys[begin:]
+
+    def _likes(self, left: list[int], right: list[int]) -> None:
+        """Siblings under other names: those alike in something, the nearest names first."""
+        for level in range(LEVELS):
+            one, two = self._free(left, right)
+            kinds: dict[int, tuple[list[int], list[int]]] = {}
+            for x in one:
+                kinds.setdefault(self.a.kinds[x][level], ([], []))[0].append(x)
+            for y in two:
+                if self.b.kinds[y][level] in kinds:
+                    kinds[self.b.kinds[y][level]][1].append(y)
+            for xs, ys in kinds.values():
+                if level < LOOSE or all(self.a.heavy[x] for x in xs):
+                    self._nearest(xs, ys)
+        one, two = ([x for x in nodes if tree.heavy[x]] for tree, nodes in self._sides(*self._free(left, right)))
+        self._overlapping(one, two)
+
+    def _nearest(self, xs: list[int], ys: list[int]) -> None:
+        """Pair nodes of one kind by their names; where there are too many to compare, in order."""
+        if max(len(xs), len(ys)) > OFFERED:
+            offers = [(0.0, 0, x, y) for x, y in zip(xs, ys, strict=False)]
+        else:
+            offers = sorted(
+                (-nearness(self.a.names[x], self.b.names[y]), abs(i - j), x, y)
+                for i, x in enumerate(xs)
+                for j, y in enumerate(ys)
+            )
+        for _, _, x, y in offers:
+            if x not in self.mate and y not in self.taken:
+                self._pair(x, y)
+
+    def _overlapping(self, left: list[int], right: list[int]) -> None:
+        """Pair what holds much of the same below it; what is alone on both sides, if it holds anything of it."""
+        if not left or not right or max(len(left), len(right)) > OFFERED:
+            return
+        bags = [[_bag(tree, node) for node in nodes] for tree, nodes in self._sides(left, right)]
+        offers = []
+        for i, x in enumerate(left):
+            for j, y in enumerate(right):
+                one, two = bags[0][i], bags[1][j]
+                shared = (one & two).total() / max(one.total(), two.total(), 1)
+                offers.append((-shared, abs(i - j), x, y))
+        for shared, _, x, y in sorted(offers):
+            if -shared > 0.5 and x not in self.mate and y not in self.taken:  # noqa: PLR2004 - more than half of it
+                self._pair(x, y)
+
+    def _deeper(self, left: list[int], right: list[int]) -> None:
+        """Look for what one side has directly in what the other has one or more levels further down."""
+        for _ in range(NEAR):
+            left, right = ([x for x in nodes if tree.heavy[x]] for tree, nodes in self._sides(left, right))
+            if not left or not right:
+                return
+            inside = [y for node in right for y in self.b.children[node]]
+            within = [x for node in left for x in self.a.children[node]]
+            self._known_again(left, inside)
+            self._known_again(within, right)
+            left, right = self._free([*left, *within], [*right, *inside])
+
+    def _known_again(self, left: Sequence[int], right: Sequence[int]) -> None:
+        """Pair what bears the same name and is alike in shapes, where it is the only one."""
+        for level in range(LOOSE):
+            one, two = self._free(left, right)
+            _, names = _only(self.b, two, level)
+            for key, x in _only(self.a, one, level)[1].items():
+                if key in names and self.a.heavy[x]:
+                    self._pair(x, names[key])
+
+    def _moved(self) -> None:
+        """Whole parts that are to be found again elsewhere, the largest first, where each is the only one."""
+        for level in range(2):
+            one, two = (
+                [n for n in range(len(tree.names)) if n not in known and tree.heavy[n] and tree.sizes[n] >= MOVED]
+                for tree, known in ((self.a, self.mate), (self.b, self.taken))
+            )
+            places, _ = _only(self.b, two, level)
+            for kind, x in sorted(_only(self.a, one, level)[0].items(), key=lambda each: -self.a.sizes[each[1]]):
+                y = places.get(kind)
+                if y is not None and x not in self.mate and y not in self.taken:
+                    self._pair(x, y)
+                    self._walk()
+
+    def _around(self) -> None:
+        """What is around parts that were known again, where that is alone on both sides: the innermost first."""
+        offers: dict[tuple[int, int], int] = {}
+        for one, other in sorted(self.mate.items(), reverse=True):
+            x, y = self.a.parents[one], self.b.parents[other]
+            while x > 0 and y > 0 and x not in self.mate and y not in self.taken:
+                offers[x, y] = offers.get((x, y), 0) + 1
+                x, y = self.a.parents[x], self.b.parents[y]
+        for (x, y), _ in sorted(offers.items(), key=lambda each: (-each[1], -self.a.sizes[each[0][0]], each[0])):
+            if x not in self.mate and y not in self.taken:
+                self.mate[x] = y
+                self.taken.add(y)
+
+
+def _only(tree: Tree, nodes: Sequence[int], level: int) -> tuple[dict[int, int], dict[tuple[str, int], int]]:
+    """The nodes that are alone of their kind, and those alone of their name and kind."""
+    kinds = Counter(tree.kinds[node][level] for node in nodes)
+    keys = {node: (_spelt(tree.names[node]), tree.kinds[node][level]) for node in nodes}
+    names = Counter(keys.values())
+    return (
+        {tree.kinds[node][level]: node for node in nodes if kinds[tree.kinds[node][level]] == 1},
+        {key: node for node, key in keys.items() if names[key] == 1},
+    )
+
+
+def _spelt(name: str) -> str:
+    """``LayerNorm`` and ``layer_norm`` are one name."""
+    return name.replace("_", "").lower()
+
+
+def _bag(tree: Tree, node: int) -> Counter[tuple[str, int]]:
+    """The heavy nodes below, by name and loosest kind."""
+    return Counter((tree.names[at], tree.kinds[at][LOOSE]) for at in tree.below(node) if at != node and tree.heavy[at])
+
+
+def _anchor(a: Tree, b: Tree) -> tuple[int, int]:
+    """The roots; where one model is found inside the other, its root and the node that it is there."""
+    inside_b, inside_a = _wrapped(a, b), _wrapped(b, a)
+    if inside_b[0] > inside_a[0]:
+        return 0, inside_b[1]
+    return (inside_a[1], 0) if inside_a[0] > inside_b[0] else (0, 0)
+
+
+def _wrapped(inner: Tree, outer: Tree) -> tuple[float, int]:
+    """How much better than the outer root a node below it shows the children of the inner root, and which node."""
+    wanted = _shown(inner, 0)
+    if not wanted:
+        return 0.0, 0
+
+    def share(node: int) -> float:
+        return (wanted & _shown(outer, node)).total() / wanted.total()
+
+    at_root = share(0)
+    best, place, level = 0.5, 0, [0]
+    for _ in range(WRAPPED):
+        level = [child for node in level for child in outer.children[node] if outer.heavy[child]][:OFFERED]
+        for node in level:
+            found = share(node)
+            if found > max(best, at_root):
+                best, place = found, node
+    return (best - at_root, place) if place else (0.0, 0)
+
+
+def _shown(tree: Tree, node: int) -> Counter[tuple[str, int]]:
+    """The heavy children of a node: by their names, and as often again if they are alike in kind, too."""
+    children = [child for child in tree.children[node] if tree.heavy[child]]
+    names = Counter((tree.names[child], -1) for child in children if not is_number(tree.names[child]))
+    return names + Counter((tree.names[child], tree.kinds[child][LOOSE - 1]) for child in children)
+
+
+def nearness(one: str, other: str) -> float:
+    """How much two names look alike, from 0 to 1."""
+    first, second = sorted((one, other))  # the ratio of difflib depends on the order
+    return SequenceMatcher(None, first, second, autojunk=False).ratio()
