@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchatlas.core.subsequence import common
+from torchatlas.core.vocabulary import canonical, nearness, stems, synonyms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +30,12 @@ NEAR = 4
 
 WRAPPED = 3
 """Levels of wrapping (``module.``, ``model.backbone.``) that are looked through."""
+
+SHARED = 0.5
+"""What has more than this part in common is the same."""
+
+HEART = 0.9
+"""A part with at least this share of all is what a node is made of."""
 
 MOVED = 3
 """Nodes that a part must have to be known again in another place."""
@@ -87,12 +93,27 @@ def is_number(name: str) -> bool:
     return name.isdecimal() and name.isascii()
 
 
-def align(a: Tree, b: Tree) -> dict[int, int]:
-    """For nodes of a, the nodes of b that they are; taken the other way round, the same pairs."""
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Which node is which.
+
+    Attributes:
+        pairs: for nodes of a, the nodes of b that they are.
+        guessed: those of a that were chosen among several, or found elsewhere, by likeness alone.
+    """
+
+    pairs: dict[int, int]
+    guessed: frozenset[int] = frozenset()
+
+
+def align(a: Tree, b: Tree) -> Aligned:
+    """Align two trees; taken the other way round, the same pairs."""
     if not a.names or not b.names:
-        return {}
+        return Aligned({})
     if (b.names, b.parents) < (a.names, a.parents):
-        return {one: other for other, one in _Alignment(b, a).run().items()}
+        other_way = _Alignment(b, a).run()
+        pairs = {one: other for other, one in other_way.pairs.items()}
+        return Aligned(pairs, frozenset(other_way.pairs[node] for node in other_way.guessed))
     return _Alignment(a, b).run()
 
 
@@ -103,14 +124,15 @@ class _Alignment:
         self.a, self.b = a, b
         self.mate: dict[int, int] = {}
         self.taken: set[int] = set()
+        self.guessed: set[int] = set()
         self.todo: list[tuple[int, int]] = []
 
-    def run(self) -> dict[int, int]:
+    def run(self) -> Aligned:
         self._pair(*_anchor(self.a, self.b))
         self._walk()
         self._moved()
         self._around()
-        return self.mate
+        return Aligned(self.mate, frozenset(self.guessed))
 
     def _walk(self) -> None:
         while self.todo:
@@ -140,7 +162,7 @@ class _Alignment:
         names = {self.b.names[y]: y for y in right if y not in self.taken}
         for x in left:
             y = names.pop(self.a.names[x], None)
-            if y is not None:
+            if y is not None and x not in self.mate:
                 self._pair(x, y)
 
     def _sequences(self, left: list[int], right: list[int]) -> None:
@@ -176,6 +198,9 @@ class _Alignment:
     def _likes(self, left: list[int], right: list[int]) -> None:
         """Siblings under other names: those alike in something, the nearest names first."""
         for level in range(LEVELS):
+            if level == LOOSE:
+                free = self._sides(*self._free(left, right))
+                self._overlapping(*([x for x in nodes if tree.heavy[x]] for tree, nodes in free))
             one, two = self._free(left, right)
             kinds: dict[int, tuple[list[int], list[int]]] = {}
             for x in one:
@@ -186,58 +211,84 @@ class _Alignment:
             for xs, ys in kinds.values():
                 if level < LOOSE or all(self.a.heavy[x] for x in xs):
                     self._nearest(xs, ys)
-        one, two = ([x for x in nodes if tree.heavy[x]] for tree, nodes in self._sides(*self._free(left, right)))
-        self._overlapping(one, two)
 
     def _nearest(self, xs: list[int], ys: list[int]) -> None:
         """Pair nodes of one kind by their names; where there are too many to compare, in order."""
         if max(len(xs), len(ys)) > OFFERED:
             offers = [(0.0, 0, x, y) for x, y in zip(xs, ys, strict=False)]
         else:
+            left, right = ([tree.names[node] for node in nodes] for tree, nodes in self._sides(xs, ys))
+            stem_a, stem_b = stems(left), stems(right)
             offers = sorted(
-                (-nearness(self.a.names[x], self.b.names[y]), abs(i - j), x, y)
+                (-max(nearness(left[i], right[j]), nearness(stem_a[i], stem_b[j])), abs(i - j), x, y)
                 for i, x in enumerate(xs)
                 for j, y in enumerate(ys)
             )
-        for _, _, x, y in offers:
+        for near, _, x, y in offers:
             if x not in self.mate and y not in self.taken:
                 self._pair(x, y)
+                if near > -1 and len(xs) + len(ys) > 2:  # noqa: PLR2004 - others could have been meant
+                    self.guessed.add(x)
 
     def _overlapping(self, left: list[int], right: list[int]) -> None:
-        """Pair what holds much of the same below it; what is alone on both sides, if it holds anything of it."""
-        if not left or not right or max(len(left), len(right)) > OFFERED:
-            return
-        bags = [[_bag(tree, node) for node in nodes] for tree, nodes in self._sides(left, right)]
-        offers = []
-        for i, x in enumerate(left):
-            for j, y in enumerate(right):
-                one, two = bags[0][i], bags[1][j]
-                shared = (one & two).total() / max(one.total(), two.total(), 1)
-                offers.append((-shared, abs(i - j), x, y))
-        for shared, _, x, y in sorted(offers):
-            if -shared > 0.5 and x not in self.mate and y not in self.taken:  # noqa: PLR2004 - more than half of it
-                self._pair(x, y)
+        """Pair what holds much of the same below it: under the same names, or else in the same shapes."""
+        for named in (True, False):
+            one, two = self._free(left, right)
+            if not one or not two or max(len(one), len(two)) > OFFERED:
+                return
+            bags = [[_bag(tree, node, named=named) for node in nodes] for tree, nodes in self._sides(one, two)]
+            offers = sorted(
+                (-(p & q).total() / max(p.total(), q.total(), 1), abs(i - j), one[i], two[j])
+                for i, p in enumerate(bags[0])
+                for j, q in enumerate(bags[1])
+            )
+            for shared, _, x, y in offers:
+                if -shared > SHARED and x not in self.mate and y not in self.taken:
+                    self._pair(*self._hearts(x, y))
+
+    def _hearts(self, x: int, y: int) -> tuple[int, int]:
+        """What two nodes hold nearly all in, where that is made of the same: ``blocks`` and ``encoder.layers``."""
+        chains = [list(_chain(tree, node)) for tree, node in ((self.a, x), (self.b, y))]
+        offers = [(self._resemblance(one, other), one, other) for one in chains[0] for other in chains[1]]
+        best = max(resemblance for resemblance, _, _ in offers)
+        return next((one, other) for resemblance, one, other in offers if resemblance == best)
+
+    def _resemblance(self, one: int, other: int) -> float:
+        """The share of names that the children of both have; less than any where they are only as many."""
+        left, right = (
+            {canonical(tree.names[child]) for child in tree.children[node]}
+            for tree, node in ((self.a, one), (self.b, other))
+        )
+        as_many = len(left) == len(right) > 1
+        return max(len(left & right) / max(len(left), len(right), 1), as_many / OFFERED)
 
     def _deeper(self, left: list[int], right: list[int]) -> None:
         """Look for what one side has directly in what the other has one or more levels further down."""
+        first = {*left}, {*right}
         for _ in range(NEAR):
             left, right = ([x for x in nodes if tree.heavy[x]] for tree, nodes in self._sides(left, right))
             if not left or not right:
                 return
             inside = [y for node in right for y in self.b.children[node]]
             within = [x for node in left for x in self.a.children[node]]
-            self._known_again(left, inside)
-            self._known_again(within, right)
+            self._known_again(left, inside, first)
+            self._known_again(within, right, first)
             left, right = self._free([*left, *within], [*right, *inside])
 
-    def _known_again(self, left: Sequence[int], right: Sequence[int]) -> None:
+    def _known_again(self, left: Sequence[int], right: Sequence[int], first: tuple[set[int], set[int]]) -> None:
         """Pair what bears the same name and is alike in shapes, where it is the only one."""
         for level in range(LOOSE):
             one, two = self._free(left, right)
-            _, names = _only(self.b, two, level)
-            for key, x in _only(self.a, one, level)[1].items():
-                if key in names and self.a.heavy[x]:
-                    self._pair(x, names[key])
+            kinds, names = _only(self.b, two, level)
+            own_kinds, own_names = _only(self.a, one, level)
+            found = [(x, names[key]) for key, x in own_names.items() if key in names]
+            if level == 1:  # other names, and the only ones in these shapes
+                found += [(x, kinds[kind]) for kind, x in own_kinds.items() if kind in kinds]
+            for x, y in found:
+                if self.a.heavy[x] and x not in self.mate and y not in self.taken:
+                    self._pair(x, y)
+                    if not (synonyms(self.a.names[x], self.b.names[y]) and (x in first[0] or y in first[1])):
+                        self.guessed.add(x)
 
     def _moved(self) -> None:
         """Whole parts that are to be found again elsewhere, the largest first, where each is the only one."""
@@ -251,6 +302,7 @@ class _Alignment:
                 y = places.get(kind)
                 if y is not None and x not in self.mate and y not in self.taken:
                     self._pair(x, y)
+                    self.guessed.add(x)
                     self._walk()
 
     def _around(self) -> None:
@@ -270,7 +322,7 @@ class _Alignment:
 def _only(tree: Tree, nodes: Sequence[int], level: int) -> tuple[dict[int, int], dict[tuple[str, int], int]]:
     """The nodes that are alone of their kind, and those alone of their name and kind."""
     kinds = Counter(tree.kinds[node][level] for node in nodes)
-    keys = {node: (_spelt(tree.names[node]), tree.kinds[node][level]) for node in nodes}
+    keys = {node: (canonical(tree.names[node]), tree.kinds[node][level]) for node in nodes}
     names = Counter(keys.values())
     return (
         {tree.kinds[node][level]: node for node in nodes if kinds[tree.kinds[node][level]] == 1},
@@ -278,14 +330,21 @@ def _only(tree: Tree, nodes: Sequence[int], level: int) -> tuple[dict[int, int],
     )
 
 
-def _spelt(name: str) -> str:
-    """``LayerNorm`` and ``layer_norm`` are one name."""
-    return name.replace("_", "").lower()
+def _bag(tree: Tree, node: int, *, named: bool) -> Counter[tuple[str, int]]:
+    """The heavy nodes below: by name and loosest kind, or those without others below them by shape."""
+    below = [at for at in tree.below(node) if at != node and tree.heavy[at]]
+    if named:
+        return Counter((tree.names[at], tree.kinds[at][LOOSE]) for at in below)
+    return Counter(("", tree.kinds[at][1]) for at in below if not tree.children[at])
 
 
-def _bag(tree: Tree, node: int) -> Counter[tuple[str, int]]:
-    """The heavy nodes below, by name and loosest kind."""
-    return Counter((tree.names[at], tree.kinds[at][LOOSE]) for at in tree.below(node) if at != node and tree.heavy[at])
+def _chain(tree: Tree, node: int) -> Iterator[int]:
+    """The node, then what nearly all of it is in, and so on."""
+    at: int | None = node
+    while at is not None:
+        yield at
+        size = tree.sizes[at]
+        at = next((child for child in tree.children[at] if tree.sizes[child] >= HEART * (size - 1)), None)
 
 
 def _anchor(a: Tree, b: Tree) -> tuple[int, int]:
@@ -322,8 +381,3 @@ def _shown(tree: Tree, node: int) -> Counter[tuple[str, int]]:
     names = Counter((tree.names[child], -1) for child in children if not is_number(tree.names[child]))
     return names + Counter((tree.names[child], tree.kinds[child][LOOSE - 1]) for child in children)
 
-
-def nearness(one: str, other: str) -> float:
-    """How much two names look alike, from 0 to 1."""
-    first, second = sorted((one, other))  # the ratio of difflib depends on the order
-    return SequenceMatcher(None, first, second, autojunk=False).ratio()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.classes import constants, settings_of
 from torchatlas.core.graph import Node, Slot, Text
-from torchatlas.core.likeness import meant
+from torchatlas.core.vocabulary import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -10,33 +10,14 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.alignment import LEVELS, Tree
 from torchatlas.core.classes import settings_of
+from torchatlas.core.vocabulary import meant
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
     from torchatlas.core.graph import Graph, Module, Value
 
-SYNONYMS = {
-    "gamma": "weight",
-    "beta": "bias",
-    "g": "weight",
-    "b": "bias",
-    "w": "weight",
-    "kernel": "weight",
-    "scale": "weight",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-    "moving_var": "running_var",
-    "embeddings": "weight",
-}
-"""What other frameworks call the tensors of a layer."""
-
 Interned = dict["Hashable", int]
-
-
-def meant(name: str) -> str:
-    """What torch calls the tensor that is called so."""
-    return SYNONYMS.get(name, name)
 
 
 def module_trees(a: Graph, b: Graph) -> tuple[Tree, Tree]:

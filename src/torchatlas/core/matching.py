@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def match_modules(a: Graph, b: Graph) -> dict[str, str]:
     """For first paths of modules of a, those of the modules of b that they are."""
-    pairs = align(*module_trees(a, b))
+    pairs = align(*module_trees(a, b)).pairs
     return {a.modules[one].path: b.modules[other].path for one, other in sorted(pairs.items())}
 
 
