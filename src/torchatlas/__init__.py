@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torchatlas.atlas import Atlas, capture, draw, load, show, summary
     from torchatlas.autograd import backward
+    from torchatlas.comparison import Comparison, compare
     from torchatlas.core.errors import (
         AtlasError,
         DrawingError,
@@ -33,6 +34,7 @@ del globals()["capture"]
 _HOMES = {
     "Atlas": "torchatlas.atlas",
     "AtlasError": "torchatlas.core.errors",
+    "Comparison": "torchatlas.comparison",
     "DrawingError": "torchatlas.core.errors",
     "FileError": "torchatlas.core.errors",
     "InputError": "torchatlas.core.errors",
@@ -41,6 +43,7 @@ _HOMES = {
     "TargetError": "torchatlas.core.errors",
     "backward": "torchatlas.autograd",
     "capture": "torchatlas.atlas",
+    "compare": "torchatlas.comparison",
     "draw": "torchatlas.atlas",
     "load": "torchatlas.atlas",
     "open": "torchatlas.files",
@@ -53,6 +56,7 @@ _HOMES = {
 __all__ = [
     "Atlas",
     "AtlasError",
+    "Comparison",
     "DrawingError",
     "FileError",
     "InputError",
@@ -62,6 +66,7 @@ __all__ = [
     "__version__",
     "backward",
     "capture",
+    "compare",
     "draw",
     "load",
     "open",

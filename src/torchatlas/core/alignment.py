@@ -37,7 +37,7 @@ SHARED = 0.5
 HEART = 0.9
 """A part with at least this share of all is what a node is made of."""
 
-MOVED = 3
+MOVED = 5
 """Nodes that a part must have to be known again in another place."""
 
 

@@ -13,7 +13,7 @@ from torchatlas.core.classes import settings_of
 from torchatlas.core.vocabulary import meant
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from torchatlas.core.graph import Graph, Module, Value
 
@@ -52,7 +52,7 @@ def _tree(graph: Graph, numbers: Interned, *, bare: bool) -> Tree:
     return Tree(names, parents, tuple(kinds), tuple(heavy))
 
 
-def parent_of(path: str, paths: dict[str, int]) -> int:
+def parent_of(path: str, paths: Mapping[str, int]) -> int:
     """The nearest module above, -1 for the root; a path may lead through something that is none."""
     while path:
         path = path.rpartition(".")[0]

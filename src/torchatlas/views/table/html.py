@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WIDEST_NAME, WIDEST = 48, 32
 ROWS_OPEN = 40
 INDENT = 1.2
+MARKED = frozenset({"added", "removed", "changed", "same"})
 # Colours follow the page around it: whatever its text is, dark on light or light on dark.
 CSS = """
 .torchatlas { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-x: auto; }
@@ -35,6 +36,10 @@ CSS = """
 .torchatlas .ta-row:not(.ta-head):hover { background: color-mix(in srgb, currentColor 8%, transparent); }
 .torchatlas .ta-dim { opacity: .55; }
 .torchatlas .ta-failed { color: #d6453d; font-weight: 600; }
+.torchatlas .ta-added { color: #1a7f4b; }
+.torchatlas .ta-removed { color: #c8462c; }
+.torchatlas .ta-changed { color: #a86b00; }
+.torchatlas .ta-same { opacity: .6; }
 .torchatlas .ta-foot { border-top: 1px solid color-mix(in srgb, currentColor 35%, transparent); padding: .4em .5em; }
 .torchatlas .ta-foot table { border-collapse: collapse; margin: 0; font: inherit; }
 .torchatlas .ta-foot td { padding: 0 1.5em 0 0; border: 0; background: none; text-align: left; }
@@ -50,8 +55,13 @@ def fragment(table: Table, left_out: int = 0) -> str:
         table: rows and columns.
         left_out: rows that the table would have if a notebook could hold them; a note says so.
     """
+    return framed(table, "".join(_foot(table, left_out)))
+
+
+def framed(table: Table, foot: str) -> str:
+    """The rows, with that HTML below them."""
     tracks = " ".join(_track(index, table) for index in range(len(table.columns)))
-    body = "".join((_head(table.columns), *_tree(table, fitting_depth(table.rows, ROWS_OPEN)), *_foot(table, left_out)))
+    body = "".join((_head(table.columns), *_tree(table, fitting_depth(table.rows, ROWS_OPEN)), foot))
     style = f"<style>{CSS}</style>"
     return f'<div class="torchatlas" style="--ta-columns: {tracks}">{style}<div class="ta-table">{body}</div></div>'
 
@@ -98,6 +108,8 @@ def _tree(table: Table, opened: int) -> Iterator[str]:
 def _row_class(row: Row) -> str:
     if row.state == "failed":
         return "ta-row ta-failed"
+    if row.state in MARKED:
+        return f"ta-row ta-{row.state}"
     return "ta-row ta-dim" if row.state in {"never ran", "weights used"} else "ta-row"
 
 

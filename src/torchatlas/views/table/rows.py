@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 RowKind: TypeAlias = Literal["module", "function", "group"]
 Again: TypeAlias = Literal["", "reused", "tied"]
-State: TypeAlias = Literal["ran", "structure", "never ran", "weights used", "failed", "stopped"]
+State: TypeAlias = Literal[
+    "ran", "structure", "never ran", "weights used", "failed", "stopped", "added", "removed", "changed", "same"
+]
 Mode: TypeAlias = Literal["modules", "ops"]
 
 # A table that nobody gave a depth stops where it would leave a screen or two.
@@ -46,7 +48,8 @@ class Row:
         count: repeats it stands for, 1 if it is not folded.
         again: why its parameters stand in an earlier row already: the module ran before, or its weights are tied.
         state: ``structure`` in a graph without calls; ``weights used`` if others read the weights of a module that
-            was never called; ``failed`` where the exception was raised and ``stopped`` around that.
+            was never called; ``failed`` where the exception was raised and ``stopped`` around that; of two graphs
+            beside each other ``added``, ``removed``, ``changed`` or ``same``.
         reads_data: it handed a tensor's content to Python, so that another input may run another way.
     """
 

@@ -21,6 +21,15 @@ Segment: TypeAlias = "tuple[str, str]"
 Line: TypeAlias = "list[Segment]"
 
 DIM, BOLD, RED, PLAIN = "dim", "bold", "bold red", ""
+STYLES = {
+    "failed": RED,
+    "never ran": DIM,
+    "weights used": DIM,
+    "added": "green",
+    "removed": "red",
+    "changed": "yellow",
+    "same": DIM,
+}
 # Deeper rows show the guides of their last levels only: a line full of guides would leave no room for the name.
 GUIDES = 12
 LEAST_NAME = 6
@@ -34,15 +43,24 @@ def plain(table: Table, page: Page) -> str:
 def lines(table: Table, page: Page) -> Iterator[Line]:
     """The whole table, line by line, none wider than the page unless a single number is."""
     sheet = _sheet(table, page)
-    rule = [(page.glyphs.rule * sheet.width, DIM)]
-    yield sheet.header()
-    yield rule
-    for row, name, cells in zip(table.rows, sheet.names, sheet.cells, strict=True):
-        yield sheet.line(row, name, cells)
-    yield rule
-    yield from _totals(table, page)
+    yield from _grid(sheet)
+    yield from totals(footer.totals(table.facts), page)
     yield from _failure(table, page)
     yield from _notes(table, page, sheet.left_out())
+
+
+def grid(table: Table, page: Page) -> Iterator[Line]:
+    """The head, the rows and a rule below them, without what stands under the table."""
+    return _grid(_sheet(table, page))
+
+
+def _grid(sheet: _Sheet) -> Iterator[Line]:
+    rule = [(sheet.page.glyphs.rule * sheet.width, DIM)]
+    yield sheet.header()
+    yield rule
+    for row, name, cells in zip(sheet.table.rows, sheet.names, sheet.cells, strict=True):
+        yield sheet.line(row, name, cells)
+    yield rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +145,7 @@ def _name(row: Row, guide: str, table: Table, page: Page) -> _Name:
 
 
 def _style(row: Row) -> str:
-    if row.state == "failed":
-        return RED
-    return DIM if row.state in {"never ran", "weights used"} else PLAIN
+    return STYLES.get(row.state, PLAIN)
 
 
 def guides(rows: Sequence[Row], glyphs: Glyphs) -> list[str]:
@@ -147,8 +163,8 @@ def guides(rows: Sequence[Row], glyphs: Glyphs) -> list[str]:
     return found[::-1]
 
 
-def _totals(table: Table, page: Page) -> Iterator[Line]:
-    sums = footer.totals(table.facts)
+def totals(sums: Sequence[footer.Line], page: Page) -> Iterator[Line]:
+    """Labels, numbers below each other, and what they are made of."""
     label = max((len(line.label) for line in sums), default=0)
     number = max((len(line.number) for line in sums), default=0)
     for line in sums:
@@ -160,15 +176,16 @@ def _totals(table: Table, page: Page) -> Iterator[Line]:
 def _failure(table: Table, page: Page) -> Iterator[Line]:
     failed = footer.failure(table.facts.graph, table.rows)
     for number, line in enumerate(failed.lines() if failed else ()):
-        yield from _wrapped([line], page, "   " if number else f"{page.glyphs.failed} ", RED)
+        yield from wrapped([line], page, "   " if number else f"{page.glyphs.failed} ", RED)
 
 
 def _notes(table: Table, page: Page, left_out: Sequence[str]) -> Iterator[Line]:
     said = [f"not shown at this width: {', '.join(left_out)}"] if left_out else []
-    yield from _wrapped([*footer.notes(table.facts, table.rows), *said], page, "note: ", DIM)
+    yield from wrapped([*footer.notes(table.facts, table.rows), *said], page, "note: ", DIM)
 
 
-def _wrapped(texts: Iterable[str], page: Page, first: str, style: str) -> Iterator[Line]:
+def wrapped(texts: Iterable[str], page: Page, first: str, style: str) -> Iterator[Line]:
+    """Each text in lines as wide as the page, the first of which begins so, and the others as far in."""
     for text in texts:
         for number, line in enumerate(wrap(printable(text, page.encoding), max(1, page.width - len(first)))):
             yield [(f"{first if number == 0 else ' ' * len(first)}{line}", style)]

@@ -1,0 +1,347 @@
+"""The face of comparison: `compare` holds two models, atlases or files against each other."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from torchatlas.atlas import PAGES, Atlas, capture
+from torchatlas.core import compare as changes_of
+from torchatlas.core.errors import FileError, InputError
+from torchatlas.core.graph import Graph
+from torchatlas.core.likeness import is_inferred
+from torchatlas.core.loading import loading
+from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
+from torchatlas.views.table.page import Page as Paper
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import TextIO
+
+    import pandas as pd
+    import torch
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from torchatlas.core.compare import Changes, Item
+    from torchatlas.core.loading import Loading
+    from torchatlas.views.drawing.beside import Beside
+    from torchatlas.views.drawing.options import Direction, Level, Theme
+    from torchatlas.views.page.page import Page
+    from torchatlas.views.table.comparison import Differences
+
+Comparable: TypeAlias = "Atlas | Graph | torch.nn.Module | str | os.PathLike[str]"
+
+TABLES = (".csv", ".json", ".txt")
+PICTURES = (".svg", ".png", ".pdf", ".dot")
+WANTED = "an Atlas, an nn.Module, or the path of a file"
+
+
+def compare(
+    a: Comparable,
+    b: Comparable,
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    dtypes: Any = None,
+    mode: Literal["eval", "train", "same"] = "eval",
+    fake: bool = True,
+    titles: tuple[str, str] | None = None,
+) -> Comparison:
+    """Compare two models, atlases or files; or a model with a file of weights.
+
+    Modules are matched by path, then by structure and order, so that renamed and shifted ones are found.
+
+    Args:
+        a: an `Atlas`, an ``nn.Module``, or the path of a file that `torchatlas.open` reads.
+        b: the same; it need not be of the same kind.
+        args: positional arguments with which modules given as ``a`` or ``b`` are run; without any input, their
+            structure alone is compared.
+        kwargs: keyword arguments of these runs.
+        input_size: instead of ``args``: shapes, as `capture` takes them.
+        dtypes: of the tensors made from ``input_size``.
+        mode: ``eval``, ``train`` or ``same``, as `capture` takes it.
+        fake: run on fake tensors, without memory or arithmetic: the graph is the same.
+        titles: what the two are called; by default their names, or the files'.
+
+    Returns:
+        The comparison: print it, or leave it as the last line of a notebook cell.
+
+    Raises:
+        InputError: ``a`` or ``b`` is nothing that can be compared.
+        FileError: a file cannot be read.
+    """
+    given: dict[str, Any] = {"input_size": input_size, "dtypes": dtypes, "mode": mode, "fake": fake}
+    graphs = [_graph(name, one, args, kwargs, given) for name, one in (("a", a), ("b", b))]
+    named = titles or (_title(a, graphs[0]), _title(b, graphs[1]))
+    saved = [_saved(one) for one in (a, b)]
+    return Comparison(graphs[0], graphs[1], named, (saved[0], saved[1]))
+
+
+def _graph(name: str, one: Comparable, args: Any, kwargs: Mapping[str, Any] | None, given: dict[str, Any]) -> Graph:
+    if isinstance(one, Graph):
+        return one
+    if isinstance(one, Atlas):
+        return one.graph
+    if isinstance(one, (str, os.PathLike)):
+        from torchatlas import files  # type: ignore[attr-defined]  # noqa: PLC0415  # readers are loaded when needed
+
+        return cast("Graph", files.open(one).graph)
+    if not callable(one):
+        raise InputError(f"{name} is {type(one).__name__}, which cannot be compared. Wanted {WANTED}.")
+    return capture(one, args, kwargs, **given).graph
+
+
+def _title(one: Comparable, graph: Graph) -> str:
+    return Path(one).name if isinstance(one, (str, os.PathLike)) else graph.name
+
+
+def _saved(one: Comparable) -> Collection[str] | None:
+    """The keys that a model saves, which its graph does not know."""
+    keys = getattr(one, "state_dict", None)
+    return frozenset(keys()) if callable(keys) else None
+
+
+class Comparison:
+    """What changed from a to b. ``print`` it, show it in a notebook, `draw` it, `save` it, or take its numbers.
+
+    Attributes:
+        a: the first graph.
+        b: the second.
+        changes: every module of both, with what differs (`torchatlas.core.compare.Changes`).
+    """
+
+    def __init__(
+        self,
+        a: Graph,
+        b: Graph,
+        titles: tuple[str, str] = ("a", "b"),
+        saved: tuple[Collection[str] | None, Collection[str] | None] = (None, None),
+    ) -> None:
+        self.a = a
+        self.b = b
+        self.titles = titles
+        self._saved = saved
+        self.changes: Changes = changes_of.compare(a, b)
+
+    @property
+    def verdict(self) -> str:
+        """The whole in one line."""
+        return self._table.verdict
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing is added, removed or changed. Other names for the same are no change, but see `loading`."""
+        return self.changes.same
+
+    @property
+    def matched(self) -> tuple[Item, ...]:
+        """What both have, changed or not: `Item.a` and `Item.b` are the paths, or the ids of calls."""
+        return tuple(item for item in self.changes.items if item.a is not None and item.b is not None)
+
+    @property
+    def added(self) -> tuple[Item, ...]:
+        """What b alone has."""
+        return self.changes.of("added")
+
+    @property
+    def removed(self) -> tuple[Item, ...]:
+        """What a alone has."""
+        return self.changes.of("removed")
+
+    @property
+    def changed(self) -> tuple[Item, ...]:
+        """What differs, each with its `Item.differences`."""
+        return self.changes.of("changed")
+
+    @cached_property
+    def loading(self) -> Loading:
+        """What ``load_state_dict`` would say of weights and model, and the renaming of keys that mends most.
+
+        The weights are a, where only a was read from weights alone; else b.
+        """
+        if is_inferred(self.a) and not is_inferred(self.b):
+            return loading(self.b, self.a, self._saved[1])
+        return loading(self.a, self.b, self._saved[0])
+
+    @cached_property
+    def _table(self) -> Differences:
+        return self._at(None)
+
+    def _at(self, depth: int | None) -> Differences:
+        from torchatlas.views.table.comparison import Differences  # noqa: PLC0415  # loaded when asked for
+
+        weights = is_inferred(self.a) != is_inferred(self.b)
+        return Differences(self.changes, self.titles, depth, self.loading if weights else None)
+
+    def text(self, width: int | None = None, depth: int | None = None) -> str:
+        """The table in plain ASCII signs.
+
+        Args:
+            width: terminal cells; 120 by default.
+            depth: levels of modules; by default what a screen or two hold.
+        """
+        return self._at(depth).text(Paper(width or WITHOUT_TERMINAL))
+
+    def html(self) -> str:
+        """One ``<div>`` with its style, to be put into any page."""
+        return self._table.html()
+
+    def csv(self) -> str:
+        """A row for every module of both, in exact numbers."""
+        return self._table.csv()
+
+    def json(self) -> str:
+        """Verdict, a row for every module of both with all differences, totals, and how weights fit."""
+        return self._table.json()
+
+    def frame(self) -> pd.DataFrame:
+        """A row for every module of both, in exact numbers.
+
+        Raises:
+            MissingError: pandas is not installed.
+        """
+        return self._table.frame()
+
+    def draw(
+        self,
+        depth: int | None = None,
+        *,
+        direction: Direction = "TB",
+        theme: Theme = "light",
+        labels: Sequence[str] = ("shape", "params"),
+        constants: bool = False,
+        level: Level | None = None,
+    ) -> Beside:
+        """Both models side by side; what was added, removed and changed in colours and signs.
+
+        Args:
+            depth: levels of boxes open below the models; by default what differs is open, and the rest closed.
+            direction: ``TB``: data flows to the bottom; ``LR``: to the right.
+            theme: ``light``, ``dark``, or ``paper`` for print.
+            labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
+            constants: show calls that depend on no input and no parameter.
+            level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+
+        Raises:
+            InputError: an option is not one of those.
+            DrawingError: it takes too long, or too much memory.
+        """
+        from torchatlas.views.drawing.beside import beside  # noqa: PLC0415  # the engine is loaded when asked for
+
+        return beside(
+            self.changes,
+            self.titles,
+            self.verdict,
+            depth,
+            direction=direction,
+            theme=theme,
+            labels=labels,
+            constants=constants,
+            level=level,
+        )
+
+    def show(self, **options: Any) -> Page:
+        """Both runs as one page with two halves that move in step; a script opens it in the browser.
+
+        Args:
+            options: as `Atlas.show` takes them.
+
+        Returns:
+            The page, one file that works offline: ``save`` it, or ``open`` it again.
+        """
+        from torchatlas.views.page.notebook import in_notebook  # noqa: PLC0415  # the page is loaded when asked for
+
+        made = self._page(**options)
+        if not in_notebook():
+            made.open()
+        return made
+
+    def _page(self, **options: Any) -> Page:
+        from torchatlas.core.marks import deep_marks, pairs  # noqa: PLC0415  # the page is loaded when asked for
+        from torchatlas.views.page.page import page  # noqa: PLC0415  # as above
+
+        return page(
+            self.a,
+            beside=self.b,
+            pairs=pairs(self.changes),
+            marks=deep_marks(self.changes),
+            titles=self.titles,
+            **options,
+        )
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write a picture (.svg, .png, .pdf, .dot), the page (.html), or the table (.txt, .csv, .json).
+
+        Args:
+            path: its suffix says what.
+            options: of `draw`, for a picture; of `show`, for the page.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: another suffix.
+            FileError: it cannot be written; what stood there still does.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix in PICTURES:
+            return self.draw(**options).save(target)
+        if suffix in PAGES:
+            return self._page(**options).save(target)
+        if suffix not in TABLES:
+            known = ", ".join((*PICTURES, *PAGES, *TABLES))
+            raise InputError(f"{target}: a comparison is written as {known}; end the name with one of these.")
+        write(target, self.text() + "\n" if suffix == ".txt" else getattr(self, suffix[1:])())
+        return target
+
+    def print(self, file: TextIO | None = None) -> None:
+        """Write the table to ``file``, standard output by default; in colour where that is a terminal that can."""
+        out = sys.stdout if file is None else file
+        page = page_of(out, None)
+        if not page.colour:
+            out.write(self._table.text(page) + "\n")
+            return
+        from rich.console import Console  # noqa: PLC0415 - start-up time, which plain text need not pay
+
+        Console(file=out, width=page.width, highlight=False).print(self)
+
+    def __str__(self) -> str:
+        return self._table.text(page_of(sys.stdout, None))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text  # noqa: PLC0415 - start-up time, which plain text need not pay
+
+        page = Paper(options.max_width, ASCII if options.ascii_only else UNICODE, options.encoding)
+        for line in self._table.lines(page):
+            yield Text.assemble(*line, no_wrap=True, overflow="crop")
+
+
+def write(target: Path, text: str) -> None:
+    """Write a text; what stood there is replaced only when all is written.
+
+    Raises:
+        FileError: it cannot be written; what stood there still does.
+    """
+    beside = target.with_name(f".torchatlas-{os.urandom(8).hex()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(target)
+    except OSError as error:
+        raise FileError(
+            f"{target} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
+        ) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)

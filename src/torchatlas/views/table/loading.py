@@ -1,0 +1,82 @@
+"""What is said of weights that are to be loaded into a model: keys by kind, and the renaming as code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchatlas.core.span import span
+from torchatlas.views.table.letters import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchatlas.core.loading import Loading
+
+SHOWN = 6
+"""Groups of keys that are listed; how many others there are is said."""
+
+BOLD, PLAIN, RED = "bold", "", "red"
+
+
+def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
+    """Lines and their styles; plain ones are code or lists, and keep their form."""
+    if loading is None:
+        return
+    yield "", PLAIN
+    yield headline(loading), BOLD
+    yield from _keys("missing in the weights", loading.missing)
+    yield from _keys("unexpected in the weights", loading.unexpected)
+    if loading.unfit:
+        yield f"{len(loading.unfit):,} of another shape:", RED
+        for key, wanted, given in loading.unfit[:SHOWN]:
+            yield f"  {printable(key)}: the model has {list(wanted)}, the weights {list(given)}", PLAIN
+        yield from _rest(len(loading.unfit))
+    yield from _keys("buffers that may be of those which are never saved", loading.unsaved)
+    if loading.rules:
+        yield f"renaming that mends {loading.mended:,} keys, for the weights as `state`:", BOLD
+        for line in loading.text.splitlines():
+            yield f"  {printable(line)}".rstrip(), PLAIN
+
+
+def headline(loading: Loading) -> str:
+    """What loading would come to, in one line."""
+    if loading.passes:
+        return f"load_state_dict(strict=True) takes the weights: {len(loading.fitting):,} keys fit"
+    told = [f"{len(loading.fitting):,} keys fit"]
+    for count, word in (
+        (len(loading.missing), "missing"),
+        (len(loading.unexpected), "unexpected"),
+        (len(loading.unfit), "of another shape"),
+    ):
+        if count:
+            told.append(f"{count:,} {word}")
+    mended = f"; renamed as below, {len(loading.fitting) + loading.mended:,} fit" if loading.rules else ""
+    return f"load_state_dict(strict=True) would fail: {', '.join(told)}{mended}"
+
+
+def _keys(what: str, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Keys that differ in numbers alone stand in one line."""
+    if not keys:
+        return
+    yield f"{len(keys):,} {what}:", RED
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        holder, _, name = key.rpartition(".")
+        groups.setdefault(holder, []).append(name)
+    merged: dict[tuple[str, ...], list[str]] = {}
+    for holder, names in groups.items():
+        merged.setdefault(tuple(names), []).append(holder)
+    listed = [(holder, names) for names, holders in merged.items() for holder in _spans(holders)]
+    for holder, names in listed[:SHOWN]:
+        name = names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
+        yield f"  {printable(f'{holder}.{name}' if holder else name)}", PLAIN
+    yield from _rest(len(listed))
+
+
+def _spans(holders: Sequence[str]) -> list[str]:
+    return span(holders).split(", ") if len(holders) > 1 else list(holders)
+
+
+def _rest(count: int) -> Iterator[tuple[str, str]]:
+    if count > SHOWN:
+        yield f"  and {count - SHOWN:,} more", PLAIN
