@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from torchatlas.core.graph import Graph
 
@@ -31,17 +31,42 @@ def dot(graph: Graph, scene: dict[str, Any], direction: str) -> str:
         scene: the picture, as the engine gives it.
         direction: ``TB`` or ``LR``.
     """
-    places = {place["key"]: place for place in scene["places"]}
-    labels = {group["key"]: _label(group) for group in scene["groups"] if group["kind"] in {"box", "frame"}}
-    lines = [
-        f"digraph {_quoted(graph.name)} {{",
+    return "\n".join([*head(graph.name, direction), *body(graph, scene), "}", ""])
+
+
+def head(name: str, direction: str) -> list[str]:
+    """The lines before the boxes."""
+    return [
+        f"digraph {_quoted(name)} {{",
         f"  rankdir={direction}; compound=true;",
         '  node [shape=box, style=rounded, fontname="Helvetica", fontsize=11];',
         '  edge [fontname="Helvetica", fontsize=9];',
-        *_boxes(_inside(graph, places), places, labels),
     ]
+
+
+def body(
+    graph: Graph, scene: dict[str, Any], side: str = "", colours: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The lines of the boxes and wires.
+
+    Args:
+        graph: what is drawn.
+        scene: the picture, as the engine gives it.
+        side: what names begin with, where another graph is in the same text.
+        colours: of the boxes, by key.
+    """
+    places = {place["key"]: place for place in scene["places"]}
+    labels = {group["key"]: _label(group) for group in scene["groups"] if group["kind"] in {"box", "frame"}}
+    yield from _boxes(_inside(graph, places), places, labels, side, colours or {})
     for source, target, shape in _edges(graph, scene):
-        lines.append(f"  {_quoted(source)} -> {_quoted(target)} [label={_quoted(shape)}];")
+        yield f"  {_quoted(side + source)} -> {_quoted(side + target)} [label={_quoted(shape)}];"
+
+
+def pair(name: str, direction: str, halves: Mapping[str, Iterable[str]]) -> str:
+    """Two graphs in one text, each in a cluster with its title."""
+    lines = head(name, direction)
+    for title, held in halves.items():
+        lines += [f"  subgraph {_quoted(f'cluster {title}')} {{", f"  label={_quoted(title)};", *held, "  }"]
     return "\n".join([*lines, "}", ""])
 
 
@@ -95,7 +120,13 @@ def _holds(outer: Place, inner: Place) -> bool:
     )
 
 
-def _boxes(inside: dict[str, list[str]], places: dict[str, Place], labels: dict[str, str]) -> Iterator[str]:
+def _boxes(
+    inside: dict[str, list[str]],
+    places: dict[str, Place],
+    labels: dict[str, str],
+    side: str,
+    colours: Mapping[str, str],
+) -> Iterator[str]:
     """The boxes, each open one before what is inside it; without recursion, for models nest deeply."""
     todo = [(key, 1) for key in reversed(inside.get("", ()))]
     while todo:
@@ -104,11 +135,12 @@ def _boxes(inside: dict[str, list[str]], places: dict[str, Place], labels: dict[
         if key == "}":
             yield f"{indent}}}"
         elif places[key]["open"]:
-            yield f"{indent}subgraph {_quoted(f'cluster {key}')} {{"
+            yield f"{indent}subgraph {_quoted(f'cluster {side}{key}')} {{"
             yield f"{indent}  label={_quoted(labels[key])}; style=rounded;"
             todo += [("}", depth), *((child, depth + 1) for child in reversed(inside.get(key, ())))]
         else:
-            yield f"{indent}{_quoted(key)} [label={_quoted(labels[key])}];"
+            colour = f", color={_quoted(colours[key])}, penwidth=2" if key in colours else ""
+            yield f"{indent}{_quoted(side + key)} [label={_quoted(labels[key])}{colour}];"
 
 
 def _edges(graph: Graph, scene: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core import atomic
 from torchatlas.core.errors import InputError
 from torchatlas.views.drawing.engine import render
 from torchatlas.views.drawing.fonts import fonts_for, foreign
 from torchatlas.views.drawing.options import Options, read_options
 from torchatlas.views.drawing.overlay import colouring
 from torchatlas.views.drawing.payload import payload, with_escapes
+from torchatlas.views.drawing.picture import Picture
 from torchatlas.views.drawing.structure import shown
-from torchatlas.views.drawing.suffix import check_suffix
 from torchatlas.views.drawing.tint import tinted
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from pathlib import Path
 
     from torchatlas.core.graph import Graph
     from torchatlas.core.overlay import Overlays
@@ -80,7 +79,7 @@ def draw(
     return Drawing(graph, options, color_by, overlays)
 
 
-class Drawing:
+class Drawing(Picture):
     """The picture of a graph: leave it as the last line of a notebook cell, or `save` it. Made by ``draw``.
 
     Attributes:
@@ -106,38 +105,6 @@ class Drawing:
             return svg
         return tinted(svg, self.scene["groups"], self._colouring, self.options.theme)
 
-    def save(self, path: str | os.PathLike[str], *, scale: float = 2.0) -> Path:
-        """Write ``.svg``, ``.png``, ``.pdf`` or ``.dot``; what stood there is replaced only when all is written.
-
-        Args:
-            path: its suffix says the format.
-            scale: pixels of a PNG per pixel of the drawing.
-
-        Returns:
-            The path.
-
-        Raises:
-            InputError: another suffix, or a scale that gives no picture.
-            FileError: it cannot be written; what stood there still does.
-        """
-        return atomic.write(path, self._encode(check_suffix(Path(path)), scale))
-
-    def _encode(self, suffix: str, scale: float) -> bytes:
-        """The bytes of a file of that suffix. Each writer is loaded when it is needed."""
-        if suffix == ".png":
-            from torchatlas.views.drawing.png import png  # noqa: PLC0415
-
-            return png(self, scale)
-        if suffix == ".pdf":
-            from torchatlas.views.drawing.pdf import pdf  # noqa: PLC0415
-
-            return pdf(self)
-        if suffix == ".dot":
-            from torchatlas.views.drawing.dot import dot  # noqa: PLC0415
-
-            return dot(shown(self.graph), self.scene, self.options.direction).encode()
-        return self.svg.encode()
-
     def legible(self, *, outlines: bool) -> tuple[str, tuple[Path, ...]]:
         """The picture as SVG, and the fonts of the system that it needs beside the shipped one.
 
@@ -147,6 +114,17 @@ class Drawing:
         if not missing:
             return self.svg, fonts
         return self._paint(with_escapes(self._payload, missing)), fonts
+
+    def dot(self) -> str:
+        """The same as Graphviz text."""
+        from torchatlas.views.drawing.dot import dot  # noqa: PLC0415 - loaded when it is needed
+
+        return dot(shown(self.graph), self.scene, self.options.direction)
+
+    @property
+    def title(self) -> str:
+        """The model's name."""
+        return self.graph.name
 
     @cached_property
     def scene(self) -> dict[str, Any]:
@@ -158,9 +136,6 @@ class Drawing:
     def notes(self) -> tuple[str, ...]:
         """What the picture leaves out, in words."""
         return tuple(self.scene["notes"])
-
-    def _repr_svg_(self) -> str:
-        return self.svg
 
     def __repr__(self) -> str:
         return f"Drawing({self.graph.name}, {self.scene['width']:.0f} x {self.scene['height']:.0f})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -41,11 +41,13 @@ class Colouring:
         name: of the measure or overlay.
         said: by the key of a closed box; boxes of which nothing is said are absent.
         unit: of the numbers.
+        hues: colours of words that have one of their own, as ``#rrggbb``.
     """
 
     name: str
     said: Mapping[str, float | str]
     unit: str = ""
+    hues: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> tuple[str, ...]:

@@ -29,20 +29,23 @@ DEEPEST = 100
 """Containers inside containers that are written; what is deeper stands there as ``…``."""
 
 
-def payload(graph: Graph, *, details: bool = False) -> str:
+def payload(graph: Graph, *, details: bool = False, folds: Iterable[Fold] | None = None) -> str:
     """The graph in JSON, of ASCII alone; a model that was not run has a call for every module.
 
     Args:
         graph: what is to be drawn.
         details: with the arguments, results and source line of every call, which a page shows and a picture does not;
             without, those of the run alone.
+        folds: what is shown once; None for all that `folds_of` finds.
     """
     shown = structure.shown(graph)
-    whole = form(shown, _folds(graph), _plain, lambda call: details or call.id == 0)
+    chosen = folds_of(graph) if folds is None else folds
+    whole = form(shown, chosen, _plain, lambda call: details or call.id == 0)
     return json.dumps(whole, separators=(",", ":"), allow_nan=False)
 
 
-def _folds(graph: Graph) -> Iterable[Fold]:
+def folds_of(graph: Graph) -> Iterable[Fold]:
+    """What repeats, in calls; of a model that was not run, in the boxes of its modules."""
     return chain.from_iterable(fold_calls(graph).values()) if graph.calls else structure.folds(graph)
 
 

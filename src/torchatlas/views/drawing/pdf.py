@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from reportlab.pdfgen.pathobject import PDFPathObject
 
-    from torchatlas.views.drawing.drawing import Drawing
+    from torchatlas.views.drawing.picture import Picture
 
 POINTS = 0.75
 """Points per pixel."""
@@ -41,7 +41,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 PIECE = re.compile(r"([MLQAZ])([^MLQAZ]*)")
 
 
-def pdf(drawing: Drawing) -> bytes:
+def pdf(drawing: Picture) -> bytes:
     """One page as large as the drawing; the same drawing always gives the same bytes."""
     svg, fonts = drawing.legible(outlines=True)
     root = ET.fromstring(svg)  # noqa: S314 - the engine wrote it
@@ -49,7 +49,7 @@ def pdf(drawing: Drawing) -> bytes:
     scale = min(POINTS, LARGEST / max(width, height))
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(width * scale, height * scale), invariant=1, pageCompression=1)
-    canvas.setTitle(drawing.graph.name)
+    canvas.setTitle(drawing.title)
     canvas.setCreator("torchatlas")
     canvas.scale(scale, scale)
     page = Page(canvas, height, _foreign("".join(root.itertext()), fonts))

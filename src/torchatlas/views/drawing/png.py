@@ -11,13 +11,13 @@ from torchatlas.core.errors import InputError
 from torchatlas.views.drawing.fonts import BOLD, REGULAR
 
 if TYPE_CHECKING:
-    from torchatlas.views.drawing.drawing import Drawing
+    from torchatlas.views.drawing.picture import Picture
 
 LARGEST = 32_767
 """Pixels of a side at most: what other programs still open."""
 
 
-def png(drawing: Drawing, scale: float) -> bytes:
+def png(drawing: Picture, scale: float) -> bytes:
     """Paint a drawing.
 
     Args:

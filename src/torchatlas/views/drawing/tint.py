@@ -34,13 +34,18 @@ def tinted(svg: str, groups: list[dict[str, Any]], colouring: Colouring, theme: 
         colouring: what is said of the boxes.
         theme: that of the picture.
     """
+    return _with_legend(recoloured(svg, groups, colouring, theme), colouring, theme)
+
+
+def recoloured(svg: str, groups: list[dict[str, Any]], colouring: Colouring, theme: str) -> str:
+    """As `tinted`, without a legend."""
     head, *parts = svg.removesuffix("</svg>\n").split("<g>")
     painted = [head]
     for part, group in zip(parts, groups, strict=True):
         tokens = {str(shape.get("fill")).partition(".")[0] for shape in group["shapes"]}
         plain = group["kind"] == "box" and not tokens & {"end", "error"}
         painted.append(_recoloured(part, group["key"], colouring, theme) if plain else part)
-    return _with_legend("<g>".join(painted), colouring, theme)
+    return "<g>".join(painted)
 
 
 def _recoloured(part: str, key: str, colouring: Colouring, theme: str) -> str:
@@ -56,21 +61,21 @@ def _tint(one: float | str | None, colouring: Colouring, theme: str) -> tuple[st
     if one is None:
         return paper, NOTHING[theme], NOTHING[theme]
     if isinstance(one, str):
-        hue = WORD_HUES[colouring.words.index(one) % len(WORD_HUES)]
-        return _mix(paper, hue, 0.28), _mix(paper, hue, 0.7), hue
+        hue = colouring.hues.get(one) or WORD_HUES[colouring.words.index(one) % len(WORD_HUES)]
+        return mix(paper, hue, 0.28), mix(paper, hue, 0.7), hue
     return _number_tint(colouring.share(one), theme)
 
 
 def _number_tint(share: float, theme: str) -> tuple[str, str, str]:
     paper, hue = PAPERS[theme], NUMBER_HUES[theme]
     return (
-        _mix(paper, hue, 0.03 + share * 0.5),
-        _mix(paper, hue, 0.35 + share * 0.45),
-        _mix(paper, hue, 0.2 + share * 0.8),
+        mix(paper, hue, 0.03 + share * 0.5),
+        mix(paper, hue, 0.35 + share * 0.45),
+        mix(paper, hue, 0.2 + share * 0.8),
     )
 
 
-def _mix(one: str, other: str, share: float) -> str:
+def mix(one: str, other: str, share: float) -> str:
     """The colour that far on the way from one to another, both as #rrggbb."""
     parts = ((int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5))
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in parts)

@@ -194,7 +194,8 @@ def what(sides: Sides, row: Both) -> str:
         more = f"; {len(shown) - SAID} more" if len(shown) > SAID else ""
         return _also(listed + more, row)
     if item.mark == "same":
-        count = len(row.items) + len(row.inside) if row.inside or len(row.items) > 1 else 0
+        alone = row.count == 1 and (row.inside or len(row.items) > 1)
+        count = len(row.items) + len(row.inside) if alone else 0
         return _also(f"{count:,} the same" if count > 1 else "", row)
     count = (len(row.items) + len(row.inside)) // max(row.count, 1)
     return f"{count:,} {_units(sides.changes)}{' each' if row.count > 1 else ''}" if row.inside else ""
