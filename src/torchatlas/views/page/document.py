@@ -19,22 +19,39 @@ if TYPE_CHECKING:
 
     from torchatlas.core.graph import Graph
     from torchatlas.core.overlay import Overlays
+    from torchatlas.views.page.beside import Beside
 
 
-def document(graph: Graph, overlays: Overlays | None = None, view: Mapping[str, Any] | None = None) -> str:
+def document(
+    graph: Graph,
+    overlays: Overlays | None = None,
+    view: Mapping[str, Any] | None = None,
+    beside: Beside | None = None,
+) -> str:
     """JSON of two parts, each base64 of gzip of JSON: ``graph`` and ``extras``. The same graph gives the same text.
+
+    With a second graph there are two more: ``beside``, which holds the same two parts of that one, and ``pair``.
 
     Args:
         graph: what is shown.
         overlays: beside those of the graph, numbers by name, then by module path or call id.
         view: how it is shown at first, as the engine's options.
+        beside: a graph on the same page.
 
     Raises:
         InputError: an overlay names a module or call that the graph does not have.
     """
+    held: dict[str, Any] = _packed(graph, overlays, view)
+    if beside is not None:
+        held["beside"] = _packed(beside.graph, {}, None)
+        held["pair"] = _pack(json.dumps(beside.page()))
+    return json.dumps(held)
+
+
+def _packed(graph: Graph, overlays: Overlays, view: Mapping[str, Any] | None) -> dict[str, str]:
     extras = {**_extras(shown(graph), overlays), "view": view}
     held = {"graph": payload(graph, details=True), "extras": json.dumps(extras, allow_nan=False)}
-    return json.dumps({part: _pack(text) for part, text in held.items()})
+    return {part: _pack(text) for part, text in held.items()}
 
 
 def _pack(text: str) -> str:

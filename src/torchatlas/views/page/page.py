@@ -16,6 +16,7 @@ from torchatlas.core.errors import InputError
 from torchatlas.core.overlay import MEASURES, all_of
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.structure import shown
+from torchatlas.views.page.beside import read_beside
 from torchatlas.views.page.document import document
 
 if TYPE_CHECKING:
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.core.overlay import Overlays
     from torchatlas.views.drawing.options import Direction, Level, Places
+    from torchatlas.views.page.beside import Beside, Marks
 
 Theme: TypeAlias = Literal["system", "light", "dark"]
 
 THEMES = ("system", "light", "dark")
 SUFFIXES = (".html", ".htm")
+DIFFERENCE = "difference"
+"""What colours say where two graphs are compared."""
 
 # Scripts and downloads, and nothing of the notebook around it.
 FRAME = (
@@ -53,10 +57,16 @@ def page(
     color_by: str | None = None,
     overlays: Overlays | None = None,
     height: int = 640,
+    beside: Graph | None = None,
+    pairs: Sequence[tuple[int, int]] = (),
+    marks: Marks | None = None,
+    titles: tuple[str, str] = ("", ""),
 ) -> Page:
     """The page of a graph; the options say what is seen at first, and all of them can be changed in the page.
 
-    Of a model that was not run it shows the modules.
+    Of a model that was not run it shows the modules. With a second graph it shows the two side by side, in step: what
+    is selected or opened in one is in the other. A backward pass has its forward run beside it, unless another graph is
+    given.
 
     Args:
         graph: what ran.
@@ -69,14 +79,21 @@ def page(
         labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
         constants: show calls that depend on no input and no parameter.
         level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-        color_by: what the boxes' colours show at first: one of ``core.overlay.MEASURES``, or the name of an
-            overlay; None colours by the kind of operation.
+        color_by: what the boxes' colours show at first: one of ``core.overlay.MEASURES``, the name of an overlay, or
+            ``difference`` where there are marks; None colours by marks where there are any, else by the kind of
+            operation.
         overlays: beside those of the graph, numbers for module paths or call ids, by name: more colours and
             columns.
         height: of the frame in a notebook, in pixels.
+        beside: a graph to be shown on the right.
+        pairs: calls that belong together, as (call of ``graph``, call of ``beside``); a call may have several. Of a
+            model that was not run, the ids are those of the boxes that `structure.shown` gives.
+        marks: for each of the two graphs, ``added``, ``removed``, ``changed`` or ``same`` by call.
+        titles: what the two sides are called: by default ``a`` and ``b``, or ``backward`` and ``forward``.
 
     Raises:
-        InputError: an option is none of those that there are; the message says which.
+        InputError: an option is none of those that there are, or pairs and marks tell of calls that are not there; the
+            message says which.
     """
     if theme not in THEMES:
         raise InputError(f"theme={theme!r} is unknown; theme is one of {', '.join(THEMES)}.")
@@ -92,16 +109,22 @@ def page(
         constants=constants,
         level=level,
     )
-    coloured = None if color_by is None else _colour(color_by, all_of(graph, overlays))
-    return Page(graph, overlays, {**options.engine(), "theme": theme, "overlay": coloured}, height=height)
+    other = read_beside(graph, beside, pairs, marks, titles)
+    marked = other is not None and other.marks is not None
+    coloured = _colour(color_by, all_of(graph, overlays), marked=marked)
+    view = {**options.engine(), "theme": theme, "overlay": coloured}
+    return Page(graph, overlays, view, height=height, beside=other)
 
 
-def _colour(name: str, overlays: Collection[str]) -> str:
+def _colour(name: str | None, overlays: Collection[str], *, marked: bool) -> str | None:
     """The page's name of a measure, or of an overlay given."""
+    if name is None:
+        return DIFFERENCE if marked else None
     if name in overlays:
         return f"+{name}"
-    if name not in MEASURES:
-        known = (*MEASURES, *overlays)
+    measures = (*MEASURES, DIFFERENCE) if marked else MEASURES
+    if name not in measures:
+        known = (*measures, *overlays)
         near = get_close_matches(str(name), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise InputError(f"color_by={name!r} is unknown; color_by is one of {', '.join(known)}.{hint}")
@@ -123,6 +146,7 @@ class Page:
         view: Mapping[str, Any] | None = None,
         *,
         height: int = 640,
+        beside: Beside | None = None,
     ) -> None:
         """Make the page.
 
@@ -132,20 +156,22 @@ class Page:
                 columns.
             view: what is seen at first, as the engine's options; None leaves all at its default.
             height: of the frame in a notebook, in pixels.
+            beside: a second graph, shown on the right; None shows one.
 
         Raises:
             InputError: an overlay names a module or call that the graph does not have.
         """
         self.graph = graph
         self._height = height
-        self._document = document(graph, overlays, view)
+        self._names = [graph.name] if beside is None else [graph.name, beside.graph.name]
+        self._document = document(graph, overlays, view, beside)
 
     @cached_property
     def html(self) -> str:
         """The whole page."""
         before_title, _, rest = _template().partition("%TITLE%")
         between, _, after = rest.partition("%ATLAS%")
-        title = escape(self.graph.name[:200].encode(errors="replace").decode())
+        title = escape(self._title)
         return f"{before_title}{title}{between}{self._document}{after}"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -167,9 +193,12 @@ class Page:
         webbrowser.open(target.as_uri())
         return target
 
+    @property
+    def _title(self) -> str:
+        return " and ".join(name[:200].encode(errors="replace").decode() for name in dict.fromkeys(self._names))
+
     def _repr_html_(self) -> str:
-        name = escape(self.graph.name[:200])
-        return FRAME.format(title=name, height=self._height, page=escape(self.html))
+        return FRAME.format(title=escape(self._title), height=self._height, page=escape(self.html))
 
     def __repr__(self) -> str:
         return f"Page({self.graph.name}, {len(self.html):,} characters)"
