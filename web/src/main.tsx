@@ -3,10 +3,12 @@
 import { render } from "preact";
 import { App } from "./app/App.tsx";
 import "./app/page.css";
-import { readDocument } from "./app/document.ts";
-import { fromGiven, fromHash, toHash } from "./app/link.ts";
+import { followAddress } from "./app/address.ts";
+import { type AtlasDocument, type Held, readDocument } from "./app/document.ts";
+import { type Kept, fromGiven, fromHash, pairFromHash } from "./app/link.ts";
 import { modelOf } from "./app/model.ts";
 import { Page } from "./app/page.tsx";
+import { Pair } from "./app/pair.ts";
 import { FIRST, Store } from "./app/state.ts";
 import { drafter } from "./worker/drafter.ts";
 import { startDraft } from "./worker/client.ts";
@@ -18,11 +20,14 @@ else void start(document.currentScript?.textContent ?? null);
 /** The first picture of a graph with no more calls than this is drawn before a worker would have started. */
 const AT_ONCE = 10000;
 
+/** From this width on, in pixels, two drawings leave room for the outline. */
+const ROOMY = 1600;
+
 async function start(script: string | null): Promise<void> {
   const root = document.getElementById("page")!;
-  const store = new Store(FIRST);
+  const pages: Page[] = [];
   const failed = (problem: string): void => {
-    store.set({ problem });
+    for (const page of pages) page.store.set({ problem });
     if (!root.hasChildNodes() || root.dataset.state === "waiting")
       root.textContent = `This page ran into an error: ${problem}`;
   };
@@ -32,51 +37,56 @@ async function start(script: string | null): Promise<void> {
   const fonts = ["12px", "bold 12px"].map((font) => document.fonts.load(`${font} "Atlas Sans"`));
   const document_ = await readDocument(document.getElementById("atlas"));
   await Promise.allSettled(fonts);
-  const { text, graph } = document_;
-  const page = new Page(modelOf(document_), store, (asked) =>
-    startDraft(text, graph, script, { drawn: (drawn) => asked.arrived(drawn), failed }),
-  );
-  const first = location.hash.length > 1 ? fromHash(location.hash).state : fromGiven(document_.extras.view);
-  const shown = { ...first, selected: first.selected ?? failing(page) };
-  if (graph.calls.length <= AT_ONCE && first.view.depth === null) {
-    store.set(shown);
-    page.arrived(drafter(graph, page.model)(page.wanted));
-  } else page.redraw(shown);
+  const { beside } = document_;
+  const held: Held[] = beside ? [document_, beside] : [document_];
+  const begin = ({ text, graph }: Held, page: Page) =>
+    startDraft(text, graph, script, { drawn: (drawn) => page.arrived(drawn), failed });
+  pages.push(...held.map((one, side) => pageOf(one, document_, side, (page) => begin(one, page))));
+  const pair = beside && new Pair([pages[0]!, pages[1]!], beside);
+  open(pages, pair, document_);
+  pair?.begin();
   root.textContent = "";
   delete root.dataset.state;
-  followAddress(page);
-  render(<App page={page} />, root);
+  followAddress(pages[0]!, pair);
+  render(<App page={pages[0]!} pair={pair} />, root);
+}
+
+function pageOf(
+  held: Held,
+  { beside }: AtlasDocument,
+  side: number,
+  begin: ConstructorParameters<typeof Page>[2],
+): Page {
+  return new Page(modelOf(held, beside?.marks?.[side] ?? null), new Store(FIRST), begin);
+}
+
+/** What is seen first: as a link says, else as the page was made to show. */
+function open(pages: readonly Page[], pair: Pair | null, { extras }: AtlasDocument): void {
+  const isLink = location.hash.length > 1;
+  const given = isLink ? fromHash(location.hash) : { state: fromGiven(extras.view), camera: null };
+  const calls = pages.reduce((sum, { model }) => sum + model.graph.calls.length, 0);
+  // Of two drawings none has room to give away.
+  const more = pair && window.innerWidth < ROOMY ? { outline: false } : {};
+  const { states, cameras, sides } =
+    pair && isLink
+      ? pairFromHash(location.hash)
+      : { states: [given.state, pair?.beside(given.state) ?? given.state], cameras: [given.camera], sides: null };
+  if (pair && sides) pair.store.set(sides);
+  pages.forEach((page, i) => {
+    page.camera = cameras[i] ?? null;
+    first(page, { ...states[i]!, ...more }, calls <= AT_ONCE);
+  });
+}
+
+function first(page: Page, state: Kept, atOnce: boolean): void {
+  const shown = { ...state, selected: state.selected ?? failing(page) };
+  if (atOnce && state.view.depth === null) {
+    page.store.set(shown);
+    page.arrived(drafter(page.model.graph, page.model)(page.wanted));
+  } else page.redraw(shown);
 }
 
 /** A run that failed opens at the call that failed. */
 function failing({ model }: Page): string | null {
   return model.graph.error === null ? null : `#${model.graph.error}`;
-}
-
-/** The address says what is seen, and seeing changes when the address does. */
-function followAddress(page: Page): void {
-  let timer = 0;
-  let written = location.hash;
-  const write = (): void => {
-    const hash = `#${toHash(page.state, page.store.camera)}`;
-    if (hash === written) return;
-    written = hash;
-    try {
-      history.replaceState(null, "", hash);
-    } catch {
-      // A frame without an address of its own has none to write to.
-    }
-  };
-  page.changed = () => {
-    clearTimeout(timer);
-    timer = window.setTimeout(write, 250);
-  };
-  page.store.listen(page.changed);
-  addEventListener("hashchange", () => {
-    if (location.hash === written) return;
-    written = location.hash;
-    const { state, camera } = fromHash(location.hash);
-    page.redraw({ ...state, anchor: null, reveal: camera ? null : state.selected });
-    if (camera) page.moveTo?.(camera);
-  });
 }

@@ -4,16 +4,30 @@ import { useEffect } from "preact/hooks";
 import { Drawing } from "./Drawing.tsx";
 import { Header } from "./Header.tsx";
 import { Outline } from "./Outline.tsx";
+import { PairBar } from "./PairBar.tsx";
 import { Panel } from "./Panel.tsx";
+import { Panes } from "./Panes.tsx";
 import { Problem } from "./Problem.tsx";
+import { Remarks } from "./Remarks.tsx";
 import { Table } from "./Table.tsx";
-import { pathOf } from "./model.ts";
 import { type Page, PageContext, usePage } from "./page.tsx";
+import { type Pair, PairContext, usePair } from "./pair.ts";
 import { useTheme } from "./theme.ts";
 
-export function App({ page }: { page: Page }) {
+/** `pair` where there are two graphs; then `page` is the first of it. */
+export function App({ page, pair }: { page: Page; pair: Pair | null }) {
   return (
-    <PageContext.Provider value={page}>
+    <PairContext.Provider value={pair}>
+      <Side page={page} />
+    </PairContext.Provider>
+  );
+}
+
+/** All but the drawings tells of one graph: of two, of the one that is active. */
+function Side({ page }: { page: Page }) {
+  const pair = usePair();
+  return (
+    <PageContext.Provider value={pair?.active ?? page}>
       <Parts />
     </PageContext.Provider>
   );
@@ -21,27 +35,24 @@ export function App({ page }: { page: Page }) {
 
 function Parts() {
   const page = usePage();
+  const pair = usePair();
   const { state } = page;
   const theme = useTheme(state.theme);
   useEffect(() => {
-    const pressed = (event: KeyboardEvent): void => shortcut(page, event);
+    const pressed = (event: KeyboardEvent): void => shortcut(page, pair, event);
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
-  }, [page]);
+  }, [page, pair]);
   return (
     <div class="page">
       <Header />
+      {pair && <PairBar pair={pair} />}
       {state.problem !== null && <Problem text={state.problem} close={() => page.store.set({ problem: null })} />}
-      <Failure />
-      {state.drawn?.visible.still && (
-        <p class="unrun">
-          Not run: these are the modules that the model holds, in order. Nothing is known of what flows between them.
-        </p>
-      )}
+      {!pair && <Remarks page={page} />}
       <main class="parts">
         {state.outline && <Outline />}
         <section class="middle" hidden={state.tab !== "drawing"} id="drawing" role="tabpanel" aria-label="Drawing">
-          <Drawing theme={theme} />
+          {pair ? <Panes pair={pair} theme={theme} /> : <Drawing theme={theme} />}
         </section>
         {state.tab === "table" && (
           <section class="middle" id="table" role="tabpanel" aria-label="Table">
@@ -57,27 +68,17 @@ function Parts() {
   );
 }
 
-/** Where the run failed, and with what. */
-function Failure() {
-  const page = usePage();
-  const { error, calls } = page.model.graph;
-  if (error === null) return null;
-  const call = calls[error]!;
-  return (
-    <div class="failure" role="alert">
-      <strong>The run failed{pathOf(page.model, call) && ` in ${pathOf(page.model, call)}`}</strong>
-      <span class="message">{(call.error ?? "").slice(0, 400)}</span>
-      <button onClick={() => page.show(error)}>Show</button>
-    </div>
-  );
-}
-
-function shortcut(page: Page, event: KeyboardEvent): void {
+function shortcut(page: Page, pair: Pair | null, event: KeyboardEvent): void {
   const { target } = event;
   const typing = target instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "/") {
-    document.querySelector<HTMLInputElement>("#search")?.focus();
-    event.preventDefault();
-  } else if (event.key === "Escape") page.select(null);
+  if (event.key === "/") document.querySelector<HTMLInputElement>("#search")?.focus();
+  else if (event.key === "Escape") page.select(null);
+  else if (event.key === "n") pair?.walk(1);
+  else if (event.key === "p") pair?.walk(-1);
+  else if (event.key === "x" && pair) {
+    pair.cross();
+    document.querySelectorAll<HTMLElement>("canvas.canvas")[pair.state.active]?.focus();
+  }
+  if (event.key === "/") event.preventDefault();
 }

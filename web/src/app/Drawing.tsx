@@ -1,6 +1,6 @@
 /** The canvas, what lies over it, and the keys that move about in it. */
 
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { isThin } from "../graph/calls.ts";
 import { shapeText } from "../graph/numbers.ts";
 import type { VisibleGraph } from "../graph/visible.ts";
@@ -11,12 +11,12 @@ import { Stage } from "../paint/stage.ts";
 import { THEMES } from "../scene/theme.ts";
 import type { Drawn } from "../worker/protocol.ts";
 import { Legend } from "./Legend.tsx";
-import { fromHash } from "./link.ts";
-import { type Colouring, colouring } from "./colouring.ts";
 import { valueName } from "./model.ts";
 import { blankTint } from "./overlay.ts";
 import { type Page, usePage } from "./page.tsx";
+import { type Pair, usePair } from "./pair.ts";
 import { wantsStill } from "./theme.ts";
+import { NO_SIGNS, type Tinted, tinted } from "./tinted.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 const ACCENTS = { light: "#0b57d0", dark: "#8ab4ff" };
@@ -36,13 +36,19 @@ interface Pointed {
 
 export function Drawing({ theme }: { theme: "light" | "dark" }) {
   const page = usePage();
+  const pair = usePair();
+  const beside = useBeside(pair, page);
   const { drawn, overlay } = page.state;
   const canvas = useRef<HTMLCanvasElement>(null);
   const map = useRef<HTMLCanvasElement>(null);
   const stage = useRef<Stage | null>(null);
   const [pointed, setPointed] = useState<Pointed>({ hit: null, x: 0, y: 0 });
   const shown = useMemo(() => (drawn ? picture(drawn.scene, thin(page, drawn)) : null), [drawn]);
-  const colours = useMemo(() => colouring(page.model, drawn, overlay, theme), [page, drawn, overlay, theme]);
+  const other = beside?.state.drawn ?? null;
+  const colours = useMemo(
+    () => tinted({ model: page.model, drawn }, overlay, theme, beside && { model: beside.model, drawn: other }),
+    [page, drawn, overlay, theme, other],
+  );
 
   useLayoutEffect(() => {
     const made = makeStage(page, canvas.current!, map.current!, setPointed);
@@ -51,7 +57,7 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
     return () => made.end();
   }, [page]);
   useShown(page, stage, shown);
-  const look = useLook(page, theme, pointed.hit, colours);
+  const look = useLook(page, pair, theme, pointed.hit, colours);
   useLayoutEffect(() => stage.current?.dress(look, false), [look]);
   useLayoutEffect(() => stage.current?.dress(look, true), [theme, colours]);
 
@@ -67,7 +73,7 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
         onKeyDown={(event) => stage.current && pressed(page, stage.current, event)}
       />
       <Tip page={page} pointed={pointed} />
-      {colours && <Legend colouring={colours} />}
+      {colours?.legend && pair?.sideOf(page) !== 1 && <Legend colouring={colours.legend} />}
       <canvas ref={map} class="minimap" aria-hidden="true" hidden />
       <Zoom stage={() => stage.current} />
       <Left page={page} />
@@ -101,8 +107,9 @@ function useShown(page: Page, stage: { current: Stage | null }, shown: Picture |
   useLayoutEffect(() => {
     if (!shown || !stage.current) return;
     const { anchor } = page.state;
+    const { camera } = page;
     stage.current.show(shown, anchor);
-    if (first.current) stage.current.open(fromHash(location.hash).camera, direction === "LR");
+    if (first.current) stage.current.open(camera, direction === "LR");
     else if (anchor === null && !page.state.reveal) stage.current.open(null, direction === "LR");
     first.current = false;
     page.painted();
@@ -114,17 +121,28 @@ function useShown(page: Page, stage: { current: Stage | null }, shown: Picture |
   }, [reveal, shown]);
 }
 
-function useLook(page: Page, theme: "light" | "dark", hit: Hit, colours: Colouring | null): Look {
+/** The page on the other side, whose changes are seen here too. */
+function useBeside(pair: Pair | null, page: Page): Page | null {
+  const beside = pair && pair.other(page);
+  const [, renew] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => beside?.store.listen(() => renew(undefined as never)), [beside]);
+  return beside;
+}
+
+function useLook(page: Page, pair: Pair | null, theme: "light" | "dark", hit: Hit, colours: Tinted | null): Look {
   const { drawn, selected, direction } = page.state;
+  const meant = pair?.alsoMeant(page).join(" ") ?? "";
+  const found = useMemo(() => new Set(meant.split(" ")), [meant]);
   const followed = hit?.kind === "wire" ? hit.value : null;
   const ends = useMemo(() => endsOf(drawn?.visible ?? null, followed), [drawn, followed]);
   return useMemo(
     () => ({
-      ...{ theme: THEMES[theme], accent: ACCENTS[theme], selected, followed, ends, found: NONE },
+      ...{ theme: THEMES[theme], accent: ACCENTS[theme], selected, followed, ends, found },
       ...{ tints: colours?.tints ?? null, blank: blankTint(THEMES[theme]), flat: direction === "LR" },
+      signs: colours?.signs ?? NO_SIGNS,
       hovered: hit && hit.kind !== "wire" ? hit.key : null,
     }),
-    [theme, colours, selected, hit, followed, ends, direction],
+    [theme, colours, selected, hit, followed, ends, found, direction],
   );
 }
 

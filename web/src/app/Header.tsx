@@ -2,18 +2,22 @@
 
 import { short } from "../graph/numbers.ts";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { hashOf } from "./address.ts";
 import { copy } from "./copy.ts";
 import { exportPng, exportSvg } from "./export.ts";
-import { toHash } from "./link.ts";
+import { DIFFERENCE } from "./marks.ts";
 import { exact } from "./numbers.ts";
 import { type Page, usePage } from "./page.tsx";
+import { type Pair, usePair } from "./pair.ts";
 import { Search } from "./Search.tsx";
 import type { Tab, ThemeChoice } from "./state.ts";
 
 export function Header() {
   const page = usePage();
-  const { graph, extras } = page.model;
-  const { totals } = extras;
+  const pair = usePair();
+  const { graph } = page.model;
+  const names = pair ? pair.pages.map(({ model }) => model.graph.name) : [graph.name];
+  const name = [...new Set(names)].join(" · ");
   return (
     <header class="header">
       <button
@@ -25,24 +29,31 @@ export function Header() {
       >
         ☰
       </button>
-      <h1 class="name" title={graph.name}>
-        {graph.name}
+      <h1 class="name" title={name}>
+        {name}
       </h1>
-      <p class="totals">
-        <span title={`${exact(totals.parameters)} parameters, ${exact(totals.trainable)} trainable`}>
-          {short(totals.parameters)} params
-        </span>
-        {totals.flops > 0 && (
-          <span title={`${exact(totals.flops)} floating point operations${totals.exact ? "" : ", at least"}`}>
-            {totals.exact ? "" : "≥ "}
-            {short(totals.flops)} FLOPs
-          </span>
-        )}
-      </p>
+      {!pair && <Totals page={page} />}
       <Tabs page={page} />
       <Search />
-      <View page={page} />
+      <View page={page} pair={pair} />
     </header>
+  );
+}
+
+export function Totals({ page }: { page: Page }) {
+  const { totals } = page.model.extras;
+  return (
+    <p class="totals">
+      <span title={`${exact(totals.parameters)} parameters, ${exact(totals.trainable)} trainable`}>
+        {short(totals.parameters)} params
+      </span>
+      {totals.flops > 0 && (
+        <span title={`${exact(totals.flops)} floating point operations${totals.exact ? "" : ", at least"}`}>
+          {totals.exact ? "" : "≥ "}
+          {short(totals.flops)} FLOPs
+        </span>
+      )}
+    </p>
   );
 }
 
@@ -76,7 +87,7 @@ function Tabs({ page }: { page: Page }) {
   );
 }
 
-function View({ page }: { page: Page }) {
+function View({ page, pair }: { page: Page; pair: Pair | null }) {
   const { state, model } = page;
   const { drawn } = state;
   const depth = state.view.depth ?? drawn?.visible.depth ?? 1;
@@ -111,6 +122,7 @@ function View({ page }: { page: Page }) {
           onChange={(event) => page.store.set({ overlay: event.currentTarget.value || null })}
         >
           <option value="">by operation</option>
+          {model.marks && <option value={DIFFERENCE}>Difference</option>}
           {model.overlays.map(({ name, title }) => (
             <option key={name} value={name}>
               {title}
@@ -118,7 +130,7 @@ function View({ page }: { page: Page }) {
           ))}
         </select>
       </label>
-      <Menu page={page} />
+      <Menu page={page} pair={pair} />
     </div>
   );
 }
@@ -136,7 +148,7 @@ function deeper(depth: number, page: Page): number {
   return Math.min(depth + 1, deepest(page));
 }
 
-function Menu({ page }: { page: Page }) {
+function Menu({ page, pair }: { page: Page; pair: Pair | null }) {
   const [open, setOpen] = useState(false);
   const menu = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -160,14 +172,14 @@ function Menu({ page }: { page: Page }) {
       </button>
       {open && (
         <div class="sheet" id="menu" role="group" aria-label="View">
-          <MenuItems page={page} done={() => setOpen(false)} />
+          <MenuItems page={page} pair={pair} done={() => setOpen(false)} />
         </div>
       )}
     </div>
   );
 }
 
-function MenuItems({ page, done }: { page: Page; done: () => void }) {
+function MenuItems({ page, pair, done }: { page: Page; pair: Pair | null; done: () => void }) {
   const { state, model } = page;
   const { view } = state;
   const act = (action: () => void) => () => {
@@ -219,9 +231,9 @@ function MenuItems({ page, done }: { page: Page; done: () => void }) {
       <button onClick={act(() => page.depth(Infinity))}>Open everything</button>
       <button onClick={act(() => page.depth(1))}>Close everything</button>
       <hr />
-      <button onClick={act(() => exportSvg(page))}>Save as SVG</button>
-      <button onClick={act(() => exportPng(page))}>Save as PNG</button>
-      <button onClick={act(() => copyLink(page))}>Copy link to this view</button>
+      <button onClick={act(() => exportSvg(page, pair && pair.other(page)))}>Save as SVG</button>
+      <button onClick={act(() => exportPng(page, pair && pair.other(page)))}>Save as PNG</button>
+      <button onClick={act(() => copyLink(page, pair))}>Copy link to this view</button>
     </>
   );
 }
@@ -255,9 +267,9 @@ function Check({ text, on, set }: { text: string; on: boolean; set: (on: boolean
   );
 }
 
-function copyLink(page: Page): void {
+function copyLink(page: Page, pair: Pair | null): void {
   const address = location.href.replace(/#.*$/, "");
-  void copy(`${address}#${toHash(page.state, page.store.camera)}`).then((done) =>
+  void copy(`${address}#${hashOf(page, pair)}`).then((done) =>
     page.store.set({ said: done ? "Link copied" : "The link could not be copied: it stands in the address bar" }),
   );
 }

@@ -3,8 +3,10 @@
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
 import { hueOf } from "./hue.ts";
-import { titleOf } from "./model.ts";
+import { markOf } from "./marks.ts";
+import { repeatsOf, titleOf } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
+import { Sign } from "./parts.tsx";
 import { scrollToRow, useWindow } from "./window.ts";
 
 const ROW = 26;
@@ -70,6 +72,7 @@ function OutlineRow({ page, row, selected }: { page: Page; row: Row; selected: b
   const { node, level, place, of } = row;
   const { name, detail } = titleOf(page.model, node);
   const failed = node.call >= 0 && page.model.graph.calls[node.call]!.error !== null;
+  const mark = page.model.marks && markOf(page.model.marks, node, repeatsOf(page.model, node));
   return (
     <div
       class={`row${selected ? " selected" : ""}${failed ? " failed" : ""}`}
@@ -94,6 +97,7 @@ function OutlineRow({ page, row, selected }: { page: Page; row: Row; selected: b
         }}
       />
       <span class="dot" data-hue={hueOf(page.model, node)} aria-hidden="true" />
+      {mark && <Sign mark={mark} />}
       <span class="row-name">{name.slice(0, 200)}</span>
       {detail && <span class="row-detail">{detail.slice(0, 200)}</span>}
       {node.repeat && <span class="count">×{node.repeat.count}</span>}

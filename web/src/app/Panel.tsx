@@ -12,7 +12,9 @@ import { type Overlay, said } from "./overlay.ts";
 import { bytes, exact } from "./numbers.ts";
 import { foldOf } from "./open.ts";
 import { type Page, usePage } from "./page.tsx";
+import { Partners } from "./Partners.tsx";
 import { Copyable, Fact, Part } from "./parts.tsx";
+import { Saved } from "./Saved.tsx";
 import { Tensors } from "./Tensors.tsx";
 
 export function Panel() {
@@ -60,6 +62,7 @@ function RunPanel({ page }: { page: Page }) {
           </Fact>
         ))}
       </Part>
+      {root && <Partners page={page} call={root} />}
       {root && <Tensors page={page} title="Inputs" call={root} side="inputs" />}
       {root && <Tensors page={page} title="Outputs" call={root} side="outputs" />}
       <Notes page={page} of={() => true} />
@@ -111,6 +114,7 @@ function CallPanel({ page, node, call }: { page: Page; node: VisibleNode; call: 
         </p>
       )}
       <Actions page={page} node={node} />
+      <Partners page={page} call={call} />
       <Part title="What">
         {path !== "" && (
           <Fact name={call.path === null ? "in" : "path"}>
@@ -119,6 +123,7 @@ function CallPanel({ page, node, call }: { page: Page; node: VisibleNode; call: 
         )}
         {node.repeat && <Fact name={node.repeat.loop ? "loop" : "repeats"}>{repeatText(page, node)}</Fact>}
         <Fact name="type">{call.kind === "module" ? call.name : `${call.kind.replace("_", " ")} ${call.name}`}</Fact>
+        {module && module.sure !== null && <Fact name="inferred">{sureText(module.sure)}</Fact>}
         {module?.aliases.length ? <Fact name="also">{module.aliases.join(", ")}</Fact> : null}
         {module?.extra && <Fact name="settings">{module.extra}</Fact>}
         <Fact name="arguments">{argumentsText(page.model, call)}</Fact>
@@ -132,6 +137,7 @@ function CallPanel({ page, node, call }: { page: Page; node: VisibleNode; call: 
         )}
       </Part>
       <Numbers page={page} node={node} />
+      <Saved page={page} call={call} />
       <Tensors page={page} title="Inputs" call={call} side="inputs" />
       <Tensors page={page} title="Outputs" call={call} side="outputs" />
       {module && <Weights page={page} module={module} />}
@@ -142,6 +148,11 @@ function CallPanel({ page, node, call }: { page: Page; node: VisibleNode; call: 
 
 function moduleOf({ model }: Page, call: Call): Module | null {
   return (call.path === null ? undefined : model.facts.moduleAt.get(call.path)) ?? null;
+}
+
+/** How sure it is what a module is that is known by its weights alone. */
+function sureText(sure: number): string {
+  return `from the weights, ${sure >= 0.995 && sure < 1 ? "over 99" : Math.round(sure * 100)} % sure`;
 }
 
 function repeatText({ model }: Page, { call, repeat }: VisibleNode): string {

@@ -2,7 +2,8 @@
 
 import { useMemo, useRef, useState } from "preact/hooks";
 import { type Page, usePage } from "./page.tsx";
-import { type Found, search, searchIndex } from "./search.ts";
+import { type Pair, usePair } from "./pair.ts";
+import { type Entries, type FoundOn, merged, search, searchIndex } from "./search.ts";
 
 /** Listed at once; stepping reaches the others too. */
 const LISTED = 100;
@@ -12,11 +13,15 @@ export function Search() {
   const { query, step } = page.state;
   // Made with the first letter, for a page that is looked at before it is searched.
   const isUsed = query !== "";
-  const entries = useMemo(() => (isUsed ? searchIndex(page.model) : []), [page, isUsed]);
-  const found = useMemo(() => search(entries, query), [entries, query]);
+  const pair = usePair();
+  const entries = useMemo(
+    () => (isUsed ? (pair?.pages ?? [page]).map(({ model }) => searchIndex(model)) : []),
+    [pair ?? page, isUsed],
+  );
+  const found = useMemo(() => foundIn(pair, entries, query), [entries, query, pair]);
   const [listed, setListed] = useState(false);
   const box = useRef<HTMLDivElement>(null);
-  const go = (to: number): void => stepTo(page, found, to);
+  const go = (to: number): void => stepTo(page, pair, found, to);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === "ArrowDown" || (event.key === "Enter" && !event.shiftKey)) go(step + 1);
     else if (event.key === "ArrowUp" || event.key === "Enter") go(step - 1);
@@ -65,19 +70,27 @@ export function Search() {
           </button>
         </span>
       )}
-      {shown && found.length > 0 && <Results page={page} found={found} step={step} go={go} />}
+      {shown && found.length > 0 && <Results page={page} pair={pair} found={found} step={step} go={go} />}
     </div>
   );
 }
 
+/** In one graph, or in both of a pair. */
+function foundIn(pair: Pair | null, entries: readonly Entries[], query: string): readonly FoundOn[] {
+  const [one = [], other = []] = entries.map((each) => search(each, query));
+  return merged(one, other, pair?.ways[0].partners ?? new Map());
+}
+
 function Results({
   page,
+  pair,
   found,
   step,
   go,
 }: {
   page: Page;
-  found: readonly Found[];
+  pair: Pair | null;
+  found: readonly FoundOn[];
   step: number;
   go: (to: number) => void;
 }) {
@@ -85,9 +98,9 @@ function Results({
   const listed = found.slice(start, start + LISTED);
   return (
     <ul class="results" id="results" role="listbox" aria-label="Results">
-      {listed.map(({ call, name, path }, i) => (
+      {listed.map(({ call, name, path, side, both }, i) => (
         <li
-          key={call}
+          key={`${side} ${call}`}
           id={`result-${start + i}`}
           role="option"
           aria-selected={start + i === step}
@@ -99,7 +112,8 @@ function Results({
           onClick={() => go(start + i)}
         >
           <span class="result-name">{name}</span>
-          <span class="result-path">{path || page.model.graph.name}</span>
+          <span class="result-path">{path || (pair?.pages[side] ?? page).model.graph.name}</span>
+          {pair && <span class="result-side">{both ? "both" : pair.given.titles[side].slice(0, 40)}</span>}
         </li>
       ))}
       {found.length > listed.length && <li class="rest">{found.length - listed.length} more: step with Enter</li>}
@@ -107,9 +121,11 @@ function Results({
   );
 }
 
-function stepTo(page: Page, found: readonly Found[], to: number): void {
+function stepTo(page: Page, pair: Pair | null, found: readonly FoundOn[], to: number): void {
   if (found.length === 0) return;
   const step = (to + found.length) % found.length;
+  const { side, call } = found[step]!;
   page.store.set({ step });
-  page.show(found[step]!.call);
+  if (pair) pair.show(side, call);
+  else page.show(call);
 }

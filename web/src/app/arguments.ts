@@ -36,7 +36,8 @@ function join(around: string, key: string): string {
   return around ? `${around}.${key}` : key;
 }
 
-function treeText(model: Model, call: Call, tree: Tree): string {
+/** A setting or an argument. */
+export function treeText(model: Model, call: Call, tree: Tree): string {
   if (tree === null) return "None";
   if (typeof tree === "boolean") return tree ? "True" : "False";
   if (typeof tree === "string") return JSON.stringify(tree);

@@ -13,22 +13,39 @@ export interface Colouring {
   readonly theme: "light" | "dark";
 }
 
+/** A drawing and what is known of its graph. */
+export interface Shown {
+  readonly model: Model;
+  readonly drawn: Drawn | null;
+}
+
+/** Colours mean the same in the drawing `beside` this one. */
 export function colouring(
   model: Model,
   drawn: Drawn | null,
   name: string | null,
   theme: "light" | "dark",
+  beside: Shown | null = null,
 ): Colouring | null {
   const overlay = model.overlays.find((each) => each.name === name);
   if (!drawn || !overlay) return null;
-  const all = new Map<string, number | string | null>();
-  for (const node of drawn.visible.nodes)
-    if (!node.open) all.set(node.key, said(overlay, node, repeatsOf(model, node)));
-  const scale = scaleOf(all.values());
+  const all = saidOfClosed(model, drawn, overlay);
+  const other = beside?.model.overlays.find((each) => each.name === name);
+  const others = other && beside?.drawn ? saidOfClosed(beside.model, beside.drawn, other) : NOTHING;
+  const scale = scaleOf([...all.values(), ...others.values()]);
   const tints = new Map<string, Tint>();
   // Nothing is a number like others to an overlay that was laid over the graph.
   const given = overlay.name.startsWith("+");
   for (const [key, one] of all)
     if (one !== null && (one !== 0 || given)) tints.set(key, tint(scale, THEMES[theme], one));
   return { overlay, scale, tints, theme };
+}
+
+type Said = ReadonlyMap<string, number | string | null>;
+
+const NOTHING: Said = new Map();
+
+function saidOfClosed(model: Model, { visible }: Drawn, overlay: Overlay): Said {
+  const closed = visible.nodes.filter(({ open }) => !open);
+  return new Map(closed.map((node) => [node.key, said(overlay, node, repeatsOf(model, node))]));
 }

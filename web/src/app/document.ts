@@ -2,6 +2,7 @@
 
 import type { Graph } from "../contract/graph.ts";
 import type { ViewState } from "../graph/state.ts";
+import type { GivenMarks } from "./marks.ts";
 import type { AppState } from "./state.ts";
 
 /** One number per call, in the order of calls; work and memory are those of the call and all inside it. */
@@ -46,18 +47,46 @@ export interface Extras {
   readonly view: GivenView | null;
 }
 
-export interface AtlasDocument {
+/** A graph as the page holds it. */
+export interface Held {
   readonly graph: Graph;
   /** The graph as it was written, for the worker. */
   readonly text: string;
   readonly extras: Extras;
 }
 
+/** How two graphs belong together. */
+export interface GivenPair {
+  /** Calls that belong together: of the first, and of the one beside it. */
+  readonly pairs: readonly (readonly [number, number])[];
+  readonly marks: readonly [GivenMarks, GivenMarks] | null;
+  readonly titles: readonly [string, string];
+  /** They are versions of one thing, not a backward pass and its forward run. */
+  readonly compared: boolean;
+}
+
+export interface AtlasDocument extends Held {
+  /** A second graph, and what it has to do with the first. */
+  readonly beside: (Held & GivenPair) | null;
+}
+
+interface Parts {
+  readonly graph: string;
+  readonly extras: string;
+  readonly beside?: { readonly graph: string; readonly extras: string };
+  readonly pair?: string;
+}
+
 /** Read the element that holds everything; each part is base64 of gzip of JSON. */
 export async function readDocument(element: Element | null): Promise<AtlasDocument> {
   const held = element?.textContent?.trim() ?? "";
   if (!held.startsWith("{")) throw new Error("This page holds no network: it is the empty template.");
-  const parts = JSON.parse(held) as { graph: string; extras: string };
+  const { beside, pair, ...first } = JSON.parse(held) as Parts;
+  const [one, other, given] = await Promise.all([unpack(first), beside && unpack(beside), pair && inflate(pair)]);
+  return { ...one, beside: other && given ? { ...other, ...(JSON.parse(given) as GivenPair) } : null };
+}
+
+async function unpack(parts: Pick<Parts, "graph" | "extras">): Promise<Held> {
   const [text, extras] = await Promise.all([inflate(parts.graph), inflate(parts.extras)]);
   return { graph: JSON.parse(text) as Graph, text, extras: JSON.parse(extras) as Extras };
 }

@@ -1,30 +1,31 @@
 /** Saving the drawing as it is shown: opened, coloured, in its theme. */
 
-import type { Look } from "../paint/look.ts";
+import type { Look, Sign } from "../paint/look.ts";
 import { paint } from "../paint/painter.ts";
 import { picture } from "../paint/picture.ts";
-import type { Group, Scene, Shape } from "../scene/model.ts";
+import type { Group, Place, Scene, Shape } from "../scene/model.ts";
 import { THEMES, type Theme } from "../scene/theme.ts";
 import { svg } from "../svg/svg.ts";
-import { type Colouring, colouring } from "./colouring.ts";
 import { blankTint } from "./overlay.ts";
 import type { Page } from "./page.tsx";
+import { NO_SIGNS, type Tinted, tinted } from "./tinted.ts";
 
 /** Browsers make no larger canvas. */
 const LONGEST = 16000;
 const LARGEST = 120e6;
 
-export function exportSvg(page: Page): void {
-  const { drawn, overlay } = page.state;
+/** `beside` is the drawing on the other side, where there is one: colours mean the same in both. */
+export function exportSvg(page: Page, beside: Page | null): void {
+  const { drawn } = page.state;
   if (!drawn) return;
   const theme = shownTheme();
-  const colours = colouring(page.model, drawn, overlay, theme);
-  const text = colours ? tinted(drawn.scene, colours) : svg(drawn.scene, theme);
+  const colours = coloursOf(page, beside);
+  const text = colours ? recolouredSvg(drawn.scene, colours) : svg(drawn.scene, theme);
   save(new Blob([text], { type: "image/svg+xml" }), `${fileName(page)}.svg`);
 }
 
-export function exportPng(page: Page): void {
-  const { drawn, overlay, direction } = page.state;
+export function exportPng(page: Page, beside: Page | null): void {
+  const { drawn, direction } = page.state;
   if (!drawn) return;
   const theme = shownTheme();
   const { width, height } = drawn.scene;
@@ -32,10 +33,11 @@ export function exportPng(page: Page): void {
   const canvas = document.createElement("canvas");
   canvas.width = Math.ceil(width * scale);
   canvas.height = Math.ceil(height * scale);
+  const colours = coloursOf(page, beside);
   const look: Look = {
     ...{ theme: THEMES[theme], accent: THEMES[theme].text, blank: blankTint(THEMES[theme]), flat: direction === "LR" },
     ...{ selected: null, hovered: null, followed: null, ends: new Set<string>(), found: new Set<string>() },
-    tints: colouring(page.model, drawn, overlay, theme)?.tints ?? null,
+    ...{ tints: colours?.tints ?? null, signs: colours?.signs ?? NO_SIGNS },
   };
   const plain = { ...picture(drawn.scene), buttons: new Set<string>() };
   paint(canvas.getContext("2d")!, plain, look, { x: 0, y: 0, scale: 1 }, drawn.scene, scale);
@@ -46,6 +48,11 @@ export function exportPng(page: Page): void {
         problem: `The browser could not make a picture of ${canvas.width} × ${canvas.height} pixels. Save as SVG instead.`,
       });
   });
+}
+
+function coloursOf({ model, state }: Page, beside: Page | null): Tinted | null {
+  const other = beside && { model: beside.model, drawn: beside.state.drawn };
+  return tinted({ model, drawn: state.drawn }, state.overlay, shownTheme(), other);
 }
 
 function shownTheme(): "light" | "dark" {
@@ -65,7 +72,7 @@ function save(blob: Blob, name: string): void {
 }
 
 /** The SVG of a scene whose boxes wear the colours of an overlay: each has tokens of its own in a theme of its own. */
-function tinted(scene: Scene, { tints, theme }: Colouring): string {
+function recolouredSvg(scene: Scene, { tints, signs, theme }: Tinted): string {
   const colours: Record<string, string> = { ...THEMES[theme] };
   const blank = blankTint(THEMES[theme]);
   const groups = scene.groups.map((group, i): Group => {
@@ -74,7 +81,30 @@ function tinted(scene: Scene, { tints, theme }: Colouring): string {
     for (const part of ["fill", "line", "bar"] as const) colours[`${i}.${part}`] = tint[part];
     return { ...group, shapes: group.shapes.map((shape) => recoloured(shape, i)) };
   });
-  return svg({ ...scene, groups }, colours as unknown as Theme);
+  const corners = scene.places.flatMap((place) => {
+    const sign = signs.get(place.key);
+    if (sign) Object.assign(colours, { [`sign.${sign.text}`]: sign.fill, sign: "#000000" });
+    return sign ? [corner(place, sign)] : [];
+  });
+  return svg({ ...scene, groups: [...groups, ...corners] }, colours as unknown as Theme);
+}
+
+/** The sign of a box, as the painter puts it; inside the box, for there may be nothing around it. */
+function corner({ key, x, y }: Place, { text }: Sign): Group {
+  const token = (name: string): keyof Theme => name as keyof Theme;
+  return {
+    ...{ kind: "tag", key, value: -1, title: "" },
+    shapes: [
+      {
+        ...{ kind: "rect", x, y, width: 14, height: 14, radius: 3, fill: token(`sign.${text}`) },
+        ...{ line: null, lineWidth: 0, dashed: false },
+      },
+      {
+        ...{ kind: "text", x: x + 7, y: y + 11.5, text, size: 13, bold: true, anchor: "middle", width: 9 },
+        fill: token("sign"),
+      },
+    ],
+  };
 }
 
 function recoloured(shape: Shape, group: number): Shape {

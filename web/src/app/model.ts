@@ -5,7 +5,8 @@ import { type Facts, facts, leafNames, settings, shortName } from "../graph/fact
 import { type Indexed, index } from "../graph/index.ts";
 import { shapeText } from "../graph/numbers.ts";
 import type { VisibleNode } from "../graph/visible.ts";
-import type { AtlasDocument, Extras } from "./document.ts";
+import type { Extras, Held } from "./document.ts";
+import { type GivenMarks, type Marked, marked } from "./marks.ts";
 import { foldOf } from "./open.ts";
 import { type Overlay, overlaysOf } from "./overlay.ts";
 
@@ -18,15 +19,18 @@ export interface Model {
   readonly hasAten: boolean;
   /** Calls whose FLOPs are a lower bound. */
   readonly atLeast: ReadonlySet<number>;
+  /** What a comparison says of its calls. */
+  readonly marks: Marked | null;
 }
 
-export function modelOf({ graph, extras }: AtlasDocument): Model {
+export function modelOf({ graph, extras }: Held, marks: GivenMarks | null = null): Model {
   const indexed = index(graph, "op");
   return {
     ...{ graph, extras, indexed, facts: facts(indexed.tree) },
     overlays: overlaysOf(graph, extras),
     atLeast: new Set(extras.numbers.at_least),
     hasAten: graph.calls.some((call) => call.kind === "aten"),
+    marks: marks && marked(indexed, marks),
   };
 }
 

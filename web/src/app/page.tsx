@@ -1,4 +1,4 @@
-/** What the parts of the page share: the model, the state, and what can be done. */
+/** What the parts of the page share: the model, the state, and what can be done. Two graphs have one each. */
 
 import { createContext } from "preact";
 import { useContext, useEffect, useReducer } from "preact/hooks";
@@ -12,6 +12,7 @@ import type { Model } from "./model.ts";
 import { titleOf } from "./model.ts";
 import { closed, foldKey, folded, opened, showing, toDepth, toggled, unfolded } from "./open.ts";
 import type { AppState, Store } from "./state.ts";
+import type { Deed } from "./step.ts";
 
 export class Page {
   private draft: Draft | null = null;
@@ -19,6 +20,10 @@ export class Page {
   waiting = false;
   /** Told when the camera moves. */
   changed: () => void = () => {};
+  /** Told what the reader did, where another drawing follows this one. */
+  did: (deed: Deed) => void = () => {};
+  /** Where the camera is; it moves too often to be part of the state. */
+  camera: Camera | null = null;
   /** Moves the camera; set by the drawing. */
   moveTo: ((camera: Camera) => void) | null = null;
   private nodes: ReadonlyMap<string, VisibleNode> = new Map();
@@ -46,7 +51,7 @@ export class Page {
   }
 
   moved(camera: Camera): void {
-    this.store.camera = camera;
+    this.camera = camera;
     this.changed();
   }
 
@@ -83,6 +88,7 @@ export class Page {
     if (!node?.openable) return;
     const said = `${titleOf(this.model, node).name} ${node.open ? "closed" : "opened"}`;
     this.redraw({ view: toggled(this.view, node), anchor: key, said });
+    this.did({ kind: node.open ? "close" : "open", key });
   }
 
   open(key: string): void {
@@ -99,6 +105,7 @@ export class Page {
       panel: key !== null || this.state.panel,
       reveal: reveal ? key : this.state.reveal,
     });
+    this.did({ kind: "select", key });
   }
 
   /** Select a call wherever it is, opening what hides it. */
@@ -117,6 +124,7 @@ export class Page {
       call,
     );
     this.redraw({ view, selected: key, reveal: key, anchor: null, panel: true });
+    this.did({ kind: "select", key });
   }
 
   private isHidden(call: number): boolean {
@@ -130,17 +138,20 @@ export class Page {
     const said =
       depth === Infinity ? "everything opened" : depth === null ? "as fits a page" : `opened to depth ${depth}`;
     this.redraw({ view: toDepth(this.state.view, depth), anchor: this.state.selected, said });
+    this.did({ kind: "depth", depth });
   }
 
   unfold(fold: Fold): void {
     const said = `${fold.count} repeats shown`;
     this.redraw({ view: unfolded(this.view, fold), anchor: foldKey(fold), reveal: this.state.selected, said });
+    this.did({ kind: "unfold", fold });
   }
 
   fold(fold: Fold): void {
     const first = `#${fold.calls[0]!}`;
     const selected = fold.period === 1 ? first : this.state.selected;
     this.redraw({ view: folded(this.view, fold), selected, anchor: first, reveal: selected, said: "folded" });
+    this.did({ kind: "fold", fold });
   }
 
   /** Open every box around the selected one, or close it with all that is inside. */
@@ -155,12 +166,15 @@ export class Page {
       waiting.push(...children[call]!);
     }
     this.redraw({ view, anchor: key });
+    this.did({ kind: "openAll", key });
   }
 
   closeAround(key: string): void {
     const node = this.node(key);
     const parent = node && node.parent >= 0 ? this.state.drawn!.visible.nodes[node.parent]! : null;
-    if (parent) this.redraw({ view: closed(this.view, parent.key), selected: parent.key, anchor: parent.key });
+    if (!parent) return;
+    this.redraw({ view: closed(this.view, parent.key), selected: parent.key, anchor: parent.key });
+    this.did({ kind: "close", key: parent.key });
   }
 }
 

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { copy } from "./copy.ts";
+import { type Mark, SIGNS } from "./marks.ts";
 
 export function Part({ title, children }: { title: string; children: ComponentChildren }) {
   return (
@@ -40,5 +41,14 @@ export function Copyable({ text }: { text: string }) {
         {done ? "copied" : "copy"}
       </button>
     </span>
+  );
+}
+
+/** A mark as a sign on its colour. */
+export function Sign({ mark }: { mark: Mark }) {
+  return (
+    <i class="sign" role="img" aria-label={mark} title={mark} style={{ background: SIGNS[mark].hue }}>
+      {SIGNS[mark].sign}
+    </i>
   );
 }

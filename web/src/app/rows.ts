@@ -1,7 +1,7 @@
 /** The rows of the table: every module or every call, repeats once. */
 
+import type { Call } from "../contract/graph.ts";
 import { addCalls, noBoxes } from "../graph/boxes.ts";
-import { isAround } from "../graph/calls.ts";
 import { DEFAULT_STATE } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import { type Model, pathOf, repeatsOf, shapesText, titleOf } from "./model.ts";
@@ -50,16 +50,21 @@ export function columnsOf({ overlays }: Model): Column[] {
   return [...words, ...others];
 }
 
+/** What a table of modules lists: what readers have put together too, and of a backward pass its nodes. */
+const LISTED: ReadonlySet<Call["kind"]> = new Set<Call["kind"]>(["module", "group", "backward"]);
+
 /** Rows in the order in which they ran. */
 export function tableRows(model: Model, modulesOnly: boolean): TableRow[] {
-  const { tree, flow, folds } = model.indexed;
+  const { tree, flow, folds, graph } = model.indexed;
   const made = noBoxes(tree);
-  addCalls(made, tree, flow, folds, new Map(), { ...DEFAULT_STATE, depth: Infinity }, Infinity);
+  // Groups stay closed at any depth, unless they are named.
+  const expand = graph.calls.filter(({ kind }) => kind === "group").map(({ id }) => `#${id}`);
+  addCalls(made, tree, flow, folds, new Map(), { ...DEFAULT_STATE, depth: Infinity, expand }, Infinity);
   const rows: TableRow[] = [];
   const waiting: [VisibleNode, number][] = made.top.map((i): [VisibleNode, number] => [made.nodes[i]!, 0]).reverse();
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const [node, level] = next;
-    const isShown = node.kind === "call" && (!modulesOnly || isAround(model.graph.calls[node.call]!.kind));
+    const isShown = node.kind === "call" && (!modulesOnly || LISTED.has(graph.calls[node.call]!.kind));
     if (isShown) rows.push(row(model, node, level));
     // A module that only wraps a function is not opened for the drawing, and has nothing more to tell here.
     for (let i = node.children.length - 1; i >= 0; i--)

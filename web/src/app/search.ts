@@ -16,8 +16,11 @@ interface Entry extends Found {
   readonly text: string;
 }
 
+/** What is searched in. */
+export type Entries = readonly Entry[];
+
 /** Everything that can be found; calls finer than functions only where they were recorded. */
-export function searchIndex(model: Model): readonly Entry[] {
+export function searchIndex(model: Model): Entries {
   const { graph } = model;
   return graph.calls.slice(1).map((call) => {
     const name = shortName(call);
@@ -35,7 +38,7 @@ export function searchIndex(model: Model): readonly Entry[] {
  * The calls that hold every word of a query; first those that are called like its last word, then those whose name has
  * it in it, so that `layer2.3 conv2` begins with the layer of that name, and not with any `Conv2d`.
  */
-export function search(entries: readonly Entry[], query: string): readonly Found[] {
+export function search(entries: Entries, query: string): readonly Found[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   const last = words[words.length - 1];
   if (last === undefined) return [];
@@ -50,4 +53,30 @@ function rank({ name, path, isModule }: Entry, word: string): number {
   const names = [name.toLowerCase(), path.toLowerCase(), path.slice(path.lastIndexOf(".") + 1).toLowerCase()];
   if (names.includes(word)) return 0;
   return names[0]!.includes(word) || names[2]!.includes(word) ? 1 : 2;
+}
+
+/** A call that was found in one of two graphs; `both` where what belongs to it in the other was found too. */
+export interface FoundOn extends Found {
+  readonly side: 0 | 1;
+  readonly both: boolean;
+}
+
+/**
+ * What was found in two graphs, as one list: calls that belong together once, on the first side; those of the second
+ * side alone come after, and all stay in their order.
+ */
+export function merged(
+  one: readonly Found[],
+  other: readonly Found[],
+  partners: ReadonlyMap<number, readonly number[]>,
+): readonly FoundOn[] {
+  const found = new Set(other.map(({ call }) => call));
+  const told = new Set<number>();
+  const first = one.map((each): FoundOn => {
+    const like = partners.get(each.call)?.filter((call) => found.has(call)) ?? [];
+    for (const call of like) told.add(call);
+    return { ...each, side: 0, both: like.length > 0 };
+  });
+  const second = other.filter(({ call }) => !told.has(call));
+  return [...first, ...second.map((each): FoundOn => ({ ...each, side: 1, both: false }))];
 }

@@ -3,7 +3,6 @@
 import { DEFAULT_STATE, type ViewState } from "../graph/state.ts";
 import type { Direction } from "../layout/layout.ts";
 import type { LabelKind } from "../scene/words.ts";
-import type { Camera } from "../paint/camera.ts";
 import type { Drawn } from "../worker/protocol.ts";
 
 export type ThemeChoice = "system" | "light" | "dark";
@@ -52,19 +51,24 @@ export const FIRST: AppState = {
   said: "",
 };
 
-/** Holds the state and tells who listens. */
-export class Store {
+/** What two drawings side by side have in common; a view is theirs in parts. */
+export const COMMON = [
+  ...(["direction", "labels", "theme", "overlay", "tab", "query", "step"] as const),
+  ...(["outline", "panel", "problem", "said"] as const),
+] satisfies (keyof AppState)[];
+export const COMMON_VIEW = ["fold", "constants", "level"] as const satisfies (keyof ViewState)[];
+
+/** Holds a state and tells who listens. */
+export class Store<State = AppState> {
   private readonly listeners = new Set<() => void>();
-  /** Where the camera is; it moves too often to be part of the state. */
-  camera: Camera | null = null;
 
-  constructor(private current: AppState) {}
+  constructor(private current: State) {}
 
-  get state(): AppState {
+  get state(): State {
     return this.current;
   }
 
-  set(change: Partial<AppState>): void {
+  set(change: Partial<State>): void {
     this.current = { ...this.current, ...change };
     for (const listener of [...this.listeners]) listener();
   }

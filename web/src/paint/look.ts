@@ -10,6 +10,12 @@ export interface Tint {
   readonly bar: string;
 }
 
+/** A sign at the corner of a box, dark on its own colour. */
+export interface Sign {
+  readonly text: string;
+  readonly fill: string;
+}
+
 export interface Look {
   readonly theme: Theme;
   /** For what is selected and followed. */
@@ -17,13 +23,15 @@ export interface Look {
   /** By key; null without an overlay. Boxes that are not in it have no number. */
   readonly tints: ReadonlyMap<string, Tint> | null;
   readonly blank: Tint;
+  /** By key. */
+  readonly signs: ReadonlyMap<string, Sign>;
   readonly selected: string | null;
   /** Under the pointer. */
   readonly hovered: string | null;
   /** The value that is followed, and the boxes that make and read it. */
   readonly followed: number | null;
   readonly ends: ReadonlySet<string>;
-  /** Boxes that a search found. */
+  /** Boxes that belong to what is selected elsewhere. */
   readonly found: ReadonlySet<string>;
   /** Data flows to the right. */
   readonly flat: boolean;

@@ -1,7 +1,7 @@
 /** The whole drawing, small, with what is seen of it framed. */
 
 import { type Box, type Camera, type Extent, fitting, seen } from "./camera.ts";
-import type { Look } from "./look.ts";
+import type { Look, Sign } from "./look.ts";
 import { paint } from "./painter.ts";
 import type { Picture } from "./picture.ts";
 
@@ -28,7 +28,10 @@ export function paintMap(picture: Picture, look: Look, ratio: number): HTMLCanva
   canvas.width = Math.ceil(map.width * ratio);
   canvas.height = Math.ceil(map.height * ratio);
   const context = canvas.getContext("2d")!;
-  const quiet: Look = { ...look, selected: null, hovered: null, followed: null, ends: new Set(), found: new Set() };
+  const quiet: Look = {
+    ...{ ...look, selected: null, hovered: null, followed: null },
+    ...{ ends: new Set<string>(), found: new Set<string>(), signs: new Map<string, Sign>() },
+  };
   paint(context, picture, quiet, mapCamera(picture.scene, map), map, ratio);
   return canvas;
 }

@@ -3,7 +3,7 @@
 import type { Path, Rect, Text } from "../scene/model.ts";
 import { type Camera, type Extent, seen } from "./camera.ts";
 import { BUTTON, buttonAt } from "./hit.ts";
-import { type Look, colour } from "./look.ts";
+import { type Look, type Sign, colour } from "./look.ts";
 import type { Item, Picture } from "./picture.ts";
 
 /** Text lower than this on the screen, in pixels, is left out. */
@@ -158,6 +158,8 @@ function marks(brush: Brush, picture: Picture, items: readonly Item[]): void {
     if (look.found.has(place.key)) ring(brush, place, look.theme["activation.bar"], 2);
     if (ends || place.key === look.hovered) ring(brush, place, look.accent, ends ? 2 : 1.25);
     if (place.key === look.selected) ring(brush, place, look.accent, 2.5);
+    const sign = look.signs.get(place.key);
+    if (sign && scale >= DETAILED / 2) corner(brush, place.x, place.y, sign);
     if (picture.buttons.has(place.key) && scale >= DETAILED)
       button(brush, buttonAt(place, look.flat), place.open, place.key === look.hovered);
   }
@@ -175,6 +177,20 @@ function ring(
   context.beginPath();
   context.roundRect(place.x - out, place.y - out, place.width + 2 * out, place.height + 2 * out, 5 + out);
   context.stroke();
+}
+
+/** Side of the square that bears a sign, in pixels of the drawing. */
+const CORNER = 14;
+
+function corner({ context }: Brush, x: number, y: number, { text, fill }: Sign): void {
+  context.fillStyle = fill;
+  context.beginPath();
+  context.roundRect(x - CORNER / 2, y - CORNER / 2, CORNER, CORNER, 3);
+  context.fill();
+  context.font = `bold 13px ${FAMILY}`;
+  context.textAlign = "center";
+  context.fillStyle = "#000000";
+  context.fillText(text, x, y + 4.5);
 }
 
 function button({ context, look }: Brush, [x, y]: [number, number], open: boolean, hovered: boolean): void {

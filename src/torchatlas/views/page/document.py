@@ -43,12 +43,12 @@ def document(
     """
     held: dict[str, Any] = _packed(graph, overlays, view)
     if beside is not None:
-        held["beside"] = _packed(beside.graph, {}, None)
+        held["beside"] = _packed(beside.graph, None, None)
         held["pair"] = _pack(json.dumps(beside.page()))
     return json.dumps(held)
 
 
-def _packed(graph: Graph, overlays: Overlays, view: Mapping[str, Any] | None) -> dict[str, str]:
+def _packed(graph: Graph, overlays: Overlays | None, view: Mapping[str, Any] | None) -> dict[str, str]:
     extras = {**_extras(shown(graph), overlays), "view": view}
     held = {"graph": payload(graph, details=True), "extras": json.dumps(extras, allow_nan=False)}
     return {part: _pack(text) for part, text in held.items()}
