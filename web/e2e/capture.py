@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "test" / "fixtures"))
+import pairs
+
 import models
 import torchatlas as ta
-from torchatlas.views.page.page import Page
+from torchatlas.views.page.page import Page, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +144,23 @@ def resnet() -> Page:
     return Page(graph, {"gradient": {"layer1": 0.25, "layer2": -0.5, "fc": 3.0}})
 
 
+def changed() -> Page:
+    """A small network, and the same with a wider stem, a block more in one stage and one less in another."""
+    one, other = (models.ResNet(models.Basic, depths) for depths in ((2, 3, 2, 2), (2, 4, 1, 2)))
+    other.conv1 = nn.Conv2d(3, 64, 5, 2, 2, bias=False)
+    return pairs.compared(fixture((one, models.image(64))), fixture((other, models.image(64))))
+
+
+def resnets() -> Page:
+    deep, less = (models.ResNet(models.Bottleneck, (3, *depths, 3)) for depths in ((8, 36), (4, 23)))
+    return pairs.compared(fixture((deep, models.image(32))), fixture((less, models.image(32))))
+
+
+def unrun() -> Page:
+    one, other = (models.ResNet(models.Basic, depths) for depths in ((1, 1, 1, 1), (1, 2, 1, 1)))
+    return pairs.compared(ta.capture(one).graph, ta.capture(other).graph)
+
+
 PAGES: dict[str, Callable[[], Page]] = {
     "resnet152": resnet,
     "llama32": lambda: Page(llama(32, 4096, 11008, 32)),
@@ -151,6 +170,11 @@ PAGES: dict[str, Callable[[], Page]] = {
     "hostile": lambda: Page(fixture((Hostile(), (torch.zeros(2, 4),)))),
     "unet": lambda: Page(fixture((models.UNet(), models.image()))),
     "seq2seq": lambda: Page(fixture((models.Seq2Seq(), (models.tokens(2, 10), models.tokens(2, 7))))),
+    "changed": changed,
+    "resnets": resnets,
+    "llamas": lambda: pairs.compared(llama(80, 8192, 28672, 64), llama(32, 4096, 11008, 32)),
+    "unrun": unrun,
+    "backward": lambda: page(pairs.backward(fixture((pairs.Steps(), (torch.zeros(1, 3, 16, 16),))))),
     "wide": lambda: Page(ta.capture(Wide(1700), torch.zeros(4)).graph),
 }
 
@@ -161,9 +185,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[2:] or PAGES:
-        page = PAGES[name]()
-        page.save(folder / f"{name}.html")
-        (folder / f"{name}.frame.html").write_text(f"<!doctype html>{page._repr_html_()}", encoding="utf-8")
+        made = PAGES[name]()
+        made.save(folder / f"{name}.html")
+        (folder / f"{name}.frame.html").write_text(f"<!doctype html>{made._repr_html_()}", encoding="utf-8")
 
 
 if __name__ == "__main__":

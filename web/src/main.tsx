@@ -10,6 +10,7 @@ import { modelOf } from "./app/model.ts";
 import { Page } from "./app/page.tsx";
 import { Pair } from "./app/pair.ts";
 import { FIRST, Store } from "./app/state.ts";
+import type { Camera } from "./paint/camera.ts";
 import { drafter } from "./worker/drafter.ts";
 import { startDraft } from "./worker/client.ts";
 import { type Scope, serve } from "./worker/worker.ts";
@@ -22,6 +23,8 @@ const AT_ONCE = 10000;
 
 /** From this width on, in pixels, two drawings leave room for the outline. */
 const ROOMY = 1600;
+/** Below this width two drawings have the page to themselves, until something is selected. */
+const NARROW = 760;
 
 async function start(script: string | null): Promise<void> {
   const root = document.getElementById("page")!;
@@ -62,25 +65,28 @@ function pageOf(
 
 /** What is seen first: as a link says, else as the page was made to show. */
 function open(pages: readonly Page[], pair: Pair | null, { extras }: AtlasDocument): void {
-  const isLink = location.hash.length > 1;
-  const given = isLink ? fromHash(location.hash) : { state: fromGiven(extras.view), camera: null };
+  const link = location.hash.length > 1 ? location.hash : null;
+  const given = fromGiven(extras.view);
   const calls = pages.reduce((sum, { model }) => sum + model.graph.calls.length, 0);
-  // Of two drawings none has room to give away.
-  const more = pair && window.innerWidth < ROOMY ? { outline: false } : {};
-  const { states, cameras, sides } =
-    pair && isLink
-      ? pairFromHash(location.hash)
-      : { states: [given.state, pair?.beside(given.state) ?? given.state], cameras: [given.camera], sides: null };
-  if (pair && sides) pair.store.set(sides);
-  pages.forEach((page, i) => {
-    page.camera = cameras[i] ?? null;
-    first(page, { ...states[i]!, ...more }, calls <= AT_ONCE);
+  const isAtOnce = ({ view }: Kept): boolean => calls <= AT_ONCE && (link ? view : given.view).depth === null;
+  if (!pair) {
+    const { state, camera } = link ? fromHash(link) : { state: given, camera: null };
+    first(pages[0]!, state, camera, isAtOnce(state));
+    return;
+  }
+  const { states, cameras, sides } = link ? pairFromHash(link) : pair.first(given);
+  const room = { outline: innerWidth >= ROOMY, panel: innerWidth >= NARROW };
+  pair.store.set(sides);
+  pages.forEach((page, side) => {
+    page.store.set(room);
+    first(page, states[side]!, cameras[side] ?? null, isAtOnce(states[side]!));
   });
 }
 
-function first(page: Page, state: Kept, atOnce: boolean): void {
+function first(page: Page, state: Kept, camera: Camera | null, atOnce: boolean): void {
   const shown = { ...state, selected: state.selected ?? failing(page) };
-  if (atOnce && state.view.depth === null) {
+  page.camera = camera;
+  if (atOnce) {
     page.store.set(shown);
     page.arrived(drafter(page.model.graph, page.model)(page.wanted));
   } else page.redraw(shown);

@@ -8,7 +8,7 @@ import { PairBar } from "./PairBar.tsx";
 import { Panel } from "./Panel.tsx";
 import { Panes } from "./Panes.tsx";
 import { Problem } from "./Problem.tsx";
-import { Remarks } from "./Remarks.tsx";
+import { Failure, Unrun } from "./Failure.tsx";
 import { Table } from "./Table.tsx";
 import { type Page, PageContext, usePage } from "./page.tsx";
 import { type Pair, PairContext, usePair } from "./pair.ts";
@@ -44,11 +44,12 @@ function Parts() {
     return () => removeEventListener("keydown", pressed);
   }, [page, pair]);
   return (
-    <div class="page">
+    <div class={pair ? "page paired" : "page"}>
       <Header />
       {pair && <PairBar pair={pair} />}
       {state.problem !== null && <Problem text={state.problem} close={() => page.store.set({ problem: null })} />}
-      {!pair && <Remarks page={page} />}
+      {!pair && <Failure page={page} />}
+      {!pair && <Unrun page={page} />}
       <main class="parts">
         {state.outline && <Outline />}
         <section class="middle" hidden={state.tab !== "drawing"} id="drawing" role="tabpanel" aria-label="Drawing">

@@ -44,9 +44,11 @@ export function Totals({ page }: { page: Page }) {
   const { totals } = page.model.extras;
   return (
     <p class="totals">
-      <span title={`${exact(totals.parameters)} parameters, ${exact(totals.trainable)} trainable`}>
-        {short(totals.parameters)} params
-      </span>
+      {(totals.parameters > 0 || page.model.graph.modules.length > 0) && (
+        <span title={`${exact(totals.parameters)} parameters, ${exact(totals.trainable)} trainable`}>
+          {short(totals.parameters)} params
+        </span>
+      )}
       {totals.flops > 0 && (
         <span title={`${exact(totals.flops)} floating point operations${totals.exact ? "" : ", at least"}`}>
           {totals.exact ? "" : "≥ "}

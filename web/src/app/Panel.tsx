@@ -39,6 +39,7 @@ function RunPanel({ page }: { page: Page }) {
     <>
       <h2 class="title">{graph.name}</h2>
       <p class="hint">Select a box to read about it.</p>
+      {root && <Partners page={page} call={root} />}
       <Part title="Run">
         <Fact name="parameters" exact={exact(totals.parameters)}>
           {short(totals.parameters)} ({bytes(totals.parameter_bytes)})
@@ -62,7 +63,6 @@ function RunPanel({ page }: { page: Page }) {
           </Fact>
         ))}
       </Part>
-      {root && <Partners page={page} call={root} />}
       {root && <Tensors page={page} title="Inputs" call={root} side="inputs" />}
       {root && <Tensors page={page} title="Outputs" call={root} side="outputs" />}
       <Notes page={page} of={() => true} />

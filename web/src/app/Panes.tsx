@@ -6,7 +6,7 @@ import { Drawing } from "./Drawing.tsx";
 import { Totals } from "./Header.tsx";
 import { PageContext, usePage } from "./page.tsx";
 import { type Pair, usePair } from "./pair.ts";
-import { Remarks } from "./Remarks.tsx";
+import { Failure } from "./Failure.tsx";
 
 /** Drawings that would have less room than half of this, in pixels, stand one above the other. */
 const NARROW = 560;
@@ -57,7 +57,7 @@ function Pane({ side, part, theme }: { side: 0 | 1; part: number; theme: "light"
         </span>
         <Totals page={page} />
       </header>
-      <Remarks page={page} />
+      <Failure page={page} />
       <div class="pane-drawing">
         <Drawing theme={theme} />
       </div>

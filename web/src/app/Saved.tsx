@@ -1,22 +1,11 @@
-/** The tensors that a node of a backward pass keeps until it runs. */
+/** The saved tensors of a node of a backward pass, in the panel. */
 
-import type { Call, Value } from "../contract/graph.ts";
+import type { Call } from "../contract/graph.ts";
 import { shapeText } from "../graph/numbers.ts";
-import type { Model } from "./model.ts";
 import { bytes } from "./numbers.ts";
 import type { Page } from "./page.tsx";
 import { Part } from "./parts.tsx";
-
-/** Its saved tensors by name: those that stand inside it, and those that it reads. */
-export function savedBy({ graph, indexed }: Model, call: Call): { name: string; value: Value }[] {
-  const inside = indexed.tree.children[call.id]!.map((id) => graph.calls[id]!);
-  const read = [...new Set(call.inputs)].flatMap((id) => {
-    const { producer } = graph.values[id]!;
-    return producer === null ? [] : [graph.calls[producer]!];
-  });
-  const all = [...new Set([...inside, ...read])].filter(({ kind }) => kind === "saved");
-  return all.flatMap(({ name, outputs }) => outputs.map((id) => ({ name, value: graph.values[id]! })));
-}
+import { savedBy } from "./saved.ts";
 
 export function Saved({ page, call }: { page: Page; call: Call }) {
   if (call.kind !== "backward") return null;

@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Page, usePage } from "./page.tsx";
+import { Sign } from "./parts.tsx";
 import { type Column, type Order, type TableRow, arranged, columnsOf, tableRows } from "./rows.ts";
 import { scrollToRow, useWindow } from "./window.ts";
 
@@ -131,7 +132,7 @@ interface RowProps {
 }
 
 function Row({ page, row, columns, place, selected, indented }: RowProps) {
-  const { call, cells, level, count, failed, whole } = row;
+  const { call, cells, level, count, failed, mark, whole } = row;
   return (
     <tr
       class={`${selected ? "selected" : ""}${failed ? " failed" : ""}`}
@@ -143,6 +144,11 @@ function Row({ page, row, columns, place, selected, indented }: RowProps) {
       {columns.map(({ name, number, text }, i) =>
         i === 0 ? (
           <th key={name} scope="row" style={{ paddingLeft: `${(indented ? level * 14 : 0) + 12}px` }}>
+            {mark && (
+              <>
+                <Sign mark={mark} />{" "}
+              </>
+            )}
             {(indented ? String(cells[0]) : whole).slice(0, 200)}
             {count > 1 && <span class="count">×{count}</span>}
           </th>

@@ -1,6 +1,5 @@
 /** The differences of a comparison in the order of a walk through both graphs. */
 
-import type { Fold } from "../contract/graph.ts";
 import { isThin } from "../graph/calls.ts";
 import type { Indexed } from "../graph/index.ts";
 import { type Mark, type Marked } from "./marks.ts";
@@ -14,28 +13,20 @@ export interface Difference {
   readonly repeats: number;
 }
 
-/** Where a stop comes in the walk: after which call of the first graph, then in the order of its own. */
-interface Placed extends Difference {
-  readonly after: number;
-}
-
 /**
  * Each difference once: what was added or removed whole, without what is in it; what changed where it did so, and not
- * in all the boxes around; a pair of changed calls on the first side; repeats that follow each other together.
+ * in all the boxes around; a pair of changed calls on the first side; what is the same from one repeat to the next
+ * with the first of these. The second graph's stand where the calls before them have their partners in the first.
  */
 export function differences(ways: readonly [Way, Way], marks: readonly [Marked, Marked]): Difference[] {
   const [there, back] = ways;
-  const first = stops(there.from, marks[0]).map((call): Placed => placed(0, call, marks[0], call));
+  const first = told(0, there.from, marks[0], stops(there.from, marks[0]));
+  const own = stops(back.from, marks[1]);
+  const untold = own.filter((call) => marks[1].own.get(call) !== "changed" || !isToldBy(back, marks[0], call));
+  const second = told(1, back.from, marks[1], untold);
   const after = befores(back);
-  const second = stops(back.from, marks[1])
-    .filter((call) => marks[1].own.get(call) !== "changed" || !isToldBy(back, marks[0], call))
-    .map((call): Placed => placed(1, call, marks[1], after[call]!));
-  const all = [...first, ...second].sort((a, b) => a.after - b.after || a.side - b.side || a.call - b.call);
-  return together(all, [there.from, back.from]);
-}
-
-function placed(side: 0 | 1, call: number, { own }: Marked, after: number): Placed {
-  return { side, call, mark: own.get(call)!, repeats: 1, after };
+  const place = ({ side, call }: Difference): number => (side === 0 ? call : after[call]!);
+  return [...first, ...second].sort((a, b) => place(a) - place(b) || a.side - b.side || a.call - b.call);
 }
 
 function stops(indexed: Indexed, known: Marked): number[] {
@@ -64,24 +55,30 @@ function befores(back: Way): Int32Array {
   return found;
 }
 
-/** One stop for neighbouring repeats of a fold that bear the same mark. */
-function together(all: readonly Placed[], graphs: readonly [Indexed, Indexed]): Difference[] {
-  const places = graphs.map(repeats);
-  const found: Difference[] = [];
-  let end: readonly [Fold, number] | undefined;
-  for (const { after: _, ...one } of all) {
-    const last = found[found.length - 1];
-    const place = places[one.side]!.get(one.call);
-    const isNext = place && end && place[0] === end[0] && place[1] === end[1] + 1 && last!.mark === one.mark;
-    if (isNext) found[found.length - 1] = { ...last!, repeats: last!.repeats + 1 };
-    else found.push(one);
-    end = place;
+/** The stops of one side; one that is the same in the repeat before is told by the stop of that. */
+function told(side: 0 | 1, indexed: Indexed, { own }: Marked, calls: readonly number[]): Difference[] {
+  const before = repeatBefore(indexed);
+  const found = new Map<number, Difference>();
+  const head = new Map<number, number>();
+  for (const call of calls) {
+    const mark = own.get(call)!;
+    const last = head.get(before[call]!);
+    const known = last === undefined ? undefined : found.get(last);
+    if (known?.mark === mark) found.set(known.call, { ...known, repeats: known.repeats + 1 });
+    else found.set(call, { side, call, mark, repeats: 1 });
+    head.set(call, known?.mark === mark ? known.call : call);
   }
-  return found;
+  return [...found.values()];
 }
 
-/** By call that is a repeat of its own: the fold, and which repeat it is. */
-function repeats({ folds }: Indexed): Map<number, readonly [Fold, number]> {
-  const all = [...folds.values()].flat().filter(({ period }) => period === 1);
-  return new Map(all.flatMap((fold) => fold.calls.map((call, turn): [number, [Fold, number]] => [call, [fold, turn]])));
+/** By call: the one at the same place in the repeat before, or -1. */
+function repeatBefore({ graph, tree, folds }: Indexed): Int32Array {
+  const found = new Int32Array(graph.calls.length).fill(-1);
+  for (const { calls, period } of [...folds.values()].flat())
+    for (let i = period; i < calls.length; i++) found[calls[i]!] = calls[i - period]!;
+  for (const { id, parent } of graph.calls) {
+    const around = parent === null ? -1 : found[parent]!;
+    if (found[id] === -1 && around >= 0) found[id] = tree.children[around]![tree.place[id]!] ?? -1;
+  }
+  return found;
 }

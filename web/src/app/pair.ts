@@ -6,6 +6,7 @@ import type { GivenPair } from "./document.ts";
 import { type Difference, differences } from "./differences.ts";
 import { type Kept, type Sides, SIDES } from "./link.ts";
 import type { Page } from "./page.tsx";
+import { visible } from "../graph/index.ts";
 import { foldOf } from "./open.ts";
 import { COMMON, COMMON_VIEW, type AppState, Store } from "./state.ts";
 import { type Deed, type Way, callIn, mirrored, mirroredView, nearest, ways } from "./step.ts";
@@ -107,12 +108,24 @@ export class Pair {
     return keys.filter((key) => key !== page.state.selected);
   }
 
-  /** What the second drawing shows where only the first was told. */
-  beside(first: Kept): Kept {
-    const { selected } = first;
+  /** What both show at first, where only the first was told: the same, and versions of one thing equally deep. */
+  first(state: Kept): { states: readonly [Kept, Kept]; cameras: readonly []; sides: Sides } {
+    const { selected } = state;
     const deed = selected === null ? null : mirrored(this.ways[0], { kind: "select", key: selected });
     const key = deed?.kind === "select" ? deed.key : null;
-    return { ...first, view: mirroredView(this.ways[0], first.view), selected: key };
+    const other = { ...state, view: mirroredView(this.ways[0], state.view), selected: key };
+    return { states: this.equallyDeep([state, other]), cameras: [], sides: SIDES };
+  }
+
+  /** Where each would open as many levels as fit a page, the one that would open more does as the other. */
+  private equallyDeep(states: readonly [Kept, Kept]): readonly [Kept, Kept] {
+    if (!this.given.compared || states[0].view.depth !== null) return states;
+    const depths = this.pages.map(({ model }, side) => visible(model.indexed, states[side]!.view).depth);
+    const least = Math.min(...depths);
+    const [one, other] = states.map((state, side) =>
+      depths[side]! > least ? { ...state, view: { ...state.view, depth: least } } : state,
+    );
+    return [one!, other!];
   }
 
   private follow(side: 0 | 1, deed: Deed): void {

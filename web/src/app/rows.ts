@@ -4,6 +4,7 @@ import type { Call } from "../contract/graph.ts";
 import { addCalls, noBoxes } from "../graph/boxes.ts";
 import { DEFAULT_STATE } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
+import { type Mark, markOf } from "./marks.ts";
 import { type Model, pathOf, repeatsOf, shapesText, titleOf } from "./model.ts";
 import { said } from "./overlay.ts";
 
@@ -22,6 +23,8 @@ export interface TableRow {
   readonly level: number;
   readonly count: number;
   readonly failed: boolean;
+  /** What a comparison says of it and all inside it. */
+  readonly mark: Mark | null;
   /** The name with all that is around it, for where the rows around it are not. */
   readonly whole: string;
   /** In the order of the columns. */
@@ -57,8 +60,11 @@ const LISTED: ReadonlySet<Call["kind"]> = new Set<Call["kind"]>(["module", "grou
 export function tableRows(model: Model, modulesOnly: boolean): TableRow[] {
   const { tree, flow, folds, graph } = model.indexed;
   const made = noBoxes(tree);
-  // Groups stay closed at any depth, unless they are named.
-  const expand = graph.calls.filter(({ kind }) => kind === "group").map(({ id }) => `#${id}`);
+  // At any depth groups stay closed, and modules that hold one call alone, unless they are named.
+  const named = graph.calls.flatMap(({ id, kind, parent }) =>
+    kind === "group" ? id : kind === "backward" ? parent! : [],
+  );
+  const expand = [...new Set(named)].map((call) => `#${call}`);
   addCalls(made, tree, flow, folds, new Map(), { ...DEFAULT_STATE, depth: Infinity, expand }, Infinity);
   const rows: TableRow[] = [];
   const waiting: [VisibleNode, number][] = made.top.map((i): [VisibleNode, number] => [made.nodes[i]!, 0]).reverse();
@@ -91,6 +97,7 @@ function row(model: Model, node: VisibleNode, level: number): TableRow {
     level,
     count: node.repeat?.count ?? 1,
     failed: call.error !== null,
+    mark: model.marks && markOf(model.marks, { ...node, open: false }, repeats),
     cells,
     words,
   };

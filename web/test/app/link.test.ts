@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fromGiven, fromHash, toHash } from "../../src/app/link.ts";
+import { fromGiven, fromHash, pairFromHash, pairToHash, toHash } from "../../src/app/link.ts";
 import { FIRST } from "../../src/app/state.ts";
 import { DEFAULT_STATE } from "../../src/graph/state.ts";
 
@@ -32,6 +32,28 @@ describe("a link", () => {
         expect(fromHash(`#${toHash(state, camera)}`)).toEqual({ state, camera });
       }),
     );
+  });
+
+  test("restores two drawings, with what each has for itself", () => {
+    const cameras = [
+      { x: 3, y: 4, scale: 2 },
+      { x: -5, y: 6, scale: 0.25 },
+    ] as const;
+    const sides = fc.record({
+      active: fc.constantFrom(0 as const, 1 as const),
+      inStep: fc.boolean(),
+      share: fc.integer({ min: 15, max: 85 }),
+    });
+    fc.assert(
+      fc.property(states, states, sides, (one, two, sides) => {
+        const { fold, constants, level } = one.view;
+        const other = { ...one, selected: two.selected, view: { ...two.view, fold, constants, level } };
+        const hash = `#${pairToHash([one, other], cameras, sides)}`;
+        expect(pairFromHash(hash)).toEqual({ states: [one, other], cameras, sides });
+        expect(fromHash(hash).state).toEqual(one);
+      }),
+    );
+    expect(pairFromHash("#share=9000&side=7&step=maybe").sides).toEqual({ active: 0, inStep: true, share: 85 });
   });
 
   test("of the default view is short", () => {

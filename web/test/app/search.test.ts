@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { search, searchIndex } from "../../src/app/search.ts";
+import { merged, search, searchIndex } from "../../src/app/search.ts";
 import { modelFor } from "./model.ts";
 
 const model = modelFor("resnet152");
@@ -24,5 +24,22 @@ describe("search", () => {
     const isNamed = names.map((path) => path.endsWith("downsample"));
     expect(isNamed).toEqual([...isNamed].sort((a, b) => Number(b) - Number(a)));
     expect(isNamed[0]).toBe(true);
+  });
+
+  test("in two graphs lists calls that belong together once", () => {
+    const one = (call: number) => ({ call, name: "conv", path: "" });
+    const partners = new Map([
+      [1, [11]],
+      [2, [12, 13]],
+      [3, [99]],
+    ]);
+    const all = merged([one(1), one(2), one(3)], [one(10), one(11), one(13)], partners);
+    expect(all.map(({ side, call, both }) => [side, call, both])).toEqual([
+      [0, 1, true],
+      [0, 2, true],
+      [0, 3, false],
+      [1, 10, false],
+    ]);
+    expect(merged([one(1)], [], new Map())).toEqual([{ ...one(1), side: 0, both: false }]);
   });
 });

@@ -3,21 +3,17 @@
 import { pathOf } from "./model.ts";
 import type { Page } from "./page.tsx";
 
-export function Remarks({ page }: { page: Page }) {
+export function Unrun({ page }: { page: Page }) {
+  if (!page.state.drawn?.visible.still) return null;
   return (
-    <>
-      <Failure page={page} />
-      {page.state.drawn?.visible.still && (
-        <p class="unrun">
-          Not run: these are the modules that the model holds, in order. Nothing is known of what flows between them.
-        </p>
-      )}
-    </>
+    <p class="unrun">
+      Not run: these are the modules that the model holds, in order. Nothing is known of what flows between them.
+    </p>
   );
 }
 
 /** Where the run failed, and with what. */
-function Failure({ page }: { page: Page }) {
+export function Failure({ page }: { page: Page }) {
   const { error, calls } = page.model.graph;
   if (error === null) return null;
   const call = calls[error]!;

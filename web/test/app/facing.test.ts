@@ -1,0 +1,34 @@
+import { describe, expect, test } from "vitest";
+import { facing } from "../../src/app/facing.ts";
+import { modelFor } from "./model.ts";
+
+const [deep, shallow] = [modelFor("resnet152"), modelFor("resnet18")];
+const one = (model: typeof deep, path: string) => ({
+  model,
+  call: model.graph.calls.find((call) => call.path === path)!,
+});
+
+describe("two calls line by line", () => {
+  test("of which nothing differs are the same", () => {
+    const lines = facing(one(deep, "bn1"), one(deep, "bn1"));
+    expect(lines.every(({ differs, here, there }) => !differs && here === there)).toBe(true);
+    expect(lines.map(({ name }) => name)).toContain("settings");
+  });
+
+  test("say each setting that differs", () => {
+    const lines = facing(one(deep, "layer1.0.conv1"), one(shallow, "layer1.0.conv1"));
+    const differing = Object.fromEntries(lines.filter(({ differs }) => differs).map((line) => [line.name, line]));
+    expect(differing.kernel_size).toMatchObject({ here: "(1, 1)", there: "(3, 3)" });
+    expect(differing.weights).toMatchObject({ here: "weight 64×64×1×1", there: "weight 64×64×3×3" });
+    expect(differing.stride).toBeUndefined();
+  });
+
+  test("give numbers in full where they would look the same", () => {
+    const numbers = { ...deep.extras.numbers, flops: deep.graph.calls.map(() => 1_000_001) };
+    const other = { ...shallow.extras.numbers, flops: shallow.graph.calls.map(() => 1_000_002) };
+    const a = one({ ...deep, extras: { ...deep.extras, numbers } }, "fc");
+    const b = one({ ...shallow, extras: { ...shallow.extras, numbers: other } }, "fc");
+    const line = facing(a, b).find(({ name }) => name === "FLOPs");
+    expect(line).toEqual({ name: "FLOPs", here: "1,000,001", there: "1,000,002", differs: true });
+  });
+});
