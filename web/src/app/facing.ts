@@ -76,7 +76,7 @@ function moduleOf({ model, call }: One): Module | null {
 const MOST = 4;
 
 function tensors({ graph }: Model, ids: readonly number[]): string {
-  const each = ids.slice(0, MOST).map((id) => `${shapeText(graph.values[id]!.shape)} ${graph.values[id]!.dtype}`);
+  const each = ids.slice(0, MOST).map((id) => `${shapeText(graph.values[id]!)} ${graph.values[id]!.dtype}`);
   return each.join(", ") + (ids.length > MOST ? `, … ${ids.length - MOST} more` : "");
 }
 
@@ -85,5 +85,5 @@ function weights(one: One): string {
   const module = moduleOf(one);
   if (!module) return "";
   const { values } = one.model.graph;
-  return module.parameters.map(([name, id]) => `${name} ${shapeText(values[id]!.shape)}`).join(", ");
+  return module.parameters.map(([name, id]) => `${name} ${shapeText(values[id]!)}`).join(", ");
 }
