@@ -18,7 +18,7 @@ export function Saved({ page, call }: { page: Page; call: Call }) {
         {saved.map(({ name, value }, i) => (
           <li key={i}>
             <span class="tensor-name">{name}</span>
-            <strong>{shapeText(value.shape)}</strong>
+            <strong>{shapeText(value)}</strong>
             <span>{value.dtype}</span>
             {value.nbytes !== null && <span class="dim">{bytes(value.nbytes)}</span>}
             {value.names.length > 0 && <span class="names">{value.names.join(" = ")}</span>}
