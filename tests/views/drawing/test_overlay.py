@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -102,3 +103,38 @@ def test_shares_run_from_the_least_to_the_greatest():
     below = Colouring("x", {"a": -1, "b": 1000})
     assert below.share(-1) == 0
     assert Colouring("x", {"a": 7}).share(7) == 1
+
+
+def test_an_overlay_of_the_atlas_colours_without_being_given_again(layers):
+    """One given beside it under the same name wins; the legend says the unit; nothing is a number like others."""
+    atlas = layers.overlay("latency", {"0": 0.0012, "1": 0.03, "2": 0}, "s")
+    assert said(atlas, "latency") == {"0": 0.0012, "1": 0.03, "2": 0}
+    assert said(atlas, "latency", {"latency": {"0": 2}}) == {"0": 2}
+    svg = atlas.draw(color_by="latency").svg
+    assert ">0 s</text>" in svg
+    assert ">30.0 ms</text>" in svg
+
+
+def test_repeats_of_an_overlay_show_the_greatest():
+    """Their numbers cannot be added up: they may be means, or peaks."""
+    net = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(4)))
+    atlas = ta.capture(net, torch.zeros(1, 4)).overlay("peak", {"0": 1, "1": 5, "2": 3})
+    assert said(atlas, "peak", depth=1) == {"0": 5}
+
+
+def test_times_of_repeats_add_up_and_weights_are_bytes():
+    """As FLOPs do; a loop holds its weights once."""
+    net = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(4)))
+    graph = ta.capture(net, torch.zeros(1, 4)).graph
+    timed = {"": 9.0} | {str(number): 2.0 for number in range(4)} | {f"{number}.0": 0.5 for number in range(4)}
+    atlas = ta.Atlas(replace(graph, calls=tuple(replace(call, seconds=timed.get(call.path)) for call in graph.calls)))
+    assert said(atlas, "time", depth=1) == {"0": 8}
+    assert said(atlas, "self_time", depth=1) == {"0": 6}
+    assert said(atlas, "weights", depth=1) == {"0": 4 * 20 * 4}
+    assert "8.00 s</text>" in atlas.draw(depth=1, color_by="time").svg
+
+
+def test_the_legend_says_where_it_goes_by_the_logarithm(layers):
+    """Colours a tenth apart would be read as a tenth of the number."""
+    assert "logarithmic</text>" in layers.draw(color_by="x", overlays={"x": {"0": 1, "2": 1000}}).svg
+    assert "logarithmic" not in layers.draw(color_by="x", overlays={"x": {"0": 1, "2": 10}}).svg

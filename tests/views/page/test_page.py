@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import nn
 import torchatlas as ta
 from torchatlas.core.cost import costs
 from torchatlas.core.errors import FileError, InputError
+from torchatlas.core.overlay import laid
 from torchatlas.views.page.page import Page, page
 
 
@@ -81,6 +83,19 @@ def test_overlays_reach_every_call_of_a_module(graph):
     inside = held(Page(graph, {"norm": {"0": 1.5, 4: 2.0}}).html)
     first = graph.calls_of["0"][0]
     assert inside["extras"]["overlays"] == [{"name": "norm", "unit": "", "numbers": sorted([[first, 1.5], [4, 2.0]])}]
+
+
+def test_overlays_of_the_graph_are_on_the_page_with_their_units(graph):
+    """Beside those given; the page may open coloured by one, and has the time outside inner modules."""
+    kept = laid(graph, "energy", {"0": 2.5}, "mJ")
+    inside = held(page(kept, color_by="energy", overlays={"given": {0: 1}}).html)["extras"]
+    assert [(one["name"], one["unit"]) for one in inside["overlays"]] == [("energy", "mJ"), ("given", "")]
+    assert inside["view"]["overlay"] == "+energy"
+    assert inside["numbers"]["own_seconds"] == []
+    timed = replace(graph, calls=tuple(replace(call, seconds=1.0) for call in graph.calls))
+    assert len(held(Page(timed).html)["extras"]["numbers"]["own_seconds"]) == len(graph.calls)
+    with pytest.raises(InputError, match="Did you mean 'energy'"):
+        page(kept, color_by="enrgy")
 
 
 def test_an_overlay_of_what_is_not_there_says_so(graph):

@@ -163,3 +163,38 @@ def test_default_columns_fit_what_is_there():
     assert {"input", "output", "mult_adds"}.isdisjoint(default_columns(Facts(nets.structure())))
     assert {"params", "share"}.isdisjoint(default_columns(Facts(function)))
     assert set(default_columns(Facts(nets.mnist()))) <= set(EVERYTHING) == set(COLUMNS)
+
+
+def test_few_overlays_of_an_atlas_are_shown_unasked_and_many_are_not():
+    """With its unit in the title, or in each cell; those given for this table always."""
+    atlas = ta.capture(nn.Sequential(nn.Linear(2, 2)), torch.rand(1, 2)).overlay("energy", {"0": 2.5}, "mJ")
+    atlas = atlas.overlay("latency", {"0": 0.0125}, "s")
+    text = str(atlas.summary(width=150))
+    assert "energy (mJ)  latency" in text.splitlines()[0]
+    assert "2.5  12.5 ms" in text.splitlines()[3]
+    for number in range(5):
+        atlas = atlas.overlay(f"more {number}", {"0": number})
+    head = str(atlas.summary(width=150, overlays={"given": {"0": 1}})).splitlines()[0]
+    assert "more" not in head
+    assert "given" in head
+    assert "more 3" in str(atlas.summary(columns=["name", "more 3"])).splitlines()[0]
+    assert {"more 4", "energy"} <= set(atlas.summary().frame().columns)
+
+
+def test_times_have_columns_of_their_own():
+    """Repeats together, and as a share of the run; a module's own time is outside its parts."""
+    graph = nets.profiled()
+    layers = told(graph, "layers.0..5")
+    assert layers["time"] == (pytest.approx(0.06), "60.0 ms")
+    assert layers["time_share"] == (pytest.approx(60), "60.0 %")
+    assert layers["self_time"][1] == "0 s"
+    assert told(graph, "embed")["time"] == (None, "-")
+
+
+def test_a_hostile_name_of_an_overlay_stays_in_its_line():
+    """It may come from a file."""
+    atlas = ta.capture(nn.ReLU(), torch.rand(1)).overlay("a\nb\x1b[31m", {"": 1})
+    assert "\x1b" not in str(atlas.summary())
+    assert len(str(atlas.summary()).splitlines()) == len(
+        str(ta.capture(nn.ReLU(), torch.rand(1)).summary()).splitlines()
+    )

@@ -69,6 +69,11 @@ def test_a_loop(golden):
     golden("unrolled.txt", summarize(nets.unrolled()).text())
 
 
+def test_a_profile(golden):
+    """Times instead of shapes that went in, their share, peak memory; the time of the run below."""
+    golden("profile.txt", summarize(nets.profiled(), depth=2).text())
+
+
 def test_chosen_columns(golden):
     """In the order that was asked for, an overlay among them."""
     names = ["name", "kernel", "mult_adds", "heat", "dtype", "trainable", "calls"]

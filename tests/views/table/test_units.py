@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torchatlas.views.table.units import exact, human, memory, percent
+from torchatlas.views.table.units import duration, exact, human, measured, memory, percent
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,40 @@ def test_a_share_of_nothing_is_a_dash():
     """A model without parameters has no shares."""
     assert percent(0, 0) == "-"
     assert percent(1, 8) == "12.5 %"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 s"),
+        (12.345, "12.3 s"),
+        (1234.5, "1,234 s"),
+        (0.9996, "1.00 s"),
+        (0.0123, "12.3 ms"),
+        (0.00099951, "1.00 ms"),
+        (4.56e-5, "45.6 us"),
+        (7e-9, "7.00 ns"),
+        (1e-12, "0.00 ns"),
+    ],
+)
+def test_a_time_is_told_in_the_unit_in_which_it_is_read(seconds, shown):
+    """Three digits, rounding up to the next unit."""
+    assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "shown"),
+    [
+        (0.0012, "s", "1.20 ms"),
+        (46.8e6, "B", "46.8 MB"),
+        (-2048, "B", "-2.05 kB"),
+        (12.34, "%", "12.3 %"),
+        (0.25, "mJ", "0.25 mJ"),
+        (1234.5, "", "1234"),
+        (123456, "", "123 k"),
+        (-1e-7, "", "-1e-07"),
+    ],
+)
+def test_a_number_of_an_overlay_is_told_by_its_unit(number, unit, shown):
+    """Times and bytes with a prefix, others as they are."""
+    assert measured(number, unit) == shown

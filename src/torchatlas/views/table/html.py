@@ -83,7 +83,7 @@ def _track(index: int, table: Table) -> str:
 
 
 def _head(columns: Sequence[Column]) -> str:
-    cells = "".join(f"<span{_class(column)}>{escape(column.title)}</span>" for column in columns)
+    cells = "".join(f"<span{_class(column)}>{escape(printable(column.title))}</span>" for column in columns)
     return f'<div class="ta-row ta-head">{cells}</div>'
 
 

@@ -94,7 +94,11 @@ class _Sheet:
         titles = zip(self.table.columns, self.widths, strict=True)
         ellipsis = self.page.glyphs.ellipsis
         return _spaced(
-            [[(align(column.title, width, column.align, ellipsis), BOLD)] for column, width in titles if width]
+            [
+                [(align(printable(column.title, self.page.encoding), width, column.align, ellipsis), BOLD)]
+                for column, width in titles
+                if width
+            ]
         )
 
     def line(self, row: Row, name: _Name, cells: Sequence[str]) -> Line:
@@ -129,7 +133,7 @@ def _sheet(table: Table, page: Page) -> _Sheet:
     cells = [
         [printable(column.text(table.facts, row), page.encoding) for column in table.columns] for row in table.rows
     ]
-    natural = [cell_width(column.title) for column in table.columns]
+    natural = [cell_width(printable(column.title, page.encoding)) for column in table.columns]
     for index, column in enumerate(table.columns):
         found = (name.width for name in names) if column.name == "name" else (cell_width(line[index]) for line in cells)
         natural[index] = max(natural[index], max(found, default=0))
