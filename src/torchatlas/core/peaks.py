@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.lifetime import alive, lifetimes
-from torchatlas.core.saved import operation_of, workspace
+from torchatlas.core.saved import operation_of, rule_for, workspace
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
+    from torchatlas.core.saved import Operation
 
 
 def peaks(graph: Graph) -> list[int]:
     """For each call, bytes: the most alive at once while it ran, above what was alive when it began.
 
-    As the run was: in train mode what autograd keeps is alive until the end. What an operation needs for itself while
+    As the run was: in train mode what autograd keeps is alive until the end, tensors that no call returned included, as
+    far as `core.saved` knows of them. What an operation needs for itself while
     it runs (`core.saved.workspace`) is taken into account, what an allocator keeps beside is not.
     """
     lives = lifetimes(graph)
@@ -23,14 +25,22 @@ def peaks(graph: Graph) -> list[int]:
     # Where nothing was ever released, releases were not recorded, and what `lifetimes` takes them for has to do.
     told = any(moment is not None for moment in freed.values()) or lives.taped
     died = {i: outlived if moment is None else moment for i, moment in freed.items()} if told else lives.died
-    live = alive(lives, died, {}, len(graph.calls))[:-1]
+    leaves = [call for call in graph.calls if call.kind != "module" and not graph.children[call.id]]
+    operations = {call.id: operation_of(graph, call) for call in leaves}
+    kept = {i: rule_for(one).kept(one) for i, one in operations.items() if lives.taped and _differentiable(one)}
+    live = alive(lives, died, kept, len(graph.calls))[:-1]
     before = list(live)
     for memory, born in lives.born.items():
         before[born] -= lives.nbytes[memory]
-    for call in graph.calls:
-        if call.kind != "module" and not graph.children[call.id]:
-            live[call.id] += workspace(operation_of(graph, call))
+    for call, size in kept.items():
+        before[call] -= size
+    for call, operation in operations.items():
+        live[call] += workspace(operation) - (kept.get(call, 0) if rule_for(operation).always else 0)
     for call in reversed(graph.calls):
         if call.parent is not None:
             live[call.parent] = max(live[call.parent], live[call.id])
     return [max(0, most - least) for most, least in zip(live, before, strict=True)]
+
+
+def _differentiable(operation: Operation) -> bool:
+    return any(value.requires_grad for value in operation.outputs)

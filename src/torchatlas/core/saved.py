@@ -189,9 +189,25 @@ def _convolution(operation: Operation) -> int:
     if not operation.on_cpu or len(operation.inputs) < 2:  # noqa: PLR2004 - image and weight
         return 0
     image, weight = operation.inputs[:2]
+    if _is_unfolded(image, weight):
+        window = math.prod(weight.shape[1:])
+        pointwise = math.prod(weight.shape[2:]) == 1
+        return 0 if pointwise else window * math.prod(operation.outputs[0].shape[2:]) * _element(image)
     few = 4
     copied = size_of(image) if len(image.shape) > 1 and image.shape[1] > few else 0
     return max(copied + size_of(weight), _output(operation))
+
+
+def _is_unfolded(image: Value, weight: Value) -> bool:
+    """Whether a convolution of one small image is a product of its unfolded windows: oneDNN is not asked then.
+
+    Source: ``use_mkldnn`` in https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/Convolution.cpp
+    """
+    if len(image.shape) != 4 or len(weight.shape) != 4:  # noqa: PLR2004 - two dimensions of space
+        return False
+    small, window = 20_480, 3
+    single = image.shape[0] == 1 and image.numel <= small and image.shape[1] == weight.shape[1]
+    return single and image.dtype == "float32" and min(weight.shape[2:]) <= window
 
 
 def _convolution_backward(operation: Operation) -> int:
