@@ -205,6 +205,37 @@ def test_a_model_that_cannot_run_again_says_why():
     assert "there are no times" in notes(atlas)
 
 
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
+def test_ctrl_c_in_any_run_leaves_no_trace(at):
+    """Whichever of the runs is ended, what it had changed is put back, and the interrupt goes on."""
+    turns = iter(range(100))
+
+    class Ended(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(2)
+
+        def forward(self, x):
+            x = self.norm(x)
+            if next(turns) == at:
+                raise KeyboardInterrupt
+            return torch.dropout(x, 0.5, train=True)
+
+    net, x = Ended(), torch.rand(4, 2)
+    before = fingerprint(net, x)
+    with pytest.raises(KeyboardInterrupt):
+        ta.profile(net, x, mode="train", repeats=1, warmup=1)
+    assert differences(before, fingerprint(net, x)) == []
+
+
+def test_a_compiled_model_is_measured_eagerly_and_says_so():
+    """What the compiler makes of it has no modules to time."""
+    net = nn.Sequential(nn.Linear(2, 2))
+    compiled = torch.compile(net, backend="eager")
+    assert "without torch.compile" in notes(ta.profile(compiled, torch.rand(1, 2), repeats=1))
+    assert "without torch.compile" not in notes(ta.profile(net, torch.rand(1, 2), repeats=1))
+
+
 def test_a_generator_given_is_used_up_and_said_so():
     """The recorded run has read it; the others find it empty."""
     atlas = ta.profile(lambda xs: sum(x.sin() for x in xs), kwargs={"xs": (torch.ones(1) for _ in range(3))}, repeats=1)

@@ -89,9 +89,12 @@ def allocated(run) -> int:
     return most
 
 
-@pytest.mark.parametrize("name", ["counted/resnet18", "torchvision/swin", "timm/deit", "transformers/qwen2"])
+@pytest.mark.parametrize(
+    "name",
+    ["counted/resnet18", "torchvision/resnet18", "torchvision/swin", "transformers/qwen2", "transformers/gpt2_loss"],
+)
 def test_the_estimate_is_what_the_allocator_gave(name):
-    """Over a whole run, to a hundredth."""
+    """Over a whole run, to a hundredth: large and small images, attention, training."""
     case = MODELS[name]
     with case.ready() as built:
         graph = ta.capture(built.model, built.args, built.kwargs, mode=case.mode).graph

@@ -71,6 +71,8 @@ def profiled(run: Run, graph: Graph, wanted: Wanted) -> Graph:
     clock = clock_for(devices)
     times = measure(run, graph, clock, repeats=wanted.repeats, warmup=wanted.warmup)
     found = _with_times(graph, times, clock)
+    if run.compiled:
+        found = _noted(found, [Note("measured as it runs eagerly, without torch.compile")])
     if times.failure is not None:
         return found
     try:

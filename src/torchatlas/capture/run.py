@@ -78,6 +78,7 @@ class Run:
         self.origin: Origin | None = None
         self.tape = Tape() if options.replay else None
         self.kept: Kept | None = None
+        self._given = model
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
         self._unique = list({id(module): module for module in self._modules.values()}.values())
@@ -90,6 +91,13 @@ class Run:
     def root(self) -> Callable[..., Any]:
         """The model, out of what ``torch.compile`` made of it."""
         return self._model
+
+    @property
+    def compiled(self) -> bool:
+        """Whether something in it was to be compiled, which a run here leaves out."""
+        kinds = {type(module).__name__ for module in self._unique}
+        compiled = any(getattr(module, "_compiled_call_impl", None) is not None for module in self._unique)
+        return self._model is not self._given or "OptimizedModule" in kinds or compiled
 
     @property
     def modules(self) -> dict[str, nn.Module]:

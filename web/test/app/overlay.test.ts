@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { colouring } from "../../src/app/colouring.ts";
-import { blankTint, mix, scaleOf, share, tint } from "../../src/app/overlay.ts";
+import { measured } from "../../src/app/numbers.ts";
+import { blankTint, mix, overlaysOf, said, scaleOf, share, tint } from "../../src/app/overlay.ts";
 import { repeatsOf } from "../../src/app/model.ts";
 import { DEFAULT_STATE } from "../../src/graph/state.ts";
 import { THEMES } from "../../src/scene/theme.ts";
@@ -19,6 +20,41 @@ function contrast(one: string, two: string): number {
   const [a, b] = [light(one), light(two)];
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }
+
+describe("numbers", () => {
+  test("of an overlay are written by its unit", () => {
+    expect(measured("s")(0.0125)).toBe("12.5 ms");
+    expect([measured("B")(1536), measured("B")(-1536)]).toEqual(["1.50 KiB", "-1.50 KiB"]);
+    expect(measured("%")(12.34)).toBe("12.3 %");
+    expect([measured("mJ")(0.25), measured("")(0.25)]).toEqual(["0.25 mJ", "0.25"]);
+  });
+
+  test("laid over a graph are those of every call, the greatest of repeats, and have colours where they are nothing", () => {
+    const model = modelFor("resnet152");
+    const wanted = { view: DEFAULT_STATE, options: { direction: "TB", labels: [] } } as const;
+    const drawn = drafter(model.graph, model)(wanted);
+    const node = drawn.visible.nodes.find(({ repeat }) => repeat?.count === 35)!;
+    const calls = repeatsOf(model, node);
+    const numbers = calls.map((call, i): [number, number] => [call, i === 7 ? 5 : 0]);
+    const extras = { ...model.extras, overlays: [{ name: "heat", unit: "K", numbers }] };
+    const heat = overlaysOf(model.graph, extras).find(({ name }) => name === "+heat")!;
+    expect(said(heat, node, calls)).toBe(5);
+    expect(heat.text(5)).toBe("5 K");
+    const laid = { ...model, overlays: [heat] };
+    expect(colouring(laid, drawn, "+heat", "light")!.tints.has(node.key)).toBe(true);
+  });
+
+  test("of time are there where it was measured, the modules' own beside it", () => {
+    const model = modelFor("resnet152");
+    const calls = model.graph.calls.map((call) => ({ ...call, seconds: call.id === 0 ? 2 : null }));
+    const own = calls.map(({ id }) => (id === 0 ? 0.5 : null));
+    const extras = { ...model.extras, numbers: { ...model.extras.numbers, own_seconds: own } };
+    const found = overlaysOf({ ...model.graph, calls }, extras);
+    const named = (wanted: string) => found.find(({ name }) => name === wanted)!;
+    expect([named("time").of(0), named("self_time").of(0), named("self_time").of(1)]).toEqual([2, 0.5, null]);
+    expect(overlaysOf(model.graph, model.extras).some(({ name }) => name === "time")).toBe(false);
+  });
+});
 
 describe("colours", () => {
   test("go from the least to the greatest, by the logarithm where they are far apart", () => {
