@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from models import Built
 
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
-MODELS = {"resnet152": (resnet152, 1), **{name: (build, 20) for name, build in SMALL.items()}}
+MODELS = {"resnet152": (resnet152, 1), **{name: (build, 5) for name, build in SMALL.items()}}
 
 
 def plain(built: Built) -> Callable[[], object]:
@@ -45,12 +45,12 @@ def marked(built: Built, *, functions: bool) -> Callable[[], object]:
     return job
 
 
-def by_torch(built: Built, *, modules: bool) -> Callable[[], object]:
+def by_torch(built: Built) -> Callable[[], object]:
     """One forward under torch's profiler."""
     activities = [torch.profiler.ProfilerActivity.CPU]
 
     def job() -> object:
-        with torch.no_grad(), torch.profiler.profile(activities=activities, with_modules=modules, with_stack=modules):
+        with torch.no_grad(), torch.profiler.profile(activities=activities):
             return built.model(built.x)
 
     return job
@@ -65,8 +65,7 @@ def beside() -> Section:
             "plain forward": plain(built),
             "modules timed": marked(built, functions=False),
             "functions timed": marked(built, functions=True),
-            "torch.profiler": by_torch(built, modules=False),
-            "torch.profiler, with stacks": by_torch(built, modules=True),
+            "torch.profiler": by_torch(built),
         }
         times = race(contenders, rounds=ROUNDS, repeat=repeat)
         rows += [(name, who, f"{1e3 * one.wall:.2f}", f"{one.ratio:.2f}") for who, one in times.items()]

@@ -103,6 +103,7 @@ def test_shares_run_from_the_least_to_the_greatest():
     below = Colouring("x", {"a": -1, "b": 1000})
     assert below.share(-1) == 0
     assert Colouring("x", {"a": 7}).share(7) == 1
+    assert Colouring("time", {"a": 0.001, "b": 1, "c": 0.5005}).share(0.5005) == pytest.approx(0.5)
 
 
 def test_an_overlay_of_the_atlas_colours_without_being_given_again(layers):

@@ -32,7 +32,7 @@ export function colouring(
   const all = saidOfClosed(model, drawn, overlay);
   const other = beside?.model.overlays.find((each) => each.name === name);
   const others = other && beside?.drawn ? saidOfClosed(beside.model, beside.drawn, other) : NOTHING;
-  const scale = scaleOf([...all.values(), ...others.values()]);
+  const scale = scaleOf([...all.values(), ...others.values()], overlay.even);
   const tints = new Map<string, Tint>();
   // Nothing is a number like others to an overlay that was laid over the graph.
   const given = overlay.name.startsWith("+");

@@ -16,6 +16,8 @@ export interface Overlay {
   text(number: number): string;
   /** Are the numbers of repeats added up? Otherwise the greatest speaks for all. */
   readonly sums: boolean;
+  /** Is what takes the most looked for, so that the colours never go by the logarithm? */
+  readonly even?: boolean;
 }
 
 /** All overlays of a document that say something about it. */
@@ -39,9 +41,9 @@ export function overlaysOf(graph: Graph, { numbers, overlays }: Extras): Overlay
     column("activations", "Activation bytes", numbers.activation_bytes, bytes),
   ];
   if (calls.some((call) => call.seconds !== null)) {
-    const times = { name: "time", title: "Time", text: seconds, sums: true };
+    const times = { name: "time", title: "Time", text: seconds, sums: true, even: true };
     found.push({ ...times, of: (call) => calls[call]!.seconds });
-    const own = { name: "self_time", title: "Self time", text: seconds, sums: true };
+    const own = { name: "self_time", title: "Self time", text: seconds, sums: true, even: true };
     found.push({ ...own, of: (call) => numbers.own_seconds[call] ?? null });
   }
   found.push(word("dtype", "Dtype", "dtype"), word("device", "Device", "device"));
@@ -74,7 +76,7 @@ export interface Scale {
 }
 
 /** What the colours stand for, over all boxes that are shown closed. Beyond a factor of 100 they go by the logarithm. */
-export function scaleOf(all: Iterable<number | string | null>): Scale {
+export function scaleOf(all: Iterable<number | string | null>, even = false): Scale {
   const words = new Set<string>();
   let [from, to, least] = [Infinity, -Infinity, Infinity];
   for (const one of all) {
@@ -84,7 +86,7 @@ export function scaleOf(all: Iterable<number | string | null>): Scale {
       if (one > 0) least = Math.min(least, one);
     }
   }
-  const log = from >= 0 && to / least > 100;
+  const log = !even && from >= 0 && to / least > 100;
   const kind = words.size > 0 ? "words" : "numbers";
   return {
     kind,

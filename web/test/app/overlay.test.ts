@@ -64,6 +64,7 @@ describe("colours", () => {
     expect([far.log, share(far, 100)]).toEqual([true, 0.5]);
     expect(share(scaleOf([0, 0]), 0)).toBe(1);
     expect(scaleOf([-5, 5]).log).toBe(false);
+    expect(scaleOf([1, 10000], true).log).toBe(false);
   });
 
   test("can be written on, in both themes", () => {

@@ -28,6 +28,7 @@ SUMS = ("params", "weights", "flops", "activations", "time", "self_time")
 
 UNITS = {"weights": "B", "activations": "B", "time": "s", "self_time": "s"}
 PLAIN = ("params", "flops")
+TIMES = ("time", "self_time")
 HELD = ("params", "weights")
 WIDE = 100
 """Numbers that differ by a larger factor are told apart by their logarithms."""
@@ -68,7 +69,12 @@ class Colouring:
 
     @cached_property
     def logarithmic(self) -> bool:
-        """Whether the numbers are so far apart that they are told apart by their logarithms."""
+        """Whether the numbers are so far apart that they are told apart by their logarithms.
+
+        Times never are: who looks at them looks for what takes the most.
+        """
+        if self.name in TIMES:
+            return False
         low, high = min(self.numbers, default=0), max(self.numbers, default=0)
         return low > 0 and high / low > WIDE
 

@@ -46,8 +46,9 @@ def _csv_cell(value: Plain) -> str | float | None:
 
 
 def to_json(table: Table) -> str:
-    """A document: ``model``, ``made``, ``rows`` (the records), ``totals``, ``memory``, ``notes``, ``failure``.
+    """A document: ``model``, ``made``, ``rows`` (the records), ``units``, ``totals``, ``memory``, ``notes``, ``failure``.
 
+    ``units`` are those of the columns that are overlays, by name; times are in seconds.
     ``totals`` are the fields of ``core.cost.Cost``, ``memory`` (null without a run) those of ``core.memory.Memory``.
     """
     graph = table.facts.graph
@@ -57,6 +58,7 @@ def to_json(table: Table) -> str:
         "model": graph.name,
         "made": dict(graph.made),
         "rows": records(table),
+        "units": {name: overlay.unit for name, overlay in table.facts.overlays.items()},
         "totals": {**asdict(total), "frozen": total.frozen, "mult_adds": total.macs, "exact": total.exact},
         "memory": asdict(table.facts.memory()) if graph.calls else None,
         "notes": footer.notes(table.facts, table.rows),
