@@ -32,10 +32,10 @@ def peaks(graph: Graph) -> list[int]:
     before = list(live)
     for memory, born in lives.born.items():
         before[born] -= lives.nbytes[memory]
-    for call, size in kept.items():
-        before[call] -= size
-    for call, operation in operations.items():
-        live[call] += workspace(operation) - (kept.get(call, 0) if rule_for(operation).always else 0)
+    for i, size in kept.items():
+        before[i] -= size
+    for i, one in operations.items():
+        live[i] += workspace(one) - (kept.get(i, 0) if rule_for(one).always else 0)
     for call in reversed(graph.calls):
         if call.parent is not None:
             live[call.parent] = max(live[call.parent], live[call.id])

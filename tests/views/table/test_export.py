@@ -46,7 +46,7 @@ def test_any_name_goes_through_csv(name):
 def test_json_is_the_whole_summary():
     """Rows, totals, notes and what failed."""
     document = json.loads(summarize(nets.failing()).json())
-    assert list(document) == ["model", "made", "rows", "totals", "memory", "notes", "failure"]
+    assert list(document) == ["model", "made", "rows", "units", "totals", "memory", "notes", "failure"]
     assert document["model"] == "Decoder"
     assert document["rows"][0]["params"] == document["totals"]["parameters"]
     assert document["totals"]["mult_adds"] == document["rows"][0]["mult_adds"]

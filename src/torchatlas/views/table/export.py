@@ -46,9 +46,9 @@ def _csv_cell(value: Plain) -> str | float | None:
 
 
 def to_json(table: Table) -> str:
-    """A document: ``model``, ``made``, ``rows`` (the records), ``units``, ``totals``, ``memory``, ``notes``, ``failure``.
+    """A document: ``model``, ``made``, ``rows``, ``units``, ``totals``, ``memory``, ``notes``, ``failure``.
 
-    ``units`` are those of the columns that are overlays, by name; times are in seconds.
+    ``rows`` are the records. ``units`` are those of the columns that are overlays, by name; times are in seconds.
     ``totals`` are the fields of ``core.cost.Cost``, ``memory`` (null without a run) those of ``core.memory.Memory``.
     """
     graph = table.facts.graph
