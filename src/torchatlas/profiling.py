@@ -53,7 +53,8 @@ def profile(
         repeats: how many times each call is timed. A round is three runs: one without any marks, whose time is told
             beside (``graph.made``), one with marks around modules, one with marks around functions.
         warmup: runs before these, which are not timed.
-        memory: measure peak memory; where it is not a CUDA device's, it is estimated.
+        memory: measure peak memory; where it is not a CUDA device's, it is estimated. On CUDA this resets the peak
+            that ``torch.cuda.max_memory_allocated`` tells.
         statistics: describe the outputs of each call.
 
     Returns:

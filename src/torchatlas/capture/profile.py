@@ -62,10 +62,11 @@ def profiled(run: Run, graph: Graph, wanted: Wanted) -> Graph:
     Raises:
         InputError: nothing is computed in this run, so that nothing takes time.
     """
-    devices = devices_of(run.modules, tensors_in(run.bound))
-    if any(device.type == "meta" for device in devices):
+    devices = {device for device in devices_of(run.modules, tensors_in(run.bound)) if device.type != "meta"}
+    made = {graph.values[value].device for call in graph.calls for value in call.outputs}
+    if made == {"meta"}:
         raise InputError(
-            f"{graph.name} or its inputs are on the meta device, where nothing is computed: there is no time to"
+            f"{graph.name} and its inputs are on the meta device, where nothing is computed: there is no time to"
             " measure. Move the model to a device with to_empty(device=...), or capture it without times."
         )
     clock = clock_for(devices)
