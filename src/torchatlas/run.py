@@ -72,7 +72,9 @@ def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas
     """
     if is_file(run.target):
         if run.given:
-            raise InputError(f"{run.target} is a file and is not run; {', '.join(run.given)} would have no effect on it.")
+            raise InputError(
+                f"{run.target} is a file and is not run; {', '.join(run.given)} would have no effect on it."
+            )
         with waiting(f"Reading {run.target}"):
             return open_file(run.target), None
     input_size, dtypes = read_inputs(run.inputs, run.dtypes)

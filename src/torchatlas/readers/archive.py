@@ -10,6 +10,8 @@ from torchatlas.core.errors import FileError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from typing_extensions import Self
+
 LARGEST = 1 << 28
 """Bytes of one member that are unpacked at most; the text of a model's graph takes a fraction of it."""
 MOST = 1_000_000
@@ -26,7 +28,7 @@ class Archive:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
             raise FileError(
-                f"{path} begins as a zip archive and is damaged or cut short: {error}. Copy it again from where it came."
+                f"{path} begins as a zip archive and is damaged or cut short: {error}. Copy it again."
             ) from error
         self.members: dict[str, zipfile.ZipInfo] = {}
         infos = self._zip.infolist()
@@ -40,7 +42,7 @@ class Archive:
         cut = len(next(iter(folders))) + 1 if len(folders) == 1 and not bare else 0
         self.members = {info.filename[cut:]: info for info in infos}
 
-    def __enter__(self) -> Archive:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -19,35 +19,31 @@ if TYPE_CHECKING:
     Shape: TypeAlias = "tuple[int, ...]"
     Shapes: TypeAlias = "Mapping[str, Shape]"
 
-MOVEMENT = frozenset(
-    """
-    view reshape flatten unflatten permute transpose t mT numpy_T movedim swapaxes contiguous cat concat concatenate
-    stack hstack vstack split split_with_sizes chunk unbind tensor_split squeeze unsqueeze expand expand_as repeat
-    repeat_interleave tile roll flip rot90 pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d
-    replication_pad2d clone detach alias copy to _to_copy type_as select narrow slice index index_select index_put gather
-    scatter take take_along_dim masked_fill masked_scatter masked_select where tril triu arange zeros ones full empty
-    zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty scalar_tensor lift_fresh_copy
-    lift_fresh embedding one_hot nonzero pixel_shuffle pixel_unshuffle channel_shuffle unfold as_strided view_as
-    view_as_real view_as_complex real imag diag diagonal diag_embed eye linspace meshgrid broadcast_to broadcast_tensors
-    slice_scatter select_scatter diagonal_scatter dropout feature_dropout alpha_dropout _unsafe_view unsafe_chunk
-    unsafe_split reshape_as atleast_1d atleast_2d atleast_3d tensor _tensor_to_list size sym_size numel item
-    _local_scalar_dense __getitem__ getitem len dim is_floating_point device dtype identity_ rand randn randint randperm
-    fill zero sym_numel sym_stride sym_storage_offset
-    """.split()
-)
-VIEWS = frozenset(
-    """
-    view permute transpose t mT numpy_T movedim swapaxes split split_with_sizes chunk unbind tensor_split squeeze
-    unsqueeze expand expand_as detach alias select narrow slice view_as view_as_real view_as_complex real imag diagonal
-    unfold as_strided unflatten broadcast_to
-    """.split()
-)
+_MOVEMENT = """
+view reshape flatten unflatten permute transpose t mT numpy_T movedim swapaxes contiguous cat concat concatenate
+stack hstack vstack split split_with_sizes chunk unbind tensor_split squeeze unsqueeze expand expand_as repeat
+repeat_interleave tile roll flip rot90 pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d
+replication_pad2d clone detach alias copy to _to_copy type_as select narrow slice index index_select index_put gather
+scatter take take_along_dim masked_fill masked_scatter masked_select where tril triu arange zeros ones full empty
+zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty scalar_tensor lift_fresh_copy
+lift_fresh embedding one_hot nonzero pixel_shuffle pixel_unshuffle channel_shuffle unfold as_strided view_as
+view_as_real view_as_complex real imag diag diagonal diag_embed eye linspace meshgrid broadcast_to broadcast_tensors
+slice_scatter select_scatter diagonal_scatter dropout feature_dropout alpha_dropout _unsafe_view unsafe_chunk
+unsafe_split reshape_as atleast_1d atleast_2d atleast_3d tensor _tensor_to_list size sym_size numel item
+_local_scalar_dense __getitem__ getitem len dim is_floating_point device dtype identity_ rand randn randint randperm
+fill zero sym_numel sym_stride sym_storage_offset
+"""
+MOVEMENT = frozenset(_MOVEMENT.split())
+_VIEWS = """
+view permute transpose t mT numpy_T movedim swapaxes split split_with_sizes chunk unbind tensor_split squeeze
+unsqueeze expand expand_as detach alias select narrow slice view_as view_as_real view_as_complex real imag diagonal
+unfold as_strided unflatten broadcast_to
+"""
+VIEWS = frozenset(_VIEWS.split())
 """What returns the memory it was given."""
 
 
-def work(
-    op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence[Shape] = ()
-) -> tuple[int, Arithmetic]:
+def work(op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence[Shape] = ()) -> tuple[int, Arithmetic]:
     """Operations of a call, and what kind of arithmetic it is.
 
     Args:
@@ -93,7 +89,7 @@ def _transposed(_: Shape, given: Shapes) -> int:
     return 2 * math.prod(given["input"]) * math.prod(given["weight"][1:])
 
 
-def _attention(out: Shape, given: Shapes) -> int:
+def _attention(_: Shape, given: Shapes) -> int:
     """Scores, and their sums of the values; masks are not considered."""
     query, key, value = given["query"], given["key"], given["value"]
     return 2 * math.prod(query) * key[-2] + 2 * math.prod(query[:-1]) * value[-2] * value[-1]

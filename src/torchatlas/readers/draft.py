@@ -7,7 +7,7 @@ go in and out of a module call is found at the end, from what is read and made i
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.check import problems
 from torchatlas.core.errors import FileError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Arithmetic, CallKind, Source, Tree, ValueKind
 
 HELD = frozenset({"parameter", "buffer", "constant"})
+NOTHING = Node("arguments", (), ())
 MOST_CALLS = 1_000_000
 """A file that says more calls than these is taken for a bomb: functions that call functions multiply."""
 
@@ -39,7 +40,7 @@ class Step:
     path: str | None = None
     inputs: list[int] = field(default_factory=list)
     outputs: list[int] = field(default_factory=list)
-    arguments: Node = Node("arguments", (), ())
+    arguments: Node = NOTHING
     returns: Tree = None
     writes: list[int] = field(default_factory=list)
     flops: int = 0
@@ -87,19 +88,21 @@ class Draft:
         shape: Sequence[int] | None = None,
         dtype: str = "",
         nbytes: int | None = None,
-        **more: object,
+        device: str = "",
+        **more: Any,
     ) -> int:
-        """Add a value; a shape of None is one that the file does not say, which is () with bytes of None."""
-        number = len(self.values)
-        known = () if shape is None else tuple(shape)
-        device = str(more.pop("device", ""))
-        self.values.append(Value(number, kind, tuple(names), known, dtype, device, nbytes, **more))  # type: ignore[arg-type]  # fields of Value
-        self.makers.append(None)
-        return number
+        """Add a value, with ``more`` fields of `Value`.
 
-    def change(self, value: int, **fields: object) -> None:
+        A shape of None is one that the file does not say: it becomes () with bytes of None.
+        """
+        known = () if shape is None else tuple(shape)
+        self.values.append(Value(len(self.values), kind, tuple(names), known, dtype, device, nbytes, **more))
+        self.makers.append(None)
+        return len(self.values) - 1
+
+    def change(self, value: int, **fields: Any) -> None:
         """Give fields of a value other contents."""
-        self.values[value] = replace(self.values[value], **fields)  # type: ignore[arg-type]  # fields of Value
+        self.values[value] = replace(self.values[value], **fields)
 
     def step(self, kind: CallKind, name: str, path: str | None = None, *, derived: bool = False) -> Step:
         """Make a call, to be hung below another.
@@ -158,9 +161,7 @@ class Draft:
         _cross(self, order)
         parents = {child.id: step.id for step in order for child in step.children}
         calls = tuple(_call(step, parents.get(step.id)) for step in order)
-        graph = Graph(
-            self.name, calls, _values(self, order), _modules(self), tuple(_notes(self)), made=made
-        )
+        graph = Graph(self.name, calls, _values(self, order), _modules(self), tuple(_notes(self)), made=made)
         fault = next(problems(graph), None)
         if fault is not None:
             raise FileError(f"what it says does not fit together: {fault}.")
@@ -189,23 +190,19 @@ def _cross(draft: Draft, order: list[Step]) -> None:
     for step in order:
         for child in step.children:
             around[child.id] = step
-    entered: dict[int, dict[int, None]] = {step.id: {} for step in order if step.derived}
-    left: dict[int, dict[int, None]] = {step.id: {} for step in order if step.derived}
-    for step in order:
-        if step.derived:
-            continue
-        for value in dict.fromkeys(step.inputs):
-            if draft.values[value].kind in HELD:
-                continue
-            maker = draft.makers[value] or draft.homes.get(value)
-            if step is not draft.root:
+    derived = [step for step in order if step.derived]
+    entered: dict[int, dict[int, None]] = {step.id: {} for step in derived}
+    left: dict[int, dict[int, None]] = {step.id: {} for step in derived}
+    for step in order[1:]:
+        for value in () if step.derived else dict.fromkeys(step.inputs):
+            if draft.values[value].kind not in HELD:
+                maker = draft.makers[value] or draft.homes.get(value)
                 _climb(value, around[step.id], maker, around, entered)
                 _climb(value, _above(maker, around), step, around, left)
     for value in draft.root.outputs:
         _climb(value, _above(draft.makers[value], around), draft.root, around, left)
-    for step in order:
-        if step.derived:
-            _settle(draft, step, list(entered[step.id]), list(left[step.id]))
+    for step in derived:
+        _settle(draft, step, list(entered[step.id]), list(left[step.id]))
 
 
 def _above(step: Step | None, around: list[Step | None]) -> Step | None:

@@ -64,7 +64,7 @@ def convolution(
     *,
     transposed: bool = False,
 ) -> Layer | None:
-    """Conv1d, Conv2d, Conv3d and their transposed forms; weight (out, in/groups, *kernel), transposed (in, out/groups, …)."""
+    """Conv1d, Conv2d, Conv3d: weight (out, in/groups, *kernel); and transposed: weight (in, out/groups, *kernel)."""
     kernel = weight[2:]
     if not 1 <= len(kernel) <= 3 or min(weight) < 0:  # noqa: PLR2004 - dimensions of a picture
         return None

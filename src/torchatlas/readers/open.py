@@ -44,7 +44,7 @@ def read(path: str | os.PathLike[str]) -> Graph:
     """Read a graph from a file of any kind that is known; its name does not matter, and nothing in it is executed.
 
     Raises:
-        FileError: it is missing, damaged, encrypted, or of a kind that is not read; the message says what it looks like.
+        FileError: it is missing, damaged, encrypted, or of a kind that is not read; the message says which.
         MissingError: reading this kind needs an optional package; the message names the extra.
     """
     name = os.fspath(path)
@@ -98,7 +98,11 @@ def _archive(path: Path, head: bytes) -> Callable[[Path], Graph]:
     with Archive(path) as archive:
         members = tuple(archive.members)
         full = tuple(info.filename for info in archive.members.values())
-    if "archive_format" in members or "serialized_exported_program.json" in members or _has(members, "models/", ".json"):
+    if (
+        "archive_format" in members
+        or "serialized_exported_program.json" in members
+        or _has(members, "models/", ".json")
+    ):
         return _of("torchatlas.readers.pt2")
     if "constants.pkl" in members or _has(members, "code/", ""):
         return _of("torchatlas.readers.torchscript")

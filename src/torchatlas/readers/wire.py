@@ -1,4 +1,4 @@
-"""The bytes of a protocol buffer of ONNX, before the `onnx` package sees them: what kind it is, and without the weights.
+"""The bytes of an ONNX model, before the package `onnx` sees them: whether they are one, and without the weights.
 
 A model of two gigabytes holds a graph of some kilobytes. The weights are skipped where they stand in the file, so that
 neither time nor memory is spent on them.

@@ -30,7 +30,9 @@ def read(path: Path) -> Graph:
         raise MissingError(
             f"{path} is an ONNX model, which needs the package onnx: pip install 'torchatlas[onnx]'."
         ) from error
-    from google.protobuf.message import DecodeError  # noqa: PLC0415  # comes with onnx
+    from google.protobuf.message import (  # type: ignore[import-untyped]  # noqa: PLC0415  # comes with onnx
+        DecodeError,
+    )
 
     from torchatlas.readers.onnx.model import Model  # noqa: PLC0415  # imports onnx
 

@@ -17,10 +17,26 @@ if TYPE_CHECKING:
     Shape = tuple[int, ...]
 
 ACTIVATIONS = {
-    **{"Relu": "ReLU", "LeakyRelu": "LeakyReLU", "PRelu": "PReLU", "Elu": "ELU", "Selu": "SELU", "Celu": "CELU"},
-    **{"Sigmoid": "Sigmoid", "Tanh": "Tanh", "Softmax": "Softmax", "LogSoftmax": "LogSoftmax", "Gelu": "GELU"},
-    **{"HardSigmoid": "Hardsigmoid", "HardSwish": "Hardswish", "Softplus": "Softplus", "Softsign": "Softsign"},
-    **{"Mish": "Mish", "Identity": "Identity", "Flatten": "Flatten", "Swish": "SiLU", "Dropout": "Dropout"},
+    "Relu": "ReLU",
+    "LeakyRelu": "LeakyReLU",
+    "PRelu": "PReLU",
+    "Elu": "ELU",
+    "Selu": "SELU",
+    "Celu": "CELU",
+    "Sigmoid": "Sigmoid",
+    "Tanh": "Tanh",
+    "Softmax": "Softmax",
+    "LogSoftmax": "LogSoftmax",
+    "Gelu": "GELU",
+    "HardSigmoid": "Hardsigmoid",
+    "HardSwish": "Hardswish",
+    "Softplus": "Softplus",
+    "Softsign": "Softsign",
+    "Mish": "Mish",
+    "Identity": "Identity",
+    "Flatten": "Flatten",
+    "Swish": "SiLU",
+    "Dropout": "Dropout",
 }
 
 

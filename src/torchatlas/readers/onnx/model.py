@@ -227,7 +227,7 @@ class Model:
             return self.draft.made(step, self._merge(step, found, name, known))
         if found:
             word = "same_as" if self._shape(found[0]) == known.get("shape") else "view_of"
-            return self.draft.made(step, self.draft.value("activation", (name,), **known, **{word: found[0]}))
+            return self.draft.made(step, self.draft.value("activation", (name,), **{**known, word: found[0]}))
         return self.draft.made(step, self.draft.value("activation", (name,), **known))
 
     def _tell(self, value: int, known: dict[str, Any]) -> None:
@@ -291,7 +291,7 @@ class Model:
         for at, one in enumerate(graph.input):
             known = types.of_type(one.type if one.HasField("type") else None)
             actual = outer[at] if at < len(outer) else None
-            more: dict[str, int] = {}
+            more: dict[str, Any] = {}
             if actual is not None:
                 known = known if "shape" in known else self._like(actual, known)
                 more["same_as" if self._shape(actual) == known.get("shape") else "view_of"] = actual

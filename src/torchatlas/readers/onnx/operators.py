@@ -23,17 +23,18 @@ if TYPE_CHECKING:
 OWN = frozenset({"", "ai.onnx"})
 """The domain of ONNX's own operators, in both spellings."""
 
-MOVEMENT = frozenset(
-    """
-    Cast CastLike Compress Concat ConcatFromSequence Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten
-    Gather GatherElements GatherND Identity If Loop Multinomial NonZero OneHot Optional OptionalGetElement
-    OptionalHasElement Pad RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reshape ReverseSequence
-    Scan Scatter ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert
-    SequenceLength SequenceMap Shape Size Slice SpaceToDepth Split SplitToSequence Squeeze StringConcat StringSplit
-    Tile Transpose Trilu Unique Unsqueeze Upsample Where BitCast TensorScatter CenterCropPad Col2Im MaxUnpool
-    """.split()
+_MOVEMENT = """
+Cast CastLike Compress Concat ConcatFromSequence Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten
+Gather GatherElements GatherND Identity If Loop Multinomial NonZero OneHot Optional OptionalGetElement
+OptionalHasElement Pad RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reshape ReverseSequence
+Scan Scatter ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert
+SequenceLength SequenceMap Shape Size Slice SpaceToDepth Split SplitToSequence Squeeze StringConcat StringSplit
+Tile Transpose Trilu Unique Unsqueeze Upsample Where BitCast TensorScatter CenterCropPad Col2Im MaxUnpool
+"""
+MOVEMENT = frozenset(_MOVEMENT.split())
+HIDDEN = frozenset(
+    {"Einsum", "DFT", "STFT", "Det", "DeformConv", "FlexAttention", "LinearAttention", "CausalConvWithState"}
 )
-HIDDEN = frozenset({"Einsum", "DFT", "STFT", "Det", "DeformConv", "FlexAttention", "LinearAttention", "CausalConvWithState"})
 """What contracts, and has no formula here."""
 
 WEIGHTS: dict[str, tuple[str, ...]] = {
@@ -85,8 +86,10 @@ def work(domain: str, op: str, given: Shapes, made: Shapes, attributes: Attribut
     """Operations of a call, 1 multiply-add being 2 of them, and what kind of arithmetic it is.
 
     Args:
-        domain, op: the operator.
-        given, made: shapes of inputs and outputs; None where not known, -1 where a size varies.
+        domain: of the operator.
+        op: its name.
+        given: shapes of inputs; None where not known, -1 where a size varies.
+        made: shapes of outputs.
         attributes: by name.
     """
     formula = FORMULAS.get(op)

@@ -11,6 +11,8 @@ from onnx import AttributeProto, TensorProto, numpy_helper
 from torchatlas.core.graph import Node, Text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from onnx import TypeProto
 
     from torchatlas.core.graph import Tree
@@ -94,19 +96,11 @@ def symbols(told: TypeProto) -> list[str]:
 
 def attribute(told: AttributeProto) -> Tree:
     """The value of an attribute; of tensors what they are, of graphs their names."""
-    kind = told.type
     if told.ref_attr_name:
         return Text(f"@{told.ref_attr_name}"[:200])
-    if kind == AttributeProto.FLOAT:
-        return float(told.f)
-    if kind == AttributeProto.INT:
-        return int(told.i)
-    if kind == AttributeProto.STRING:
-        return _string(told.s)
-    if kind == AttributeProto.TENSOR:
-        return tensor(told.t)
-    if kind in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
-        return Text("graph")
+    single = ONE.get(told.type)
+    if single is not None:
+        return single(told)
     items = [*told.ints] or [*told.floats] or [_string(one) for one in told.strings]
     more = (Text(f"… {len(items) - MOST} more"),) if len(items) > MOST else ()
     return Node("list", (), (*items[:MOST], *more))
@@ -127,3 +121,13 @@ def tensor(told: TensorProto) -> Tree:
         if isinstance(found, (bool, int, float)):
             return found
     return Text(f"{known['dtype']}{list(known['shape'])}")
+
+
+ONE: dict[int, Callable[[AttributeProto], Tree]] = {
+    AttributeProto.FLOAT: lambda told: float(told.f),
+    AttributeProto.INT: lambda told: int(told.i),
+    AttributeProto.STRING: lambda told: _string(told.s),
+    AttributeProto.TENSOR: lambda told: tensor(told.t),
+    AttributeProto.GRAPH: lambda _: Text("graph"),
+    AttributeProto.GRAPHS: lambda _: Text("graphs"),
+}

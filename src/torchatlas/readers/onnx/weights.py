@@ -73,16 +73,18 @@ class Weights:
         if node.op_type != "Identity" or node.domain not in operators.OWN or len(node.input) != 1:
             return False
         value = names.get(node.input[0])
-        if value is None or len(node.output) != 1 or self._draft.values[value].kind not in {"parameter", "buffer", "constant"}:
+        if (
+            value is None
+            or len(node.output) != 1
+            or self._draft.values[value].kind not in {"parameter", "buffer", "constant"}
+        ):
             return False
         if self._draft.makers[value] is not None:
             return False
         names[node.output[0]] = value
         return True
 
-    def place(
-        self, node: NodeProto, names: Mapping[str, int], scopes: tuple[Scope, ...]
-    ) -> tuple[Scope, ...]:
+    def place(self, node: NodeProto, names: Mapping[str, int], scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
         """The modules of a node; of a convolution that took in the normalization after it, those of the convolution."""
         if node.op_type not in OPERATION or len(node.input) < 2 or not scopes:  # noqa: PLR2004 - an input and a weight
             return scopes

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from torchatlas.readers.draft import Step
 
 OPERATORS = "torch.ops."
-SCALARS = frozenset({"as_sym_int", "as_sym_ints", "as_sym_bool", "as_sym_float", "as_none", "as_int", "as_bool", "as_float"})
+SCALARS = frozenset(
+    {"as_sym_int", "as_sym_ints", "as_sym_bool", "as_sym_float", "as_none", "as_int", "as_bool", "as_float"}
+)
 FRAME = re.compile(r'File "([^"\n]{1,1000})", line (\d{1,9})')
 LIBRARY = re.compile(r"(?:site|dist)-packages|^<")
 CONTROL = {"cond": ("true_fn", "false_fn"), "while_loop": ("cond_fn", "body_fn")}
@@ -123,7 +125,7 @@ class Program:
                 kind = "parameter" if held.get("is_param") else "buffer"
                 self._shared[place] = self._leaf(kind, name, held["tensor_meta"])
 
-    def _value(self, kind: ValueKind, meta: Mapping[str, Any], names: Sequence[str] = (), **more: int) -> int:
+    def _value(self, kind: ValueKind, meta: Mapping[str, Any], names: Sequence[str] = (), **more: Any) -> int:
         value = self.draft.value(kind, names, **terms.tensor(meta), **more)
         symbols = terms.symbols(meta)
         if symbols:
@@ -183,7 +185,7 @@ class Program:
     def _made(self, step: Step, at: int, meta: Mapping[str, Any], ends: Sequence[Sequence[int]]) -> int:
         """A result; of control flow it is what the functions inside end with, of a write it is a new version."""
         op = _op(step.name)
-        more: dict[str, int] = {}
+        more: dict[str, Any] = {}
         body = [end[at] for end in ends if at < len(end)]
         if len(ends) == 1 and body:
             more["same_as"] = body[0]
@@ -252,7 +254,7 @@ class Program:
         loops = _op(step.name) != "cond"
         if actual is not None and (not loops or self.draft.values[actual].kind in {"parameter", "buffer", "constant"}):
             return actual
-        more: dict[str, int] = {}
+        more: dict[str, Any] = {}
         if actual is not None:
             more["same_as" if self.draft.values[actual].shape == known["shape"] else "view_of"] = actual
         value = self._value("activation", meta, **more)
@@ -358,7 +360,7 @@ def _container(told: Mapping[str, Any], slots: deque[int], depth: int) -> Tree:
 
 
 def _name(target: str) -> str:
-    return target[len(OPERATORS) :] if target.startswith(OPERATORS) else target
+    return target.removeprefix(OPERATORS)
 
 
 def _op(name: str) -> str:

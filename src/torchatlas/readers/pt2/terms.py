@@ -17,10 +17,27 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Tree
 
 DTYPES = {
-    **{1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64"},
-    **{9: "complex32", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16"},
-    **{29: "float8_e4m3fn", 30: "float8_e5m2", 31: "float8_e4m3fnuz", 32: "float8_e5m2fnuz", 33: "float8_e8m0fnu"},
-    **{34: "uint32", 35: "uint64"},
+    1: "uint8",
+    2: "int8",
+    3: "int16",
+    4: "int32",
+    5: "int64",
+    6: "float16",
+    7: "float32",
+    8: "float64",
+    9: "complex32",
+    10: "complex64",
+    11: "complex128",
+    12: "bool",
+    13: "bfloat16",
+    28: "uint16",
+    29: "float8_e4m3fn",
+    30: "float8_e5m2",
+    31: "float8_e4m3fnuz",
+    32: "float8_e5m2fnuz",
+    33: "float8_e8m0fnu",
+    34: "uint32",
+    35: "uint64",
 }
 LAYOUTS = {1: "sparse_coo", 2: "sparse_csr", 3: "sparse_csc", 4: "sparse_bsr", 5: "sparse_bsc", 7: "strided"}
 FORMATS = {1: "contiguous_format", 2: "channels_last", 3: "channels_last_3d", 4: "preserve_format"}
@@ -63,7 +80,9 @@ def size(told: Mapping[str, Any]) -> int:
 
 def example(meta: Mapping[str, Any]) -> tuple[int, ...]:
     """The sizes in the run that was exported; -1 where the file does not say one that varies."""
-    return tuple(size(one.get("as_expr", {}).get("hint") or {}) if "as_expr" in one else size(one) for one in meta["sizes"])
+    return tuple(
+        size(one.get("as_expr", {}).get("hint") or {}) if "as_expr" in one else size(one) for one in meta["sizes"]
+    )
 
 
 def symbols(meta: Mapping[str, Any]) -> dict[str, int]:
@@ -80,21 +99,16 @@ def expression(told: Mapping[str, Any]) -> str:
 def argument(told: Mapping[str, Any], slot: Callable[[str], Tree]) -> Tree:
     """An argument as a tree; ``slot`` gives what stands for the tensor of a name."""
     ((kind, held),) = told.items()
-    plain = PLAIN.get(kind)
-    if plain is not None:
-        return plain(held)
+    if kind in PLAIN:
+        return PLAIN[kind](held)
     if kind == "as_tensor":
         return slot(held["name"])
-    if kind in {"as_tensors", "as_nested_tensors"}:
-        items = [one if "name" in one else None for one in held] if kind == "as_tensors" else []
-        return Node("list", (), tuple(slot(one["name"]) if one else None for one in items))
-    if kind == "as_optional_tensors":
-        return Node("list", (), tuple(argument(one, slot) for one in held))
     if kind == "as_optional_tensor":
         return argument(held, slot)
-    if isinstance(held, list):
-        return Node("list", (), tuple(_leaf(one) for one in held[:MOST]))
-    return _leaf(held)
+    if kind in {"as_tensors", "as_optional_tensors"}:
+        items = [one if kind == "as_optional_tensors" else {"as_tensor": one} for one in held]
+        return Node("list", (), tuple(argument(one, slot) for one in items))
+    return Node("list", (), tuple(_leaf(one) for one in held[:MOST])) if isinstance(held, list) else _leaf(held)
 
 
 def _leaf(held: Any) -> Tree:
@@ -117,7 +131,9 @@ PLAIN: dict[str, Callable[[Any], Tree]] = {
     "as_scalar_type": lambda held: Text(f"torch.{DTYPES.get(held, held)}"),
     "as_memory_format": lambda held: Text(f"torch.{FORMATS.get(held, held)}"),
     "as_layout": lambda held: Text(f"torch.{LAYOUTS.get(held, held)}"),
-    "as_device": lambda held: Text(str(held.get("type")) + (f":{held['index']}" if held.get("index") is not None else "")),
+    "as_device": lambda held: Text(
+        str(held.get("type")) + (f":{held['index']}" if held.get("index") is not None else "")
+    ),
     "as_complex": lambda held: Text(f"{held.get('real')}+{held.get('imag')}j"),
     "as_graph": lambda held: Text(str(held.get("name", "graph"))[:200]),
 }

@@ -45,7 +45,9 @@ def read(path: Path) -> Graph:
             name: unpickle(archive.read(name, LARGEST)) if name in archive.members else ()
             for name in ("data.pkl", "constants.pkl", "traced_inputs.pkl")
         }
-        version = archive.read("version", 100).decode("utf-8", "replace").strip() if "version" in archive.members else "?"
+        version = (
+            archive.read("version", 100).decode("utf-8", "replace").strip() if "version" in archive.members else "?"
+        )
     if sum(map(len, sources.values())) > LARGEST:
         raise FileError(f"its code has more than {LARGEST:,} bytes.")
     root = pickles["data.pkl"]

@@ -92,7 +92,9 @@ class Branches:
             return left
         if isinstance(right, Made):
             return right
-        return left if left is right or (builtin.is_plain(left) and builtin.is_plain(right) and left == right) else SCALAR
+        return (
+            left if left is right or (builtin.is_plain(left) and builtin.is_plain(right) and left == right) else SCALAR
+        )
 
     def repeat(self, told: ast.For | ast.While, frame: Frame) -> Ended | None:
         """A loop: its body once, in which what it carries stands for every turn."""
@@ -107,8 +109,9 @@ class Branches:
             before = inner.names.get(name)
             if isinstance(before, Made):
                 known = self._draft.values[before.value]
-                same = {"shape": known.shape, "dtype": known.dtype, "nbytes": known.nbytes}
-                value = self._draft.value("activation", (), **same, same_as=before.value)
+                value = self._draft.value(
+                    "activation", (), known.shape, known.dtype, known.nbytes, same_as=before.value
+                )
                 self._draft.homes[value] = step
                 carried[name] = inner.names[name] = Made(self._follower, None, [value])
             elif builtin.is_plain(before):
@@ -141,8 +144,7 @@ class Branches:
                 continue
             if isinstance(made, Made) and made is not carried.get(name):
                 known = self._draft.values[made.value]
-                same = {"shape": known.shape, "dtype": known.dtype, "nbytes": known.nbytes}
-                outer = self._draft.value("activation", (), **same, same_as=made.value)
+                outer = self._draft.value("activation", (), known.shape, known.dtype, known.nbytes, same_as=made.value)
                 frame.names[name] = Made(self._follower, None, [self._draft.made(step, outer)])
             elif not isinstance(made, Made):
                 frame.names[name] = made

@@ -40,28 +40,28 @@ NAMES: dict[str, tuple[str, ...]] = {
     "linear": ("input", "weight", "bias"),
     "addmm": ("self", "mat1", "mat2"),
     "embedding": ("weight", "indices", "padding_idx", "scale_grad_by_freq", "sparse"),
-    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), ("self", "kernel_size", "stride", "padding", "dilation")),
+    **dict.fromkeys(
+        ("max_pool1d", "max_pool2d", "max_pool3d"), ("self", "kernel_size", "stride", "padding", "dilation")
+    ),
     **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), ("self", "kernel_size", "stride", "padding")),
     "dropout": ("input", "p", "train"),
     "scaled_dot_product_attention": ("query", "key", "value", "attn_mask", "dropout_p", "is_causal"),
 }
 """The arguments of operators that stand for layers; other names are not needed."""
 
-MAKERS = frozenset(
-    """
-    zeros ones full empty arange rand randn randint randperm eye linspace logspace tensor scalar_tensor tril_indices
-    triu_indices hann_window hamming_window bartlett_window blackman_window kaiser_window as_tensor
-    """.split()
-)
+_MAKERS = """
+zeros ones full empty arange rand randn randint randperm eye linspace logspace tensor scalar_tensor tril_indices
+triu_indices hann_window hamming_window bartlett_window blackman_window kaiser_window as_tensor
+"""
+MAKERS = frozenset(_MAKERS.split())
 """What makes tensors of numbers."""
-QUESTIONS = frozenset(
-    """
-    size dim len numel stride item is_floating_point is_complex is_cuda get_device dtype device layout requires_grad
-    ScalarImplicit IntImplicit FloatImplicit Int Float Bool equal is_contiguous storage_offset nelement is_nonzero
-    __contains__ data_ptr is_signed is_same_size grad_fn is_quantized is_sparse is_mkldnn RaiseException Print keys
-    items values append extend insert pop remove clear format str hash id warn
-    """.split()
-)
+_QUESTIONS = """
+size dim len numel stride item is_floating_point is_complex is_cuda get_device dtype device layout requires_grad
+ScalarImplicit IntImplicit FloatImplicit Int Float Bool equal is_contiguous storage_offset nelement is_nonzero
+__contains__ data_ptr is_signed is_same_size grad_fn is_quantized is_sparse is_mkldnn RaiseException Print keys
+items values append extend insert pop remove clear format str hash id warn
+"""
+QUESTIONS = frozenset(_QUESTIONS.split())
 """What is asked of a tensor or list, and answered with something else."""
 IN_PLACE = {"append", "extend", "insert", "pop", "clear", "_set_item"}
 
@@ -100,23 +100,9 @@ def answer(name: str, args: list[Any]) -> Any:
     """What an operator gives for constants and lists; UNKNOWN where it is one of tensors."""
     if name in IN_PLACE:
         return _change(name, args)
-    if name == "len" and len(args) == 1 and isinstance(args[0], (list, tuple, dict, str)):
-        return len(args[0])
-    if name in {"NumToTensor", "data", "detach_alias"} and args and not isinstance(args[0], Made):
-        return args[0]
-    if name in {"__is__", "__isnot__"} and len(args) == 2:  # noqa: PLR2004 - both sides
-        return is_same(args[0], args[1], positive=name == "__is__")
-    if name == "TupleIndex" and isinstance(args[0], (list, tuple)):
-        return args[0][args[1]]
-    if name == "__getitem__" and isinstance(args[0], (list, tuple, dict)) and is_plain(args[1]):
-        try:
-            return args[0][args[1]]
-        except (LookupError, TypeError):
-            return SCALAR
-    if name in {"list", "copy"} and args and isinstance(args[0], (list, tuple)):
-        return list(args[0])
-    if name == "add" and args and isinstance(args[0], list) and isinstance(args[1], list):
-        return [*args[0], *args[1]][:MOST]
+    held = CONTAINERS.get(name, _unknown)(args)
+    if held is not UNKNOWN:
+        return held
     operation = PLAIN.get(name)
     if operation is None or not args or not all(isinstance(one, (bool, int, float, str)) for one in args):
         return UNKNOWN
@@ -126,6 +112,59 @@ def answer(name: str, args: list[Any]) -> Any:
         return SCALAR
     fits = not isinstance(made, (int, float)) or -LARGEST < made < LARGEST
     return made if fits and not (isinstance(made, str) and len(made) > MOST) else SCALAR
+
+
+def _unknown(_: list[Any]) -> Any:
+    return UNKNOWN
+
+
+def _length(args: list[Any]) -> Any:
+    return len(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple, dict, str)) else UNKNOWN
+
+
+def _through(args: list[Any]) -> Any:
+    return args[0] if args and not isinstance(args[0], Made) else UNKNOWN
+
+
+def _item(args: list[Any]) -> Any:
+    """An item of a container; what is not there is not known."""
+    if len(args) != 2 or not isinstance(args[0], (list, tuple, dict)):  # noqa: PLR2004 - container and key
+        return UNKNOWN
+    try:
+        return args[0][args[1]] if is_plain(args[1]) else SCALAR
+    except (LookupError, TypeError):
+        return SCALAR
+
+
+def _copied(args: list[Any]) -> Any:
+    return list(args[0]) if args and isinstance(args[0], (list, tuple)) else UNKNOWN
+
+
+def _joined(args: list[Any]) -> Any:
+    both = len(args) > 1 and isinstance(args[0], list) and isinstance(args[1], list)
+    return [*args[0], *args[1]][:MOST] if both else UNKNOWN
+
+
+def _same(args: list[Any]) -> Any:
+    return is_same(args[0], args[1], positive=True) if len(args) == 2 else UNKNOWN  # noqa: PLR2004 - both sides
+
+
+def _different(args: list[Any]) -> Any:
+    return is_same(args[0], args[1], positive=False) if len(args) == 2 else UNKNOWN  # noqa: PLR2004 - both sides
+
+
+CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
+    "len": _length,
+    "NumToTensor": _through,
+    "data": _through,
+    "__is__": _same,
+    "__isnot__": _different,
+    "TupleIndex": _item,
+    "__getitem__": _item,
+    "list": _copied,
+    "copy": _copied,
+    "add": _joined,
+}
 
 
 def _change(name: str, args: list[Any]) -> Any:

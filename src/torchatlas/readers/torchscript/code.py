@@ -83,5 +83,7 @@ def constant(told: ast.expr) -> Tree:
         inner = constant(told.operand)
         return -inner if isinstance(inner, (int, float)) else None
     if isinstance(told, (ast.Tuple, ast.List)) and len(told.elts) <= MOST:
-        return Node("tuple", (), tuple(constant(item) for item in told.elts if not isinstance(item, (ast.Tuple, ast.List))))
+        return Node(
+            "tuple", (), tuple(constant(item) for item in told.elts if not isinstance(item, (ast.Tuple, ast.List)))
+        )
     return None

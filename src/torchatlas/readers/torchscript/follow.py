@@ -24,7 +24,6 @@ from torchatlas.readers.torchscript.structure import described, short
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchatlas.core.graph import Tree
     from torchatlas.readers.draft import Step
     from torchatlas.readers.torchscript.code import Code
     from torchatlas.readers.torchscript.structure import Structure
@@ -115,26 +114,21 @@ class Follower:
         return None
 
     def _statement(self, told: ast.stmt, frame: Frame) -> Ended | None:
-        if isinstance(told, ast.Assign):
+        if isinstance(told, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and told.value is not None:
             made = self.value(told.value, frame)
-            for target in told.targets:
+            for target in told.targets if isinstance(told, ast.Assign) else [told.target]:
                 self.assign(target, made, frame)
-        elif isinstance(told, (ast.AnnAssign, ast.AugAssign)) and told.value is not None:
-            self.assign(told.target, self.value(told.value, frame), frame)
-        elif isinstance(told, ast.Expr):
+        if isinstance(told, ast.Expr):
             made = self.value(told.value, frame)
             return made if isinstance(made, Ended) else None
-        elif isinstance(told, ast.Return):
-            return Ended(self.value(told.value, frame) if told.value is not None else None)
-        elif isinstance(told, ast.Raise):
-            return Ended(None, raised=True)
-        elif isinstance(told, ast.If):
+        if isinstance(told, (ast.Return, ast.Raise)):
+            value = told.value if isinstance(told, ast.Return) else None
+            return Ended(self.value(value, frame) if value else None, raised=isinstance(told, ast.Raise))
+        if isinstance(told, ast.If):
             return self._branches.choose(told, frame)
-        elif isinstance(told, (ast.For, ast.While)):
+        if isinstance(told, (ast.For, ast.While)):
             return self._branches.repeat(told, frame)
-        elif isinstance(told, ast.With):
-            return self.block(told.body, frame)
-        return None
+        return self.block(told.body, frame) if isinstance(told, ast.With) else None
 
     def assign(self, target: ast.expr, made: Any, frame: Frame) -> None:
         """Give a name, several names, or an attribute of a module what was made."""
@@ -253,7 +247,9 @@ class Follower:
         args = [self.value(one, frame) for one in told.args]
         named = {one.arg: self.value(one.value, frame) for one in told.keywords if one.arg}
         function = self._code.functions.get(name)
-        return self._function(name, function, args, named, frame) if function else self.operator(name, args, named, frame)
+        return (
+            self._function(name, function, args, named, frame) if function else self.operator(name, args, named, frame)
+        )
 
     def _builtin(self, name: str, told: ast.Call, frame: Frame) -> Any:
         args = [self.value(one, frame) for one in told.args]
@@ -278,7 +274,9 @@ class Follower:
             return self._enter(method, Frame(frame.step, owner, frame.depth + 1), [owner, *args], named)
         return self._module(owner, method, args, named, frame)
 
-    def _module(self, owner: Thing, method: ast.FunctionDef, args: list[Any], named: dict[str, Any], frame: Frame) -> Any:
+    def _module(
+        self, owner: Thing, method: ast.FunctionDef, args: list[Any], named: dict[str, Any], frame: Frame
+    ) -> Any:
         """The call of a module."""
         path = self.structure.paths[id(owner)]
         step = self.draft.step("module", self.structure.class_of(owner).name, path, derived=True)
@@ -301,8 +299,8 @@ class Follower:
             return Made(self, step, [])
         for value in tensors_of(made):
             known = self.draft.values[value]
-            same = {"shape": known.shape, "dtype": known.dtype, "nbytes": known.nbytes, "same_as": value}
-            self.draft.made(step, self.draft.value("activation", (), **same))
+            again = self.draft.value("activation", (), known.shape, known.dtype, known.nbytes, same_as=value)
+            self.draft.made(step, again)
         step.returns = structured(step.outputs)
         return Made(self, step, list(step.outputs)) if isinstance(made, Made) else made
 
@@ -370,7 +368,7 @@ class Follower:
     def output(self, step: Step) -> int:
         """One more tensor that a call returns; of a write it is a new version, of a view it shares memory."""
         op = step.name.split(".")[1] if step.name.startswith("aten.") else step.name
-        more: dict[str, int] = {}
+        more: dict[str, Any] = {}
         first = step.inputs[0] if step.inputs else None
         if first is not None and not step.outputs:
             if op.endswith("_") and not op.endswith("__"):
@@ -399,5 +397,3 @@ def dotted(told: ast.expr) -> str:
     if not isinstance(told, ast.Name):
         return ""
     return ".".join(reversed([*parts, told.id]))
-
-

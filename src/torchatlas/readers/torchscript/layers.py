@@ -30,12 +30,9 @@ class Layers:
         name = steps[0].name.rpartition(".")[2]
         if name in {"_convolution", "conv1d", "conv2d", "conv3d"} and len(weight) > 2:  # noqa: PLR2004 - a kernel
             groups = told.get("groups")
-            return layers.convolution(
-                weight,
-                *(_ints(told.get(word)) for word in ("stride", "padding", "dilation")),
-                groups if isinstance(groups, int) else 1,
-                transposed=told.get("transposed") is True,
-            )
+            sizes = _ints(told.get("stride")), _ints(told.get("padding")), _ints(told.get("dilation"))
+            number = groups if isinstance(groups, int) else 1
+            return layers.convolution(weight, *sizes, number, transposed=told.get("transposed") is True)
         if name == "linear" and len(weight) == 2:  # noqa: PLR2004 - a matrix
             return layers.linear(weight[1], weight[0])
         if name == "embedding":

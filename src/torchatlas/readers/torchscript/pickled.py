@@ -10,15 +10,38 @@ from typing import Any
 from torchatlas.core.errors import FileError
 
 DTYPES = {
-    **{"FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16", "BFloat16Storage": "bfloat16"},
-    **{"LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8"},
-    **{"ByteStorage": "uint8", "BoolStorage": "bool", "ComplexFloatStorage": "complex64"},
-    **{"ComplexDoubleStorage": "complex128", "QInt8Storage": "qint8", "QUInt8Storage": "quint8"},
-    **{"QInt32Storage": "qint32"},
+    "FloatStorage": "float32",
+    "DoubleStorage": "float64",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+    "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128",
+    "QInt8Storage": "qint8",
+    "QUInt8Storage": "quint8",
+    "QInt32Storage": "qint32",
 }
 SIZES = {
-    **{"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1},
-    **{"uint8": 1, "bool": 1, "complex64": 8, "complex128": 16, "qint8": 1, "quint8": 1, "qint32": 4},
+    "float32": 4,
+    "float64": 8,
+    "float16": 2,
+    "bfloat16": 2,
+    "int64": 8,
+    "int32": 4,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+    "complex64": 8,
+    "complex128": 16,
+    "qint8": 1,
+    "quint8": 1,
+    "qint32": 4,
 }
 REBUILD = frozenset({"_rebuild_tensor_v2", "_rebuild_tensor", "_rebuild_qtensor"})
 LISTS = frozenset({"build_intlist", "build_tensorlist", "build_doublelist", "build_boollist", "build_complexlist"})
@@ -75,7 +98,7 @@ class _Named:
             return _tensor(self.name, *args)
         if self.name in LISTS:
             return list(args[0])
-        if self.name == "restore_type_tag" or self.name == "_rebuild_parameter":
+        if self.name in {"restore_type_tag", "_rebuild_parameter"}:
             return args[0]
         if self.full == "collections.OrderedDict":
             return dict(args[0]) if args and isinstance(args[0], (list, dict)) else {}
@@ -89,7 +112,7 @@ def _tensor(function: str, storage: Storage, offset: int, shape: Any, _: Any, *r
 
 
 # The one in C gives room for as many memos as the pickle claims to have, which may be billions.
-class _Reader(pickle._Unpickler):  # type: ignore[name-defined, misc]  # noqa: SLF001 - the one in Python has no other name
+class _Reader(pickle._Unpickler):  # noqa: SLF001 - the one in Python has no other name
     def find_class(self, module: str, name: str) -> Any:
         return _Named(module, name)
 
@@ -108,7 +131,7 @@ def _new(reader: Any) -> None:
 # Left out are the codes that name a class by a number which other libraries gave it, and one that takes as much memory
 # as it says. torch writes none of them.
 _LEFT_OUT = {pickle.EXT1[0], pickle.EXT2[0], pickle.EXT4[0], pickle.BYTEARRAY8[0]}
-_KEPT = {code: run for code, run in pickle._Unpickler.dispatch.items() if code not in _LEFT_OUT}  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+_KEPT = {code: run for code, run in pickle._Unpickler.dispatch.items() if code not in _LEFT_OUT}  # noqa: SLF001 - as above
 _Reader.dispatch = {**_KEPT, pickle.NEWOBJ[0]: _new}
 
 
