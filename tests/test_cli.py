@@ -339,7 +339,7 @@ def test_a_file_that_holds_a_run_takes_no_options_of_one():
     run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas")
     result = run("summary", "net.atlas", "-i", "3,4", "--fake")
     assert result.exit_code == 2
-    assert "holds a run already; --input, --fake would have no effect" in result.stderr
+    assert "is a file and is not run; --input, --fake would have no effect" in result.stderr
 
 
 def test_a_damaged_file_is_refused(tmp_path):

@@ -124,8 +124,8 @@ class Weights:
         role = roles[at] if at < len(roles) else ""
         name = self._open[value]
         torch = DOTTED.fullmatch(name) is not None
-        matrix = len(known.shape) > 1
-        vector = role in {"bias", "weight"} and known.numel > 1
+        matrix = len(known.shape) > 1 and role != "bias"
+        vector = len(known.shape) == 1 and known.numel > 1
         quantized = node.op_type in {"DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger", "MatMulNBits"}
         numbers = known.dtype.startswith(types.FLOATING) or (quantized and role == "weight")
         if not (numbers and role and (matrix or vector)) and not (torch and known.dtype.startswith(types.FLOATING)):
