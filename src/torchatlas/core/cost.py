@@ -229,12 +229,16 @@ def _held(kind: str) -> bool:
 
 def _weight(value: Value) -> tuple[int, ...]:
     """What one parameter or buffer adds, in the order of the first fields of ``Cost``, then 1 if bytes are unknown."""
-    # A scalar that torch gives no bytes for is a lazy parameter that waits for its shape.
-    elements = value.numel if value.shape or value.nbytes is not None else 0
+    elements = _elements(value)
     nbytes, unmeasured = value.nbytes or 0, int(value.nbytes is None)
     if value.kind == "parameter":
         return (elements, elements if value.requires_grad else 0, 0, nbytes, 0, unmeasured)
     return (0, 0, elements, 0, nbytes, unmeasured)
+
+
+def _elements(value: Value) -> int:
+    """Its elements; none where the shape is not known: then it is a scalar without bytes, as lazy parameters are."""
+    return value.numel if value.shape or value.nbytes is not None else 0
 
 
 def _row(columns: Columns, index: int) -> list[int]:
@@ -296,7 +300,7 @@ def _work(graph: Graph, nesting: Nesting) -> Columns:
         unknown[call.id] = call.arithmetic == "unknown"
         if call.arithmetic == "elementwise":
             produced = dict.fromkeys((*call.outputs, *call.writes))
-            elementwise[call.id] = sum(graph.values[value].numel for value in produced)
+            elementwise[call.id] = sum(_elements(graph.values[value]) for value in produced)
     _sum_up(columns, nesting.parents)
     return columns
 

@@ -21,6 +21,8 @@ LISTED = re.compile(r"(PARAMETER|BUFFER) target='([^'\n]*)'")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
 ENDS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 """What torch calls tensors of modules."""
+SUMS = frozenset({"Add", "Sub", "Mul", "Div"})
+"""Where a matrix is rather a mask than a bias."""
 OPERATION = {"Conv": "weight", "Gemm": "weight", "MatMul": "weight", "ConvTranspose": "weight"}
 
 
@@ -124,7 +126,7 @@ class Weights:
         role = roles[at] if at < len(roles) else ""
         name = self._open[value]
         torch = DOTTED.fullmatch(name) is not None
-        matrix = len(known.shape) > 1 and role != "bias"
+        matrix = len(known.shape) > 1 and (role != "bias" or node.op_type not in SUMS)
         vector = len(known.shape) == 1 and known.numel > 1
         quantized = node.op_type in {"DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger", "MatMulNBits"}
         numbers = known.dtype.startswith(types.FLOATING) or (quantized and role == "weight")

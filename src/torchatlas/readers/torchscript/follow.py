@@ -217,7 +217,7 @@ class Follower:
             known = self.structure.class_of(owner).constants.get(name)
             return SCALAR if known is None else builtin.plain(known)
         if isinstance(held, Tensor):
-            return Made(self, None, [self.structure.tensor(held, "constant", name)])
+            return Made(self, None, [self.structure.tensor(held, "constant", "")])
         return [self._wrapped(one) for one in held] if isinstance(held, list) else held
 
     def _wrapped(self, held: Any) -> Any:
