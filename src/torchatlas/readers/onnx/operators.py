@@ -93,14 +93,14 @@ def work(domain: str, op: str, given: Shapes, made: Shapes, attributes: Attribut
         attributes: by name.
     """
     formula = FORMULAS.get(op)
-    if formula is None or domain not in (*OWN, "com.microsoft"):
+    if formula is None or not (domain in OWN or op.startswith("Fused")):
         if domain not in OWN or op in HIDDEN:
             return 0, "unknown"
         return 0, "movement" if op in MOVEMENT else "elementwise"
     try:
         flops = formula([shape or () for shape in given], [shape or () for shape in made], attributes)
         fits = flops >= 0 and all(min(shape, default=0) >= 0 for shape in (*given, *made) if shape is not None)
-    except (IndexError, TypeError):
+    except (IndexError, TypeError, ValueError):
         return 0, "unknown"
     return (flops, "counted") if fits and made and made[0] is not None else (0, "unknown")
 
