@@ -58,7 +58,9 @@ class Words(nn.Module):
     def forward(self, ids):
         x = self.norm(self.embed(ids))
         batch, length, width = x.shape
-        q, k, v = self.qkv(x).reshape(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = (
+            self.qkv(x).reshape(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        )
         y = F.softmax(q @ k.transpose(-2, -1), dim=-1) @ v
         return self.head(x + self.proj(y.transpose(1, 2).reshape(batch, length, width)))
 

@@ -114,7 +114,9 @@ def test_a_function_of_the_model_is_a_call_with_its_body_inside(tmp_path):
     product = helper.make_node("MatMul", ["a", "b"], ["p"])
     power = helper.make_node("LeakyRelu", ["p"], ["q"])
     power.attribute.append(onnx.AttributeProto(name="alpha", ref_attr_name="slope", type=onnx.AttributeProto.FLOAT))
-    function = helper.make_function("own", "Layer", ["a", "b"], ["q"], [product, power], [helper.make_opsetid("", 20)], ["slope"])
+    function = helper.make_function(
+        "own", "Layer", ["a", "b"], ["q"], [product, power], [helper.make_opsetid("", 20)], ["slope"]
+    )
     nodes = [
         helper.make_node("Layer", ["x", "w"], ["h"], domain="own", slope=0.25),
         helper.make_node("Layer", ["h", "w"], ["y"], domain="own", slope=0.5),
@@ -123,7 +125,11 @@ def test_a_function_of_the_model_is_a_call_with_its_body_inside(tmp_path):
     graph = opened(tmp_path, nodes, [tensor("x", 2, 4)], [tensor("y", 2, 4)], weights, functions=[function])
     assert [call.name for call in graph.calls[1:]] == ["own.Layer", "MatMul", "LeakyRelu"] * 2
     assert total(graph).flops == 2 * 2 * 2 * 4 * 4
-    slopes = [dict(zip(call.arguments.keys, call.arguments.items, strict=True)) for call in graph.calls if call.name == "LeakyRelu"]
+    slopes = [
+        dict(zip(call.arguments.keys, call.arguments.items, strict=True))
+        for call in graph.calls
+        if call.name == "LeakyRelu"
+    ]
     assert [told["alpha"] for told in slopes] == [0.25, 0.5]
     first, second = (call for call in graph.calls if call.name == "own.Layer")
     assert second.inputs[0] == first.outputs[0]
@@ -136,7 +142,10 @@ def test_names_with_slashes_are_modules(tmp_path):
         helper.make_node("Relu", ["a"], ["b"], name="model/act/Relu"),
         helper.make_node("MatMul", ["b", "model/dense/kernel"], ["y"], name="model/dense/MatMul"),
     ]
-    weights = {"model/conv/kernel": np.ones((4, 3, 1, 1), np.float32), "model/dense/kernel": np.ones((8, 2), np.float32)}
+    weights = {
+        "model/conv/kernel": np.ones((4, 3, 1, 1), np.float32),
+        "model/dense/kernel": np.ones((8, 2), np.float32),
+    }
     graph = opened(tmp_path, nodes, [tensor("x", 1, 3, 8, 8)], [tensor("y", 1, 4, 8, 2)], weights)
     assert [module.path for module in graph.modules] == ["", "model", "model.conv", "model.act", "model.dense"]
     assert graph.module_at["model.conv"].parameters[0][0] == "kernel"
@@ -170,7 +179,9 @@ def test_a_module_left_and_entered_again_is_one_call_unless_data_says_otherwise(
 def test_sizes_with_names_are_minus_one(tmp_path):
     """The names stand in a note; operations cannot be counted and are not said to be none."""
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    graph = opened(tmp_path, [node], [tensor("x", "batch", 4)], [tensor("y", "batch", 3)], {"w": np.ones((4, 3), np.float32)})
+    graph = opened(
+        tmp_path, [node], [tensor("x", "batch", 4)], [tensor("y", "batch", 3)], {"w": np.ones((4, 3), np.float32)}
+    )
     assert graph.values[graph.calls[0].inputs[0]].shape == (-1, 4)
     assert any(note.text.endswith("varies: batch") for note in graph.notes)
     assert (total(graph).flops, total(graph).unknown) == (0, 1)
@@ -206,7 +217,13 @@ def test_functions_that_call_themselves_are_refused(tmp_path):
         for one, other in (("F", "G"), ("G", "F"))
     ]
     with pytest.raises(ta.FileError, match="calls itself"):
-        opened(tmp_path, [helper.make_node("F", ["x"], ["y"], domain="own")], [tensor("x", 2)], [tensor("y", 2)], functions=functions)
+        opened(
+            tmp_path,
+            [helper.make_node("F", ["x"], ["y"], domain="own")],
+            [tensor("x", 2)],
+            [tensor("y", 2)],
+            functions=functions,
+        )
 
 
 def test_functions_that_multiply_stay_closed(tmp_path):
@@ -216,7 +233,13 @@ def test_functions_that_multiply_stay_closed(tmp_path):
     for at in range(1, 30):
         twice = [helper.make_node(f"F{at - 1}", [one], [two], domain="own") for one, two in (("a", "c"), ("c", "b"))]
         functions.append(helper.make_function("own", f"F{at}", ["a"], ["b"], twice, opset))
-    graph = opened(tmp_path, [helper.make_node("F29", ["x"], ["y"], domain="own")], [tensor("x", 2)], [tensor("y", 2)], functions=functions)
+    graph = opened(
+        tmp_path,
+        [helper.make_node("F29", ["x"], ["y"], domain="own")],
+        [tensor("x", 2)],
+        [tensor("y", 2)],
+        functions=functions,
+    )
     assert [call.name for call in graph.calls[1:]] == ["own.F29"]
     assert any("not opened" in note.text for note in graph.notes)
 
@@ -243,7 +266,9 @@ def test_weights_beside_the_file_are_not_looked_for(tmp_path):
 def test_weights_in_the_file_are_skipped(tmp_path):
     """A gigabyte of them in a file with holes is read in the time of its graph."""
     weight = TensorProto(name="w", data_type=F32, dims=[16_384, 16_384])
-    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "net", [tensor("x", 1, 16_384)], [tensor("y", 1, 16_384)])
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "net", [tensor("x", 1, 16_384)], [tensor("y", 1, 16_384)]
+    )
     head = helper.make_model(graph).SerializeToString()
     size = 16_384 * 16_384 * 4
 

@@ -51,7 +51,11 @@ def test_a_missing_an_empty_file_and_a_folder_are_said_to_be_that(tmp_path):
     (tmp_path / "empty").touch()
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "net.onnx").touch()
-    for name, words in (("absent.onnx", "does not exist"), ("empty", "is empty"), ("models", "folder.* holds net.onnx")):
+    for name, words in (
+        ("absent.onnx", "does not exist"),
+        ("empty", "is empty"),
+        ("models", "folder.* holds net.onnx"),
+    ):
         with pytest.raises(ta.FileError, match=words):
             ta.open(tmp_path / name)
 

@@ -169,7 +169,9 @@ def test_exported_control_flow_holds_its_functions(tmp_path):
     groups = [call.name for call in graph.calls if call.kind == "group"]
     assert groups == ["true_fn", "false_fn", "cond_fn", "body_fn"]
     assert graph.calls[0].returns.keys == ("y", "z")
-    assert [value for value in graph.calls[0].outputs if graph.values[value].shape == (2, 4)] == [*graph.calls[0].outputs]
+    assert [value for value in graph.calls[0].outputs if graph.values[value].shape == (2, 4)] == [
+        *graph.calls[0].outputs
+    ]
 
 
 def test_sizes_that_vary_are_said(tmp_path):

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 40
 """Calls one inside another that are followed; Python itself stops at some hundred steps into this code."""
-LONGEST = 1_000_000
-"""Statements that are followed."""
+LONGEST = 300_000
+"""Statements that are followed; functions that call functions multiply."""
 PACKAGE = "__torch__."
 FUNCTIONAL = f"{PACKAGE}torch.nn.functional."
 
