@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import onnx
 import pytest
@@ -263,6 +261,18 @@ def test_weights_beside_the_file_are_not_looked_for(tmp_path):
     assert total(ta.open(path).graph).parameter_bytes == 40_000_000_000
 
 
+def field(number, length):
+    """The key of a field of bytes, and its length."""
+    found = bytearray()
+    for given in (number << 3 | 2, length):
+        rest = given
+        while rest > 0x7F:
+            found.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        found.append(rest)
+    return bytes(found)
+
+
 def test_weights_in_the_file_are_skipped(tmp_path):
     """A gigabyte of them in a file with holes is read in the time of its graph."""
     weight = TensorProto(name="w", data_type=F32, dims=[16_384, 16_384])
@@ -272,20 +282,11 @@ def test_weights_in_the_file_are_skipped(tmp_path):
     head = helper.make_model(graph).SerializeToString()
     size = 16_384 * 16_384 * 4
 
-    def field(number, length):
-        found, key = bytearray(), number << 3 | 2
-        for rest in (key, length):
-            while rest > 0x7F:
-                found.append(rest & 0x7F | 0x80)
-                rest >>= 7
-            found.append(rest)
-        return bytes(found)
-
     told = weight.SerializeToString() + field(9, size)
     held = field(5, len(told) + size) + told
     path = tmp_path / "big.onnx"
     with path.open("wb") as file:
         file.write(head + field(7, len(held) + size) + held)
         file.truncate(file.tell() + size)
-    assert os.stat(path).st_blocks * 512 < 1_000_000
+    assert path.stat().st_blocks * 512 < 1_000_000
     assert total(ta.open(path).graph).parameters == 16_384**2

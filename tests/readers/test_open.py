@@ -54,7 +54,7 @@ def test_a_missing_an_empty_file_and_a_folder_are_said_to_be_that(tmp_path):
     for name, words in (
         ("absent.onnx", "does not exist"),
         ("empty", "is empty"),
-        ("models", "folder.* holds net.onnx"),
+        ("models", r"folder.* holds net.onnx"),
     ):
         with pytest.raises(ta.FileError, match=words):
             ta.open(tmp_path / name)
@@ -92,7 +92,7 @@ def test_an_encrypted_archive_is_not_guessed_at(tmp_path):
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(ta.FileError, match="encrypted.*password"):
+    with pytest.raises(ta.FileError, match=r"encrypted.*password"):
         ta.open(path)
 
 

@@ -7,16 +7,16 @@ import warnings
 import onnx
 import pytest
 import torch
-from readers.files import PICTURES, WORDS, Pictures, Turns, Words, made, write
 
 import torchatlas as ta
+from readers.files import PICTURES, WORDS, Pictures, Turns, Words, made, write
 from torchatlas.core.check import check
 from torchatlas.core.cost import total
 
 MODELS = {"pictures": (Pictures, PICTURES), "words": (Words, WORDS)}
 KINDS = ("onnx", "old.onnx", "pt2", "traced", "scripted")
 CHANGED = {"pictures": -2 * 8, "words": 20 * 16}
-"""Elements that an export to ONNX adds: of two normalizations one vector is left, a tied weight is kept transposed too."""
+"""Elements that an export to ONNX adds: a normalization is folded away, a tied weight is kept transposed too."""
 SHAPED = ("onnx", "old.onnx", "pt2")
 
 

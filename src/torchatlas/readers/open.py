@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import zlib
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +18,7 @@ from torchatlas.readers.archive import STARTS, Archive
 from torchatlas.readers.wire import is_onnx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torchatlas.core.graph import Graph
 
@@ -49,7 +51,8 @@ def read(path: str | os.PathLike[str]) -> Graph:
     """
     name = os.fspath(path)
     try:
-        return _reader(Path(path))(Path(path))
+        with _collection_paused():
+            return _reader(Path(path))(Path(path))
     except FileError as error:
         if name in str(error):
             raise
@@ -60,6 +63,18 @@ def read(path: str | os.PathLike[str]) -> Graph:
             f"{name} is damaged, or made by a version that is not known: {type(error).__name__}: {said}."
             " Copy it again from where it came, or export the model again."
         ) from error
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Keep the cycle collector from searching a growing graph again and again: most of it stays."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _reader(path: Path) -> Callable[[Path], Graph]:
