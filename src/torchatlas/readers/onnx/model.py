@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from onnx import GraphProto, NodeProto, TypeProto
 
-    from torchatlas.core.graph import Graph, Tree
+    from torchatlas.core.graph import Graph, Tree, ValueKind
     from torchatlas.readers.draft import Step
     from torchatlas.readers.scopes import Scope
 
@@ -295,7 +295,9 @@ class Model:
             if actual is not None:
                 known = known if "shape" in known else self._like(actual, known)
                 more["same_as" if self._shape(actual) == known.get("shape") else "view_of"] = actual
-            names.own[one.name] = value = self.draft.value("activation", (one.name,), **known, **more)
+            # The number of a turn, and a condition that is not given, depend on nothing outside.
+            kind: ValueKind = "activation" if actual is not None else "constant"
+            names.own[one.name] = value = self.draft.value(kind, (one.name,), **known, **more)
             self.draft.homes[value] = around
         self._nodes(graph.node, names, around, depth + 1, stack)
         made = [names.find(one.name) for one in graph.output]
