@@ -81,7 +81,7 @@ class Weights:
             or self._draft.values[value].kind not in {"parameter", "buffer", "constant"}
         ):
             return False
-        if self._draft.makers[value] is not None:
+        if self._draft.makers[value] is not None or value in self._draft.homes:
             return False
         names[node.output[0]] = value
         return True
