@@ -157,3 +157,12 @@ def test_opening_imports_no_torch(tmp_path):
     path = write("scripted", made(torch.nn.Linear(2, 2)), (), tmp_path)
     code = f"import sys, torchatlas as ta; ta.open({str(path)!r}); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+def test_an_onnx_model_without_the_package_names_the_extra(tmp_path, monkeypatch):
+    """The package is needed for these files alone."""
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x0a\x3a\x02\x12\x00")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ta.MissingError, match=r"torchatlas\[onnx\]"):
+        ta.open(path)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import torchatlas as ta
+from models import MODELS as ZOO
 from readers.files import PICTURES, WORDS, Pictures, Turns, Words, made, write
 from torchatlas.core.check import check
 from torchatlas.core.cost import total
@@ -192,3 +193,27 @@ def test_a_traced_file_names_its_inputs_and_their_shapes(opened):
     _, _, graph = opened("pictures", "traced")
     (value,) = graph.calls[0].inputs
     assert (graph.values[value].names, graph.values[value].shape) == (("x",), (2, 3, 16, 16))
+
+
+EXPORTED = (
+    *("counted/linear", "counted/conv", "counted/separable", "counted/waves", "counted/transposed", "counted/lstm"),
+    *("counted/cross_attention", "counted/attention", "counted/encoder", "counted/gru", "counted/rnn"),
+    *("structures/keywords_only", "structures/dictionary", "structures/model_output"),
+)
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_a_program_of_the_zoo_is_what_a_run_of_it_shows(name, tmp_path):
+    """Parameters, buffers, operations, and the paths of all modules, of models that were exported as they are."""
+    path = tmp_path / "net.pt2"
+    with ZOO[name].ready() as (model, args, kwargs):
+        run = ta.capture(model, args, kwargs).graph
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.export.save(torch.export.export(model, args, dict(kwargs)), path)
+    graph = ta.open(path).graph
+    mine, theirs = total(graph), total(run)
+    assert (mine.parameters, mine.buffers) == (theirs.parameters, theirs.buffers)
+    assert (mine.flops, mine.unknown) == (theirs.flops, theirs.unknown)
+    assert {module.path for module in graph.modules} == set(run.module_at)
+    assert [call.path for call in graph.calls if call.path] == [call.path for call in run.calls if call.path]
