@@ -1,67 +1,31 @@
 /** Everything that a person can do in a page, done in a browser on captured networks. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { browser, cameraTo, drawn, graphOf, onScreen, open, pages, sceneOf } from "./stage.mjs";
+import { test } from "node:test";
+import {
+  cameraTo,
+  colourAt,
+  drawn,
+  graphOf,
+  hash,
+  onPages,
+  onScreen,
+  open,
+  panel,
+  row,
+  sceneOf,
+  settle,
+} from "./stage.mjs";
 
 const SHOTS = process.env.SHOTS;
-if (SHOTS) mkdirSync(SHOTS, { recursive: true });
-let launched;
-let folder;
-
-before(async () => {
-  folder = pages();
-  launched = await browser();
-});
-after(() => launched.close());
-
-/** A test on one captured network: it ends with a picture where SHOTS says, and with nothing having gone wrong. */
-function on(network, does, steps, { allowed, ...options } = {}) {
-  test(`${network}: ${does}`, async () => {
-    const file = join(folder, `${network}.html`);
-    const { page, wrong, context } = await open(launched, file, options);
-    await drawn(page);
-    try {
-      await steps(page, file, context);
-      if (SHOTS) await page.screenshot({ path: join(SHOTS, `${network}-${does.replace(/\W+/g, "-")}.png`) });
-      assert.deepEqual(
-        wrong.filter((each) => !allowed?.test(each)),
-        [],
-      );
-    } finally {
-      await context.close();
-    }
-  });
-}
+const { on, browser, folder } = onPages(
+  ...["resnet152", "llama32", "llama126", "lstm", "failing", "hostile", "unet", "seq2seq", "wide"],
+);
 
 const rows = (page) => page.locator(".tree [role=treeitem]");
-const row = (page, name) =>
-  page.locator(".tree [role=treeitem]", { has: page.locator(`.row-name:text-is("${name}")`) });
-const settle = (page) => page.waitForTimeout(500);
-const hash = async (page) => {
-  await settle(page);
-  return page.evaluate(() => Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
-};
-const panel = (page) => page.locator(".panel");
 const choose = (page, name) => page.getByLabel("Colour by").selectOption({ label: name });
-
-/** Is anything painted where a point of the drawing is? Returns its colour. */
-async function colourAt(page, x, y) {
-  const [sx, sy] = await onScreen(page, x, y);
-  return page.evaluate(
-    ([px, py]) => {
-      const canvas = document.querySelector("canvas.canvas");
-      const box = canvas.getBoundingClientRect();
-      const ratio = canvas.width / box.width;
-      const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-      copy.drawImage(canvas, (px - box.x) * ratio, (py - box.y) * ratio, 1, 1, 0, 0, 1, 1);
-      return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    },
-    [sx, sy],
-  );
-}
 
 on("resnet152", "the whole file is at most 300 kB", async (_page, file) => {
   assert.ok(statSync(file).size <= 300_000, String(statSync(file).size));
@@ -404,7 +368,7 @@ on("lstm", "a loop says how often it runs", async (page) => {
 
 test("a page without a network says so", async () => {
   const { page, context } = await open(
-    launched,
+    browser(),
     new URL("../../src/torchatlas/views/page/page.html", import.meta.url).pathname,
   );
   await settle(page);
@@ -439,7 +403,7 @@ on(
 );
 
 test("unet: without workers the page draws by itself", async () => {
-  const { page, wrong, context } = await open(launched, join(folder, "unet.html"), {}, () => delete window.Worker);
+  const { page, wrong, context } = await open(browser(), join(folder(), "unet.html"), {}, () => delete window.Worker);
   await drawn(page);
   await row(page, "enc1").click();
   await page.keyboard.press("Escape");
@@ -451,11 +415,11 @@ test("unet: without workers the page draws by itself", async () => {
 });
 
 test("ten pages in one notebook work and stay light", async () => {
-  const frame = readFileSync(join(folder, "lstm.frame.html"), "utf8").replace("<!doctype html>", "");
-  const file = join(folder, "ten.html");
+  const frame = readFileSync(join(folder(), "lstm.frame.html"), "utf8").replace("<!doctype html>", "");
+  const file = join(folder(), "ten.html");
   writeFileSync(file, `<!doctype html>${frame.repeat(10)}`);
   assert.ok(statSync(file).size < 2_500_000);
-  const { page, wrong, context } = await open(launched, file);
+  const { page, wrong, context } = await open(browser(), file);
   for (const at of [0, 4, 9]) {
     await page.locator("iframe").nth(at).scrollIntoViewIfNeeded();
     await page.frameLocator("iframe").nth(at).locator(".tree [role=treeitem]").first().waitFor();
@@ -471,7 +435,7 @@ test("ten pages in one notebook work and stay light", async () => {
 });
 
 test("lstm: in a notebook's frame the page works without its origin", async () => {
-  const { page, wrong, context } = await open(launched, join(folder, "lstm.frame.html"));
+  const { page, wrong, context } = await open(browser(), join(folder(), "lstm.frame.html"));
   const frame = page.frameLocator("iframe");
   await frame.locator(".tree [role=treeitem]").first().waitFor();
   await frame.locator(".tree [role=treeitem]").nth(1).click();

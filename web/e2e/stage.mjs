@@ -1,9 +1,11 @@
 /** Opens captured pages in Chromium, and knows from the drawing engine where things stand in them. */
 
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import vm from "node:vm";
 import { gunzipSync } from "node:zlib";
@@ -20,12 +22,15 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** The folder of captured pages: PAGES where it is set, else captured now. */
-export function pages() {
+/** The folder of captured pages: PAGES where it is set, else these are captured now. */
+export function pages(names) {
   if (process.env.PAGES && existsSync(process.env.PAGES)) return process.env.PAGES;
   const folder = mkdtempSync(join(tmpdir(), "torchatlas-pages-"));
   const env = { ...process.env, PYTHONPATH: join(HERE, "../../src"), OMP_NUM_THREADS: "1" };
-  execFileSync(process.env.PYTHON ?? "python3", [join(HERE, "capture.py"), folder], { env, stdio: "inherit" });
+  execFileSync(process.env.PYTHON ?? "python3", [join(HERE, "capture.py"), folder, ...names], {
+    env,
+    stdio: "inherit",
+  });
   return folder;
 }
 
@@ -63,10 +68,11 @@ export async function drawn(page) {
 const engine = vm.createContext({});
 vm.runInContext(readFileSync(join(HERE, "../dist/engine.js"), "utf8"), engine);
 
-/** The graph that a page holds. */
-export function graphOf(file) {
-  const held = /<script id="atlas" type="application\/json">(.*?)<\/script>/s.exec(readFileSync(file, "utf8"))[1];
-  return JSON.parse(gunzipSync(Buffer.from(JSON.parse(held).graph, "base64")).toString());
+/** The graph that a page holds; of two, that of a side. */
+export function graphOf(file, side = 0) {
+  const text = /<script id="atlas" type="application\/json">(.*?)<\/script>/s.exec(readFileSync(file, "utf8"))[1];
+  const held = JSON.parse(text);
+  return JSON.parse(gunzipSync(Buffer.from((side === 0 ? held : held.beside).graph, "base64")).toString());
 }
 
 /** The same picture as the page draws, with the places of its boxes. */
@@ -81,11 +87,77 @@ export function cameraTo(place, scale = 1, x = 300, y = 300) {
   return `camera=${Math.round(x - place.x * scale)}+${Math.round(y - place.y * scale)}+${scale}`;
 }
 
-/** Where a point of the drawing is on the screen now. */
-export async function onScreen(page, x, y) {
-  const [cx, cy, scale] = await page.evaluate(() =>
-    new URLSearchParams(location.hash.slice(1)).get("camera").split(" "),
+/** The colour of the canvas where a point of the drawing is. */
+export async function colourAt(page, x, y, side = 0) {
+  const [sx, sy] = await onScreen(page, x, y, side);
+  return page.evaluate(
+    ([px, py, at]) => {
+      const canvas = document.querySelectorAll("canvas.canvas")[at];
+      const box = canvas.getBoundingClientRect();
+      const ratio = canvas.width / box.width;
+      const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+      copy.drawImage(canvas, (px - box.x) * ratio, (py - box.y) * ratio, 1, 1, 0, 0, 1, 1);
+      return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    },
+    [sx, sy, side],
   );
-  const box = await page.locator("canvas.canvas").boundingBox();
+}
+
+/** Where a point of the drawing is on the screen now; of two drawings, of that on a side. */
+export async function onScreen(page, x, y, side = 0) {
+  const [cx, cy, scale] = await page.evaluate(
+    (name) => new URLSearchParams(location.hash.slice(1)).get(name).split(" "),
+    side === 0 ? "camera" : "camera2",
+  );
+  const box = await page.locator("canvas.canvas").nth(side).boundingBox();
   return [box.x + Number(cx) + x * scale, box.y + Number(cy) + y * scale];
 }
+
+const SHOTS = process.env.SHOTS;
+
+/**
+ * What defines tests on captured networks: each is opened anew, ends with a picture where SHOTS says, and with nothing
+ * having gone wrong.
+ */
+export function onPages(...names) {
+  let launched;
+  let folder;
+  before(async () => {
+    if (SHOTS) mkdirSync(SHOTS, { recursive: true });
+    folder = pages(names);
+    launched = await browser();
+  });
+  after(() => launched.close());
+  const on = (network, does, steps, { allowed, ...options } = {}) =>
+    test(`${network}: ${does}`, async () => {
+      const file = join(folder, `${network}.html`);
+      const { page, wrong, context } = await open(launched, file, options);
+      await drawn(page);
+      try {
+        await steps(page, file, context);
+        if (SHOTS) await page.screenshot({ path: join(SHOTS, `${network}-${does.replace(/\W+/g, "-")}.png`) });
+        assert.deepEqual(
+          wrong.filter((each) => !allowed?.test(each)),
+          [],
+        );
+      } finally {
+        await context.close();
+      }
+    });
+  return { on, browser: () => launched, folder: () => folder };
+}
+
+/** Give the page the time that it takes to draw anew, and to write the address. */
+export const settle = (page) => page.waitForTimeout(500);
+
+/** What the address says. */
+export async function hash(page) {
+  await settle(page);
+  return page.evaluate(() => Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
+}
+
+/** Rows of the outline by name. */
+export const row = (page, name) =>
+  page.locator(".tree [role=treeitem]", { has: page.locator(`.row-name:text-is("${name}")`) });
+
+export const panel = (page) => page.locator(".panel");
