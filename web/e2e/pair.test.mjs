@@ -263,7 +263,9 @@ on("backward", "a node of the backward pass leads to the call that it is of, and
   await panel(page).getByRole("button", { name: "conv2d", exact: true }).click();
   await settle(page);
   assert.equal(await side(page), "forward");
-  assert.match(await panel(page).innerText(), /In backward/);
+  assert.match(await panel(page).innerText(), /In backward\s+Conv2DBackward0/);
+  const back = await hash(page);
+  assert.equal(pass.calls[Number(back.at.slice(1))].name, "Conv2DBackward0");
   assert.equal(await page.locator(".pair-bar .walk").count(), 0);
 });
 

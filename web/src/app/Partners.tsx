@@ -22,7 +22,9 @@ export function Partners({ page, call }: { page: Page; call: Call }) {
   const pair = usePair();
   if (!pair) return null;
   const { calls } = pair.other(page).model.graph;
-  const partners = pair.partners(page, call.id).map((id) => calls[id]!);
+  // The two as a whole are worth comparing, whatever belongs together in them.
+  const ids = call.id === 0 && pair.given.compared ? [0] : pair.partners(page, call.id);
+  const partners = ids.flatMap((id) => calls[id] ?? []);
   const given = { page, pair, call, partners };
   if (!pair.given.compared) return call.id === 0 ? null : <Belonging {...given} />;
   return partners.length === 0 ? <Alone {...given} /> : <Compared {...given} />;
@@ -32,8 +34,7 @@ function Alone({ page, pair, call }: Given) {
   const mark = page.model.marks?.own.get(call.id);
   return (
     <p class="alone">
-      {mark && <Sign mark={mark} />} Only in {pair.titleOf(page)}
-      {call.id === 0 && ", as a whole"}.
+      {mark && <Sign mark={mark} />} Only in {pair.titleOf(page)}.
     </p>
   );
 }

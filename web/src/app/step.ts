@@ -37,9 +37,17 @@ export function ways(pairs: readonly (readonly [number, number])[], graphs: read
   }
   const [a, b] = graphs;
   return [
-    { from: a, to: b, partners: there },
-    { from: b, to: a, partners: back },
+    { from: a, to: b, partners: savedLast(there, b) },
+    { from: b, to: a, partners: savedLast(back, a) },
   ];
+}
+
+/** What a node of a backward pass keeps belongs to the same call as the node, which is the one to go to. */
+function savedLast(partners: ReadonlyMap<number, number[]>, { graph }: Indexed): Partners {
+  const isSaved = (call: number): boolean => graph.calls[call]?.kind === "saved";
+  for (const calls of partners.values())
+    if (calls.length > 1) calls.sort((a, b) => Number(isSaved(a)) - Number(isSaved(b)));
+  return partners;
 }
 
 /** The call that stands first for a call in the other graph. */

@@ -32,6 +32,13 @@ describe("partners", () => {
     expect(partnerOf(way, 3)).toBe(5);
   });
 
+  test("that are kept by another come after it", () => {
+    const calls = shallow.graph.calls.map((call) => (call.id === 4 ? { ...call, kind: "saved" as const } : call));
+    const kept = { ...shallow, graph: { ...shallow.graph, calls } };
+    const given = [4, 5, 6].map((call): [number, number] => [3, call]);
+    expect(ways(given, [deep, kept])[0].partners.get(3)).toEqual([5, 6, 4]);
+  });
+
   test("that are missing are looked for around, but not in the whole model", () => {
     expect(nearest(there, callAt(deep, "layer3.30.conv1"))).toBe(callAt(shallow, "layer3"));
     expect(nearest(there, callAt(deep, "layer1"))).toBeNull();

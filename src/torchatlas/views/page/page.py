@@ -201,7 +201,7 @@ class Page:
         return FRAME.format(title=escape(self._title), height=self._height, page=escape(self.html))
 
     def __repr__(self) -> str:
-        return f"Page({self.graph.name}, {len(self.html):,} characters)"
+        return f"Page({self._title}, {len(self.html):,} characters)"
 
 
 @cache
