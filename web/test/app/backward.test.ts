@@ -1,11 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { hueOf } from "../../src/app/hue.ts";
 import { modelOf } from "../../src/app/model.ts";
 import { tableRows } from "../../src/app/rows.ts";
 import { savedBy } from "../../src/app/saved.ts";
 import { search, searchIndex } from "../../src/app/search.ts";
 import type { Call, Graph } from "../../src/contract/graph.ts";
-import { DEFAULT_STATE, visible } from "../../src/graph/index.ts";
 import { modelFor } from "./model.ts";
 import { payload } from "../payloads.ts";
 
@@ -61,11 +59,7 @@ describe("groups", () => {
     expect(rows.some(({ whole }) => whole === "layer4.0.conv1")).toBe(true);
   });
 
-  test("look like modules, and are found by name", () => {
-    const node = visible(model.indexed, DEFAULT_STATE).nodes.find(
-      ({ call }) => call >= 0 && model.graph.calls[call]!.kind === "group",
-    )!;
-    expect(hueOf(model, node)).toBe("module");
+  test("are found by name", () => {
     expect(search(searchIndex(model), "stage")).toHaveLength(4);
   });
 });
