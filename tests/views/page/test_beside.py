@@ -76,6 +76,13 @@ def test_pairs_marks_and_titles_reach_the_page(graphs):
     }
 
 
+def test_sides_of_the_same_title_are_told_apart(graphs):
+    """Two versions of one class have the same name."""
+    made = page(graphs[0], beside=graphs[1], titles=("ResNet", "ResNet"))
+    assert held(made)["pair"]["titles"] == ["ResNet (a)", "ResNet (b)"]
+    assert held(page(graphs[0], beside=graphs[1], titles=("", "new")))["pair"]["titles"] == ["a", "new"]
+
+
 def test_marks_colour_the_boxes_unless_another_colour_is_asked_for(graphs):
     """The difference is what a comparison is opened for."""
     marks = ({1: "changed"}, {1: "changed"})

@@ -21,7 +21,7 @@ export function Saved({ page, call }: { page: Page; call: Call }) {
             <strong>{shapeText(value)}</strong>
             <span>{value.dtype}</span>
             {value.nbytes !== null && <span class="dim">{bytes(value.nbytes)}</span>}
-            {value.names.length > 0 && <span class="names">{value.names.join(" = ")}</span>}
+            {value.names.some((other) => other !== name) && <span class="names">{value.names.join(" = ")}</span>}
           </li>
         ))}
       </ul>

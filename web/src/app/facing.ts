@@ -18,23 +18,40 @@ interface One {
   readonly call: Call;
 }
 
-/** What can be said of both; lines that are empty on both sides are left out. */
+/** What can be said of both; what is not known of one of them, or empty on both sides, is left out. */
 export function facing(here: One, there: One): Facing[] {
   const line = (name: string, say: (one: One) => string): Facing[] => {
     const [a, b] = [say(here), say(there)];
     return a === "" && b === "" ? [] : [{ name, here: a, there: b, differs: a !== b }];
   };
-  return [
-    ...line("type", ({ call }) => call.name),
-    ...line("path", ({ call }) => call.path ?? ""),
-    ...settingLines(here, there),
+  const ran = hasRun(here) && hasRun(there);
+  const tensorLines = [
     ...line("inputs", ({ model, call }) => tensors(model, call.inputs)),
     ...line("outputs", ({ model, call }) => tensors(model, call.outputs)),
+  ];
+  return [
+    ...(isNamed(here) && isNamed(there) ? line("type", ({ call }) => call.name) : []),
+    ...line("path", ({ call }) => call.path ?? ""),
+    ...settingLines(here, there),
+    ...(ran ? tensorLines : []),
     ...line("weights", weights),
     ...counts("parameters", short, here, there),
-    ...counts("flops", short, here, there),
-    ...counts("activation_bytes", bytes, here, there),
+    ...(ran ? [...counts("flops", short, here, there), ...counts("activation_bytes", bytes, here, there)] : []),
   ];
+}
+
+/** Nothing is known of tensors and work of a model that was not run. */
+function hasRun({ model }: One): boolean {
+  return model.graph.calls.some(({ inputs, outputs }) => inputs.length + outputs.length > 0);
+}
+
+/** Of weights alone, what holds none of its own has no class. */
+function isNamed(one: One): boolean {
+  return !isInferred(one) || one.call.name !== "Module";
+}
+
+function isInferred(one: One): boolean {
+  return (moduleOf(one)?.sure ?? null) !== null;
 }
 
 const TITLES = { parameters: "parameters", flops: "FLOPs", activation_bytes: "activations" };
@@ -61,10 +78,14 @@ function settingLines(here: One, there: One): Facing[] {
   const [one, other] = [new Map(a.settings), new Map(b.settings)];
   const text = (of: ReadonlyMap<string, Tree>, name: string, whose: One): string =>
     of.has(name) ? treeText(whose.model, whose.call, of.get(name)!) : "";
-  const lines = [...new Set([...one.keys(), ...other.keys()])]
+  // What was inferred is silent about what cannot be seen in weights.
+  const inferred = isInferred(here) || isInferred(there);
+  const names = [...new Set([...one.keys(), ...other.keys()])];
+  const lines = names
+    .filter((name) => !inferred || (one.has(name) && other.has(name)))
     .map((name) => ({ name, here: text(one, name, here), there: text(other, name, there), differs: true }))
     .filter((each) => each.here !== each.there);
-  if (lines.length > 0 || (a.extra === "" && b.extra === "")) return lines;
+  if (lines.length > 0 || inferred || (a.extra === "" && b.extra === "")) return lines;
   return [{ name: "settings", here: a.extra, there: b.extra, differs: a.extra !== b.extra }];
 }
 

@@ -46,11 +46,17 @@ export function closedMark({ own, inside }: Marked, call: number): Mark | null {
   return own.get(call) ?? (inside[call] === 1 ? "changed" : null);
 }
 
+/** The mark of one call as an open box: what is changed in it says so itself. */
+function openMark({ own, inside }: Marked, call: number): Mark | null {
+  const mark = own.get(call) ?? null;
+  return mark === "changed" && inside[call] === 1 ? null : mark;
+}
+
 /** The mark of a box that stands for `repeats`: theirs where all have the same, changed where some differ. */
 export function markOf(known: Marked, node: VisibleNode, repeats: readonly number[]): Mark | null {
   let found: Mark | null | undefined;
   for (const call of repeats) {
-    const mark = node.open ? (known.own.get(call) ?? null) : closedMark(known, call);
+    const mark = node.open ? openMark(known, call) : closedMark(known, call);
     if (found !== undefined && found !== mark) return "changed";
     found = mark;
   }

@@ -5,6 +5,7 @@ import { useContext, useEffect, useReducer } from "preact/hooks";
 import type { Camera } from "../paint/camera.ts";
 import type { Drawn, Wanted } from "../worker/protocol.ts";
 import type { Draft } from "../worker/client.ts";
+import { isAround } from "../graph/calls.ts";
 import type { ViewState } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Fold } from "../contract/graph.ts";
@@ -127,10 +128,12 @@ export class Page {
     this.did({ kind: "select", key });
   }
 
+  /** Is it, or something around it, left out of the drawing as a constant? */
   private isHidden(call: number): boolean {
     const { calls } = this.model.graph;
     const { constant } = this.model.indexed.flow;
-    for (let at: number | null = call; at !== null; at = calls[at]!.parent) if (constant[at] === 1) return true;
+    for (let at = call, parent = calls[at]!.parent; parent !== null; at = parent, parent = calls[at]!.parent)
+      if (constant[at] === 1 && constant[parent] === 0 && !isAround(calls[at]!.kind)) return true;
     return false;
   }
 

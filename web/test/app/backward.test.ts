@@ -27,7 +27,7 @@ describe("nodes of a backward pass", () => {
   test("are rows of the table of modules, and found by name", () => {
     const rows = tableRows(model, true).filter(({ cells }) => cells[1] === "backward");
     expect(rows.length).toBeGreaterThan(0);
-    expect(rows.every(({ cells }) => cells[0] === "ReluBackward0")).toBe(true);
+    expect(new Set(rows.map(({ cells }) => cells[0]))).toEqual(new Set(["Relu"]));
     expect(search(searchIndex(model), "relubackward0")).toHaveLength(nodes.length);
   });
 

@@ -26,6 +26,8 @@ describe("marks", () => {
     const nodes = visible(deep, { ...DEFAULT_STATE, depth: 2 }).nodes;
     const of = (path: string) => nodes.find(({ key }) => key === `#${callAt(deep, path)}`)!;
     expect(markOf(known, of("layer3"), [of("layer3").call])).toBeNull();
+    const deeply = marks(deep, { changed: [callAt(deep, "layer3"), callAt(deep, "layer3.7.conv1")] });
+    expect(markOf(deeply, of("layer3"), [of("layer3").call])).toBeNull();
     const fold = foldOf(deep, callAt(deep, "layer3.1"))!;
     expect(markOf(known, of("layer3.1"), fold.calls)).toBe("changed");
   });

@@ -31,4 +31,15 @@ describe("two calls line by line", () => {
     const line = facing(a, b).find(({ name }) => name === "FLOPs");
     expect(line).toEqual({ name: "FLOPs", here: "1,000,001", there: "1,000,002", differs: true });
   });
+
+  test("say nothing differs that is not known of one of them", () => {
+    const { graph } = shallow;
+    const calls = graph.calls.map((call) => ({ ...call, inputs: [], outputs: [] }));
+    const modules = graph.modules.map((module) => ({ ...module, sure: 0.9, settings: module.settings.slice(0, 2) }));
+    const moduleAt = new Map(modules.map((module) => [module.path, module]));
+    const unrun = { ...shallow, graph: { ...graph, calls, modules }, facts: { ...shallow.facts, moduleAt } };
+    const lines = facing(one(shallow, "layer1.0.conv1"), one(unrun, "layer1.0.conv1"));
+    expect(lines.filter(({ differs }) => differs)).toEqual([]);
+    expect(lines.map(({ name }) => name)).toEqual(["type", "path", "weights", "parameters"]);
+  });
 });

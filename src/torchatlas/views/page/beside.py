@@ -27,7 +27,7 @@ class Beside:
         graph: what stands beside the first graph.
         pairs: calls that belong together, as (call of the first graph, call of this one); a call may have several.
         marks: what became of calls, of the first graph and of this one; None where the two are not compared.
-        titles: what the two sides are called.
+        titles: what the two sides are called, told apart.
         compared: the two are versions of one thing, so that what differs is worth a look; not so for a backward pass
             and the run that it belongs to.
     """
@@ -117,4 +117,6 @@ def _titles(titles: object, *, compared: bool) -> tuple[str, str]:
     ):
         raise InputError(f"titles={titles!r:.200}; wanted: two names, one for each graph")
     one, other = ("a", "b") if compared else ("backward", "forward")
+    if titles[0] == titles[1] != "":
+        return f"{titles[0]} ({one})", f"{titles[1]} ({other})"
     return titles[0] or one, titles[1] or other
