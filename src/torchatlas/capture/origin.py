@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +45,22 @@ class Sized:
         return torch.zeros(self.shape, dtype=self.dtype, device=device, requires_grad=self.requires_grad)
 
 
+class Ready(NamedTuple):
+    """A model that returns its results as a tuple of tensors, whatever structure they have.
+
+    Attributes:
+        model: the module.
+        args: positional arguments, of zeros.
+        kwargs: keyword arguments, of zeros.
+        names: of the results, as soon as it has run.
+    """
+
+    model: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    names: list[str]
+
+
 class Origin:
     """A model that was run, as long as it lives, and what it was called with: structure, shapes and types.
 
@@ -63,8 +82,8 @@ class Origin:
         self._held = self._model and self._model()
 
     @contextmanager
-    def ready(self) -> Iterator[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]]:
-        """The model and its arguments, with flags and grad mode as they were in the run; then all is put back.
+    def ready(self) -> Iterator[Ready]:
+        """The model, to be run again with flags and grad mode as they were in the run; then all is put back.
 
         Raises:
             InputError: there is no module, it is gone, or it has no numbers in it.
@@ -78,7 +97,9 @@ class Origin:
                     if module.training != (self._mode == "train"):
                         module.training = self._mode == "train"
                 torch.set_grad_enabled(self._mode == "train")  # no_trace puts it back
-            yield model, args, kwargs
+            names: list[str] = []
+            with model.register_forward_hook(partial(_flat, names)):
+                yield Ready(model, args, kwargs, names)
 
     def _alive(self) -> nn.Module:
         if self._model is None:
@@ -103,3 +124,31 @@ class Origin:
                 " are registered with torch.export.register_dataclass."
             )
         return model
+
+
+def _flat(names: list[str], _: nn.Module, __: Any, result: Any) -> tuple[Tensor, ...]:
+    """The tensors of a result of any structure, each with the name of its place."""
+    names.clear()
+    found: list[Tensor] = []
+    todo: list[tuple[str, Any]] = [("", result)]
+    seen: set[int] = set()
+    while todo:
+        name, thing = todo.pop()
+        if isinstance(thing, Tensor):
+            found.append(thing)
+            names.append(name or "output")
+        elif id(thing) not in seen:
+            seen.add(id(thing))
+            todo += [(f"{name}.{key}" if name else str(key), item) for key, item in reversed(_items(thing))]
+    return tuple(found)
+
+
+def _items(thing: Any) -> list[tuple[Any, Any]]:
+    """What a container or an object of the user's holds."""
+    if isinstance(thing, Mapping):
+        return list(thing.items())
+    if isinstance(thing, (tuple, list)):
+        return list(zip(getattr(thing, "_fields", None) or range(len(thing)), thing, strict=True))
+    if isinstance(thing, (type, ModuleType, nn.Module)) or callable(thing):
+        return []
+    return list(getattr(thing, "__dict__", {}).items())

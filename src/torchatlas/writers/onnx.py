@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from torchatlas.capture.origin import Origin
+    from torchatlas.capture.origin import Origin, Ready
 
 LOUD = ("torch", "onnxscript", "onnx_ir")
 """Packages that log their progress, and a failed graph in full."""
+
+LONGEST = 300
 
 RAISED = re.compile(r'File "[^"]+", line \d+, in \w+')
 
@@ -49,24 +51,40 @@ def write(origin: Origin, path: str | os.PathLike[str]) -> Path:
         raise MissingError(
             f"an ONNX file needs {error.name}, which is not installed: pip install torchatlas[onnx]"
         ) from error
-    with origin.ready() as (model, args, kwargs), atomic.beside(path) as place, _quiet():
-        _exported(model, args, kwargs).save(place)
+    with origin.ready() as ready, atomic.beside(path) as place, _quiet():
+        program = _exported(ready)
+        _name_results(program.model.graph, ready.names)
+        program.save(place)
     return Path(path)
 
 
-def _exported(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _exported(ready: Ready) -> Any:
     """The ONNXProgram."""
     import torch  # noqa: PLC0415 - only this writer needs it
 
+    # Without keyword arguments, a dictionary that stands last would be taken for them.
+    args = ready.args if ready.kwargs or not ready.args or not isinstance(ready.args[-1], dict) else (*ready.args, {})
     try:
-        return torch.onnx.export(model, args, kwargs=kwargs, dynamo=True, verbose=False)
+        return torch.onnx.export(ready.model, args, kwargs=ready.kwargs, dynamo=True, verbose=False)
     except (KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
         raise InputError(
-            f"{type(model).__name__} cannot be exported to ONNX: {_reason(error)}. What torch.export can follow is said"
-            " in https://docs.pytorch.org/docs/stable/export.html; every other format needs the record alone."
+            f"{type(ready.model).__name__} cannot be exported to ONNX: {_reason(error)}. What torch.export can follow"
+            " is said in https://docs.pytorch.org/docs/stable/export.html; every other format needs the record alone."
         ) from error
+
+
+def _name_results(graph: Any, names: list[str]) -> None:
+    """Call the results as the model does; the exporter calls them by what computed them."""
+    taken = {value.name for value in (*graph.inputs, *graph.initializers.values())}
+    taken.update(value.name for node in graph.all_nodes() for value in node.outputs)
+    results = list(graph.outputs)
+    if len({id(value) for value in results}) == len(results) == len(names):
+        for value, name in zip(results, names, strict=True):
+            if value.producer() is not None and name not in taken:
+                taken.add(name)
+                value.name = name
 
 
 def _reason(error: BaseException) -> str:
@@ -75,7 +93,7 @@ def _reason(error: BaseException) -> str:
     while inner.__cause__ is not None:
         inner = inner.__cause__
     lines = [line.strip() for line in str(inner).splitlines() if line.strip()]
-    first = lines[0].rstrip(".") if lines else ""
+    first = lines[0][:LONGEST].rstrip(".") if lines else ""
     places = RAISED.findall(str(inner))
     return f"{type(inner).__name__}: {first}" + (f", at {places[-1]}" if places else "")
 
