@@ -17,7 +17,14 @@ OPTIONS = [
 
 def opened(url, folder, *options, seconds=20) -> str:
     """What Chromium prints with these options, such as ``--dump-dom``; ``seconds`` are those of the page's clock."""
-    command = [CHROMIUM, *OPTIONS, f"--user-data-dir={folder}", f"--virtual-time-budget={seconds * 1000}", *options, url]
+    command = [
+        CHROMIUM,
+        *OPTIONS,
+        f"--user-data-dir={folder}",
+        f"--virtual-time-budget={seconds * 1000}",
+        *options,
+        url,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
