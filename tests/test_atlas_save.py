@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import sys
 
@@ -190,7 +189,7 @@ def test_the_command_line_writes_each_format(here, name):
     """Of a model in a file, which nobody but the command holds."""
     result = run("net_to_save.py:Net", "-i", "3,4", "-o", name)
     assert result.exit_code == 0, result.output
-    assert f"{name}: 5 calls, {os.stat(name).st_size:,} bytes" in result.stderr
+    assert f"{name}: 5 calls, {(here / name).stat().st_size:,} bytes" in result.stderr
     assert result.stdout == ""
 
 
