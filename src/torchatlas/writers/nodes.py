@@ -111,17 +111,28 @@ def _run(graph: Graph, names: Names, around: list[str], own: list[str]) -> Itera
         found = [(value, *origins[value]) for value in values]
         return tuple([Edge(index[key], slots[key][origin], value) for value, key, origin in found if key != reader])
 
-    holders = {value: module for module in reversed(graph.modules) for value in _held(module)}
-    for key in keys:
-        if key[0] == "value":
-            yield _tensor(graph.values[key[1]], holders, _near(graph, key[1], own), names)
-            continue
-        call = graph.calls[key[1]]
+    yield from _tensors(graph, [value for kind, value in keys if kind == "value"], names, own)
+    for call in [graph.calls[call] for kind, call in keys if kind == "call"]:
         inside = call.path is not None or graph.children[call.id]
         name = names.inside(own[call.id] if inside else around[call.id], label_of(call))
+        key: Key = ("call", call.id)
         yield Node(name, label_of(call), "call", call.id, edges(call.inputs, key), tuple(slots[key]))
-    for label, value in _results(graph):
-        yield Node(names.inside("", label), label, "output", value, edges((value,)))
+    root = graph.calls[0]
+    for name, label, slot in _leaves(Container("results", ("output",), (root.returns,)), names):
+        yield Node(name, label, "output", root.outputs[slot], edges((root.outputs[slot],)))
+
+
+def _tensors(graph: Graph, values: list[int], names: Names, own: list[str]) -> Iterator[Node]:
+    """The tensors that no call made: inputs as the arguments name them, the others in or near their modules."""
+    root = graph.calls[0]
+    given = {root.inputs[slot]: (name, label) for name, label, slot in _leaves(root.arguments, names)}
+    holders = {value: module for module in reversed(graph.modules) for value in _held(module)}
+    for value in [graph.values[value] for value in values]:
+        if value.kind == "input" and value.id in given:
+            name, label = given[value.id]
+            yield Node(name, label, "input", value.id, makes=(value.id,))
+        else:
+            yield _tensor(value, holders, _near(graph, value.id, own), names)
 
 
 def _origins(graph: Graph) -> list[tuple[Key, int]]:
@@ -181,17 +192,17 @@ def _tensor(value: Value, holders: dict[int, Module], near: str, names: Names) -
     return Node(name, label, kind, value.id, makes=(value.id,))
 
 
-def _results(graph: Graph) -> Iterator[tuple[str, int]]:
-    """The results of the run, with their places in its structure as labels."""
-    root = graph.calls[0]
-    todo: list[tuple[str, Tree]] = [("output", root.returns)]
+def _leaves(structure: Container, names: Names) -> Iterator[tuple[str, str, int]]:
+    """Name, label and slot of every tensor in a structure; the containers in it are scopes."""
+    todo: list[tuple[str, str, Tree]] = [("", "", structure)]
     while todo:
-        label, tree = todo.pop()
+        around, label, tree = todo.pop()
         if isinstance(tree, Slot):
-            yield label, root.outputs[tree.index]
+            yield names.inside(around, label), label, tree.index
         elif isinstance(tree, Container):
+            inner = names.inside(around, label) if tree is not structure else around
             keys = tree.keys or tuple(map(str, range(len(tree.items))))
-            todo += reversed([(f"{label}.{key}", item) for key, item in zip(keys, tree.items, strict=True)])
+            todo += reversed([(inner, key, item) for key, item in zip(keys, tree.items, strict=True)])
 
 
 def _structure(graph: Graph, names: Names) -> Iterator[Node]:
