@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import pickle
 import sys
 import warnings
 from dataclasses import dataclass
@@ -183,6 +184,13 @@ def test_a_model_captured_on_fake_tensors_is_exported_with_its_weights(net, tmp_
     model = onnx.load(ta.capture(net, args, kwargs, fake=True).save(tmp_path / "net.onnx"))
     (weight,) = [tensor for tensor in model.graph.initializer if tensor.name == "head.bias"]
     np.testing.assert_array_equal(onnx.numpy_helper.to_array(weight), net.head.bias.detach())
+
+
+def test_an_atlas_is_copied_with_its_model_and_pickled_without(net):
+    """Another process has no model."""
+    atlas = ta.capture(net, *arguments())
+    assert copy.deepcopy(atlas).origin is copy.copy(atlas).origin is atlas.origin
+    assert pickle.loads(pickle.dumps(atlas)).origin is None  # noqa: S301 - what was just pickled
 
 
 def test_large_weights_stand_beside_the_file(net, tmp_path, monkeypatch):

@@ -81,6 +81,12 @@ class Origin:
         """Keep the model alive as long as this is."""
         self._held = self._model and self._model()
 
+    def __deepcopy__(self, _: Any) -> Origin:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()  # a pickled atlas is read where there is no model
+
     @contextmanager
     def ready(self) -> Iterator[Ready]:
         """The model, to be run again with flags and grad mode as they were in the run; then all is put back.
