@@ -1,7 +1,9 @@
 """Write graph.json: what a graph looks like as JSON, from the dataclasses of core.
 
-The JSON that the drawing engine and the page read (`torchatlas.views.drawing.payload`) is of this form, and the types
-of web/src/contract/graph.ts are made from it. Usage: python schema/write.py
+A .json file (`torchatlas.core.graph_json`), and what the drawing engine and the page read
+(`torchatlas.views.drawing.payload`), are of this form, and the types of web/src/contract/graph.ts are made from it.
+
+Usage: python schema/write.py
 """
 
 from __future__ import annotations

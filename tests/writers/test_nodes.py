@@ -146,7 +146,7 @@ def test_groups_backward_nodes_and_saved_tensors_have_their_names():
 
 
 def test_a_structure_of_any_depth_and_width_is_named():
-    """5,000 levels of modules take no recursion, 20,000 calls of one name no search through the numbers."""
+    """1,500 levels of modules take no recursion, 20,000 calls of one name no search through the numbers."""
     deep = [Call(0, "module", "Net", "")]
     deep += [Call(at, "module", "Net", ".".join("a" * at), at - 1) for at in range(1, 1500)]
     assert len(nodes_of(Graph("deep", tuple(deep)), plain).nodes[0].name) > 2 * 1499

@@ -101,7 +101,7 @@ def test_the_model_is_left_as_it_was_and_nothing_is_said(net, tmp_path, mode, ca
 
 @pytest.mark.parametrize(
     "name",
-    ["structures/dictionary", "structures/nested", "transformers/llama"],
+    ["structures/nested", "transformers/llama"],
 )
 def test_models_of_the_zoo_are_exported_with_all_their_results(name, tmp_path):
     """Arguments and results of any structure, a cache among them."""
@@ -198,9 +198,9 @@ def test_large_weights_stand_beside_the_file(net, tmp_path, monkeypatch):
     monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 0)
     args, kwargs = arguments()
     atlas = ta.capture(net, args, kwargs)
-    for _ in range(2):
-        atlas.save(tmp_path / "net.onnx")
-        assert {path.name for path in tmp_path.iterdir()} == {"net.onnx", "net.onnx.data"}
+    (tmp_path / "net.onnx.data").write_text("of an older file")
+    atlas.save(tmp_path / "net.onnx")
+    assert {path.name for path in tmp_path.iterdir()} == {"net.onnx", "net.onnx.data"}
     onnx.checker.check_model(tmp_path / "net.onnx")
     with pytest.raises(FileError, match="cannot be written"):
         atlas.save(tmp_path / "absent" / "net.onnx")
