@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from torchatlas.core.certainty import guessed
 from torchatlas.core.fold import Fold, fold_modules
 from torchatlas.core.graph import Call
 
@@ -21,7 +22,8 @@ def shown(graph: Graph) -> Graph:
     for module in graph.modules:
         around = _around(module.path, numbers)
         numbers[module.path] = len(boxes)
-        boxes.append(Call(len(boxes), "module", module.name, path=module.path, parent=around))
+        name = guessed(module.name, module) if module.path else graph.name
+        boxes.append(Call(len(boxes), "module", name, path=module.path, parent=around))
     return replace(graph, calls=tuple(boxes))
 
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from torchatlas.core.certainty import guessed
 from torchatlas.core.errors import InputError
 from torchatlas.core.overlay import PROFILE
 from torchatlas.core.timing import is_timed
@@ -56,6 +57,27 @@ def _path(_: Facts, row: Row) -> str | None:
 
 def _type(_: Facts, row: Row) -> str:
     return row.type
+
+
+def _type_text(facts: Facts, row: Row) -> str:
+    """The class; with a question mark where it was inferred and is not sure."""
+    module = facts.module(row)
+    return row.type if module is None else guessed(row.type, module)
+
+
+def _details(facts: Facts, row: Row) -> str | None:
+    module = facts.module(row)
+    return (module.extra or None) if module else None
+
+
+def _sure(facts: Facts, row: Row) -> float | None:
+    module = facts.module(row)
+    return module.sure if module else None
+
+
+def _sure_text(facts: Facts, row: Row) -> str:
+    sure = _sure(facts, row)
+    return NOTHING if sure is None else f"{sure:.0%}"
 
 
 def _shapes(values: Sequence[Value]) -> Plain:
@@ -268,7 +290,9 @@ COLUMNS = {
     for column in (
         Column("name", "name", _label, _label),
         Column("path", "path", _path, _worded(_path)),
-        Column("type", "type", _type, _type),
+        Column("type", "type", _type, _type_text),
+        Column("details", "details", _details, _worded(_details)),
+        Column("sure", "sure", _sure, _sure_text, "right"),
         Column("input", "input", _input, _input_text),
         Column("output", "output", _output, _output_text),
         Column("kernel", "kernel", _kernel, _kernel_text),
@@ -294,6 +318,7 @@ COLUMNS = {
 
 OF_A_RUN = ("name", "type", "input", "output", "params", "share", "mult_adds")
 OF_A_PROFILE = ("name", "type", "output", "time", "time_share", "peak memory", "params", "mult_adds")
+OF_WEIGHTS = ("name", "type", "details", "params", "share", "dtype")
 OF_A_STRUCTURE = ("name", "type", "params", "share", "trainable")
 FEW = 4
 """So many overlays of a graph are columns without being asked for; of more, none."""
@@ -309,7 +334,7 @@ def default_columns(facts: Facts) -> tuple[str, ...]:
     graph = facts.graph
     names: tuple[str, ...]
     if not graph.calls:
-        names = OF_A_STRUCTURE
+        names = OF_WEIGHTS if any(module.sure is not None for module in graph.modules) else OF_A_STRUCTURE
     elif is_timed(graph):
         names = tuple(name for name in OF_A_PROFILE if name in COLUMNS or name in facts.overlays)
     else:

@@ -162,7 +162,7 @@ class _Builder:
     def _absent(self, part: Part, parent: int | None) -> Row:
         return Row(
             kind="group" if part.members else "module",
-            label=part.type if parent is None else self._label(part.paths, parent),
+            label=self.graph.name if parent is None else self._label(part.paths, parent),
             path=None if part.members else part.paths[0],
             paths=part.paths,
             type=part.type,
