@@ -5,6 +5,7 @@ Source: ``torch/serialization.py`` (``_save``); the archive is ZIP, with ZIP64 w
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from dataclasses import replace
@@ -57,7 +58,7 @@ def _load(archive: zipfile.ZipFile, path: Path) -> object:
     big = f"{around}byteorder" in infos and archive.read(f"{around}byteorder")[:8] == b"big"
     storages = _Storages(path, infos, f"{around}data/", big=big)
     with archive.open(name) as member:
-        return Machine(Bounded(member), call, storages.stored).run()
+        return Machine(Bounded(io.BufferedReader(member)), call, storages.stored).run()
 
 
 class _Storages:

@@ -34,7 +34,7 @@ FINE = _words(
 
 BUILTINS = _words(
     "eval exec execfile compile open file input raw_input __import__ setattr delattr globals locals vars dir apply",
-    "breakpoint exit quit map filter help memoryview type super",
+    "breakpoint exit quit reduce map filter help memoryview type super",
 )
 """Functions of Python itself; ``getattr`` is judged by what is done with its result."""
 

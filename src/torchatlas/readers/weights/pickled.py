@@ -13,14 +13,16 @@ Source: https://docs.python.org/3/library/pickletools.html, whose readers of arg
 
 from __future__ import annotations
 
+import gc
 import pickletools
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torchatlas.core.errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 STEPS = 10_000_000
 """Opcodes at most; a tensor takes some forty."""
@@ -147,7 +149,11 @@ class Machine:
             Damaged: it is no pickle, ends too early, or goes beyond a limit.
             FileError: as ``call`` and ``stored`` raise it.
         """
-        read = self.file.read
+        with _collection_paused():
+            return self._run()
+
+    def _run(self) -> object:
+        read = self.file.file.read
         for _ in range(STEPS):
             code = read(1)
             if code == b".":
@@ -181,6 +187,18 @@ class Machine:
     def put(self, key: int) -> None:
         """Remember the top of the stack."""
         self.memo[key] = self.stack[-1]
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Without it, each of many containers is looked through again and again while more are made."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def _fail(why: str) -> Any:

@@ -28,7 +28,7 @@ def infer(part: Part, kinds: Sequence[int], *, weightless: bool) -> Guess | None
     if not part.children or part.shapes or not all(name.isdigit() for name in part.children):
         return None
     if weightless:
-        return Guess("Sequential", 0.95)
+        return Guess("Sequential", 0.95 if part.version is not None else 0.9)
     if len(set(kinds)) == len(kinds) > 1:
         return Guess("Sequential", 0.8)
     return Guess("ModuleList", 0.75) if LISTS.fullmatch(part.name) else Guess("Sequential", 0.7)

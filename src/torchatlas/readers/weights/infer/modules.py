@@ -90,12 +90,11 @@ class _Layers:
         """The axes of what a normalization normalizes, and whether a layer of as many channels says so."""
         count = next(iter(self._layers[at].shapes.values()), (0,))[:1]
         before = [part for part in self._layers[max(0, at - NEAR) : at][::-1] if _has(part, count)]
-        # A matrix that comes after says little: it may read what convolutions gave, pooled.
-        after = [
-            part for part in self._layers[at + 1 : at + 1 + AFTER] if _has(part, count) and len(part.weight) > MATRIX
-        ]
+        after = [part for part in self._layers[at + 1 : at + 1 + AFTER] if _has(part, count)]
         for part in (*before, *after):
-            return len(part.weight) - MATRIX, True
+            # A matrix that does not come right before says little: it may read what convolutions gave, pooled.
+            if len(part.weight) > MATRIX or (self._ordered and any(part is other for other in before)):
+                return len(part.weight) - MATRIX, True
         return self._usual, not self._usual
 
     def beside(self, at: int) -> Beside:

@@ -1,0 +1,168 @@
+"""Nothing of a file is run, whatever it holds; what can do harm is refused, what is only unknown is named."""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import enum
+import functools
+import importlib
+import os
+import pathlib
+import pickle
+import shutil
+import socket
+import subprocess
+import sys
+import webbrowser
+
+import numpy as np
+import pytest
+import torch
+
+from readers.weights.forged import Calls, archived, attack, pickled, saved, state
+from torchatlas.core.errors import FileError
+from torchatlas.readers.weights import read
+
+GREETING = "import os; os.system('true')"
+HARMFUL = {
+    "os.system": Calls(os.system, "true"),
+    "os.popen": Calls(os.popen, "true"),
+    "subprocess.Popen": Calls(subprocess.Popen, ["true"]),
+    "builtins.eval": Calls(eval, "1"),
+    "builtins.exec": Calls(exec, GREETING),
+    "builtins.open": Calls(open, "/nowhere", "w"),
+    "builtins.__import__": Calls(__import__, "os"),
+    "builtins.compile": Calls(compile, GREETING, "", "exec"),
+    "importlib.import_module": Calls(importlib.import_module, "os"),
+    "shutil.rmtree": Calls(shutil.rmtree, "/nowhere"),
+    "socket.create_connection": Calls(socket.create_connection, ("localhost", 1)),
+    "webbrowser.open": Calls(webbrowser.open, "about:blank"),
+    "sys.exit": Calls(sys.exit, 0),
+    "torch.load": Calls(torch.load, "/nowhere"),
+    "torch.hub.load": Calls(torch.hub.load, "a/b", "c"),
+    "numpy.load": Calls(np.load, "/nowhere"),
+    "functools.reduce": Calls(functools.reduce, max, [1]),
+}
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_what_can_do_harm_is_refused_by_name(name, tmp_path):
+    """The message says what the pickle calls, and that nothing was run; the same for pickles and for archives."""
+    for path in (
+        archived(tmp_path / "a.pth", pickled({"weight": HARMFUL[name]})),
+        saved(tmp_path / "b.pth", {"epoch": HARMFUL[name], **state()}),
+        saved(tmp_path / "c.pth", {"epoch": [HARMFUL[name]], **state()}, _use_new_zipfile_serialization=False),
+    ):
+        with pytest.raises(FileError, match=r"calls \S+, which has no place.*Nothing of it was run"):
+            read(path)
+
+
+def test_an_attack_leaves_no_trace(tmp_path):
+    """The command that a pickle names is not run: wherever it stands, in whatever protocol, and in every format."""
+    marker = tmp_path / "marker"
+    for number, thing in enumerate((attack(marker), [attack(marker)], {"state_dict": {"w": (attack(marker), 1)}})):
+        for protocol in range(6):
+            path = tmp_path / f"{number}-{protocol}.bin"
+            path.write_bytes(pickled(thing, protocol))
+            archived(tmp_path / "in.pth", pickled(thing, protocol))
+            for each in (path, tmp_path / "in.pth"):
+                with pytest.raises(FileError):
+                    read(each)
+    assert not marker.exists()
+    pickle.loads(pickled(attack(marker)))  # noqa: S301 - the same bytes, in Python's own hands
+    assert marker.exists(), "the attack is a real one"
+
+
+def test_what_getattr_finds_is_not_called(tmp_path):
+    """An enumeration is kept by ``getattr``, which is harmless; a call of what it finds can be anything."""
+    opened = Calls(getattr, pathlib.Path, "home")
+    read(archived(tmp_path / "held.pth", pickled({"by": opened, **plain()})))
+    code = b"\x80\x02cbuiltins\ngetattr\ncpathlib\nPath\nX\x04\x00\x00\x00home\x86R)R."
+    with pytest.raises(FileError, match=r"calls what builtins\.getattr finds"):
+        read(archived(tmp_path / "called.pth", code))
+
+
+def test_a_module_reached_through_another_is_refused(tmp_path):
+    """Protocol 4 follows dots in names, so that ``os`` can be had from whoever imported it."""
+    code = b"\x80\x04\x8c\x13torch.serialization\x8c\tos.system\x93\x8c\x04true\x85R."
+    with pytest.raises(FileError, match=r"torch\.serialization\.os\.system"):
+        read(archived(tmp_path / "a.pth", code))
+
+
+def plain() -> dict[str, np.ndarray]:
+    """Weights that a plain pickle holds."""
+    return {"fc.weight": np.ones((2, 3), np.float32), "fc.bias": np.ones(2, np.float32)}
+
+
+class Colour(enum.Enum):
+    """As settings of a training have."""
+
+    RED = 1
+
+
+def test_what_stands_beside_weights_is_named_and_not_built(tmp_path):
+    """Settings of a training do not keep the weights from being read."""
+    settings = argparse.Namespace(lr=0.1, path=pathlib.PurePosixPath("/data"), by=Colour.RED, seed=np.float64(1))
+    loss = functools.partial(torch.nn.functional.cross_entropy, label_smoothing=0.1)
+    graph = read(saved(tmp_path / "a.ckpt", {"hyper_parameters": settings, "loss": loss, "state_dict": state()}))
+    assert {name for value in graph.values for name in value.names} == set(state())
+    note = next(note.text for note in graph.notes if "not built" in note.text)
+    assert "argparse.Namespace" in note
+    assert "functools.partial" in note
+
+
+def test_a_pickled_model_is_refused_with_what_to_do(tmp_path):
+    """The message names its class, says why, and how the weights alone are written."""
+    with pytest.raises(FileError, match=r"torch\.nn\.modules\.linear\.Linear.*torch\.save\(model\.state_dict\(\)"):
+        read(saved(tmp_path / "a.pt", torch.nn.Linear(2, 3)))
+    with pytest.raises(FileError, match=r"under \['ema'\] stands.*Linear"):
+        read(saved(tmp_path / "b.pt", {"epoch": 1, "ema": torch.nn.Linear(2, 3)}))
+
+
+def test_weights_beside_a_pickled_model_are_read(tmp_path):
+    """A checkpoint that holds both is opened by its weights."""
+    graph = read(saved(tmp_path / "a.pt", {"net": torch.nn.Linear(2, 3), "state_dict": state()}))
+    assert len(graph.values) == len(state())
+
+
+BOMBS = {
+    "a memo of four billion": b"\x80\x02Nr\xff\xff\xff\xff.",
+    "a string of eight exabytes": b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\x7fa.",
+    "bytes of eight exabytes": b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7fa.",
+    "a list in a list, a million deep": b"\x80\x02" + b"]" * 10**6 + b"a" * (10**6 - 1) + b".",
+    "tuples that double forty times": b"\x80\x02)" + b"2\x86" * 40 + b".",
+    "tuples that double, as a key": b"\x80\x02})" + b"2\x86" * 40 + b"Ns.",
+    "a list that holds itself": b"\x80\x02]q\x00h\x00a.",
+    "a dictionary that holds itself": b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.",
+    "an object that is its own state": b"\x80\x02cargparse\nNamespace\n)\x81q\x00h\x00b.",
+    "a number of a million digits": b"I" + b"9" * 10**6 + b"\n.",
+    "a hundred million marks": b"\x80\x02" + b"(" * 10**6 + b".",
+    "an extension that nobody registered": b"\x80\x02\x82\x01.",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_an_error_at_once(name, tmp_path):
+    """What would take all memory, all time or all of the stack ends as a FileError."""
+    for path in (archived(tmp_path / "a.pth", BOMBS[name]), tmp_path / "b.bin"):
+        if not path.exists():
+            path.write_bytes(b"\x80\x02" + BOMBS[name].removeprefix(b"\x80\x02"))
+        with pytest.raises(FileError):
+            read(path)
+
+
+def test_no_name_of_a_file_is_imported(tmp_path, monkeypatch):
+    """Not even that of a module that is not there: importing is running."""
+    wanted = []
+    original = builtins.__import__
+
+    def watched(name: str, *args: object, **kwargs: object) -> object:
+        wanted.append(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", watched)
+    code = b"\x80\x02}X\x01\x00\x00\x00acnot_there\nThing\n)Rs."
+    with pytest.raises(FileError):
+        read(archived(tmp_path / "a.pth", code))
+    assert not [name for name in wanted if "not_there" in name]
