@@ -130,14 +130,14 @@ BOMBS = {
     "a memo of four billion": b"\x80\x02Nr\xff\xff\xff\xff.",
     "a string of eight exabytes": b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\x7fa.",
     "bytes of eight exabytes": b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7fa.",
-    "a list in a list, a million deep": b"\x80\x02" + b"]" * 10**6 + b"a" * (10**6 - 1) + b".",
+    "a list in a list, very deep": b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b".",
     "tuples that double forty times": b"\x80\x02)" + b"2\x86" * 40 + b".",
     "tuples that double, as a key": b"\x80\x02})" + b"2\x86" * 40 + b"Ns.",
     "a list that holds itself": b"\x80\x02]q\x00h\x00a.",
     "a dictionary that holds itself": b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.",
     "an object that is its own state": b"\x80\x02cargparse\nNamespace\n)\x81q\x00h\x00b.",
     "a number of a million digits": b"I" + b"9" * 10**6 + b"\n.",
-    "a hundred million marks": b"\x80\x02" + b"(" * 10**6 + b".",
+    "very many marks": b"\x80\x02" + b"(" * 200_000 + b".",
     "an extension that nobody registered": b"\x80\x02\x82\x01.",
 }
 

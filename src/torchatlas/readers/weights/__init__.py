@@ -8,6 +8,7 @@ pickled model, which cannot be shown without running its code.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
@@ -19,6 +20,7 @@ from torchatlas.readers.weights.stored import Checkpoint
 from torchatlas.readers.weights.structure import graph_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torchatlas.core.graph import Graph
@@ -82,7 +84,8 @@ def statistics(path: Path, graph: Graph) -> Graph:
     """
     from torchatlas.readers.weights.statistics import with_statistics  # noqa: PLC0415 - only where data is read
 
-    return with_statistics(graph, checkpoint(path).tensors)
+    with _named(path):
+        return with_statistics(graph, checkpoint(path).tensors)
 
 
 def checkpoint(path: Path) -> Checkpoint:
@@ -91,12 +94,18 @@ def checkpoint(path: Path) -> Checkpoint:
     Raises:
         FileError: as `read`.
     """
-    try:
-        if path.is_dir():
-            path = sharded.file_in(path)
-        with path.open("rb") as file:
+    with _named(path):
+        found = sharded.file_in(path) if path.is_dir() else path
+        with found.open("rb") as file:
             head = file.read(ENOUGH)
-        return _checkpoint(path, head)
+        return _checkpoint(found, head)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What goes wrong says in which file."""
+    try:
+        yield
     except Damaged as error:
         raise FileError(f"{path}: a damaged pickle: {error}. Copy the file again from where it came.") from None
     except FileError as error:

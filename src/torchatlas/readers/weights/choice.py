@@ -171,8 +171,8 @@ def _chosen(parts: list[Part]) -> tuple[tuple[str, ...], list[Part]]:
     """The keys that lead to the module, and the parts inside them: a tree of dictionaries is a module too."""
     modules = [part for part in parts if not part.is_training()]
     plain = [part for part in modules if not part.is_average()] or modules
-    if not plain or not plain[0].keys:  # tensors of the object itself come before what stands inside it
-        return (), plain[:1] if plain and plain[0].is_flat() else plain
+    if not plain or (not plain[0].keys and plain[0].is_flat()):
+        return (), plain[:1]
     keys = min((part.keys for part in plain), key=_rank)
     named = [at for at, key in enumerate(keys) if key in FIRST]
     base = keys[: named[-1] + 1] if named else keys if len(plain) == 1 else ()

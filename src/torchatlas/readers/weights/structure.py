@@ -148,6 +148,7 @@ def _values(tensors: Mapping[str, Stored]) -> tuple[list[Value], dict[str, int]]
 
 def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | None) -> Value:
     kind = kind_of(names[0].rpartition(".")[2], stored)
+    guessed = kind == "parameter" and not stored.parameter  # a state dict holds parameters as plain tensors
     return Value(
         number,
         kind,
@@ -156,7 +157,7 @@ def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | N
         stored.dtype,
         stored.device,
         stored.nbytes,
-        requires_grad=stored.requires_grad or (kind == "parameter" and stored.dtype.startswith(TRAINABLE)),
+        requires_grad=stored.requires_grad or (guessed and stored.dtype.startswith(TRAINABLE)),
         storage=storage,
         type=stored.type,
     )
