@@ -6,6 +6,8 @@ Source: ``torch/serialization.py`` (``_save``); the archive is ZIP, with ZIP64 w
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from dataclasses import replace
@@ -23,6 +25,18 @@ PICKLE = "data.pkl"
 PACKED = 1 << 28
 """Bytes of a compressed pickle that are unpacked at most; torch itself does not compress it."""
 ENCRYPTED = 1
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    UnicodeError,
+)
+"""What the library raises where an archive is broken, encrypted, or packed in a way that it does not know."""
 
 
 def pickle_member(members: tuple[str, ...]) -> str | None:
@@ -41,7 +55,7 @@ def load(path: Path) -> object:
     try:
         with zipfile.ZipFile(path) as archive:
             return _load(archive, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
+    except DAMAGE as error:
         raise FileError(f"{path}: a damaged or incomplete zip archive ({error}). Copy it again.") from None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Note, Overlay
+from torchatlas.readers.weights.archive import DAMAGE
 from torchatlas.readers.weights.numbers import as_floats, is_known
 from torchatlas.readers.weights.stored import BITS, Place, Stored, contiguous
 
@@ -92,7 +92,7 @@ def measure(tensors: Mapping[str, Stored]) -> dict[str, Statistics]:
                     known[identity] = _measure(stored, files)
                 if identity in known:
                     found[name] = known[identity]
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (OSError, *DAMAGE) as error:
         raise FileError(f"the data of the tensors cannot be read: {error}. Copy the file again.") from None
     return found
 

@@ -43,7 +43,8 @@ def is_taken(name: str) -> bool:
 
 def quoted(text: str) -> str:
     """Text as Python source, in double quotes."""
-    return '"' + ascii("'" + text)[2:-1].replace("\\'", "'").replace('"', '\\"') + '"'
+    escaped = text.encode("unicode_escape").decode("ascii").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def class_name(path: tuple[str, ...], inferred: str, taken: set[str]) -> str:

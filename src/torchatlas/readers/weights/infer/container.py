@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchatlas.readers.weights.infer.guess import Guess
+from torchatlas.readers.weights.infer.guess import Guess, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def infer(part: Part, kinds: Sequence[int], *, weightless: bool) -> Guess | None
         kinds: of its children, in order; equal for children that are alike.
         weightless: whether a child without weights is known, or a number missing.
     """
-    if not part.children or part.shapes or not all(name.isdigit() for name in part.children):
+    if not part.children or part.shapes or not all(map(is_number, part.children)):
         return None
     if weightless:
         return Guess("Sequential", 0.95 if part.version is not None else 0.9)

@@ -72,6 +72,11 @@ class Part:
         return set(names) == set(self.shapes)
 
 
+def is_number(name: str) -> bool:
+    """Whether a name is what a list of modules gives its members."""
+    return name.isascii() and name.isdecimal()
+
+
 def pair(sizes: Shape) -> Tree:
     """Sizes as the setting of a module."""
     return Node("tuple", (), tuple(sizes))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.readers.weights.infer import attention, container, convolution, dense, norm, quantized, recurrent
 from torchatlas.readers.weights.infer.convolution import Beside
-from torchatlas.readers.weights.infer.guess import UNKNOWN, Guess
+from torchatlas.readers.weights.infer.guess import UNKNOWN, Guess, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +34,9 @@ def infer(parts: Sequence[Part], *, ordered: bool = True) -> dict[str, Guess]:
     layers = _Layers(own, ordered=ordered)
     guesses: dict[str, Guess] = {}
     for at, part in enumerate(own):
+        if not set(part.children).isdisjoint(part.shapes):  # what belongs to a tensor stands beside it: it is packed
+            guesses[part.path] = quantized.packed(part)
+            continue
         found = recurrent.infer(part) or attention.own(part) or dense.infer(part) or quantized.infer(part)
         found = found or norm.infer(part, *layers.dimensions(at)) or convolution.infer(part, layers.beside(at))
         if found is not None:
@@ -63,7 +66,7 @@ def _around(part: Part, known: Mapping[str, Part], guesses: Mapping[str, Guess],
     found = quantized.infer(part) or attention.around(part, weights, told)
     if found is None and part.children:
         empty = any(not child.shapes and not child.children for child in inside)
-        digits = [int(name) for name in part.children if name.isdigit()]
+        digits = [int(name) for name in part.children if is_number(name)]
         gaps = bool(digits) and sorted(digits) != list(range(len(digits)))
         found = container.infer(part, [kinds[child.path] for child in inside], weightless=empty or gaps)
     if found is None and not part.shapes and not part.children:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchatlas.readers.weights.infer.guess import Guess, listed
+from torchatlas.readers.weights.infer.guess import UNKNOWN, Guess, listed
 
 if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part
 
 GPTQ = frozenset(("qweight", "qzeros", "scales"))
 LORA = frozenset(("lora_A", "lora_B"))
+
+
+def packed(part: Part) -> Guess:
+    """Tell a layer whose weight has tensors of its own: the tables that unpack it."""
+    four = part.dtypes.get("weight") == "uint8" and "weight" in part.children
+    return Guess("Linear4bit", 0.9, (), "packed") if four else Guess(UNKNOWN, 1)
 
 
 def infer(part: Part) -> Guess | None:

@@ -1,0 +1,235 @@
+"""What a skeleton says, and that it takes weights of any names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.utils import prune
+
+import torchatlas as ta
+from torchatlas.core.graph import Graph
+from torchatlas.views.skeleton.names import TAKEN
+from torchatlas.views.skeleton.skeleton import skeleton
+
+
+def model_of(source: str) -> nn.Module:
+    """The model that a skeleton describes."""
+    space: dict[str, Any] = {}
+    exec(compile(source, "skeleton", "exec"), space)  # noqa: S102 - it is what is tested
+    return space["Model"]()
+
+
+def rebuilt(state: dict[str, torch.Tensor], path) -> nn.Module:
+    """Saved, read, written as a skeleton, run, and given its weights."""
+    torch.save(state, path)
+    model = model_of(ta.skeleton(path))
+    model.load_state_dict(state, strict=True)
+    assert set(model.state_dict()) == {name for name, thing in state.items() if isinstance(thing, torch.Tensor)}
+    return model
+
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.gamma = nn.Parameter(torch.ones(width))
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(100, 8)
+        self.blocks = nn.ModuleList(Block(8) for _ in range(3))
+        self.head = nn.Linear(8, 100, bias=False)
+        self.head.weight = self.embed.weight
+        self.register_buffer("position_ids", torch.arange(5))
+
+
+def test_a_skeleton_reads_as_it_should(tmp_path):
+    """Equal blocks are one class and one line, tied weights are tied, guesses say how sure they are."""
+    torch.save(Model().state_dict(), tmp_path / "small.pth")
+    source = ta.skeleton(tmp_path / "small.pth")
+    body = source[source.index("class Block(") :]
+    assert (
+        body
+        == """class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.empty(8))
+        self.norm = nn.LayerNorm(8)  # 95% sure
+        self.mlp = nn.Sequential(  # 95% sure
+            nn.Linear(8, 32),  # 99% sure
+            nn.Identity(),  # no weights
+            nn.Linear(32, 8),  # 99% sure
+        )
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("position_ids", torch.empty(5, dtype=torch.int64))
+        self.embed = nn.Embedding(100, 8)  # 97% sure
+        self.blocks = nn.Sequential(*[Block() for _ in range(3)])
+        self.head = nn.Linear(8, 100, bias=False)  # 97% sure
+        share(self, "head.weight", "embed.weight")
+
+    def forward(self, *args, **kwargs):
+        raise NotImplementedError(
+            "The weights say which modules there are, not in which order they run, nor what stands between them"
+            " (activations, dropout, pooling, residual sums): write it here."
+        )
+"""
+    )
+    assert 'torch.load("small.pth", weights_only=True)' in source
+    model = model_of(source)
+    assert model.head.weight is model.embed.weight
+    with pytest.raises(NotImplementedError, match="write it here"):
+        model(torch.ones(1))
+
+
+def test_the_same_weights_give_the_same_text(tmp_path):
+    """A skeleton is kept under version control, and read as a difference."""
+    torch.save(Model().state_dict(), tmp_path / "a.pth")
+    assert ta.skeleton(tmp_path / "a.pth") == ta.skeleton(tmp_path / "a.pth")
+
+
+def test_the_text_is_formatted(tmp_path):
+    """As ruff formats, at the width of this project."""
+    torch.save({**Model().state_dict(), "1a": torch.ones(1), "forward.weight": torch.ones(2, 2)}, tmp_path / "a.pth")
+    (tmp_path / "a.py").write_text(ta.skeleton(tmp_path / "a.pth"))
+    formatted = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "format",
+        "--isolated",
+        "--line-length",
+        "120",
+        "--diff",
+        str(tmp_path / "a.py"),
+    ]
+    done = subprocess.run(formatted, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+AWKWARD = {
+    "numbers": ["0.weight", "2.weight", "2.bias"],
+    "numbers far apart": ["layers.7.weight", "layers.1000000.weight"],
+    "numbers with zeros": ["layers.00.weight", "layers.01.weight", "layers.1.weight"],
+    "keywords": ["class.weight", "for", "None.bias", "lambda.0.weight"],
+    "what every module has": ["forward.weight", "training", "T_destination.x", "train.bias", "_modules.w", "_buffers"],
+    "what Python rewrites": ["\ufb01.weight", "\u2460.weight", "__private.weight", "__x"],
+    "no identifiers": ["a b.weight", "a-b", "1a.w", "'quoted\".w", "back\\slash", "new\nline.w", "émile.w", "\x00"],
+    "a tensor and a module of one name": ["q.weight", "q.weight.absmax", "q.weight.quant_map", "q.weight.a.b"],
+    "empty parts": ["", ".", "..", "a..weight", ".weight", "weight.", "a.b..c."],
+    "what the skeleton uses": [
+        "nn.weight",
+        "torch.weight",
+        "share.weight",
+        "Model.weight",
+        "self",
+        "super.weight",
+        "not_tensors",
+    ],
+    "classes that clash": ["a.Conv.x", "a.conv.y", "a.Model.z", "a.nn.x", "b.model.x.0.w", "b.model.y.0.v"],
+}
+
+
+NOT_ASSIGNED = ("a tensor and a module of one name", "empty parts")
+"""Torch itself assigns by setattr, which takes no empty name, and lets no module keep the name of a tensor."""
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_any_names_can_be_loaded(name, tmp_path):
+    """Names that are no attributes, that every module has, that are empty, that clash: strictly, and with assign."""
+    state = {key: torch.full((number + 1,), float(number)) for number, key in enumerate(AWKWARD[name])}
+    model = rebuilt(state, tmp_path / "a.pth")
+    assert all(torch.equal(tensor, state[key]) for key, tensor in model.state_dict().items())
+    if name not in NOT_ASSIGNED:
+        model.load_state_dict(state, strict=True, assign=True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(
+    st.text(st.sampled_from("ab0.1_ é'\"\\\n") | st.characters(codec="utf-8"), max_size=8)
+    | st.lists(st.sampled_from(["0", "1", "weight", "bias", "forward", "class", "q", ""]), max_size=4).map(".".join),
+    st.tuples(st.sampled_from([(), (2,), (2, 3), (4, 1, 3), (0, 2)]), st.sampled_from(["float32", "int64", "float16"])),
+    min_size=1, max_size=8,
+))  # fmt: skip
+def test_names_and_shapes_at_random_can_be_loaded(tmp_path_factory, described):
+    """Whatever the names, shapes and dtypes: the skeleton has exactly them."""
+    state = {name: torch.zeros(shape, dtype=getattr(torch, dtype)) for name, (shape, dtype) in described.items()}
+    model = rebuilt(state, tmp_path_factory.mktemp("random") / "a.pth")
+    for name, tensor in model.state_dict().items():
+        assert (tensor.shape, tensor.dtype) == (state[name].shape, state[name].dtype)
+
+
+LAYERS = {
+    "grouped": nn.Conv2d(8, 8, 3, groups=2, bias=False),
+    "transposed": nn.ConvTranspose3d(4, 6, 2),
+    "window": nn.Conv2d(3, 5, (1, 7)),
+    "half": nn.Linear(3, 4).half(),
+    "mixed": nn.BatchNorm2d(3).bfloat16(),
+    "plain norm": nn.BatchNorm1d(3, affine=False),
+    "gru": nn.GRU(3, 4, 2, bidirectional=True, bias=False),
+    "lstm": nn.LSTM(3, 8, proj_size=2),
+    "cell": nn.LSTMCell(3, 4),
+    "attention": nn.MultiheadAttention(8, 2, kdim=4, vdim=6, add_bias_kv=True),
+    "encoder": nn.TransformerEncoderLayer(8, 2, 16),
+    "transformer": nn.Transformer(8, 2, 1, 1, 16, batch_first=True),
+    "bilinear": nn.Bilinear(3, 4, 5),
+    "prelu": nn.PReLU(3),
+    "weight norm": nn.utils.parametrizations.weight_norm(nn.Conv1d(3, 4, 5)),
+    "spectral norm": nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)),
+    "orthogonal": nn.utils.parametrizations.orthogonal(nn.Linear(3, 4)),
+    "pruned": prune.identity(nn.Linear(3, 4), "weight"),
+    "instance": nn.InstanceNorm2d(3, affine=True, track_running_stats=True),
+    "layers": nn.Sequential(*[nn.Sequential(nn.Linear(2, 2), nn.ReLU()) for _ in range(3)]),
+    "dictionary": nn.ModuleDict({"relu": nn.ReLU(), "a-b": nn.Linear(1, 1)}),
+    "parameters": nn.ParameterList([torch.ones(2), torch.ones(3)]),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_is_loaded(name, tmp_path):
+    """Inside a module and as the module itself."""
+    rebuilt(nn.ModuleDict({"layer": LAYERS[name]}).state_dict(), tmp_path / "a.pth")
+    rebuilt(LAYERS[name].state_dict(), tmp_path / "b.pth")
+
+
+def test_what_is_no_tensor_is_kept_aside(tmp_path):
+    """Extra state, and the packed weights of quantized layers, do not stop the skeleton from loading."""
+
+    class Extra(nn.Linear):
+        def get_extra_state(self):
+            return {"seen": 3}
+
+    rebuilt(nn.Sequential(Extra(2, 3), nn.ReLU()).state_dict(), tmp_path / "a.pth")
+
+
+def test_a_captured_model_gives_its_own_layers(tmp_path):
+    """What is known is written without doubt, with stride and padding."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU())
+    ta.capture(model).save(tmp_path / "a.atlas")
+    source = ta.skeleton(tmp_path / "a.atlas")
+    assert "nn.Conv2d(3, 4, 3, stride=2, padding=1)" in source
+    assert "sure" not in source[source.index("class ") :]
+
+
+def test_a_graph_without_weights_is_refused():
+    """It says what is wanted."""
+    with pytest.raises(ta.InputError, match="no named parameters"):
+        skeleton(Graph("nothing"))
+
+
+def test_what_modules_have_is_known():
+    """Every public attribute of ``nn.Module`` is taken."""
+    assert {name for name in dir(nn.Module()) if not name.startswith("_")} <= TAKEN
