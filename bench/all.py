@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import write
 
 HERE = Path(__file__).parent
-BENCHES = ("capture", "llama405b", "summary", "fold", "codec", "drawing", "layout", "profiling")
+BENCHES = ("capture", "llama405b", "summary", "fold", "codec", "drawing", "layout", "profiling", "opening")
 
 
 def main() -> None:

@@ -192,7 +192,9 @@ def _layer(place: Place) -> Written | None:
         return None
     shapes = {name: value.shape for name, value in tensors.items()}
     layer = written(place.kind, place.settings, shapes)
-    if layer is None or layer.shapes != shapes or any(value.type for value in tensors.values()):
+    # Torch warns of layers without elements, and initializes none of special layouts.
+    odd = any(value.type or 0 in value.shape for value in tensors.values())
+    if layer is None or layer.shapes != shapes or odd:
         return None
     dtypes = {value.dtype for name, value in tensors.items() if name != COUNTER}
     counters = [value.dtype for name, value in tensors.items() if name == COUNTER]
