@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit
+from torchatlas.cli.options import OutputOption  # noqa: TC001 - read when the program runs
 from torchatlas.cli.place import check_place
 from torchatlas.core.errors import FileError
-
-if TYPE_CHECKING:
-    from torchatlas.cli.options import OutputOption
 
 SKELETON_EXAMPLES = """\b
 Examples:

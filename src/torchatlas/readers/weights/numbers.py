@@ -35,11 +35,12 @@ def as_floats(data: bytes, dtype: str, *, big: bool = False) -> Any:
     import numpy as np  # noqa: PLC0415 - only where data is read
 
     order = ">" if big else "<"
-    if dtype in NUMPY:
-        return np.frombuffer(data, order + NUMPY[dtype]).astype(np.float64)
-    if dtype == "bfloat16":
-        wide = np.frombuffer(data, f"{order}u2").astype(np.uint32) << 16
-        return wide.view(np.float32).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # it warns of signaling NaNs
+        if dtype in NUMPY:
+            return np.frombuffer(data, order + NUMPY[dtype]).astype(np.float64)
+        if dtype == "bfloat16":
+            wide = np.frombuffer(data, f"{order}u2").astype(np.uint32) << 16
+            return wide.view(np.float32).astype(np.float64)
     return np.array(_codes(dtype))[np.frombuffer(data, np.uint8)]
 
 

@@ -1,0 +1,123 @@
+"""What groups of tensors are said to be, where only names and shapes are known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from readers.weights.forged import saved
+from torchatlas.readers.weights import read
+
+
+def said(state, tmp_path) -> dict[str, tuple[str, str]]:
+    """Class and details of every module, by path; without what a state dict notes of its modules."""
+    graph = read(saved(tmp_path / "a.pth", dict(state)))
+    return {module.path: (module.name, module.extra) for module in graph.modules}
+
+
+def shapes(**given: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    """Tensors, their names with dots for double underscores."""
+    return {name.replace("__", "."): torch.ones(shape) for name, shape in given.items()}
+
+
+LAYERS = {
+    "Conv2d": (nn.Conv2d(3, 8, 3), "3, 8, 3x3"),
+    "Conv3d": (nn.Conv3d(3, 8, (1, 3, 3), bias=False), "3, 8, 1x3x3, bias=False"),
+    "ConvTranspose2d": (nn.ConvTranspose2d(8, 3, 2), "8, 3, 2x2"),
+    "Linear": (nn.Linear(3, 4), "3, 4"),
+    "BatchNorm1d": (nn.BatchNorm1d(5), "5"),
+    "LayerNorm": (nn.LayerNorm((4, 5)), "(4, 5)"),
+    "LSTM": (nn.LSTM(3, 4, 2, bidirectional=True), "3, 4, num_layers=2, bidirectional=True"),
+    "GRU": (nn.GRU(3, 4, bias=False), "3, 4, bias=False"),
+    "RNN": (nn.RNN(3, 4), "3, 4"),
+    "GRUCell": (nn.GRUCell(3, 4), "3, 4"),
+    "MultiheadAttention": (nn.MultiheadAttention(8, 2), "8"),
+    "TransformerEncoderLayer": (nn.TransformerEncoderLayer(8, 2, 32), "8, dim_feedforward=32"),
+    "TransformerDecoderLayer": (nn.TransformerDecoderLayer(8, 2, 32), "8, dim_feedforward=32"),
+    "Bilinear": (nn.Bilinear(30, 40, 5), "30, 40, 5"),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_is_told_by_its_tensors(name, tmp_path):
+    """Its class, and what its shapes say of its arguments."""
+    layer, words = LAYERS[name]
+    assert said({f"part.{own}": tensor for own, tensor in layer.state_dict().items()}, tmp_path)["part"] == (
+        name,
+        words,
+    )
+
+
+@pytest.mark.parametrize(
+    ("attention", "words"),
+    [
+        (shapes(q_proj__weight=(64, 32), k_proj__weight=(16, 32), v_proj__weight=(16, 32)), "grouped queries"),
+        (shapes(query__weight=(32, 32), key__weight=(32, 32), value__weight=(32, 32)), "q 32, k 32, v 32"),
+        (shapes(qkv__weight=(96, 32), proj__weight=(32, 32)), "q, k, v fused 96"),
+        (shapes(c_attn__weight=(32, 96), c_attn__bias=(96,), c_proj__weight=(32, 32)), "q, k, v fused 96"),
+        (shapes(to_q__weight=(32, 32), to_kv__weight=(64, 32)), "k and v fused 64"),
+    ],
+)
+def test_attention_is_told_by_its_projections(attention, words, tmp_path):
+    """Split, fused, transposed, or with fewer keys than queries."""
+    found = said({f"layer.attn.{name}": tensor for name, tensor in attention.items()}, tmp_path)["layer.attn"]
+    assert found[0] == "Attention"
+    assert words in found[1]
+
+
+def test_neighbours_tell_grouped_convolutions(tmp_path):
+    """A block of ResNeXt, and a depthwise one, by what comes before."""
+    block = nn.ModuleDict({
+        "conv1": nn.Conv2d(64, 128, 1, bias=False), "bn1": nn.BatchNorm2d(128),
+        "conv2": nn.Conv2d(128, 128, 3, groups=32, bias=False), "bn2": nn.BatchNorm2d(128),
+        "conv3": nn.Conv2d(128, 128, 3, groups=128, bias=False),
+    })  # fmt: skip
+    found = said(block.state_dict(), tmp_path)
+    assert found["conv2"] == ("Conv2d", "128, 128, 3x3, groups=32, bias=False")
+    assert found["conv3"] == ("Conv2d", "128, 128, 3x3, groups=128, bias=False")
+
+
+def test_a_linear_after_an_embedding_is_told_apart(tmp_path):
+    """By their names, where both are matrices without a bias."""
+    found = said(shapes(tok_embed__weight=(1000, 32), lm_head__weight=(1000, 32)), tmp_path)
+    assert (found["tok_embed"][0], found["lm_head"][0]) == ("Embedding", "Linear")
+
+
+def test_what_weights_are_made_of_is_seen_through(tmp_path):
+    """Weight norm old and new, and spectral norm: the layer is the one that they were put on."""
+    normed = nn.ModuleDict({
+        "new": nn.utils.parametrizations.weight_norm(nn.Conv1d(3, 4, 5)),
+        "spectral": nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)),
+    })  # fmt: skip
+    state = {**normed.state_dict(), **shapes(old__weight_g=(4, 1, 1), old__weight_v=(4, 3, 5), old__bias=(4,))}
+    found = said(state, tmp_path)
+    assert found["new"] == found["old"] == ("Conv1d", "3, 4, 5, weight_norm")
+    assert found["spectral"] == ("Linear", "3, 4, parametrized")
+
+
+def test_packed_and_adapted_layers_are_told(tmp_path):
+    """GPTQ, bitsandbytes and LoRA."""
+    state = {
+        "a.qweight": torch.ones(4, 64, dtype=torch.int32), "a.qzeros": torch.ones(1, 8, dtype=torch.int32),
+        "a.scales": torch.ones(1, 64).half(), "a.g_idx": torch.ones(32, dtype=torch.int32),
+        "b.weight": torch.ones(512, 1, dtype=torch.uint8), "b.weight.absmax": torch.ones(16),
+        "c.base_layer.weight": torch.ones(8, 8), "c.lora_A.default.weight": torch.ones(2, 8),
+        "c.lora_B.default.weight": torch.ones(8, 2),
+    }  # fmt: skip
+    found = said(state, tmp_path)
+    assert [found[path][0] for path in "abc"] == ["QuantLinear", "Linear4bit", "LoRA"]
+
+
+def test_nothing_is_said_that_shapes_do_not_say(tmp_path):
+    """No stride, no padding, no heads, no eps; what could be anything is a module."""
+    model = nn.ModuleDict(
+        {"conv": nn.Conv2d(3, 4, 3, 2, 1), "attn": nn.MultiheadAttention(8, 2), "norm": nn.LayerNorm(4)}
+    )
+    graph = read(saved(tmp_path / "a.pth", {**model.state_dict(), "odd.alpha": torch.ones(2, 3, 4, 5, 6, 7)}))
+    told = {name for module in graph.modules for name, _ in module.settings}
+    assert told.isdisjoint({"stride", "padding", "dilation", "num_heads", "eps", "momentum", "dropout", "batch_first"})
+    assert graph.module_at["odd"].name == "Module"
+    assert all(0 < (module.sure or 0) <= 1 for module in graph.modules)
+    assert any("could be anything" in note.text for note in graph.notes)
+    assert any("nor stride, padding" in note.text for note in graph.notes)
