@@ -46,7 +46,7 @@ export function words(speaker: Speaker, node: VisibleNode): Words {
 }
 
 /** Classes that say nothing: such boxes go by their own name. */
-const PLAIN_BOXES = new Set(["Sequential", "ModuleList", "ModuleDict"]);
+const PLAIN_BOXES = new Set(["Sequential", "ModuleList", "ModuleDict", "Module"]);
 
 /** Line breaks and other control characters would break the line. */
 function clean(text: string): string {
@@ -60,7 +60,7 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
   const path = ownPath(speaker, node, call) + runOf(speaker, node);
   const hue = call.error !== null ? "error" : familyOf(call, name);
   const failed = call.error !== null;
-  const named = path !== "" && call.kind !== "group" && (node.open || PLAIN_BOXES.has(name));
+  const named = path !== "" && call.kind !== "group" && (node.open || PLAIN_BOXES.has(name.replace("?", "")));
   const error = failed && facts.graph.error === call.id ? call.error! : "";
   return {
     name: named ? path : name,

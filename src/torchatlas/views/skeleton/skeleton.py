@@ -30,6 +30,8 @@ GAPS = 4
 """A list with more than so many numbers for each module in it is no list."""
 FLOATS = ("float", "bfloat", "complex")
 SPARSE = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
+ARGUMENTLESS = frozenset(("ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Dropout", "Flatten"))
+"""Layers without weights that can be made without arguments."""
 RESERVED = {ROOT, "torch", "nn", "share"}
 
 SHARE = '''
@@ -186,7 +188,7 @@ def _sure(place: Place) -> str:
 def _layer(place: Place) -> Written | None:
     """A layer of torch, if it has exactly the tensors that there are; what has none at all stands as Identity."""
     if not place.tensors and not place.children and not place.not_tensors:
-        return Written(("nn.Identity()",), comment="no weights")
+        return _without_weights(place)
     tensors = place.flat()
     if any(child.not_tensors for child in (place, *place.children.values())):
         return None
@@ -203,6 +205,17 @@ def _layer(place: Place) -> Written | None:
     dtype = "" if dtypes == {"float32"} else f"dtype=torch.{min(dtypes)}"
     code = ", ".join(filter(None, (layer.code, dtype)))
     return Written((f"nn.{place.kind}({code})",), comment="; ".join(filter(None, (_sure(place), layer.unknown))))
+
+
+def _without_weights(place: Place) -> Written:
+    """A layer that takes no arguments; in the place of any other, Identity, with what it is in words."""
+    doubt = _sure(place)
+    if place.kind in ARGUMENTLESS:
+        return Written((f"nn.{place.kind}()",), comment=f"{doubt}, by its name" if doubt else "")
+    said = (
+        "" if place.kind in ("", "Module", "Identity") else f"; {place.kind}, {doubt}" if doubt else f": {place.kind}"
+    )
+    return Written(("nn.Identity()",), comment=f"no weights{said}")
 
 
 def _list(place: Place, inside: dict[str, Written]) -> Written | None:

@@ -6,7 +6,16 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from torchatlas.readers.weights.infer import attention, container, convolution, dense, norm, quantized, recurrent
+from torchatlas.readers.weights.infer import (
+    attention,
+    container,
+    convolution,
+    dense,
+    norm,
+    quantized,
+    recurrent,
+    weightless,
+)
 from torchatlas.readers.weights.infer.convolution import Beside
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Guess, is_number
 
@@ -70,7 +79,7 @@ def _around(part: Part, known: Mapping[str, Part], guesses: Mapping[str, Guess],
         gaps = bool(digits) and sorted(digits) != list(range(len(digits)))
         found = container.infer(part, [kinds[child.path] for child in inside], weightless=empty or gaps)
     if found is None and not part.shapes and not part.children:
-        found = norm.without_weights(part) or Guess(UNKNOWN, 1, (), "no weights")
+        found = weightless.infer(part)
     return found or Guess(UNKNOWN, 1)
 
 

@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from torchatlas.readers.weights.infer.guess import Guess, by, listed, pair
+from torchatlas.readers.weights.infer.weightless import NORMS_VERSION
 
 if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part
 
 STATISTICS = frozenset(("running_mean", "running_var"))
 AFFINE = frozenset(("weight", "bias"))
-NORMS_VERSION = 2
-"""What ``state_dict`` notes of BatchNorm and InstanceNorm; of nearly everything else 1."""
 LAYER = re.compile(r"ln|layer_?norm|(^|_)ln(_|\d|$)")
 GROUP = re.compile(r"gn\d*|group_?norm")
 ROOT = re.compile(r"rms|norm|(^|_)ln(_|\d|$)")
@@ -34,13 +33,6 @@ def infer(part: Part, dimensions: int, certain: bool) -> Guess | None:
         return _affine(part, dimensions if certain else 0)
     if part.has("weight") and len(part.weight) == 1:
         return _scale(part)
-    return None
-
-
-def without_weights(part: Part) -> Guess | None:
-    """Tell a normalization that has no tensors, by its version."""
-    if part.version == NORMS_VERSION and not part.children and not part.shapes:
-        return Guess("InstanceNorm2d", 0.6, (("affine", False),), "no weights")
     return None
 
 
