@@ -24,6 +24,9 @@ def told(graph, label, mode="modules", **overlays):
     return {column.name: (column.value(facts, row), column.text(facts, row)) for column in columns}
 
 
+DETAILS = "10, 20, kernel_size=(5, 5), stride=(1, 1)"
+
+
 def test_a_convolution_says_everything():
     """Shapes, kernel, weights, work and place, in exact values and in words."""
     conv = told(nets.mnist(), "conv2")
@@ -51,6 +54,8 @@ def test_a_convolution_says_everything():
         "depth": (1, "1"),
         "repeats": (1, "1"),
         "note": (None, "-"),
+        "details": (DETAILS, DETAILS),
+        "sure": (None, "-"),
     }
     assert source[0].startswith("/")
     assert source[0].endswith(source[1])
