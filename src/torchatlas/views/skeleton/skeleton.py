@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.core.errors import InputError
 from torchatlas.core.version import __version__
-from torchatlas.views.skeleton.layers import COUNTER, written
+from torchatlas.views.skeleton.layers import COUNTER, WRITERS, written
 from torchatlas.views.skeleton.names import class_name, is_plain, is_taken, quoted
 from torchatlas.views.skeleton.tree import inside_first, tree_of
 
@@ -189,6 +189,8 @@ def _layer(place: Place) -> Written | None:
     """A layer of torch, if it has exactly the tensors that there are; what has none at all stands as Identity."""
     if not place.tensors and not place.children and not place.not_tensors:
         return _without_weights(place)
+    if place.kind not in WRITERS:  # asked first: what is inside would be gone through at every level
+        return None
     tensors = place.flat()
     if any(child.not_tensors for child in (place, *place.children.values())):
         return None
@@ -212,9 +214,9 @@ def _without_weights(place: Place) -> Written:
     doubt = _sure(place)
     if place.kind in ARGUMENTLESS:
         return Written((f"nn.{place.kind}()",), comment=f"{doubt}, by its name" if doubt else "")
-    said = (
-        "" if place.kind in ("", "Module", "Identity") else f"; {place.kind}, {doubt}" if doubt else f": {place.kind}"
-    )
+    if place.kind in ("", "Module", "Identity"):
+        return Written(("nn.Identity()",), comment="no weights")
+    said = f"; {place.kind}, {doubt}" if doubt else f": {place.kind}"
     return Written(("nn.Identity()",), comment=f"no weights{said}")
 
 
