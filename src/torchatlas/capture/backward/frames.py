@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Call, Node, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from torchatlas.core.graph import CallKind, Graph, Tree
 
@@ -50,17 +50,26 @@ class CallInMaking:
         )
 
 
+def begin(
+    calls: list[CallInMaking], kind: CallKind, name: str, parent: int | None, **more: Any
+) -> CallInMaking:
+    """One more call."""
+    call = CallInMaking(len(calls), kind, name, parent, **more)
+    calls.append(call)
+    return call
+
+
 class Frames:
     """The frames so far, by the forward's module call.
 
     Args:
         forward: the forward run; None without one, and then there are no frames.
-        add: makes a call, given its kind, name, path, parent and forward call.
+        calls: of the pass so far, which frames are added to.
     """
 
-    def __init__(self, forward: Graph | None, add: Callable[..., CallInMaking]) -> None:
+    def __init__(self, forward: Graph | None, calls: list[CallInMaking]) -> None:
         self._forward = forward
-        self._add = add
+        self._made = calls
         self._frames: dict[int, int] = {}
 
     def around(self, made: int | None) -> int:
@@ -79,7 +88,7 @@ class Frames:
             at = calls[at].parent
         frame = self._frames[at] if at else 0
         for call in reversed(wanted):
-            frame = self._frames[call.id] = self._add("module", call.name, frame, path=call.path, forward=call.id).id
+            frame = self._frames[call.id] = begin(self._made, "module", call.name, frame, path=call.path, forward=call.id).id
         return frame
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from torchatlas.capture.backward.attributes import attributes, name_of
-from torchatlas.capture.backward.frames import CallInMaking, Frames, connect
+from torchatlas.capture.backward.frames import CallInMaking, Frames, begin, connect
 from torchatlas.capture.backward.kept import UNSURE
 from torchatlas.capture.backward.known import known_tensors
 from torchatlas.capture.backward.outputs import starts
 from torchatlas.capture.backward.remarks import Remarks
 from torchatlas.capture.backward.saved import is_freed, saved_by
-from torchatlas.capture.backward.walk import in_order
+from torchatlas.capture.backward.walk import depth_of, in_order
 from torchatlas.capture.private import UNNUMBERED, gradient_forms
 from torchatlas.capture.silence import unrecorded
 from torchatlas.core.errors import InputError
@@ -69,7 +69,7 @@ class _Pass:
         self.known, self.forward, self.saved = known, forward, saved
         self.makers = kept.makers if kept is not None else {}
         self.calls: list[CallInMaking] = []
-        self.frames = Frames(forward, self.add)
+        self.frames = Frames(forward, self.calls)
         self.arrived: dict[tuple[int, int], list[int]] = {}  # by node and input number: gradients
         self.tied: dict[int, int] = {}  # by leaf's node: the forward call of the last node that feeds it
         self.made: dict[int, int | None] = {}  # by gradient, its maker
@@ -79,7 +79,7 @@ class _Pass:
 
     def run(self, roots: Sequence[Start], arguments: Node) -> Graph:
         names = ", ".join(list(dict.fromkeys(root.name for root in roots))[:_BOXES])
-        whole = self.add("function", f"backward of {self.known.name or names}", None)
+        whole = begin(self.calls, "function", f"backward of {self.known.name or names}", None)
         whole.arguments, whole.forward = arguments, 0 if self.forward is not None else None
         nodes = in_order([root.node for root in roots])
         place = {id(node.node): node for node in nodes}
@@ -92,6 +92,7 @@ class _Pass:
             self.arrived.setdefault((id(node), root.input_number), []).append(value)
         for node in nodes:
             self.node(node)
+        self.remarks.depth = depth_of(nodes)
         self.check_tied(nodes)
         whole.returns = self.returns()
         whole.outputs = [value for _, value in self.leaves]
@@ -107,11 +108,6 @@ class _Pass:
             made=self.told(),
             forward=self.forward,
         )
-
-    def add(self, kind: Any, name: str, parent: int | None, **more: Any) -> CallInMaking:
-        call = CallInMaking(len(self.calls), kind, name, parent, **more)
-        self.calls.append(call)
-        return call
 
     def gradient(self, form: GradientForm, maker: int | None, **more: Any) -> int:
         size = 1
@@ -136,7 +132,7 @@ class _Pass:
         made = self.forward_call(node, name)
         frame = self.frames.around(made)
         kept = self.kept(node.node, frame, made) if self.saved else []
-        call = self.add("backward", name, frame, forward=made)
+        call = begin(self.calls, "backward", name, frame, forward=made)
         forms = gradient_forms(node.node)
         items: list[tuple[str, Tree]] = [self.gradients(call, node, len(forms))]
         if name == _LEAF:
@@ -229,7 +225,7 @@ class _Pass:
         value = self.known.value_of(tensor)
         if value is None and named is not None:
             value = self.known.add(tensor, _KINDS.get(named.kind, "input"), names=(named.name,))
-        call = self.add("saved", named.name if named is not None and named.name else one.name, frame, forward=made)
+        call = begin(self.calls, "saved", named.name if named is not None and named.name else one.name, frame, forward=made)
         said = {"is": named.kind} if named is not None else {}
         if one.state == "written":
             said["state"] = "written in place since"
@@ -256,6 +252,7 @@ class _Pass:
                 f"the run of {self.forward.name} in atlas made none of these {len(nodes)} autograd nodes. "
                 "Make the loss of what that run returned, atlas.outputs, or leave out atlas."
             )
+        self.remarks.threads = len({self.forward.calls[call].thread for call in self.makers.values() if call != UNSURE})
         self.remarks.unsure = sum(self.makers.get(node.number) == UNSURE for node in nodes)
 
     def told(self) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torchatlas.capture.backward.outputs import Start
     from torchatlas.core.graph import Value
 
+DEEP = 20_000
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -24,6 +25,8 @@ class Remarks:
         written: saved tensors that were written since.
         unread: how many saved tensors a hook had packed.
         unsure: how many nodes could be of two calls.
+        threads: in how many threads the forward made nodes.
+        depth: nodes on the longest way through the graph.
     """
 
     freed: list[int] = field(default_factory=list)
@@ -31,6 +34,8 @@ class Remarks:
     written: list[int] = field(default_factory=list)
     unread: int = 0
     unsure: int = 0
+    threads: int = 1
+    depth: int = 0
     _views: list[Note] = field(default_factory=list)
     _kept: list[Value] = field(default_factory=list)
     _new: list[Value] = field(default_factory=list)
@@ -68,6 +73,11 @@ class Remarks:
             found.append(Note(f"{_many(nodes, 'node')}: {said}", nodes[0]))
         if self.unsure:
             found.append(Note(f"{self.unsure} nodes made in one of several threads are tied to no call"))
+        elif self.threads > 1:
+            found.append(Note("nodes that a thread made before the run may be taken for another thread's in it"))
+        if self.depth > DEEP:
+            said = "torch frees nodes that Python has looked at by recursion, which takes a large stack"
+            found.append(Note(f"the graph is {self.depth} nodes deep: {said} (threading.stack_size)"))
         return tuple(found)
 
     def _bytes(self) -> str:

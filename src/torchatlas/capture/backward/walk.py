@@ -58,6 +58,19 @@ def in_order(starts: Iterable[Any]) -> list[AutogradNode]:
     return order
 
 
+def depth_of(nodes: Iterable[AutogradNode]) -> int:
+    """Nodes on the longest way through a graph, given in the order of the pass."""
+    depth: dict[int, int] = {}
+    deepest = 0
+    for node in nodes:
+        here = depth.pop(id(node), 0) + 1
+        deepest = max(deepest, here)
+        for edge in node.edges:
+            if edge is not None:
+                depth[id(edge[0])] = max(depth.get(id(edge[0]), 0), here)
+    return deepest
+
+
 def _entry(node: AutogradNode, place: dict[int, int]) -> tuple[int, int, AutogradNode]:
     return -node.number, place[id(node)], node
 
