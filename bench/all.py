@@ -10,7 +10,10 @@ from pathlib import Path
 from harness import write
 
 HERE = Path(__file__).parent
-BENCHES = ("capture", "llama405b", "summary", "fold", "codec", "drawing", "layout", "profiling", "opening")
+BENCHES = (
+    *("capture", "llama405b", "summary", "fold", "codec", "drawing", "layout"),
+    *("backward", "opening", "profiling"),
+)
 
 
 def main() -> None:

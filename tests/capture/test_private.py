@@ -12,13 +12,21 @@ from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture.private import (
     NEEDS_DATA,
+    UNNUMBERED,
     DispatchMode,
     FakeTensor,
     FakeTensorMode,
+    GradientForm,
     eager_stance,
+    gradient_forms,
     in_transform,
     is_transformed,
+    kept_by_function,
+    next_node,
+    node_number,
     overrides_off,
+    packed,
+    saved_names,
     storage_key,
     storage_of,
 )
@@ -112,3 +120,66 @@ def test_the_eager_stance_runs_compiled_functions_as_they_are():
     calls = [1]
     with eager_stance():
         assert torch.equal(compiled(torch.zeros(1)), torch.ones(1))
+
+
+def test_autograd_nodes_are_numbered_as_they_are_made():
+    """The number that is next is that of the node made next; what accumulates into a leaf has none."""
+    x = torch.ones(2, requires_grad=True)
+    first = next_node()
+    y = x * 2
+    z = y.exp()
+    assert [node_number(y.grad_fn), node_number(z.grad_fn), next_node()] == [first, first + 1, first + 2]
+    assert node_number(y.grad_fn.next_functions[0][0]) == UNNUMBERED
+
+
+def test_a_node_tells_the_gradients_that_it_takes():
+    """One for each result of the forward; a size that varies is -1."""
+    x = torch.ones(4, 6, dtype=torch.float64, requires_grad=True)
+    forms = gradient_forms(x.split(4, 1)[0].grad_fn)
+    assert forms == tuple(GradientForm((4, size), torch.float64, torch.device("cpu")) for size in (4, 2))
+    nested = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)], layout=torch.jagged, requires_grad=True)
+    assert gradient_forms((nested * 2).grad_fn)[0].shape == (2, -1, 3)
+
+
+class Kept(torch.autograd.Function):
+    """Keeps its input."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 2
+
+
+def test_saved_tensors_are_told_from_attributes_without_reading_them():
+    """A node lists both; what lies in it is seen without running the hook that would unpack it."""
+    x = torch.ones(2, 3, requires_grad=True)
+    plain, tensors = saved_names(x.softmax(-1).grad_fn)
+    assert "dim" in plain
+    assert tensors == ("result",)
+    assert not kept_by_function(x.exp().grad_fn)
+    own = Kept.apply(x).grad_fn
+    assert kept_by_function(own)
+    (one,) = packed(own, None)
+    assert one.unpack_hook is None
+    assert one.data is x
+    ran = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda _: "packed", lambda _: ran.append(1)):
+        y = x.exp()
+    (one,) = packed(y.grad_fn, "result")
+    assert one.unpack_hook is not None
+    assert one.data == "packed"
+    assert not ran
+
+
+def test_what_was_freed_is_told():
+    """A Python function raises, as torch does; other nodes have nothing left."""
+    x = torch.ones(2, requires_grad=True)
+    own, y = Kept.apply(x), x.exp()
+    (own.sum() + y.sum()).backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        packed(own.grad_fn, None)
+    assert packed(y.grad_fn, "result")[0].data is None

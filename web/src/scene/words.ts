@@ -96,10 +96,12 @@ function savedValue({ graph }: Facts, call: Call): Value | undefined {
   return graph.values[call.outputs[0] ?? -1];
 }
 
-/** Saved as it is, or because it is at hand anyway: a parameter, an input. */
+/** Saved for the backward alone, or at hand anyway: a parameter, an input, a view of one. */
 function savedWord(facts: Facts, call: Call): string {
-  const same = savedValue(facts, call)?.same_as ?? null;
-  return same === null ? "saved" : `saved ${facts.graph.values[same]!.kind}`;
+  const { same_as: same = null, view_of: base = null } = savedValue(facts, call) ?? {};
+  if (same !== null) return `saved ${facts.graph.values[same]!.kind}`;
+  const name = base === null ? undefined : facts.graph.values[base]!.names[0];
+  return name === undefined ? "saved" : `view of ${name}`;
 }
 
 function memory(facts: Facts, call: Call): string {

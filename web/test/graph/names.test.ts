@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/contract/graph.ts";
 import { shortName } from "../../src/graph/facts.ts";
-import { family } from "../../src/graph/family.ts";
+import { family, familyOf } from "../../src/graph/family.ts";
 import { shapeText, short } from "../../src/graph/numbers.ts";
 
 test.each([
@@ -39,8 +39,37 @@ describe("shortName", () => {
     ["function", "higher_order.cond", "cond"],
     ["function", "com.microsoft.Attention", "Attention"],
     ["module", "Conv2d", "Conv2d"],
+    ["backward", "ConvolutionBackward0", "Convolution"],
+    ["backward", "ConvolutionBackwardBackward0", "ConvolutionBackward"],
+    ["backward", "MyFnBackward", "MyFn"],
+    ["backward", "AccumulateGrad", "AccumulateGrad"],
+    ["backward", "CopySlices", "CopySlices"],
+    ["saved", "layer1.0.conv1.weight", "layer1.0.conv1.weight"],
   ] as const)("of the %s %s is %s", (kind, name, expected) => {
     expect(shortName({ kind, name } as Call)).toBe(expected);
+  });
+});
+
+describe("familyOf a backward node", () => {
+  test.each([
+    ["Convolution", "convolution"],
+    ["NativeLayerNorm", "normalisation"],
+    ["Addmm", "linear"],
+    ["Mm", "linear"],
+    ["T", "movement"],
+    ["UnsafeView", "movement"],
+    ["MaskedFill", "movement"],
+    ["CopySlices", "movement"],
+    ["ScaledDotProductFlashAttentionForCpu", "attention"],
+    ["MaxPool2DWithIndices", "pooling"],
+    ["Gelu", "activation"],
+    ["AccumulateGrad", "arithmetic"],
+  ] as const)("%s is %s", (name, expected) => {
+    expect(familyOf({ kind: "backward" } as Call, name)).toBe(expected);
+  });
+
+  test("of a saved tensor is its own", () => {
+    expect(familyOf({ kind: "saved" } as Call, "weight")).toBe("saved");
   });
 });
 
