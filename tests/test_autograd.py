@@ -83,7 +83,9 @@ def test_saved_tensors_are_drawn_with_shape_and_bytes(golden):
 def test_names_are_readable_and_torchs_own_stay_visible(tied):
     """`AddmmBackward0` is `Addmm`, with torch's name below; a leaf has its parameter's."""
     said = texts(tied.draw(depth=4).svg)
-    assert {"Addmm", "AddmmBackward0", "AccumulateGrad", "weight", "bias", "tokens.grad", "score", "hidden"} <= set(said)
+    assert {"Addmm", "AddmmBackward0", "AccumulateGrad", "weight", "bias", "tokens.grad", "score", "hidden"} <= set(
+        said
+    )
 
 
 def test_a_decoder_of_32_layers_is_drawn_folded():
@@ -110,6 +112,18 @@ def test_without_an_atlas_layers_fold_too():
     graph = ta.backward(nn.Sequential(*layers)(torch.zeros(2, 4))).graph
     (fold,) = fold_calls(graph)[0]
     assert fold.count >= 11
+
+
+def test_residuals_fold_although_the_last_ones_gradient_is_a_sum_of_fewer():
+    """The first repeat of the pass is handed one gradient, those after it the sum of two; drawn both ways."""
+    model = nn.Sequential(*[Residual() for _ in range(6)])
+    flat = ta.backward(model(torch.zeros(2, 4)), params=model)
+    tied = ta.backward(atlas=ta.capture(model, torch.zeros(2, 4), grad=True))
+    for backward in (flat, tied):
+        (fold,) = fold_calls(backward.graph)[0]
+        assert fold.count == 6
+        assert fold.kind == "stack"
+        assert "×6" in texts(backward.draw().svg)
 
 
 def test_a_pass_has_a_table_and_a_page(tied, tmp_path):

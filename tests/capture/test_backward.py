@@ -94,7 +94,7 @@ def tensors_with_graph(outputs) -> list[Tensor]:
 
 @pytest.mark.parametrize("example", PASSES, ids=lambda example: example.__name__)
 def test_the_pass_is_what_torch_runs(example):
-    """Run with a hook on every node: the same nodes in the same order, handed gradients of the shapes that were said."""
+    """Run with a hook on every node: the same nodes in the same order, handed gradients of the shapes said."""
     torch.manual_seed(0)
     outputs = example()
     graph = ta.backward(outputs).graph
@@ -145,7 +145,9 @@ def test_gradients_are_equal_afterwards(example, saved):
             ta.backward(roots, saved=saved)
         nodes = in_order([root.grad_fn for root in roots])
         leaves = [one.node.variable for one in nodes if type(one.node).__name__ == "AccumulateGrad"]
-        assert not any(getattr(one.node, "_backward_hooks", None) or one.node._register_hook_dict is None for one in nodes)
+        assert not any(
+            getattr(one.node, "_backward_hooks", None) or one.node._register_hook_dict is None for one in nodes
+        )
         torch.autograd.backward(roots, [torch.ones_like(root) for root in roots])
         found.append([leaf.grad for leaf in leaves])
     assert found[0]
@@ -192,7 +194,11 @@ def test_gradients_that_meet_are_summed():
     mul = next(call for call in nodes_of(graph) if len(call.inputs) == 3)
     assert mul.name == "MulBackward0"
     assert given(mul)["gradient"] == Node("sum", (), (Slot(0), Slot(1), Slot(2)))
-    assert {graph.calls[graph.values[value].producer].name for value in mul.inputs} == {"AddBackward0", "MulBackward0", "ExpBackward0"}
+    assert {graph.calls[graph.values[value].producer].name for value in mul.inputs} == {
+        "AddBackward0",
+        "MulBackward0",
+        "ExpBackward0",
+    }
 
 
 def test_a_module_names_the_leaves_and_counts():
@@ -205,7 +211,9 @@ def test_a_module_names_the_leaves_and_counts():
     assert {value.names[0] for value in leaves if value.kind == "parameter"} == names
     assert [module.path for module in graph.modules] == [name for name, _ in model.named_modules()]
     assert graph.name == "backward of Sequential"
-    assert f"parameters        {sum(map(torch.numel, model.parameters()))}" in str(ta.backward(model(x), model).summary())
+    assert f"parameters        {sum(map(torch.numel, model.parameters()))}" in str(
+        ta.backward(model(x), model).summary()
+    )
     assert ta.backward(model(x), {"picture": x}).graph.calls[0].returns.keys == ("picture.grad",)
 
 
@@ -237,7 +245,11 @@ def test_saved_tensors_have_shapes_and_bytes_and_are_one_where_shared():
     assert all(not call.inputs and len(call.outputs) == 1 for call in saved)
     exp = next(call for call in nodes_of(graph) if call.name == "ExpBackward0")
     (kept,) = [value for value in exp.inputs if graph.values[value].producer in {call.id for call in saved}]
-    assert {graph.calls[reader].name for reader in graph.readers[kept]} == {"MulBackward0", "SinBackward0", "ExpBackward0"}
+    assert {graph.calls[reader].name for reader in graph.readers[kept]} == {
+        "MulBackward0",
+        "SinBackward0",
+        "ExpBackward0",
+    }
     by_name = {call.name: call for call in saved}
     for name, kind in (("weight", "parameter"), ("x", "leaf")):
         assert by_name[name].arguments == Node("arguments", ("is",), (kind,))
@@ -251,7 +263,9 @@ def test_attributes_are_plain_and_signed():
     x = torch.randn(2, 3, requires_grad=True)
     (node, *_) = nodes_of(ta.backward(x.cumsum(-1)).graph)
     assert given(node)["dim"] == -1
-    (node, *_) = nodes_of(ta.backward(torch.nn.functional.conv1d(x[None], torch.randn(4, 2, 3), stride=2, padding=1)).graph)
+    (node, *_) = nodes_of(
+        ta.backward(torch.nn.functional.conv1d(x[None], torch.randn(4, 2, 3), stride=2, padding=1)).graph
+    )
     assert given(node)["stride"] == Node("tuple", (), (2,))
 
 
@@ -290,7 +304,9 @@ def test_hooks_of_the_user_are_not_run():
         ran.append("segment")
         return (y * y).exp()
 
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor.numpy(force=True), lambda _: ran.append("unpack")):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: tensor.numpy(force=True), lambda _: ran.append("unpack")
+    ):
         packed = (x * x).exp()
     for outputs, hooks in ((packed, 3), (checkpoint(segment, x, use_reentrant=False), 3), (Keeps.apply(x), 0)):
         ran.clear()

@@ -226,7 +226,9 @@ def test_numbers_that_two_threads_gave_are_tied_to_neither():
 
     found = makers([call(0, 0, (0, 9), "module"), call(1, 0, (2, 4)), call(2, 0, (3, 4), "aten"), call(3, 1, (3, 12))])
     assert found == {
-        **{0: 0, 1: 0, 2: 1},
+        0: 0,
+        1: 0,
+        2: 1,
         **dict.fromkeys(range(3, 9), UNSURE),
         **dict.fromkeys(range(9, 12), 3),
     }

@@ -188,8 +188,7 @@ def by_us(outputs, params, nodes) -> Told:
         told.saved[here] = Counter(
             size(graph.values[value])
             for value in call.inputs
-            if graph.values[value].producer is not None
-            and graph.calls[graph.values[value].producer].kind == "saved"
+            if graph.values[value].producer is not None and graph.calls[graph.values[value].producer].kind == "saved"
         )
         if call.name == "AccumulateGrad":
             value = graph.values[call.inputs[given["variable"].index]]
@@ -226,8 +225,10 @@ def plain(tree):
 
 
 def signed(text: str) -> str:
-    """torchviz prints a dimension that counts from the end as torch keeps it, without its sign."""
-    return re.sub(r"\d{19,}", lambda found: str(int(found[0]) - WRAPPED if int(found[0]) >= WRAPPED // 2 else found[0]), text)
+    """Torchviz prints a dimension that counts from the end as torch keeps it, without its sign."""
+    return re.sub(
+        r"\d{19,}", lambda found: str(int(found[0]) - WRAPPED if int(found[0]) >= WRAPPED // 2 else found[0]), text
+    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.__name__)

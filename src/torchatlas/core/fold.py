@@ -151,7 +151,8 @@ def _same_weights(graph: Graph, one: int, other: int) -> bool:
     first, second = graph.calls[one], graph.calls[other]
     if first.kind == "module":
         return first.path == second.path
-    return all(a == b or graph.values[b].kind != "parameter" for a, b in zip(first.inputs, second.inputs, strict=True))
+    weights = {value for value in first.inputs if graph.values[value].kind == "parameter"}
+    return all(value in weights for value in second.inputs if graph.values[value].kind == "parameter")
 
 
 def _carried(classes: CallClasses, first: Sequence[int], second: Sequence[int]) -> int:

@@ -20,7 +20,6 @@ def kind_of_node(call: Call) -> str:
     return "ViewBackward0" if call.kind == "backward" and call.name in _RESHAPES else call.name
 
 
-
 def gathered(call: Call) -> tuple[Call, tuple[tuple[int, ...], ...]]:
     """The call as if each sum were one gradient, and for each of its inputs the values that it is the sum of."""
     if call.kind != "backward" or not call.arguments.items:

@@ -1,9 +1,11 @@
 """First repeats that read one value from outside where the later ones read several: ``h = c = torch.zeros(n, 8)``.
 
 Such a call is in another structural class than those after it, though nothing in it differs: what it was handed merely
-was the same. So it is with a backward node that is handed one gradient where the later ones are handed the sum of several
-(``core.gradients``): the last layer of a network is read by one other, those before it by the residual too. It is compared with the one a period later call by call and value by value; each value of the later call
-must have one value in the first. Only values from outside may share theirs; what is made inside stands one to one.
+was the same. So it is with a backward node that is handed one gradient where the later ones are handed the sum of
+several (``core.gradients``): of a stack of residual blocks, the last is read once and the others twice.
+
+It is compared with the one a period later call by call and value by value; each value of the later call must have one
+value in the first. Only values from outside may share theirs; what is made inside stands one to one.
 """
 
 from __future__ import annotations
@@ -115,7 +117,8 @@ class _Comparison:
         made = classes.made.get(here.id, ()), classes.made.get(there.id, ())
         body = classes.body[here.id]
         if (
-            (here.kind, kind_of_node(here), here.error is None) != (there.kind, kind_of_node(there), there.error is None)
+            (here.kind, kind_of_node(here), here.error is None)
+            != (there.kind, kind_of_node(there), there.error is None)
             or classes.pattern[here.id] != classes.pattern[there.id]
             or len(body) != len(classes.body[there.id])
             or [classes.sort[value] for value in made[0]] != [classes.sort[value] for value in made[1]]

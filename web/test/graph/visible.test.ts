@@ -288,3 +288,41 @@ describe("one repeat of a fold", () => {
     expect(counts(looped)).toEqual(expect.arrayContaining(counts(plain)));
   });
 });
+
+describe("tensors that a backward pass keeps", () => {
+  const graph = chain(3);
+  const kept: Graph = {
+    ...graph,
+    calls: graph.calls.map((call) =>
+      call.id === 2 ? { ...call, kind: "saved", name: "weight", inputs: [] } : { ...call, kind: "backward" },
+    ),
+  };
+
+  test("are shown, though they depend on nothing", () => {
+    expect(edges(kept, show(kept))).toEqual(["weight -> torch.relu"]);
+    expect(show(kept).hidden).toBe(0);
+  });
+});
+
+describe("an input of many tensors", () => {
+  const graph = chain(2);
+  const slots = Array.from({ length: 6 }, (_, slot) => ({ slot }));
+  const cache = { type: "list", keys: [], items: slots };
+  /** A step reads all six tensors of a list, which differ in shape where `sizes` do. */
+  const reading = (sizes: readonly number[]): Graph => {
+    const extra = sizes.map((size, i) => ({ ...graph.values[0]!, id: 3 + i, shape: [size] }));
+    const calls = graph.calls.map((call) => {
+      const inputs = [...call.inputs, ...extra.map(({ id }) => id)].filter((id) => id > 2);
+      if (call.id === 0) return { ...call, inputs, arguments: { type: "arguments", keys: ["cache"], items: [cache] } };
+      return call.id === 1 ? { ...call, inputs } : call;
+    });
+    return { ...graph, calls, values: [...graph.values, ...extra] };
+  };
+
+  test("has one wire to a box that reads several of one shape", () => {
+    const alike = reading([4, 4, 4, 4, 4, 4]);
+    expect(edges(alike, show(alike)).filter((edge) => edge.startsWith("cache"))).toEqual(["cache -> torch.relu"]);
+    const unlike = reading([4, 4, 4, 5, 5, 5]);
+    expect(edges(unlike, show(unlike)).filter((edge) => edge.startsWith("cache"))).toHaveLength(2);
+  });
+});

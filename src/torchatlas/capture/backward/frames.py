@@ -50,9 +50,7 @@ class CallInMaking:
         )
 
 
-def begin(
-    calls: list[CallInMaking], kind: CallKind, name: str, parent: int | None, **more: Any
-) -> CallInMaking:
+def begin(calls: list[CallInMaking], kind: CallKind, name: str, parent: int | None, **more: Any) -> CallInMaking:
     """One more call."""
     call = CallInMaking(len(calls), kind, name, parent, **more)
     calls.append(call)
@@ -88,7 +86,9 @@ class Frames:
             at = calls[at].parent
         frame = self._frames[at] if at else 0
         for call in reversed(wanted):
-            frame = self._frames[call.id] = begin(self._made, "module", call.name, frame, path=call.path, forward=call.id).id
+            frame = self._frames[call.id] = begin(
+                self._made, "module", call.name, frame, path=call.path, forward=call.id
+            ).id
         return frame
 
 

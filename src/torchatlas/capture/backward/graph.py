@@ -225,7 +225,9 @@ class _Pass:
         value = self.known.value_of(tensor)
         if value is None and named is not None:
             value = self.known.add(tensor, _KINDS.get(named.kind, "input"), names=(named.name,))
-        call = begin(self.calls, "saved", named.name if named is not None and named.name else one.name, frame, forward=made)
+        call = begin(
+            self.calls, "saved", named.name if named is not None and named.name else one.name, frame, forward=made
+        )
         said = {"is": named.kind} if named is not None else {}
         if one.state == "written":
             said["state"] = "written in place since"

@@ -51,6 +51,7 @@ class Known:
     _saved: dict[Hashable, int] = field(default_factory=dict)  # as above, of what nodes keep
     _named: dict[Hashable, Named] = field(default_factory=dict)  # as above
     _memory: dict[int, tuple[int, int]] = field(default_factory=dict)  # by storage: its number, its first value
+    _last: int = 0  # number of a storage
     _alive: list[Tensor] = field(default_factory=list)  # so that no identity and no place is another's
 
     def value_of(self, tensor: Tensor) -> Value | None:
@@ -105,14 +106,14 @@ class Known:
         storage = storage_of(tensor)
         if storage is not None and value.storage is not None:
             self._memory.setdefault(storage_key(storage), (value.storage, value.id))
+            self._last = max(self._last, value.storage)
 
     def _place(self, tensor: Tensor) -> tuple[int | None, int | None]:
         """The number of its storage, and the value that it shares it with."""
         storage = storage_of(tensor)
         if storage is None:
             return None, None
-        fresh = 1 + max([number for number, _ in self._memory.values()], default=0)
-        number, base = self._memory.get(storage_key(storage), (fresh, None))
+        number, base = self._memory.get(storage_key(storage), (self._last + 1, None))
         return number, base
 
 
