@@ -116,9 +116,10 @@ def test_without_an_atlas_layers_fold_too():
 
 def test_residuals_fold_although_the_last_ones_gradient_is_a_sum_of_fewer():
     """The first repeat of the pass is handed one gradient, those after it the sum of two; drawn both ways."""
-    model = nn.Sequential(*[Residual() for _ in range(6)])
-    flat = ta.backward(model(torch.zeros(2, 4)), params=model)
-    tied = ta.backward(atlas=ta.capture(model, torch.zeros(2, 4), grad=True))
+    model = nn.Sequential(nn.Linear(4, 4), *[Residual() for _ in range(6)])
+    x = torch.zeros(2, 4)
+    flat = ta.backward(model(x), params=model)
+    tied = ta.backward(atlas=ta.capture(model, x, grad=True))
     for backward in (flat, tied):
         (fold,) = fold_calls(backward.graph)[0]
         assert fold.count == 6

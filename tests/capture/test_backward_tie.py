@@ -95,6 +95,16 @@ def test_a_leaf_stands_where_its_parameter_is_read(name):
         assert value.id in forward.calls[call.forward].inputs
 
 
+def test_the_gradient_of_an_input_leaves_all_modules():
+    """The leaf of an input is no module's: it stands beside them, and what it accumulates is returned."""
+    model = nn.Sequential(nn.Sequential(nn.Linear(4, 4)), nn.Tanh())
+    graph = ta.backward(atlas=ta.capture(model, torch.ones(1, 4, requires_grad=True), grad=True)).graph
+    (leaf,) = [call for call in graph.calls if call.name == "AccumulateGrad" and call.outputs]
+    assert leaf.parent == 0
+    assert graph.calls[0].outputs == leaf.outputs
+    assert graph.values[leaf.outputs[0]].names == ("input.grad",)
+
+
 def test_frames_say_which_gradients_pass_their_border():
     """What a frame takes was made outside and is read inside; what it gives, the other way round."""
     _, backward = tied("counted/resnet18")

@@ -130,7 +130,7 @@ class _Pass:
         """One node: what it keeps, itself, and the gradients it hands on."""
         name = name_of(node.node)
         made = self.forward_call(node, name)
-        frame = self.frames.around(made)
+        frame = 0 if name == _LEAF and not self.is_parameter(node.node.variable) else self.frames.around(made)
         kept = self.kept(node.node, frame, made) if self.saved else []
         call = begin(self.calls, "backward", name, frame, forward=made)
         forms = gradient_forms(node.node)
@@ -168,15 +168,19 @@ class _Pass:
             self.read.setdefault(value, []).append(call.id)
         return ("gradient", items[0]) if count == 1 else ("gradients", Node("tuple", (), tuple(items)))
 
+    def is_parameter(self, tensor: Tensor) -> bool:
+        """Whether a leaf is one; what is none belongs to no module, and its gradient leaves the whole pass."""
+        value = self.known.value_of(tensor)
+        return isinstance(tensor, torch.nn.Parameter) if value is None else value.kind == "parameter"
+
     def leaf(self, call: CallInMaking, node: AutogradNode, forms: Sequence[GradientForm]) -> Tree:
         """The tensor whose gradient is accumulated; what is no parameter has its gradient returned."""
         tensor = node.node.variable
         value = self.known.value_of(tensor)
         named = self.known.named(tensor)
-        parameter = isinstance(tensor, torch.nn.Parameter)
         if value is None:
             names = (named.name,) if named is not None else ()
-            value = self.known.add(tensor, "parameter" if parameter else "input", names=names)
+            value = self.known.add(tensor, "parameter" if self.is_parameter(tensor) else "input", names=names)
         call.inputs.append(value.id)
         if value.kind != "parameter":
             name = value.names[0] if value.names else f"leaf {1 + len(self.leaves)}"
