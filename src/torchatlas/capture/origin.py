@@ -145,7 +145,9 @@ def _flat(names: list[str], _: nn.Module, __: Any, result: Any) -> tuple[Tensor,
             names.append(name or "output")
         elif id(thing) not in seen:
             seen.add(id(thing))
-            todo += [(f"{name}.{key}" if name else str(key), item) for key, item in reversed(_items(thing))]
+            for key, item in reversed(_items(thing)):
+                first = key if isinstance(key, str) else f"output.{key}"
+                todo.append((f"{name}.{key}" if name else first, item))
     return tuple(found)
 
 
