@@ -11,7 +11,7 @@ from harness import write
 
 HERE = Path(__file__).parent
 BENCHES = (
-    *("capture", "llama405b", "summary", "fold", "codec", "drawing", "layout"),
+    *("capture", "llama405b", "summary", "fold", "folding", "codec", "drawing", "layout"),
     *("backward", "opening", "profiling"),
 )
 

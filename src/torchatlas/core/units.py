@@ -118,6 +118,7 @@ def _inside(
     """Find the units, with their families, and for each call the unit around it."""
     leaf = leaves(graph)
     below = _below(graph)
+    attention = "attention" in map(family_named, names)
     opened = _opened(graph, frozenset(name for name in names if "." in name), wanted)
     inside = [-1] * len(graph.calls)
     for call in graph.calls:
@@ -131,7 +132,8 @@ def _inside(
         own = families(call.kind, call.name)
         is_unit = call.id in wanted or any(goes_by(call, name) for name in names)
         if not is_unit and not opened[call.id]:
-            is_unit = _is_layer(call, own, below[call.id], empty=not graph.children[call.id], leaf=leaf[call.id])
+            empty = not graph.children[call.id]
+            is_unit = _is_layer(call, own, below[call.id], empty=empty, leaf=leaf[call.id], attention=attention)
         if is_unit:
             inside[call.id] = call.id
             kinds[call.id] = own | special(own, below[call.id])
@@ -148,19 +150,20 @@ def _opened(graph: Graph, names: frozenset[str], wanted: frozenset[int]) -> list
     return opened
 
 
-def _is_layer(call: Call, own: frozenset[str], below: frozenset[str], *, empty: bool, leaf: bool) -> bool:
+def _is_layer(
+    call: Call, own: frozenset[str], below: frozenset[str], *, empty: bool, leaf: bool, attention: bool
+) -> bool:
+    """Whether a call is one step of the flow: a layer by its class, with nothing inside that says otherwise."""
     if call.kind == "group" or empty:
         return True
     if call.kind != "module":
         return leaf or bool(own)
-    if not own:
-        return False
-    if "recurrent" in own:
-        return True
-    if "attention" in own:
+    if "attention" in own and attention:
         # `BertAttention` has the attention itself and a norm beside it; a norm of queries and keys is part of one.
         return not {"norm", "attention module"} <= below
-    return not (below & PRINCIPAL) - own
+    # A class that is called after several layers, as `Conv2dNormActivation`, is a block of them.
+    principal = own & PRINCIPAL
+    return bool(own) and len(principal) <= 1 and (below & PRINCIPAL) <= principal
 
 
 def _below(graph: Graph) -> list[frozenset[str]]:
