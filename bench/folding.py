@@ -102,7 +102,13 @@ def groups(graph: Graph) -> int:
 def row(name: str, graph: Graph, pattern: str, work: Callable[[], Graph], goal: float) -> tuple[str, ...]:
     """One line of the table."""
     made, seconds = timed(work)
-    return (name, f"{len(graph.calls):,}", f"`{pattern}`".replace("|", "\\|"), f"{groups(made):,}", *judged(seconds, goal))
+    return (
+        name,
+        f"{len(graph.calls):,}",
+        f"`{pattern}`".replace("|", "\\|"),
+        f"{groups(made):,}",
+        *judged(seconds, goal),
+    )
 
 
 def main() -> list[Section]:
@@ -115,7 +121,9 @@ def main() -> list[Section]:
     ]
     for name, (make, pattern) in ROWS.items():
         graph = make()
-        rows.append(row(name, graph, pattern, lambda graph=graph, pattern=pattern: fold(graph, pattern, "G"), GOALS["large"]))
+        rows.append(
+            row(name, graph, pattern, lambda graph=graph, pattern=pattern: fold(graph, pattern, "G"), GOALS["large"])
+        )
     head = ("program", "calls", "pattern", "groups", "CPU seconds", "goal", "")
     return [Section("Folding by pattern", head, tuple(rows), f"Medians of {ROUNDS}.")]
 

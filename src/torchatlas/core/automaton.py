@@ -48,17 +48,34 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
-    """States by number; ``start`` is where a search begins."""
+    """States by number.
+
+    Attributes:
+        states: what is to be done in each.
+        start: where a search begins.
+        final: states from which an end may be reached at once.
+    """
 
     states: tuple[State, ...]
     start: int
+    final: frozenset[int]
 
 
 def automaton(pattern: Pattern) -> Automaton:
     """The states of a pattern; it matches one call at least."""
     builder = _Builder()
     start = builder.some(pattern, ACCEPT)
-    return Automaton(tuple(builder.states), start)
+    final = {JOIN, ACCEPT}
+    waiting = [ACCEPT, JOIN]
+    before: dict[int, list[int]] = {}
+    for number, state in enumerate(builder.states):
+        for after in (state.first, state.second) if isinstance(state, Choice) else ():
+            before.setdefault(after, []).append(number)
+    while waiting:
+        fresh = [number for number in before.get(waiting.pop(), ()) if number not in final]
+        final.update(fresh)
+        waiting += fresh
+    return Automaton(tuple(builder.states), start, frozenset(final))
 
 
 def is_optional(pattern: Pattern) -> bool:
@@ -66,6 +83,13 @@ def is_optional(pattern: Pattern) -> bool:
     if isinstance(pattern, Serial):
         return all(map(is_optional, pattern.parts))
     return isinstance(pattern, Repeat) and (pattern.least == 0 or is_optional(pattern.part))
+
+
+def _flat(part: Pattern) -> Pattern:
+    """What any number of ``A+`` or ``A*`` repeats is ``A``."""
+    while isinstance(part, Repeat) and part.most is None and part.least <= 1:
+        part = part.part
+    return part
 
 
 class _Builder:
@@ -109,7 +133,10 @@ class _Builder:
         if part.most is None:
             state = len(self.states)
             self.states.append(None)
-            self.states[state] = Choice(self.some(part.part, state), after)
+            once = self.some(_flat(part.part), state)
+            self.states[state] = Choice(once, after)
+            if least:
+                state, least = once, least - 1
         else:
             state = after
             for _ in range(part.most - least):

@@ -70,9 +70,7 @@ FAMILIES: dict[str, Family] = {
     "Concat": Family("cat|concat|concatenate", "^concat|^cat$"),
     "Split": Family("split|chunk|unbind|tensorsplit|splitwithsizes", "^split$|^chunk$"),
     "Dropout": Family(".*dropout.*|droppath|stochasticdepth", "dropout|droppath|dropblock|stochasticdepth"),
-    "Attention": Family(
-        ".*attention.*(?<!backward)", r"attention|attn|^mha$|multihead"
-    ),
+    "Attention": Family(".*attention.*(?<!backward)", r"attention|attn|^mha$|multihead"),
     "Embedding": Family("embedding|embeddingbag", "^(?!.*rotary).*embed"),
     "Recurrent": Family(NONE, "recurrent"),
     "LSTM": Family("(?:quantized|mkldnn)?lstm(?:cell)?|thnnfusedlstmcell", "lstm", "Recurrent"),
@@ -87,7 +85,13 @@ FAMILIES: dict[str, Family] = {
 }
 """By the name that patterns use, in any case of letters. Names come to be compared in lower case."""
 
-ALIASES = {"cat": "concat", "averagepool": "avgpool", "concatenate": "concat", "bn": "batchnorm", "permute": "transpose"}
+ALIASES = {
+    "cat": "concat",
+    "averagepool": "avgpool",
+    "concatenate": "concat",
+    "bn": "batchnorm",
+    "permute": "transpose",
+}
 
 PRINCIPAL = frozenset(
     map(
@@ -144,6 +148,4 @@ def function_name(name: str) -> str:
 
 
 _BY_LOWER = {name.lower(): family for name, family in FAMILIES.items()}
-_COMPILED = {
-    name: (re.compile(family.functions), re.compile(family.classes)) for name, family in _BY_LOWER.items()
-}
+_COMPILED = {name: (re.compile(family.functions), re.compile(family.classes)) for name, family in _BY_LOWER.items()}

@@ -49,9 +49,7 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
     found = find(graph, pattern, TOLD, name)
     weighed = coverage(found.flow)
     covers = [weighed.cover(match.units) for match in found.matches]
-    whole = [
-        (match.name, cover.calls) for match, cover in zip(found.matches, covers, strict=True) if cover.cut is None
-    ]
+    whole = [(match.name, cover.calls) for match, cover in zip(found.matches, covers, strict=True) if cover.cut is None]
     made = _grouped(graph, whole)
     cut = [cover for cover in covers if cover.cut is not None]
     notes = [*found.notes, *([_cut(graph, pattern, cut, len(covers))] if cut else [])]

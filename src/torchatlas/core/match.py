@@ -72,11 +72,11 @@ Solving: TypeAlias = "Generator[Goal, Found | None, Found | None]"
 AHEAD = 1000
 """How many calls further on a result of a match may be read inside it."""
 
-FAN = 64
-"""How many readers of one tensor a branch is looked for among."""
+FAN = 16
+"""How many readers of one tensor a branch is looked for among, and four times as many as there are branches."""
 
-PATIENCE = 1_000_000
-"""How many steps may be taken inside branches, which alone can be combined in too many ways."""
+PATIENCE = 100_000
+"""How many steps, and two for each call, are taken inside branches, which can be combined in very many ways."""
 
 
 def matches(flow: Units, pattern: Pattern) -> Matches:
@@ -98,7 +98,7 @@ class _Search:
         self.flow = flow
         self.automaton = automaton(pattern)
         self.used: set[int] = set()
-        self.patience = PATIENCE + 20 * len(flow.calls)
+        self.patience = PATIENCE + 2 * len(flow.calls)
         self.failed: set[Goal] = set()
         self.solved: dict[Goal, Found] = {}
         self.tested: dict[tuple[Atom, str, str, frozenset[str]], bool] = {}
@@ -144,8 +144,9 @@ class _Search:
         state = self.automaton.states[goal.state]
         self.patience -= goal.around is not None
         if isinstance(state, Choice):
-            found = yield goal._replace(state=state.first)
-            return found or (yield goal._replace(state=state.second))
+            _, frontier, start, around = goal
+            found = yield Goal(state.first, frontier, start, around)
+            return found or (yield Goal(state.second, frontier, start, around))
         if isinstance(state, Step):
             return (yield from self._meeting(state, goal))
         if isinstance(state, Fork):
@@ -167,13 +168,19 @@ class _Search:
         flow = self.flow
         if not goal.frontier:
             return (goal.start,)
+        if len(goal.frontier) == 1 and goal.around is None:
+            return flow.readers.get(goal.frontier[0], ())
         nearest = min((flow.readers.get(source, ()) for source in goal.frontier), key=len)
         if goal.around is not None and len(nearest) > FAN:
             begin = bisect_left(nearest, goal.start) if goal.start >= 0 else 0
-            nearest = nearest[begin : begin + FAN]
+            nearest = nearest[begin : begin + max(FAN, 4 * self._branches(goal.around))]
         if len(goal.frontier) == 1:
             return nearest
         return [unit for unit in nearest if set(goal.frontier) <= set(flow.reads[unit])]
+
+    def _branches(self, around: Branching) -> int:
+        state = self.automaton.states[around.fork]
+        return len(state.branches) if isinstance(state, Fork) else 0
 
     def _forking(self, fork: Fork, goal: Goal) -> Solving:
         if self.patience <= 0:
@@ -195,12 +202,20 @@ class _Search:
         if not isinstance(state, Fork):
             return None
         ends += goal.frontier
+        if branch and state.after not in self.automaton.final and not self._meet(ends):
+            return None
         if branch + 1 < len(state.branches):
             further = Branching(fork, begin, start, branch + 1, ends, around)
             return (yield Goal(state.branches[branch + 1], begin, start, further))
         if set(ends) <= set(begin):
             return None
         return (yield Goal(state.after, tuple(dict.fromkeys(ends)), -1, around))
+
+    def _meet(self, ends: Frontier) -> bool:
+        """Whether anything reads all of these, as what comes after the fork must."""
+        readers = [self.flow.readers.get(end, ()) for end in dict.fromkeys(ends)]
+        nearest = min(readers, key=len)
+        return any(all(end in self.flow.reads[unit] for end in ends) for unit in nearest)
 
     def _is(self, unit: int, atom: Atom) -> bool:
         call = self.flow.graph.calls[unit]

@@ -142,7 +142,9 @@ class _Parser:
         if self.at < len(self.text):
             raise self._expected("'>', '|', a quantifier or the end of the pattern")
         if _size(pattern) > LARGEST:
-            raise InputError(f"the pattern {self.text!r} comes to more than {LARGEST} items when its counts are written out")
+            raise InputError(
+                f"the pattern {self.text!r} comes to more than {LARGEST} items when its counts are written out"
+            )
         return pattern
 
     def _pattern(self) -> Pattern:

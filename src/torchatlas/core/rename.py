@@ -92,7 +92,9 @@ def _refuse_collisions(moved: dict[str, str], pattern: str, name: str) -> None:
         )
     odd = [new for path, new in moved.items() if path and (not new.strip(".") or ".." in f".{new}.")]
     if odd:
-        raise InputError(f"rename({quoted(pattern)}, {name!r}): {odd[0]!r} is no path; names in it are joined by single dots")
+        raise InputError(
+            f"rename({quoted(pattern)}, {name!r}): {odd[0]!r} is no path; names in it are joined by single dots"
+        )
 
 
 def _module(module: Module, moved: dict[str, str]) -> Module:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeVar
+
+from torchatlas.core.graph import Call, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchatlas.core.graph import Call, Graph, Overlay
+    from torchatlas.core.graph import Graph, Overlay
+
+Record = TypeVar("Record", Call, Value)
+
+
+_PLACES = {kind: {field.name: at for at, field in enumerate(fields(kind))} for kind in (Call, Value)}
+_ROWS = {kind: attrgetter(*places) for kind, places in _PLACES.items()}
+
+
+def _with(record: Record, **changes: int | None) -> Record:
+    """As ``dataclasses.replace``, in a third of its time: there are as many records as there are calls and values."""
+    kind = type(record)
+    row, places = list(_ROWS[kind](record)), _PLACES[kind]
+    for name, change in changes.items():
+        row[places[name]] = change
+    return kind(*row)
 
 
 def insert(graph: Graph, groups: Sequence[tuple[Call, Sequence[int]]]) -> Graph:
@@ -40,7 +58,9 @@ def insert(graph: Graph, groups: Sequence[tuple[Call, Sequence[int]]]) -> Graph:
             calls.append(replace(groups[begins[call.id]][0], id=len(calls), parent=parent))
         if call.id in holder:
             parent = place[holder[call.id]]
-        calls.append(call if (call.id, call.parent) == (len(calls), parent) else replace(call, id=len(calls), parent=parent))
+        calls.append(
+            call if (call.id, call.parent) == (len(calls), parent) else _with(call, id=len(calls), parent=parent)
+        )
     return rewired(graph, calls, moved, [0, *(new + 1 for new in moved)])
 
 
@@ -58,7 +78,9 @@ def remove(graph: Graph, gone: Sequence[bool]) -> Graph:
         moved.append(len(calls))
         around.append(parent if gone[call.id] else len(calls))
         if not gone[call.id]:
-            calls.append(call if (call.id, call.parent) == (len(calls), parent) else replace(call, id=len(calls), parent=parent))
+            calls.append(
+                call if (call.id, call.parent) == (len(calls), parent) else _with(call, id=len(calls), parent=parent)
+            )
         began.append(len(calls))
     return rewired(graph, calls, [None if out else new for out, new in zip(gone, moved, strict=True)], began)
 
@@ -77,7 +99,7 @@ def rewired(graph: Graph, calls: Sequence[Call], moved: Sequence[int | None], be
         producer = None if value.producer is None else moved[value.producer]
         freed = None if value.freed is None else began[value.freed]
         if (producer, freed) != (value.producer, value.freed):
-            values[at] = replace(value, producer=producer, freed=freed)
+            values[at] = _with(value, producer=producer, freed=freed)
     notes = [replace(note, call=None if note.call is None else moved[note.call]) for note in graph.notes]
     return replace(
         graph,

@@ -112,9 +112,7 @@ def leaves(graph: Graph) -> list[bool]:
     return leaf
 
 
-def _inside(
-    graph: Graph, names: frozenset[str], wanted: frozenset[int], kinds: dict[int, frozenset[str]]
-) -> list[int]:
+def _inside(graph: Graph, names: frozenset[str], wanted: frozenset[int], kinds: dict[int, frozenset[str]]) -> list[int]:
     """Find the units, with their families, and for each call the unit around it."""
     leaf = leaves(graph)
     below = _below(graph)
