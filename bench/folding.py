@@ -29,9 +29,10 @@ GOALS = {"recipe": 0.1, "large": 5.0}
 
 def resnet152() -> Graph:
     """The real one, captured without memory."""
-    import torch  # noqa: PLC0415 - the other rows need none
-    import torchatlas as ta  # noqa: PLC0415 - as above
-    from torchvision_cpu import torchvision_models  # noqa: PLC0415 - as above
+    import torch
+
+    import torchatlas as ta
+    from torchvision_cpu import torchvision_models
 
     model = torchvision_models().resnet152()
     return ta.capture(model, torch.zeros(1, 3, 224, 224), fake=True, source=False).graph

@@ -268,6 +268,7 @@ class Nesting:
 
 
 def nest(calls: Sequence[Call]) -> Nesting:
+    """Read the tree off the calls' parents."""
     parents = [-1 if call.parent is None else call.parent for call in calls]
     (size,) = _columns(1, len(calls))
     _sum_up((size,), parents, own=1)

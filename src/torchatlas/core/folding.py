@@ -30,13 +30,13 @@ SHOWN = 3
 
 
 def fold(graph: Graph, pattern: str, name: str) -> Graph:
-    """Put every match of a pattern into a group of that name.
+    r"""Put every match of a pattern into a group of that name.
 
     Args:
         graph: what ran.
         pattern: as ``Conv > BatchNorm > Relu`` (`core.pattern`), or ``re:`` and a regular expression: modules whose
             whole path it matches are put together, neighbours of one expanded name in one group.
-        name: of the groups; after ``re:`` it may refer to groups of the expression, as ``Stage \\1``.
+        name: of the groups; after ``re:`` it may refer to groups of the expression, as ``Stage \1``.
 
     Returns:
         The graph with the groups; with a note, where nothing was found or something could not be put together.
@@ -89,6 +89,6 @@ def _cut(graph: Graph, pattern: str, cut: Sequence[Cover], count: int) -> str:
     held = Counter(graph.calls[cover.cut].path or graph.calls[cover.cut].name for cover in cut if cover.cut is not None)
     shown = ", ".join(list(held)[:SHOWN]) + (", …" if len(held) > SHOWN else "")
     return (
-        f"{TOLD}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they take a part of {shown}, and a"
-        " box holds a module whole or not at all"
+        f"{TOLD}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they take a part of {shown},"
+        " and a box holds a module whole or not at all"
     )

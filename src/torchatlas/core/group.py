@@ -69,9 +69,9 @@ class Grouping:
         for call in self._within(span):
             for value in self.graph.calls[call].inputs:
                 known = self.graph.values[value]
-                if call in own or known.kind not in HELD:
-                    if known.producer is None or not span.holds(self.nesting.begin[known.producer]):
-                        yield value
+                is_outside = known.producer is None or not span.holds(self.nesting.begin[known.producer])
+                if is_outside and (call in own or known.kind not in HELD):
+                    yield value
 
     def _handed(self, span: _Span) -> Iterator[int]:
         """What was made inside and is read outside, or returned by what is around."""

@@ -1,4 +1,4 @@
-"""Patterns of paths: `re:layer(\\d)\\..*`."""
+r"""Patterns of paths: `re:layer(\d)\..*`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ def path_pattern(pattern: str, name: str = "") -> re.Pattern[str]:
     """
     found = compiled(pattern.removeprefix(PATHS), pattern)
     try:
-        re.compile(f"(?:{found.pattern})|", found.flags & ~re.UNICODE)
-        found.sub(name, "")
-        # Whether groups exist is asked of the template alone, on text that surely matches.
-        re.sub(f"(?:{found.pattern})?", name, "")
+        found.sub(name, "")  # which reads the name, whether or not there is something to replace
     except (re.error, IndexError) as error:
         at = getattr(error, "pos", None) or 0
         message = getattr(error, "msg", None) or str(error)
@@ -47,7 +44,7 @@ def by_path(graph: Graph, wanted: re.Pattern[str], name: str) -> list[tuple[str,
             match = wanted.fullmatch(call.path)
             if match is not None:
                 inside[call.id] = True
-                names[call.id] = match.expand(name)
+                names[call.id] = match.expand(name).strip() or (call.path if name else "")
     found: list[tuple[str, list[int]]] = []
     for parent in dict.fromkeys(graph.calls[call].parent for call in names):
         last: str | None = None

@@ -85,14 +85,12 @@ def _gone(graph: Graph, flow: Units, units: set[int]) -> list[bool]:
     passing = set(flow.passing)
     around = {graph.calls[unit].parent for unit in units} - {None, 0}
     waiting = sorted((call for call in around if call is not None), reverse=True)
-    for call in waiting:
-        inside = graph.children[call]
-        if not gone[call] and all(gone[child] or child in passing for child in inside):
-            for child in (call, *inside):
-                gone[child] = True
-            for below in _below(graph, call):
+    for holder in waiting:
+        if not gone[holder] and all(gone[child] or child in passing for child in graph.children[holder]):
+            gone[holder] = True
+            for below in _below(graph, holder):
                 gone[below] = True
-            parent = graph.calls[call].parent
+            parent = graph.calls[holder].parent
             if parent:
                 waiting.append(parent)
     return gone
@@ -140,12 +138,12 @@ def _instead(graph: Graph, flow: Units, parts: Iterable[Sequence[int]], gone: Se
                     read.setdefault(part, {}).setdefault(_first(graph, value), value)
     given = {part: _Given(tuple(values.values())) for part, values in read.items()}
     instead: dict[int, int] = {}
-    for value in graph.values:
-        if _is_made(value, gone) and value.producer is not None:
-            part = part_of.get(flow.inside[value.producer])
-            other = value.same_as if part is None else given[part].for_result(graph, value) if part in given else None
+    for made in graph.values:
+        if made.producer is not None and gone[made.producer]:
+            part = part_of.get(flow.inside[made.producer])
+            other = made.same_as if part is None else given[part].for_result(graph, made) if part in given else None
             if other is not None:
-                instead[value.id] = instead.get(other, other)
+                instead[made.id] = instead.get(other, other)
     return {value: other for value, other in instead.items() if value != other}
 
 

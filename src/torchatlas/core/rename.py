@@ -87,8 +87,8 @@ def _refuse_collisions(moved: dict[str, str], pattern: str, name: str) -> None:
         path, new = double[0]
         other = next(each for each, to in moved.items() if to == new and each != path)
         raise InputError(
-            f"rename({quoted(pattern)}, {name!r}): {path!r} and {other!r} would both be {new!r}; paths tell modules apart:"
-            " refer to a group of the expression in the name, as \\1"
+            f"rename({quoted(pattern)}, {name!r}): {path!r} and {other!r} would both be {new!r}; paths tell"
+            " modules apart: refer to a group of the expression in the name, as \\1"
         )
     odd = [new for path, new in moved.items() if path and (not new.strip(".") or ".." in f".{new}.")]
     if odd:

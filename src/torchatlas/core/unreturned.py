@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from torchatlas.core.graph import Node, Slot, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Collection, Mapping
 
     from torchatlas.core.graph import Call, Graph, Tree
 
 LEFT_OUT = Text("left out")
 
 
-def unreturned(graph: Graph, values: Set[int]) -> Graph:
+def unreturned(graph: Graph, values: Collection[int]) -> Graph:
     """The graph in which no call returns these values, but the one that made them; where they stood it says so."""
     if not values:
         return graph
     calls, slots = list(graph.calls), {}
     for call in graph.calls:
-        if values.intersection(call.outputs):
+        if any(value in values for value in call.outputs):
             stay = [at for at, value in enumerate(call.outputs) if value not in values]
             slots[call.id] = {old: new for new, old in enumerate(stay)}
             calls[call.id] = _returning(call, slots[call.id])
