@@ -81,7 +81,7 @@ ROWS: dict[str, tuple[Callable[[], Graph], str]] = {
     "ladder of branches": (ladder, "(Relu | Relu) > Add"),
     "one tensor read 50,000 times": (star, "(Relu | Relu | Relu) > Add"),
     "1,000 layers of 100 calls": (lambda: llama_like(1000, 79), "Linear > Reshape+ > Add"),
-    "irregular, nested": (lambda: irregular(CALLS), "(op1 | op2?) > op3"),
+    "irregular, nested": (lambda: irregular(CALLS), "(torch.op1 | torch.op2?) > torch.op3"),
 }
 
 
