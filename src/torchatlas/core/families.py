@@ -134,7 +134,7 @@ def families(kind: CallKind, name: str) -> frozenset[str]:
 
 def special(wide: frozenset[str], inside: frozenset[str]) -> frozenset[str]:
     """Families met inside a module that say more exactly what it is: a ``Norm`` that runs ``F.batch_norm``."""
-    return frozenset(family for family in inside if _BY_LOWER[family].within.lower() in wide)
+    return frozenset(name for name in inside if name in _BY_LOWER and _BY_LOWER[name].within.lower() in wide)
 
 
 def function_name(name: str) -> str:
