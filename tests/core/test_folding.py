@@ -20,7 +20,20 @@ from torchatlas.core.graph import Note, Overlay
 from torchatlas.core.memory import memory
 
 NAMES = st.sampled_from(
-    ["Conv", "Linear", "Relu", "F.relu", "Add", "LlamaBlock", "torch.op1", "torch.op2", "torch.op3", "torch.op4", "torch.op5", "Flatten"]
+    [
+        "Conv",
+        "Linear",
+        "Relu",
+        "F.relu",
+        "Add",
+        "LlamaBlock",
+        "torch.op1",
+        "torch.op2",
+        "torch.op3",
+        "torch.op4",
+        "torch.op5",
+        "Flatten",
+    ]
 )
 PATTERNS = st.recursive(
     NAMES,

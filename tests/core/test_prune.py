@@ -45,9 +45,7 @@ def test_what_read_the_result_reads_what_it_read():
     assert reading(graph)["F.relu"] == ["f"]
     assert reading(graph)["Tensor.__add__"] == ["d", "x"]
     assert [module.path for module in graph.modules] == ["", "c1", "c2"]
-    assert graph.notes[-1].text == (
-        "prune('BatchNorm') left out 2 calls (BatchNorm2d ×2): totals are without them"
-    )
+    assert graph.notes[-1].text == ("prune('BatchNorm') left out 2 calls (BatchNorm2d ×2): totals are without them")
     assert list(problems(graph)) == []
 
 
@@ -69,7 +67,9 @@ def test_a_result_of_several_tensors_stays_without_a_maker():
 
 def test_the_last_call_gives_its_place_as_result_to_the_one_before():
     """The run returns what the pruned call had read."""
-    graph = prune(build(FORK.replace("torch.add a c -> y 2,3", "torch.add a c -> q 2,3\n      F.softmax q -> y 2,3")), "Softmax")
+    graph = prune(
+        build(FORK.replace("torch.add a c -> y 2,3", "torch.add a c -> q 2,3\n      F.softmax q -> y 2,3")), "Softmax"
+    )
     (result,) = graph.calls[0].outputs
     assert (graph.values[result].names, graph.values[result].kind) == (("q",), "output")
 
@@ -94,7 +94,10 @@ def test_without_its_branch_only_the_match_goes():
 def test_modules_are_pruned_by_path():
     """Layers in a row: the one after them reads what the first had read."""
     graph = prune(llama_like(4, 4), r"re:model\.layers\.[12]")
-    assert [call.path for call in graph.calls if call.name == "LlamaDecoderLayer"] == ["model.layers.0", "model.layers.3"]
+    assert [call.path for call in graph.calls if call.name == "LlamaDecoderLayer"] == [
+        "model.layers.0",
+        "model.layers.3",
+    ]
     assert total(graph).parameters == total(llama_like(2, 4)).parameters
     assert total(graph).flops == total(llama_like(2, 4)).flops
     assert list(problems(graph)) == []

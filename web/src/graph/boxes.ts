@@ -206,7 +206,8 @@ function isOpen(plan: Plan, id: number, depth: number): boolean {
 /** Groups were made to be seen closed, unless so many levels are asked for; one that only wraps a module opens with it. */
 function isOpenAt({ tree, state, depth: levels }: Plan, call: Call, depth: number): boolean {
   if (isThin(tree, call)) return false;
-  if (call.kind === "group" && state.depth === null) return false;
+  if (state.depth !== null) return depth < levels;
+  if (call.kind === "group") return false;
   const around = call.parent === null ? undefined : tree.graph.calls[call.parent];
   return depth < levels || (around?.kind === "group" && tree.children[around.id]!.length === 1);
 }
