@@ -1,4 +1,4 @@
-"""The command line: ``torchatlas summary``, ``draw``, ``show``, ``save``, ``profile`` and ``skeleton``.
+"""The command line: ``torchatlas summary``, ``draw``, ``show``, ``save``, ``profile``, ``compare`` and ``skeleton``.
 
 Nothing heavy is imported before it is needed, so that the views of an ``.atlas`` file do not wait for torch.
 """
@@ -9,12 +9,13 @@ from __future__ import annotations
 from torchatlas.cli import summary  # isort: skip
 from torchatlas.cli import draw  # isort: skip
 from torchatlas.cli import show  # isort: skip
+from torchatlas.cli import compare  # isort: skip
 from torchatlas.cli import save  # isort: skip
 from torchatlas.cli import profile  # isort: skip
 from torchatlas.cli import skeleton  # isort: skip
 from torchatlas.cli.app import app
 
-__all__ = ["app", "draw", "main", "profile", "save", "show", "skeleton", "summary"]
+__all__ = ["app", "compare", "draw", "main", "profile", "save", "show", "skeleton", "summary"]
 
 
 def main() -> None:

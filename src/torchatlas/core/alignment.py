@@ -179,9 +179,7 @@ class _Alignment:
             for x, y in same:
                 self._pair(x, y)
 
-    def _split(
-        self, xs: list[int], ys: list[int], level: int, *, heavy: bool
-    ) -> Iterator[tuple[list[int], list[int]]]:
+    def _split(self, xs: list[int], ys: list[int], level: int, *, heavy: bool) -> Iterator[tuple[list[int], list[int]]]:
         """Pair what is alike at that level, and give what lies between the pairs."""
         if not xs or not ys:
             return
@@ -380,4 +378,3 @@ def _shown(tree: Tree, node: int) -> Counter[tuple[str, int]]:
     children = [child for child in tree.children[node] if tree.heavy[child]]
     names = Counter((tree.names[child], -1) for child in children if not is_number(tree.names[child]))
     return names + Counter((tree.names[child], tree.kinds[child][LOOSE - 1]) for child in children)
-

@@ -70,8 +70,10 @@ class Changes:
     @cached_property
     def renamed(self) -> tuple[Item, ...]:
         """What both have, under another name or in another place."""
-        return () if self.by_call else tuple(
-            item for item in self.items if item.a is not None and item.b is not None and item.a != item.b
+        return (
+            ()
+            if self.by_call
+            else tuple(item for item in self.items if item.a is not None and item.b is not None and item.a != item.b)
         )
 
 

@@ -82,23 +82,21 @@ def _tensors(one: Module, other: Module, a: Graph, b: Graph, *, known: bool) -> 
     right = {_called(name, known): b.values[value] for name, value in (*other.parameters, *other.buffers)}
     for name in dict.fromkeys((*left, *right)):
         first, second = left.get(name), right.get(name)
-        if first is not None and second is not None and first.shape != second.shape:
-            yield Difference(name, shape(first), shape(second))
-        elif (first is None or second is None) and (known or not _may_lack(first or second)):
+        if (first is not None and second is not None and first.shape != second.shape) or (
+            (first is None or second is None) and (known or not _may_lack(first or second))
+        ):
             yield Difference(name, shape(first), shape(second))
     both = [(left[name], right[name]) for name in left if name in right]
     if any(first.dtype != second.dtype for first, second in both):
         yield Difference("dtype", _words(v.dtype for v, _ in both), _words(v.dtype for _, v in both))
     if known and any(first.requires_grad != second.requires_grad for first, second in both):
-        yield Difference(
-            "requires_grad", _words(_flag(v) for v, _ in both), _words(_flag(v) for _, v in both)
-        )
+        yield Difference("requires_grad", _words(_flag(v) for v, _ in both), _words(_flag(v) for _, v in both))
     for name, first in left.items():
         if name in right and (len(first.names) > 1) != (len(right[name].names) > 1):
             yield Difference("tied", _tie(first), _tie(right[name]))
 
 
-def _called(name: str, known: bool) -> str:  # noqa: FBT001 - one of two ways to call it
+def _called(name: str, known: bool) -> str:
     return name if known else meant(name)
 
 

@@ -1,6 +1,6 @@
 """How much the modules of two graphs are alike, as numbers that both share, for ``core.alignment``.
 
-Four degrees: alike in everything (settings, shapes, dtypes); in shapes; in the kinds of what they are made of; in class.
+Four degrees: alike in everything (settings, shapes, dtypes); in shapes; in kinds of parts; in class.
 Where one graph was read from weights alone, classes and settings are guesses, and only tensors count.
 """
 

@@ -1,4 +1,4 @@
-"""What ``load_state_dict`` would say of weights and a model: keys that fit, are missing, unexpected, or of another shape."""
+"""What ``load_state_dict`` would say of weights and a model: which keys fit, and how renaming could mend others."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def loading(model: Graph, weights: Graph, saved: Collection[str] | None = None) 
         fitting=fitting,
         missing=tuple(key for key in absent if key not in doubtful),
         unexpected=tuple(key for key in shapes if key not in targets),
-        unfit=tuple((key, targets[key], shapes[key]) for key in targets if shapes.get(key, targets[key]) != targets[key]),
+        unfit=tuple(
+            (key, targets[key], shapes[key]) for key in targets if shapes.get(key, targets[key]) != targets[key]
+        ),
         unsaved=tuple(key for key in absent if key in doubtful),
         rules=rules if mended > 0 else (),
         mended=max(mended, 0),
@@ -94,9 +96,9 @@ def tensors(graph: Graph) -> dict[str, Value]:
         for name, value in (*module.parameters, *module.buffers):
             for path in (module.path, *module.aliases):
                 found[f"{path}.{name}" if path else name] = graph.values[value]
-    for value in graph.values:
-        if value.kind in {"parameter", "buffer"}:
-            found |= {name: value for name in value.names if name not in found}
+    for held in graph.values:
+        if held.kind in {"parameter", "buffer"}:
+            found |= {name: held for name in held.names if name not in found}
     return found
 
 

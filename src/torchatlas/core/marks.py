@@ -62,8 +62,8 @@ def own_marks(changes: Changes) -> tuple[dict[int, Mark], dict[int, Mark]]:
             if one not in found[0] and changes.a.calls[one].kind != "module":
                 same = did(changes.a.calls[one], changes.a) == did(changes.b.calls[other], changes.b)
                 found[0][one] = found[1][other] = "same" if same else "changed"
-    for boxes, marks, lone in zip(sides, found, ("removed", "added"), strict=True):
-        _fill(boxes, marks, lone if both_ran else "same")
+    _fill(sides[0], found[0], "removed" if both_ran else "same")
+    _fill(sides[1], found[1], "added" if both_ran else "same")
     return found
 
 

@@ -71,8 +71,10 @@ class _Calls:
         for strict in (True, False):
             later = []
             for left, right in gaps:
-                keys = [[self._key(graph, call, strict=strict) for call in calls]
-                        for graph, calls in ((self.a, left), (self.b, right))]
+                keys = [
+                    [self._key(graph, call, strict=strict) for call in calls]
+                    for graph, calls in ((self.a, left), (self.b, right))
+                ]
                 start = begin = 0
                 for i, j in common(*keys):
                     if left[i] not in self.mate:
@@ -94,5 +96,3 @@ class _Calls:
         else:
             key = did(called, graph) if strict else (called.kind, called.name)
         return self.numbers.setdefault(key, len(self.numbers))
-
-

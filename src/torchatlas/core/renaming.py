@@ -1,7 +1,7 @@
 """Rules by which the keys of weights become those of a model: learned from a few keys, held against all.
 
 The keys of both are trees of names, aligned as modules are (``core.alignment``): by name, then by shapes and order.
-Each pair of keys that comes of it differs in some stretches of names; a stretch that is the same in many keys is a rule.
+Each pair of keys that comes of it differs in some stretches of names; what is the same in many keys is a rule.
 A rule that would spoil a key which has no need of it is told more of what stands around it, or dropped.
 """
 
@@ -38,10 +38,10 @@ LEARNED = 4000
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``re.sub(pattern, replacement, key)``.
+    r"""``re.sub(pattern, replacement, key)``.
 
     Attributes:
-        pattern: a regular expression, as ``^module\\.``.
+        pattern: a regular expression, as ``^module\.``.
         replacement: what stands there instead.
         keys: how many keys it has a part in mending.
         sure: False where several tensors of these shapes could have been meant.
@@ -158,9 +158,7 @@ def _learn(wanted: Mapping[str, Shape], given: Mapping[str, Shape]) -> _Learned:
     trees = [_tree(shapes, numbers, found) for shapes, found in zip((wanted, given), paths, strict=True)]
     aligned = align(trees[0], trees[1])
     mates = {paths[1][other]: paths[0][one] for one, other in aligned.pairs.items()}
-    keys = {
-        key: mates[key] for key, shape in given.items() if key in mates and wanted.get(mates[key]) == shape
-    }
+    keys = {key: mates[key] for key, shape in given.items() if key in mates and wanted.get(mates[key]) == shape}
     return _Learned(keys, mates, {paths[1][aligned.pairs[one]] for one in aligned.guessed})
 
 

@@ -63,9 +63,7 @@ def _back(history: list[dict[int, int]], a: list[int], b: list[int]) -> list[tup
     for edits in range(len(history) - 1, -1, -1):
         before = history[edits - 1] if edits else {}
         diagonal = x - y
-        down = diagonal == -edits or (
-            diagonal != edits and before.get(diagonal - 1, -1) < before.get(diagonal + 1, -1)
-        )
+        down = diagonal == -edits or (diagonal != edits and before.get(diagonal - 1, -1) < before.get(diagonal + 1, -1))
         left = before.get(diagonal + 1 if down else diagonal - 1, 0) if edits else 0
         top = left - (diagonal + 1 if down else diagonal - 1) if edits else 0
         while x > left and y > top and x > 0 and y > 0 and a[x - 1] == b[y - 1]:

@@ -137,9 +137,7 @@ def _deeper(changes: Changes, tops: Iterable[str]) -> bool:
     graph = changes.b
     both = {item.b for item in changes.items if item.a is not None and item.b is not None}
     paths = {module.path: at for at, module in enumerate(graph.modules)}
-    classes = {
-        (parent_of(module.path, paths), module.name) for module in graph.modules if module.path in both
-    }
+    classes = {(parent_of(module.path, paths), module.name) for module in graph.modules if module.path in both}
     removed = changes.of("removed")
     return not removed and all(
         path.rpartition(".")[2].isdecimal()

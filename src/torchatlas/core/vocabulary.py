@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from difflib import SequenceMatcher
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -76,6 +75,16 @@ def stems(names: Sequence[str]) -> list[str]:
     """What tells names apart: ``q``, ``k``, ``v`` of ``q_proj``, ``k_proj``, ``v_proj``."""
     if len(names) < 2:  # noqa: PLR2004 - one name has nothing in common with others
         return list(names)
-    start = len(commonprefix(list(names)))
-    end = len(commonprefix([name[start:][::-1] for name in names]))
+    start = _shared(names)
+    end = _shared([name[start:][::-1] for name in names])
     return [name[start : len(name) - end] for name in names]
+
+
+def _shared(names: Sequence[str]) -> int:
+    """Letters with which all of them begin."""
+    count = 0
+    for letters in zip(*names, strict=False):  # as far as the shortest goes
+        if len(set(letters)) > 1:
+            break
+        count += 1
+    return count

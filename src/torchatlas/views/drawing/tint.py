@@ -114,6 +114,11 @@ def _legend(colouring: Colouring, theme: str, top: float) -> list[str]:
     return lines
 
 
+def swatch(x: float, y: float, word: str, colouring: Colouring, theme: str) -> str:
+    """A sample of the colour that says a word."""
+    return _swatch(x, y, _tint(word, colouring, theme))
+
+
 def _swatch(x: float, y: float, tint: tuple[str, str, str]) -> str:
     fill, line, _ = tint
     return f'<rect x="{x:g}" y="{y:g}" width="{SWATCH}" height="11" rx="0" fill="{fill}" stroke="{line}"/>'

@@ -120,7 +120,7 @@ class Differences:
         return export.to_frame(self._data())
 
     def json(self) -> str:
-        """``a``, ``b``, ``verdict``, ``same``, ``counts``, ``rows`` (with every difference), ``totals``, ``loading``."""
+        """A document: ``a``, ``b``, ``verdict``, ``same``, ``counts``, ``rows``, ``totals``, ``loading``."""
         rows = export.records(self._data())
         for row, item in zip(rows, self.changes.items, strict=True):
             row["differences"] = tuple((each.what, each.a, each.b) for each in item.differences)
@@ -142,10 +142,8 @@ class Differences:
 
     def _data(self) -> Table:
         """Every item once, in the order of the items."""
-        rows = rows_of_both(self.changes, fold=False)
-        return Table(
-            self._facts, tuple(sorted(rows, key=lambda row: row.items)), columns(self._sides, everything=True)
-        )
+        rows = sorted(rows_of_both(self.changes, fold=False), key=lambda row: row.items)
+        return Table(self._facts, tuple(rows), columns(self._sides, everything=True))
 
     def _totals(self) -> Iterator[Total]:
         counts = marks(self.changes.items)

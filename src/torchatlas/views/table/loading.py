@@ -66,9 +66,9 @@ def _keys(what: str, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
     merged: dict[tuple[str, ...], list[str]] = {}
     for holder, names in groups.items():
         merged.setdefault(tuple(names), []).append(holder)
-    listed = [(holder, names) for names, holders in merged.items() for holder in _spans(holders)]
-    for holder, names in listed[:SHOWN]:
-        name = names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
+    listed = [(holder, leaves) for leaves, holders in merged.items() for holder in _spans(holders)]
+    for holder, leaves in listed[:SHOWN]:
+        name = leaves[0] if len(leaves) == 1 else f"{{{', '.join(leaves)}}}"
         yield f"  {printable(f'{holder}.{name}' if holder else name)}", PLAIN
     yield from _rest(len(listed))
 

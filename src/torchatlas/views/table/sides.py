@@ -73,8 +73,20 @@ def columns(sides: Sides, *, everything: bool = False) -> tuple[Column, ...]:
     ran = bool(sides.changes.a.calls and sides.changes.b.calls)
     work = ("a_flops", "b_flops") if ran else ()
     chosen = ("mark", "name", "class", "a_params", "b_params", *work, "differences")
-    programs = ("mark", "a", "b", "a_type", "b_type", "a_params", "b_params", "a_flops", "b_flops", "a_output",
-                "b_output", "differences")
+    programs = (
+        "mark",
+        "a",
+        "b",
+        "a_type",
+        "b_type",
+        "a_params",
+        "b_params",
+        "a_flops",
+        "b_flops",
+        "a_output",
+        "b_output",
+        "differences",
+    )
     known = _all(sides)
     return tuple(known[name] for name in (programs if everything else chosen))
 

@@ -204,8 +204,8 @@ def _class(graph: Graph, place: Place) -> str:
 
 def _parents(changes: Changes) -> Iterator[int]:
     """For each item the item around it, -1 for none: around it in b; of what a has alone, in a."""
-    in_a = {item.a: at for at, item in enumerate(changes.items) if item.a is not None}
-    in_b = {item.b: at for at, item in enumerate(changes.items) if item.b is not None}
+    in_a: dict[Place | None, int] = {item.a: at for at, item in enumerate(changes.items) if item.a is not None}
+    in_b: dict[Place | None, int] = {item.b: at for at, item in enumerate(changes.items) if item.b is not None}
     paths_a, paths_b = ({m.path: at for at, m in enumerate(graph.modules)} for graph in (changes.a, changes.b))
     for item in changes.items:
         if item.b is not None:

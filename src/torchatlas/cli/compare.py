@@ -1,0 +1,145 @@
+"""``torchatlas compare``: two models, or a model and its weights."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from torchatlas.cli.app import app
+from torchatlas.cli.exits import clean_exit, tell
+from torchatlas.cli.options import (
+    ArgumentsOption,
+    DeviceOption,
+    DtypeOption,
+    InputOption,
+    KwargsOption,
+    Level,
+    Mode,
+    ModeOption,
+    OutputOption,
+)
+from torchatlas.cli.place import check_place
+from torchatlas.core.errors import InputError
+from torchatlas.run import Run, obtain
+
+if TYPE_CHECKING:
+    from torchatlas.atlas import Atlas
+    from torchatlas.comparison import Comparison
+
+COMPARE_EXAMPLES = """\b
+Examples:
+  torchatlas compare torchvision.models:resnet18 torchvision.models:resnet34 -i 1,3,224,224
+  torchatlas compare model.py:Old model.py:New -i 1,3,224,224 -o changed.svg
+  torchatlas compare model.py:Net weights.pth"""
+
+COMPARE_EXITS = """\b
+Exit codes, as those of diff:
+  0    the same
+  1    they differ
+  2    wrong usage, target, input or file; or a model failed
+  130  interrupted"""
+
+WRITTEN = (".txt", ".csv", ".json", ".html", ".htm", ".svg", ".png", ".pdf", ".dot")
+
+
+class Format(str, Enum):
+    """What a comparison is printed as."""
+
+    TEXT = "text"
+    HTML = "html"
+    CSV = "csv"
+    JSON = "json"
+
+
+Side = Annotated[
+    str, typer.Argument(metavar="A", help="package.module:attribute, file.py:attribute, or a file of a model.")
+]
+
+
+@app.command(epilog=f"{COMPARE_EXAMPLES}\n\n{COMPARE_EXITS}")
+def compare(
+    a: Side,
+    b: Annotated[str, typer.Argument(metavar="B", help="The same; of another kind if need be, as weights.")],
+    *,
+    inputs: InputOption = None,
+    dtypes: DtypeOption = None,
+    kwargs: KwargsOption = None,
+    arguments: ArgumentsOption = None,
+    depth: Annotated[int | None, typer.Option(min=0, help="How many levels of modules to show.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Of the text, in characters.")] = None,
+    real: Annotated[bool, typer.Option("--real", help="Run on real tensors; without, on fake ones.")] = False,
+    device: DeviceOption = None,
+    mode: ModeOption = Mode.EVAL,
+    form: Annotated[Format | None, typer.Option("--format", help="Of what is printed.")] = None,
+    output: OutputOption = None,
+) -> None:
+    """Compare two models, or a model and its weights: what was added, removed and changed."""
+    with clean_exit():
+        check_place(output)
+        if output is not None and output.suffix.lower() not in WRITTEN:
+            raise InputError(f"-o {output}: wanted a name that ends in {', '.join(WRITTEN)}.")
+        if output is not None and form is not None:
+            raise InputError(f"--format {form.value} -o {output}: the name of the file says the format; leave one out.")
+        sides = [_side(text, inputs or [], dtypes or [], kwargs, arguments, real, device, mode) for text in (a, b)]
+        _deliver(_compared(a, b, sides[0], sides[1]), form or Format.TEXT, output, depth, width)
+
+
+def _side(
+    text: str,
+    inputs: list[str],
+    dtypes: list[str],
+    kwargs: str | None,
+    arguments: str | None,
+    real: bool,
+    device: str | None,
+    mode: Mode,
+) -> Atlas:
+    """One of the two; files have their run in them, if any, so that inputs are for models alone."""
+    if _is_file(text):
+        run = Run(text, [], [], None, None, False, None, mode.value, Level.OP.value)  # noqa: FBT003
+    else:
+        fake = not real and bool(inputs or kwargs)
+        run = Run(text, inputs, dtypes, kwargs, arguments, fake, device, mode.value, Level.OP.value)
+    atlas, failure = obtain(run)
+    if failure is not None:
+        try:
+            tell(failure, f"run of {text}")
+        except typer.Exit:
+            raise typer.Exit(2) from None
+    return atlas
+
+
+def _is_file(text: str) -> bool:
+    """Whether it names a file that is no Python source; one that is missing is known by its ending."""
+    return not text.endswith(".py") and (Path(text).is_file() or text.endswith(".atlas"))
+
+
+def _compared(a: str, b: str, one: Atlas, other: Atlas) -> Comparison:
+    from torchatlas.comparison import Comparison  # noqa: PLC0415  # the other commands do not wait for it
+
+    titles = [Path(text).name if _is_file(text) else text for text in (a, b)]
+    return Comparison(one.graph, other.graph, (titles[0], titles[1]))
+
+
+def _deliver(found: Comparison, form: Format, output: Path | None, depth: int | None, width: int | None) -> None:
+    if output is not None:
+        found.save(output)
+        typer.echo(f"{output}: {output.stat().st_size:,} bytes\n{found.verdict}", err=True)
+    elif form is not Format.TEXT:
+        typer.echo(getattr(found, form.value)())
+    elif depth is None and width is None:
+        found.print()
+    else:
+        typer.echo(found.text(width or _columns(), depth))
+    if not found.same:
+        raise typer.Exit(1)
+
+
+def _columns() -> int | None:
+    """As wide as whoever asked says, where that is known."""
+    wide = os.environ.get("COLUMNS", "")
+    return int(wide) if wide.isdecimal() else None
