@@ -135,8 +135,11 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether nothing is added, removed or changed. Other names for the same are no change, but see `loading`."""
-        return self.changes.same
+        """Whether nothing is added, removed or changed; of weights and a model, whether they can be loaded too.
+
+        Other names for the same are no change between models.
+        """
+        return self._table.same
 
     @property
     def matched(self) -> tuple[Item, ...]:

@@ -95,5 +95,5 @@ def _bare(graph: Graph, module: Module, parts: Sequence[Sequence[tuple[str, int]
         (sizes, tuple(sorted(parts[0]))),
         (tuple(sorted(value.shape for _, value in tensors)), tuple(sorted(kind for _, kind in parts[1]))),
         (tuple(sorted((name, len(value.shape)) for name, value in tensors)), tuple(sorted(parts[2]))),
-        (tuple(sorted(len(value.shape) for _, value in tensors)), bool(parts[3])),
+        (tuple(sorted(len(value.shape) for _, value in tensors)), tuple(sorted({kind for _, kind in parts[3]}))),
     )

@@ -107,7 +107,7 @@ def code(rules: Collection[Rule]) -> str:
     if not rules:
         return ""
     listed = "".join(
-        f"    (r{_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {rule.keys:,} keys"
+        f"    (r{_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {rule.keys:,} {'keys' if rule.keys != 1 else 'key'}"
         f"{'' if rule.sure else ', by shape: check'}\n"
         for rule in rules
     )

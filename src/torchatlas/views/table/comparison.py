@@ -13,7 +13,7 @@ from torchatlas.views.table import export, html, text
 from torchatlas.views.table.facts import Facts
 from torchatlas.views.table.footer import Line as Total
 from torchatlas.views.table.letters import printable
-from torchatlas.views.table.loading import lines_of
+from torchatlas.views.table.loading import headline, lines_of
 from torchatlas.views.table.sides import Sides, columns, marks
 from torchatlas.views.table.summary import ROWS_IN_HTML
 from torchatlas.views.table.table import Table
@@ -59,7 +59,9 @@ class Differences:
 
     @cached_property
     def verdict(self) -> str:
-        """The whole in one line."""
+        """The whole in one line; of weights, whether they can be loaded."""
+        if self.loading is not None:
+            return headline(self.loading)
         one, other = (known.total for known in self._sides.costs)
         ran = (bool(self.changes.a.calls), bool(self.changes.b.calls))
         known = Sizes(
@@ -68,6 +70,11 @@ class Differences:
             (one.exact, other.exact),
         )
         return verdict(self.changes, known)
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs; of weights, whether they can be loaded as they are too."""
+        return self.changes.same and (self.loading is None or self.loading.passes)
 
     def lines(self, page: Page) -> Iterator[Line]:
         """Line by line, none wider than the page."""
@@ -129,7 +136,7 @@ class Differences:
             "a": self.titles[0],
             "b": self.titles[1],
             "verdict": self.verdict,
-            "same": self.changes.same,
+            "same": self.same,
             "counts": marks(self.changes.items),
             "rows": rows,
             "totals": {"a": asdict(one.total), "b": asdict(other.total)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchatlas.core.classes import without_numbers
 from torchatlas.core.span import span
 from torchatlas.views.table.letters import printable
 
@@ -19,11 +20,9 @@ BOLD, PLAIN, RED = "bold", "", "red"
 
 
 def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
-    """Lines and their styles; plain ones are code or lists, and keep their form."""
+    """Lines and their styles, without the headline; plain ones are code or lists, and keep their form."""
     if loading is None:
         return
-    yield "", PLAIN
-    yield headline(loading), BOLD
     yield from _keys("missing in the weights", loading.missing)
     yield from _keys("unexpected in the weights", loading.unexpected)
     if loading.unfit:
@@ -33,7 +32,7 @@ def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
         yield from _rest(len(loading.unfit))
     yield from _keys("buffers that may be of those which are never saved", loading.unsaved)
     if loading.rules:
-        yield f"renaming that mends {loading.mended:,} keys, for the weights as `state`:", BOLD
+        yield f"renaming that mends {loading.mended:,} {'keys' if loading.mended != 1 else 'key'}, for the weights as `state`:", BOLD
         for line in loading.text.splitlines():
             yield f"  {printable(line)}".rstrip(), PLAIN
 
@@ -74,7 +73,11 @@ def _keys(what: str, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _spans(holders: Sequence[str]) -> list[str]:
-    return span(holders).split(", ") if len(holders) > 1 else list(holders)
+    """Those that differ in numbers alone as one."""
+    alike: dict[str, list[str]] = {}
+    for holder in holders:
+        alike.setdefault(without_numbers(holder), []).append(holder)
+    return [span(each) for each in alike.values()]
 
 
 def _rest(count: int) -> Iterator[tuple[str, str]]:
