@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.difference import Difference, call_differences, module_differences, order_difference
 from torchatlas.core.likeness import is_inferred
-from torchatlas.core.matching import did, match_calls, match_modules
+from torchatlas.core.matching import match_calls, match_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from torchatlas.core.graph import Call, Graph
+
+GIVEN = ("output", "output dtype")
+"""What follows from what a function was given, and is said of the module around it."""
 
 Mark: TypeAlias = Literal["added", "removed", "changed", "same"]
 Place: TypeAlias = "str | int"
@@ -141,10 +144,10 @@ def _lone_functions(a: Graph, b: Graph, calls: Mapping[int, int]) -> dict[str, l
             continue
         if call.id not in calls:
             lone.setdefault(path, ([], []))[0].append(call.name)
-        elif did(call, a)[:3] != did(b.calls[calls[call.id]], b)[:3]:
-            changed = list(call_differences(call, b.calls[calls[call.id]], a, b))
+        else:
+            changed = call_differences(call, b.calls[calls[call.id]], a, b)
             found.setdefault(path, []).extend(
-                Difference(f"{call.name} {each.what}", each.a, each.b) for each in changed if each.what != "output"
+                Difference(f"{call.name} {each.what}", each.a, each.b) for each in changed if each.what not in GIVEN
             )
     for call in _functions(b):
         holder = back.get(call.parent) if call.parent is not None else None
