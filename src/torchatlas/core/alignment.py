@@ -34,6 +34,9 @@ WRAPPED = 3
 SHARED = 0.5
 """What has more than this part in common is the same."""
 
+ENOUGH = 0.4
+"""A node that shows more than this part of the children of a model may be that model, wrapped."""
+
 HEART = 0.9
 """A part with at least this share of all is what a node is made of."""
 
@@ -128,8 +131,10 @@ class _Alignment:
         self.todo: list[tuple[int, int]] = []
 
     def run(self) -> Aligned:
-        self._pair(*_anchor(self.a, self.b))
+        one, other = _anchor(self.a, self.b)
+        self._pair(one, other)
         self._walk()
+        self._beside(one, other)
         self._moved()
         self._around()
         return Aligned(self.mate, frozenset(self.guessed))
@@ -137,6 +142,16 @@ class _Alignment:
     def _walk(self) -> None:
         while self.todo:
             self._children(*self.todo.pop())
+
+    def _beside(self, one: int, other: int) -> None:
+        """What stands beside a wrapped model may be in the other model itself."""
+        left, right = list(self.a.children[one]), list(self.b.children[other])
+        for tree, node, nodes in ((self.a, one, left), (self.b, other, right)):
+            while node:
+                node = tree.parents[node]  # noqa: PLW2901 - up to the root
+                nodes += tree.children[node]
+        self._known_again(*self._free(left, right), ({*left}, {*right}))
+        self._walk()
 
     def _pair(self, one: int, other: int) -> None:
         self.mate[one] = other
@@ -215,18 +230,23 @@ class _Alignment:
         if max(len(xs), len(ys)) > OFFERED:
             offers = [(0.0, 0, x, y) for x, y in zip(xs, ys, strict=False)]
         else:
-            left, right = ([tree.names[node] for node in nodes] for tree, nodes in self._sides(xs, ys))
-            stem_a, stem_b = stems(left), stems(right)
-            offers = sorted(
-                (-max(nearness(left[i], right[j]), nearness(stem_a[i], stem_b[j])), abs(i - j), x, y)
-                for i, x in enumerate(xs)
-                for j, y in enumerate(ys)
-            )
-        for near, _, x, y in offers:
+            near = self._names(xs, ys)
+            offers = sorted((-near[i, j], abs(i - j), x, y) for i, x in enumerate(xs) for j, y in enumerate(ys))
+        for distance, _, x, y in offers:
             if x not in self.mate and y not in self.taken:
                 self._pair(x, y)
-                if near > -1 and len(xs) + len(ys) > 2:  # noqa: PLR2004 - others could have been meant
+                if distance > -1 and len(xs) + len(ys) > 2:  # noqa: PLR2004 - others could have been meant
                     self.guessed.add(x)
+
+    def _names(self, xs: list[int], ys: list[int]) -> dict[tuple[int, int], float]:
+        """How near each name is to each, as it is or without what it shares with its like."""
+        left, right = ([tree.names[node] for node in nodes] for tree, nodes in self._sides(xs, ys))
+        bare = stems(left), stems(right)
+        return {
+            (i, j): max(nearness(left[i], right[j]), nearness(bare[0][i], bare[1][j]))
+            for i in range(len(xs))
+            for j in range(len(ys))
+        }
 
     def _overlapping(self, left: list[int], right: list[int]) -> None:
         """Pair what holds much of the same below it: under the same names, or else in the same shapes."""
@@ -235,12 +255,13 @@ class _Alignment:
             if not one or not two or max(len(one), len(two)) > OFFERED:
                 return
             bags = [[_bag(tree, node, named=named) for node in nodes] for tree, nodes in self._sides(one, two)]
+            near = self._names(one, two)
             offers = sorted(
-                (-(p & q).total() / max(p.total(), q.total(), 1), abs(i - j), one[i], two[j])
+                (-(p & q).total() / max(p.total(), q.total(), 1), -near[i, j], abs(i - j), one[i], two[j])
                 for i, p in enumerate(bags[0])
                 for j, q in enumerate(bags[1])
             )
-            for shared, _, x, y in offers:
+            for shared, _, _, x, y in offers:
                 if -shared > SHARED and x not in self.mate and y not in self.taken:
                     self._pair(*self._hearts(x, y))
 
@@ -363,7 +384,7 @@ def _wrapped(inner: Tree, outer: Tree) -> tuple[float, int]:
         return (wanted & _shown(outer, node)).total() / wanted.total()
 
     at_root = share(0)
-    best, place, level = 0.5, 0, [0]
+    best, place, level = ENOUGH, 0, [0]
     for _ in range(WRAPPED):
         level = [child for node in level for child in outer.children[node] if outer.heavy[child]][:OFFERED]
         for node in level:
@@ -376,5 +397,6 @@ def _wrapped(inner: Tree, outer: Tree) -> tuple[float, int]:
 def _shown(tree: Tree, node: int) -> Counter[tuple[str, int]]:
     """The heavy children of a node: by their names, and as often again if they are alike in kind, too."""
     children = [child for child in tree.children[node] if tree.heavy[child]]
-    names = Counter((tree.names[child], -1) for child in children if not is_number(tree.names[child]))
-    return names + Counter((tree.names[child], tree.kinds[child][LOOSE - 1]) for child in children)
+    names = {child: canonical(tree.names[child]) for child in children}
+    known = Counter((name, -1) for name in names.values() if not is_number(name))
+    return known + Counter((name, tree.kinds[child][LOOSE - 1]) for child, name in names.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,11 +107,7 @@ def code(rules: Collection[Rule]) -> str:
     """Rules as Python."""
     if not rules:
         return ""
-    listed = "".join(
-        f"    (r{_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {rule.keys:,} {'keys' if rule.keys != 1 else 'key'}"
-        f"{'' if rule.sure else ', by shape: check'}\n"
-        for rule in rules
-    )
+    listed = "".join(f"    ({_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {_told(rule)}\n" for rule in rules)
     return (
         "import re\n\n"
         f"for old, new in [\n{listed}]:\n"
@@ -119,5 +116,12 @@ def code(rules: Collection[Rule]) -> str:
     )
 
 
+def _told(rule: Rule) -> str:
+    keys = "1 key" if rule.keys == 1 else f"{rule.keys:,} keys"
+    return keys if rule.sure else f"{keys}, by shape: check"
+
+
 def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '\\"') + '"'
+    """As a Python string; where that can be, as a raw one, which is how patterns are read best."""
+    raw = "\\" in text and '"' not in text and text.isprintable() and not text.endswith("\\")
+    return f'r"{text}"' if raw else json.dumps(text)

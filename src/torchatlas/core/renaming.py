@@ -206,7 +206,10 @@ def _kinds(
 
 
 def _edits(old: str, new: str, learned: _Learned) -> list[_Edit]:
-    """Where two keys differ between the names that are known to be the same; numbers go with what they count."""
+    """Where two keys differ between the names that are known to be the same; numbers go with what they count.
+
+    What is put in goes with what it is put before, if that differs too: by itself it would change where that begins.
+    """
     one, other = old.split("."), new.split(".")
     spans: list[tuple[int, int, int, int]] = []
     i = k = 0
@@ -218,7 +221,8 @@ def _edits(old: str, new: str, learned: _Learned) -> list[_Edit]:
         if stop < k or (end == 0 and stop == 0):
             continue
         if one[i:end] != other[k:stop]:
-            joined = spans and spans[-1][1] == i and all(map(is_number, one[i:end]))
+            inserted = bool(spans) and spans[-1][0] == spans[-1][1]
+            joined = bool(spans) and spans[-1][1] == i and (inserted or all(map(is_number, one[i:end])))
             first, begin = (spans[-1][0], spans.pop()[2]) if joined else (i, k)
             spans.append((first, end, begin, stop))
         i, k = end, stop
