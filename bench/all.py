@@ -12,7 +12,7 @@ from harness import write
 HERE = Path(__file__).parent
 BENCHES = (
     *("capture", "llama405b", "summary", "fold", "folding", "codec", "drawing", "layout"),
-    *("backward", "opening", "profiling"),
+    *("backward", "opening", "comparing", "profiling"),
 )
 
 

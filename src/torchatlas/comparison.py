@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.atlas import PAGES, Atlas, capture
 from torchatlas.core import compare as changes_of
@@ -88,9 +88,10 @@ def _graph(name: str, one: Comparable, args: Any, kwargs: Mapping[str, Any] | No
     if isinstance(one, Atlas):
         return one.graph
     if isinstance(one, (str, os.PathLike)):
-        from torchatlas import files  # type: ignore[attr-defined]  # noqa: PLC0415  # readers are loaded when needed
+        from torchatlas import files  # noqa: PLC0415  # readers are loaded when needed
 
-        return cast("Graph", files.open(one).graph)
+        graph: Graph = files.open(one).graph
+        return graph
     if not callable(one):
         raise InputError(f"{name} is {type(one).__name__}, which cannot be compared. Wanted {WANTED}.")
     return capture(one, args, kwargs, **given).graph
@@ -268,14 +269,13 @@ class Comparison:
         from torchatlas.core.marks import deep_marks, pairs  # noqa: PLC0415  # the page is loaded when asked for
         from torchatlas.views.page.page import page  # noqa: PLC0415  # as above
 
-        return page(
-            self.a,
-            beside=self.b,
-            pairs=pairs(self.changes),
-            marks=deep_marks(self.changes),
-            titles=self.titles,
-            **options,
-        )
+        both: dict[str, Any] = {
+            "beside": self.b,
+            "pairs": pairs(self.changes),
+            "marks": deep_marks(self.changes),
+            "titles": self.titles,
+        }
+        return page(self.a, **both, **options)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a picture (.svg, .png, .pdf, .dot), the page (.html), or the table (.txt, .csv, .json).

@@ -184,9 +184,7 @@ def test_an_argument_of_a_function_counts():
     """The same function with another constant is said with both."""
     slopes = [partial(nn.functional.leaky_relu, negative_slope=slope) for slope in (0.1, 0.2)]
     (item,) = compare(*map(net, slopes)).of("changed")
-    assert [(each.what, each.a, each.b) for each in item.differences] == [
-        ("F.leaky_relu negative_slope", "0.1", "0.2")
-    ]
+    assert [(each.what, each.a, each.b) for each in item.differences] == [("F.leaky_relu negative_slope", "0.1", "0.2")]
 
 
 def test_tied_weights_that_are_tied_no_longer():
@@ -216,6 +214,7 @@ def test_functions_without_modules_are_compared_call_by_call():
 
 def test_a_module_that_runs_more_often():
     """The steps of a loop are the calls of one module; how many there are is said of it."""
+
     class Loop(nn.Module):
         def __init__(self, steps):
             super().__init__()

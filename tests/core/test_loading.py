@@ -132,7 +132,12 @@ def test_names_of_other_code_are_known():
             wanted[f"model.layers.{layer}.mlp.{name}_proj.weight"] = shape
         for name in norms:
             wanted[f"model.layers.{layer}.{name}.weight"] = (4,)
-    pairs = {"model.embed_tokens": "tok_embeddings", "lm_head": "output", "self_attn": "attention", "mlp": "feed_forward"}
+    pairs = {
+        "model.embed_tokens": "tok_embeddings",
+        "lm_head": "output",
+        "self_attn": "attention",
+        "mlp": "feed_forward",
+    }
     expected = {}
     for key, shape in wanted.items():
         name = key
@@ -173,7 +178,9 @@ def test_a_vision_transformer_of_another_library():
     with torch.device("meta"):
         state = timm.create_model("vit_base_patch16_224").state_dict()
         wanted = models.vit_b_16(weights=None)
-    rules = rules_for(*({key: tuple(tensor.shape) for key, tensor in each.items()} for each in (wanted.state_dict(), state)))
+    rules = rules_for(
+        *({key: tuple(tensor.shape) for key, tensor in each.items()} for each in (wanted.state_dict(), state))
+    )
     names = {old: next(iter(renamed({old: ()}, rules))) for old in state}
     assert set(names.values()) == set(wanted.state_dict())
     assert names["blocks.7.norm2.weight"] == "encoder.layers.encoder_layer_7.ln_2.weight"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from time import perf_counter
 
 import pytest
@@ -27,7 +28,7 @@ def test_it_is_the_longest_that_there_is(a, b):
     """Pairs are of equal items, ascend on both sides, and are as many as the table says."""
     found = common(a, b)
     assert all(a[i] == b[j] for i, j in found)
-    assert all(i < k and j < m for (i, j), (k, m) in zip(found, found[1:], strict=False))
+    assert all(i < k and j < m for (i, j), (k, m) in pairwise(found))
     assert len(found) == longest(a, b)
 
 

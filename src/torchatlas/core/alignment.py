@@ -85,6 +85,12 @@ class Tree:
             yield at
             todo.extend(self.children[at])
 
+    def above(self, node: int) -> Iterator[int]:
+        """The nodes around it, up to the root."""
+        while node:
+            node = self.parents[node]
+            yield node
+
     def _sorted(self, nodes: list[int]) -> list[int]:
         numbered = sorted((node for node in nodes if is_number(self.names[node])), key=lambda n: int(self.names[n]))
         rest = iter(numbered)
@@ -146,10 +152,8 @@ class _Alignment:
     def _beside(self, one: int, other: int) -> None:
         """What stands beside a wrapped model may be in the other model itself."""
         left, right = list(self.a.children[one]), list(self.b.children[other])
-        for tree, node, nodes in ((self.a, one, left), (self.b, other, right)):
-            while node:
-                node = tree.parents[node]  # noqa: PLW2901 - up to the root
-                nodes += tree.children[node]
+        left += [x for around in self.a.above(one) for x in self.a.children[around]]
+        right += [y for around in self.b.above(other) for y in self.b.children[around]]
         self._known_again(*self._free(left, right), ({*left}, {*right}))
         self._walk()
 

@@ -107,7 +107,9 @@ def code(rules: Collection[Rule]) -> str:
     """Rules as Python."""
     if not rules:
         return ""
-    listed = "".join(f"    ({_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {_told(rule)}\n" for rule in rules)
+    listed = "".join(
+        f"    ({_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {_told(rule)}\n" for rule in rules
+    )
     return (
         "import re\n\n"
         f"for old, new in [\n{listed}]:\n"

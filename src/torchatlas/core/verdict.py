@@ -156,7 +156,7 @@ def _changed(changes: Changes) -> str:
     rest = [item for item in items if item not in ruled]
     told = [f"{rule} in {len(ruled):,} class names"] if ruled else []
     if rest:
-        words = Counter(word for item in rest for word in {_word(each.what) for each in item.differences})
+        words = Counter(word for item in rest for word in dict.fromkeys(_word(each.what) for each in item.differences))
         listed = [word for word, _ in words.most_common(NAMED)]
         more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
         units = _units(changes) if len(rest) != 1 else _units(changes)[:-1]
@@ -246,10 +246,12 @@ def _numbers(changes: Changes, known: Sizes) -> list[str]:
 
 
 def _human(number: int) -> str:
-    """Three digits and a decimal prefix."""
-    size = float(number)
-    for prefix in ("", "k", "M", "G", "T", "P"):
-        if size < THOUSAND or prefix == "P":
-            return f"{size:.3g} {prefix}".rstrip()
-        size /= THOUSAND
-    raise AssertionError
+    """Three digits and a decimal prefix; whole numbers below 1,000 stay as they are."""
+    if number < THOUSAND:
+        return str(number)
+    size, prefixes = float(number), iter("kMGTPE")
+    prefix = ""
+    while size >= THOUSAND - 0.5 and (following := next(prefixes, "")):
+        size, prefix = size / THOUSAND, following
+    decimals = 2 if size < 9.995 else 1 if size < 99.95 else 0  # noqa: PLR2004 - where three digits round up to the next
+    return f"{size:.{decimals}f} {prefix}"

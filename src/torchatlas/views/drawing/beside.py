@@ -165,8 +165,9 @@ class Beside(Picture):
         places = ((0.0, top), (0.0, top + sizes[0][1] + TITLE) if self._beneath else (sizes[0][0] + GAP, top))
         bottom = max(y + high for (_, y), (_, high) in zip(places, sizes, strict=True))
         parts = [_text(MARGIN, MARGIN + LINE * at + 8, line, theme, 11) for at, line in enumerate(told)]
-        for letter, title, (x, y) in zip("ab", self.titles, places, strict=True):
-            named = _legible(f"{letter}: {title}", missing)
+        for letter, title, drawn, (x, y) in zip("ab", self.titles, self._drawn, places, strict=True):
+            whole = drawn.half.own.get(0, "same")  # the model itself has no box
+            named = _legible(f"{letter}: {title}{'' if whole == 'same' else f' ({whole})'}", missing)
             parts.append(_text(x + MARGIN, y - 6, named, theme, 13, ' font-weight="bold"'))
         parts += _legend(bottom + MARGIN, theme)
         bodies = [shifted(_body(svg), x, y) for svg, (x, y) in zip(halves, places, strict=True)]

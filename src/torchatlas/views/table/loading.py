@@ -32,7 +32,8 @@ def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
         yield from _rest(len(loading.unfit))
     yield from _keys("buffers that may be of those which are never saved", loading.unsaved)
     if loading.rules:
-        yield f"renaming that mends {loading.mended:,} {'keys' if loading.mended != 1 else 'key'}, for the weights as `state`:", BOLD
+        keys = "1 key" if loading.mended == 1 else f"{loading.mended:,} keys"
+        yield f"renaming that mends {keys}, for the weights as `state`:", BOLD
         for line in loading.text.splitlines():
             yield f"  {printable(line)}".rstrip(), PLAIN
 
