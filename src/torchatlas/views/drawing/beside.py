@@ -180,7 +180,7 @@ def _painted(drawn: _Drawn, missing: frozenset[str]) -> str:
     given = with_escapes(text, missing) if missing else text
     laid = json.loads(render(given, options.engine(format="scene"))) if missing else scene
     marks = list(said(half, laid["places"]))
-    colouring = Colouring("comparison", {key: mark for key, mark, is_open in marks if not is_open}, HUES)
+    colouring = Colouring("comparison", {key: mark for key, mark, is_open in marks if not is_open}, hues=HUES)
     svg = recoloured(render(given, options.engine()), laid["groups"], colouring, options.theme)
     at = {place["key"]: place for place in laid["places"]}
     signs = "".join(_sign(at[key], mark) for key, mark, _ in marks if mark != "same")
@@ -204,7 +204,7 @@ def _legible(text: str, missing: frozenset[str]) -> str:
 
 def _legend(y: float, theme: str) -> list[str]:
     """Colours and signs in one row."""
-    colouring = Colouring("comparison", {}, HUES)
+    colouring = Colouring("comparison", {}, hues=HUES)
     parts, x = [], MARGIN
     for mark in ("removed", "added", "changed", "same"):
         parts.append(swatch(x, y, mark, colouring, theme))

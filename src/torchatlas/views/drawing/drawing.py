@@ -17,7 +17,6 @@ from torchatlas.views.drawing.structure import shown
 from torchatlas.views.drawing.tint import tinted
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
     from pathlib import Path
 
