@@ -37,24 +37,26 @@ def _beside_the_examples(monkeypatch, tmp_path):
 @every_page
 def test_a_page_runs_and_shows_what_is_printed_and_drawn(page, capsys, request):
     """Blocks run in order, as in one session; `pytest --golden` writes what is printed and drawn into the page."""
-    text = page.read_text()
+    text, golden = page.read_text(), request.config.getoption("--golden")
     session: dict[str, object] = {}
-    printed = ""
-    for language, block in BLOCK.findall(text):
+    printed, written, end = "", [], 0
+    for match in BLOCK.finditer(text):
+        language, block = match.groups()
         if language == "python":
             exec(compile(block, page.name, "exec"), session)  # noqa: S102 - the page's own code
             printed = capsys.readouterr().out
         elif language == "console":
             printed = run(block)
-        elif language == "text" and request.config.getoption("--golden"):
-            text = text.replace(f"```text\n{block}```", f"```text\n{printed}```")
+        elif language == "text" and golden:
+            written += [text[end : match.start()], f"```text\n{printed}```"]
+            end = match.end()
         elif language == "text":
             assert block.splitlines() == printed.splitlines()
-    if request.config.getoption("--golden"):
-        page.write_text(text)
+    if golden:
+        page.write_text("".join([*written, text[end:]]))
     for picture in PICTURE.findall(text):
         shown, drawn = page.parent / picture, Path(Path(picture).name)
-        if request.config.getoption("--golden"):
+        if golden:
             shown.write_bytes(drawn.read_bytes())
         assert shown.read_bytes() == drawn.read_bytes(), f"{picture} is not what {page.name} draws"
 

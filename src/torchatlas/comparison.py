@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.atlas import PAGES, Atlas, capture
+from torchatlas.core import atomic
 from torchatlas.core import compare as changes_of
-from torchatlas.core.errors import FileError, InputError
+from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph
 from torchatlas.core.likeness import is_inferred
 from torchatlas.core.loading import loading
@@ -300,8 +300,8 @@ class Comparison:
         if suffix not in TABLES:
             known = ", ".join((*PICTURES, *PAGES, *TABLES))
             raise InputError(f"{target}: a comparison is written as {known}; end the name with one of these.")
-        write(target, self.text() + "\n" if suffix == ".txt" else getattr(self, suffix[1:])())
-        return target
+        text = self.text() + "\n" if suffix == ".txt" else getattr(self, suffix[1:])()
+        return atomic.write(target, text.encode())
 
     def print(self, file: TextIO | None = None) -> None:
         """Write the table to ``file``, standard output by default; in colour where that is a terminal that can."""
@@ -329,22 +329,3 @@ class Comparison:
         page = Paper(options.max_width, ASCII if options.ascii_only else UNICODE, options.encoding)
         for line in self._table.lines(page):
             yield Text.assemble(*line, no_wrap=True, overflow="crop")
-
-
-def write(target: Path, text: str) -> None:
-    """Write a text; what stood there is replaced only when all is written.
-
-    Raises:
-        FileError: it cannot be written; what stood there still does.
-    """
-    beside = target.with_name(f".torchatlas-{os.urandom(8).hex()}.part")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(target)
-    except OSError as error:
-        raise FileError(
-            f"{target} cannot be written: {error.strerror}. Wanted: a folder that exists, is writable and has room."
-        ) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)

@@ -13,15 +13,20 @@ if TYPE_CHECKING:
 __all__ = ["load", "open", "skeleton"]
 
 
-def open(path: str | os.PathLike[str]) -> Atlas:  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
+def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
+    path: str | os.PathLike[str], *, statistics: bool = False
+) -> Atlas:
     """Read the model in a file, without its code.
 
     Its content says what kind of file it is, and not its name: ``.onnx`` (needs the extra ``torchatlas[onnx]``),
     programs of ``torch.export.save`` (``.pt2``), archives of ``torch.jit.save``, weights (``.safetensors``, and what
-    ``torch.save`` writes), and ``.atlas``. Nothing in it is executed, no code is unpickled, and weights are not loaded.
+    ``torch.save`` writes), ``.atlas``, and the JSON that `Atlas.save` writes. Nothing in it is executed, no code is
+    unpickled, and weights are not loaded.
 
     Args:
         path: of the file; of weights in several files, their index or their folder.
+        statistics: of weights alone, read all their numbers, a piece at a time, and lay over the modules the mean, the
+            standard deviation, least, greatest, and share of zeros of what each holds.
 
     Returns:
         The atlas. Sizes that vary are -1, and a note says what they are called in the file. Of weights alone, the
@@ -29,11 +34,13 @@ def open(path: str | os.PathLike[str]) -> Atlas:  # noqa: A001 - as PIL.Image.op
 
     Raises:
         FileError: it is missing, damaged, encrypted, or of another kind; the message says what it looks like.
+        InputError: statistics of a file that is no file of weights.
         MissingError: reading this kind needs an optional package; the message names the extra.
     """
-    from torchatlas.readers.open import read  # noqa: PLC0415  # the readers are loaded when asked for
+    from torchatlas.readers import open as reading  # noqa: PLC0415  # the readers are loaded when asked for
 
-    return Atlas(read(path))
+    graph = reading.read(path)
+    return Atlas(reading.with_statistics(path, graph) if statistics else graph)
 
 
 def skeleton(path: str | os.PathLike[str]) -> str:

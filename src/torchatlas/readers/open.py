@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchatlas.core import codec
-from torchatlas.core.errors import FileError
+from torchatlas.core import codec, graph_json
+from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.foreign import ENOUGH, looks_like, looks_like_folder, members_look_like
 from torchatlas.readers.archive import STARTS, Archive
 from torchatlas.readers.wire import is_onnx
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
 
 WANTED = (
-    "Wanted: a file of torchatlas (.atlas), ONNX (.onnx), torch.export (.pt2), TorchScript (torch.jit.save), or weights"
-    " (.safetensors, or .pt, .pth, .bin, .ckpt from torch.save)."
+    "Wanted: a file of torchatlas (.atlas, .json), ONNX (.onnx), torch.export (.pt2), TorchScript (torch.jit.save), or"
+    " weights (.safetensors, or .pt, .pth, .bin, .ckpt from torch.save)."
 )
 WEIGHTS = "torchatlas.readers.weights"
+BLANK = b"\xef\xbb\xbf \t\r\n"
 DAMAGE = (
     ArithmeticError,
     AttributeError,
@@ -65,6 +66,22 @@ def read(path: str | os.PathLike[str]) -> Graph:
         ) from error
 
 
+def with_statistics(path: str | os.PathLike[str], graph: Graph) -> Graph:
+    """Lay over a graph of weights alone what the numbers in their file are like.
+
+    Raises:
+        InputError: the graph is of another kind of file.
+        FileError: the file is damaged where its numbers stand.
+    """
+    if all(module.sure is None for module in graph.modules):
+        raise InputError(
+            f"{os.fspath(path)}: statistics are of the numbers in a file of weights (.pth, .safetensors, …), and this"
+            " one holds a graph. Open it without them."
+        )
+    found: Graph = import_module(WEIGHTS).statistics(Path(path), graph)
+    return found
+
+
 @contextmanager
 def _collection_paused() -> Iterator[None]:
     """Keep the cycle collector from searching a growing graph again and again: most of it stays."""
@@ -88,6 +105,8 @@ def _reader(path: Path) -> Callable[[Path], Graph]:
         return _archive(path, head)
     if _is_weights(path, head, ()):
         return _of(WEIGHTS)
+    if head.lstrip(BLANK).startswith(b"{"):
+        return graph_json.read
     if is_onnx(path):
         return _of("torchatlas.readers.onnx")
     raise FileError(f"{path} is of a kind that torchatlas does not read: it looks like {looks_like(head)}. {WANTED}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
+from torchatlas.core.compare import Mark
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph
 from torchatlas.views.drawing.structure import shown
@@ -13,7 +14,6 @@ from torchatlas.views.drawing.structure import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Mark: TypeAlias = Literal["added", "removed", "changed", "same"]
 Marks: TypeAlias = "tuple[Mapping[int, Mark], Mapping[int, Mark]]"
 
 MARKS: tuple[Mark, ...] = get_args(Mark)

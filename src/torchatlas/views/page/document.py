@@ -11,12 +11,15 @@ from torchatlas.core.cost import costs
 from torchatlas.core.overlay import all_of, by_call
 from torchatlas.core.timing import is_timed, own_seconds
 from torchatlas.core.version import __version__
+from torchatlas.views.drawing.differing import Half, folds_that_differ_alike
 from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.structure import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from torchatlas.core.compare import Mark
+    from torchatlas.core.fold import Fold
     from torchatlas.core.graph import Graph
     from torchatlas.core.overlay import Overlays
     from torchatlas.views.page.beside import Beside
@@ -41,17 +44,26 @@ def document(
     Raises:
         InputError: an overlay names a module or call that the graph does not have.
     """
-    held: dict[str, Any] = _packed(graph, overlays, view)
+    first, second = (None, None) if beside is None or beside.marks is None else beside.marks
+    held: dict[str, Any] = _packed(graph, overlays, view, first)
     if beside is not None:
-        held["beside"] = _packed(beside.graph, None, None)
+        held["beside"] = _packed(beside.graph, None, None, second)
         held["pair"] = _pack(json.dumps(beside.page()))
     return json.dumps(held)
 
 
-def _packed(graph: Graph, overlays: Overlays | None, view: Mapping[str, Any] | None) -> dict[str, str]:
+def _packed(
+    graph: Graph, overlays: Overlays | None, view: Mapping[str, Any] | None, marks: Iterable[tuple[int, Mark]] | None
+) -> dict[str, str]:
     extras = {**_extras(shown(graph), overlays), "view": view}
-    held = {"graph": payload(graph, details=True), "extras": json.dumps(extras, allow_nan=False)}
+    folds = None if marks is None else _folds_that_differ_alike(graph, marks)
+    held = {"graph": payload(graph, details=True, folds=folds), "extras": json.dumps(extras, allow_nan=False)}
     return {part: _pack(text) for part, text in held.items()}
+
+
+def _folds_that_differ_alike(graph: Graph, marks: Iterable[tuple[int, Mark]]) -> list[Fold]:
+    known: dict[int, Mark] = {**dict.fromkeys(range(len(shown(graph).calls)), "same"), **dict(marks)}
+    return folds_that_differ_alike(Half(graph, known, known))
 
 
 def _pack(text: str) -> str:

@@ -320,7 +320,7 @@ OF_A_RUN = ("name", "type", "input", "output", "params", "share", "mult_adds")
 OF_A_PROFILE = ("name", "type", "output", "time", "time_share", "peak memory", "params", "mult_adds")
 OF_WEIGHTS = ("name", "type", "details", "params", "share", "dtype")
 OF_A_STRUCTURE = ("name", "type", "params", "share", "trainable")
-FEW = 4
+FEW = 5
 """So many overlays of a graph are columns without being asked for; of more, none."""
 
 EVERYTHING = ("depth", "name", "path", *(name for name in COLUMNS if name not in {"depth", "name", "path"}))
@@ -341,7 +341,8 @@ def default_columns(facts: Facts) -> tuple[str, ...]:
         names = OF_A_RUN
     if graph.calls and not graph.modules:
         names = tuple(name for name in names if name not in {"params", "share"})
-    kept = [name for name in facts.overlays if name not in PROFILE and name not in facts.given]
+    measured = PROFILE if is_timed(graph) else ()
+    kept = [name for name in facts.overlays if name not in measured and name not in facts.given]
     shown = [*(kept if len(kept) <= FEW else ()), *facts.given]
     return (*names, *(name for name in shown if name not in names))
 

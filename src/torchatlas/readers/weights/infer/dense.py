@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part
 
 TABLE = re.compile(
-    r"embed|(^|_)emb(s|_|\d|$)|wte|wpe|(^|_)shared$|lookup|codebook|vocab|relative_attention_bias|token_type|tok_emb|bias_table|(^|_)table$"
+    r"embed|(^|_)emb(s|_|\d|$)|wte|wpe|(^|_)shared$|lookup|codebook|vocab|relative_attention_bias|token_type|tok_emb|bias_table|(^|_)table$|(^|_)pos(ition(al)?)?s?(_|$)"
 )
 PROJECTION = re.compile(
     r"proj|linear|fc\d*|dense|head|classif|decoder|mlp|(^|_)out(_|$)|query|key|value|gate|score|(^|_)[qkv](_|$)|(^|_)w[qkvo123](_|$)"
