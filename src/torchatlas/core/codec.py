@@ -11,24 +11,21 @@ Adler-32 checks them once more.
 
 from __future__ import annotations
 
-import gc
 import os
 import struct
 import zlib
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchatlas.core import atomic
 from torchatlas.core.check import check
+from torchatlas.core.collection import collection_paused
 from torchatlas.core.columns import Reader
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.foreign import ENOUGH, looks_like
 from torchatlas.core.records import FORMAT, FORMATS, GRAPH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torchatlas.core.graph import Graph
 
 MAGIC = b"\x89atlas\r\n"
@@ -52,7 +49,7 @@ def encode(graph: Graph) -> bytes:
         InputError: the graph is not well formed (`core.check`) or too large.
     """
     columns = bytearray()
-    with _collection_paused():
+    with collection_paused():
         check(graph)
         GRAPH.put([graph], columns)
     if len(columns) > LARGEST:
@@ -81,7 +78,7 @@ def decode(data: bytes, name: str = "the data") -> Graph:
     columns = _unpack(data, name)
     try:
         reader = Reader(columns)
-        with _collection_paused():
+        with collection_paused():
             (graph,) = FORMATS[version].take(reader, 1)
             reader.need_end()
             check(graph)
@@ -168,16 +165,3 @@ def _unpack(data: bytes, name: str) -> bytes:
     return columns
 
 
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Keep the cycle collector from searching the records again and again while they are made; they hold no cycles.
-
-    It would take more time than all the rest.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

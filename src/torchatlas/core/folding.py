@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from torchatlas.core.collection import collection_paused
 from torchatlas.core.coverage import coverage
 from torchatlas.core.errors import InputError
 from torchatlas.core.finding import find
@@ -29,6 +30,7 @@ TOLD = "fold("
 SHOWN = 3
 
 
+@collection_paused()
 def fold(graph: Graph, pattern: str, name: str) -> Graph:
     r"""Put every match of a pattern into a group of that name.
 
@@ -56,6 +58,7 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
     return told(made, *notes)
 
 
+@collection_paused()
 def fold_repeats(graph: Graph) -> Graph:
     """Put what repeats side by side, as the views fold it, into groups named like ``Residual ×35``."""
     groups = [
@@ -66,6 +69,7 @@ def fold_repeats(graph: Graph) -> Graph:
     return _grouped(graph, sorted(groups, key=lambda group: group[1][0]))
 
 
+@collection_paused()
 def unfold(graph: Graph) -> Graph:
     """Take all groups apart, and leave out what was noted when they were made."""
     gone = [call.kind == "group" and call.id > 0 for call in graph.calls]

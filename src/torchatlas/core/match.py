@@ -105,6 +105,7 @@ class _Search:
 
     def at(self, unit: int) -> Match | None:
         """The match that begins with this unit."""
+        patience = self.patience
         found = self.solve(Goal(self.automaton.start, (), unit, None))
         if found is None:
             return None
@@ -114,6 +115,7 @@ class _Search:
             return None
         self.used.update(members)
         self.solved.clear()
+        self.patience = patience  # only what leads nowhere wears it out
         return Match(tuple(sorted(members)), exits)
 
     def solve(self, goal: Goal) -> Found | None:

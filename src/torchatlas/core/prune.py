@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from torchatlas.core.collection import collection_paused
 from torchatlas.core.finding import find
 from torchatlas.core.renumber import keep_values, remove
 from torchatlas.core.told import quoted, told
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 SHOWN = 4
 
 
+@collection_paused()
 def prune(graph: Graph, pattern: str, *, upstream: bool = False) -> Graph:
     """Leave out what matches a pattern.
 
