@@ -163,5 +163,3 @@ def _unpack(data: bytes, name: str) -> bytes:
     if len(columns) != size or not unpacking.eof or unpacking.unused_data:
         raise FileError(f"{name} is damaged: it does not unpack to the {size:,} bytes it names. {AGAIN}")
     return columns
-
-

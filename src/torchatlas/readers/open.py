@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import zlib
-from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchatlas.core import codec, graph_json
+from torchatlas.core.collection import collection_paused
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.foreign import ENOUGH, looks_like, looks_like_folder, members_look_like
 from torchatlas.readers.archive import STARTS, Archive
 from torchatlas.readers.wire import is_onnx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torchatlas.core.graph import Graph
 
@@ -52,7 +51,7 @@ def read(path: str | os.PathLike[str]) -> Graph:
     """
     name = os.fspath(path)
     try:
-        with _collection_paused():
+        with collection_paused():
             return _reader(Path(path))(Path(path))
     except FileError as error:
         if name in str(error):
@@ -80,18 +79,6 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph) -> Graph:
         )
     found: Graph = import_module(WEIGHTS).statistics(Path(path), graph)
     return found
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Keep the cycle collector from searching a growing graph again and again: most of it stays."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _reader(path: Path) -> Callable[[Path], Graph]:
