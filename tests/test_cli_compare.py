@@ -88,3 +88,7 @@ def test_a_saved_run_is_compared_with_a_model():
     result = run("net.atlas", "net.py:Wide", "-i", "3,4")
     assert result.exit_code == 1, result.output
     assert result.stdout.startswith("a: net.atlas\nb: net.py:Wide\n")
+    assert run("net.atlas", "net.atlas").exit_code == 0
+    refused = run("net.atlas", "net.atlas", "-i", "3,4")
+    assert refused.exit_code == 2
+    assert "both are files" in refused.stderr

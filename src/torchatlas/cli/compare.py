@@ -84,6 +84,8 @@ def compare(
             raise InputError(f"-o {output}: wanted a name that ends in {', '.join(WRITTEN)}.")
         if output is not None and form is not None:
             raise InputError(f"--format {form.value} -o {output}: the name of the file says the format; leave one out.")
+        if _is_file(a) and _is_file(b) and (inputs or dtypes or kwargs or arguments or device):
+            raise InputError("both are files, which hold a run or none: inputs and options of a run have no effect.")
         sides = [_side(text, inputs or [], dtypes or [], kwargs, arguments, real, device, mode) for text in (a, b)]
         _deliver(_compared(a, b, sides[0], sides[1]), form or Format.TEXT, output, depth, width)
 

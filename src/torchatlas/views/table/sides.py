@@ -197,12 +197,17 @@ def told(difference: Difference) -> str:
     return f"{difference.what} {difference.a} -> {difference.b}"
 
 
+def _briefly(difference: Difference) -> str:
+    """The class that it has now stands in a column of its own."""
+    return f"class was {difference.a}" if difference.what == "class" else told(difference)
+
+
 def what(sides: Sides, row: Both) -> str:
     """What differs, in a line; of what is the same, how much that is."""
     item = sides.item(row)
     if item.differences:
         shown = item.differences
-        listed = "; ".join(map(told, shown[:SAID]))
+        listed = "; ".join(map(_briefly, shown[:SAID]))
         more = f"; {len(shown) - SAID} more" if len(shown) > SAID else ""
         return _also(listed + more, row)
     if item.mark == "same":
