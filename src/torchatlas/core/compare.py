@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 GIVEN = ("output", "output dtype")
 """What follows from what a function was given, and is said of the module around it."""
 
+UNEXPLAINED = ("class", *GIVEN)
+"""What does not say by itself why the functions that a module calls are others."""
+
 Mark: TypeAlias = Literal["added", "removed", "changed", "same"]
 Place: TypeAlias = "str | int"
 """A module's path, or a call's id where calls are compared."""
@@ -103,8 +106,9 @@ def _items(a: Graph, b: Graph, modules: Mapping[str, str], calls: Mapping[int, i
             yield Item("same" if module.path in unsaid_b else "added", None, module.path)
             continue
         differences = [*module_differences(a.module_at[one], module, a, b)]
-        own = [] if differences else lone.get(one, [])
-        found = tuple(differences or own)
+        if all(each.what in UNEXPLAINED for each in differences):
+            differences += lone.get(one, [])
+        found = tuple(differences)
         yield Item("changed" if found else "same", one, module.path, found)
         for path in after.get(one, ()):
             yield Item("same" if path in unsaid else "removed", path, None)
