@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import Section, judged, run
-from torchatlas.core.folding import fold, fold_repeats
+from torchatlas.core.editing.folding import fold, fold_repeats
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 

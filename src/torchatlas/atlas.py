@@ -243,7 +243,7 @@ class Atlas:
         both; in any order. ``A?``, ``A*``, ``A+``, ``A{2}``, ``A{2,5}``, also of what is in parentheses. A name is a
         family, whatever the spelling (``Conv`` is every ``nn.Conv2d``, ``F.conv2d`` and ``aten.convolution``), or the
         exact name of a call, or what was folded before. ``Conv[3x3, stride=2]`` asks for a kernel size, and for
-        settings of the module or arguments of the call. All of it: `torchatlas.core.pattern`.
+        settings of the module or arguments of the call. All of it: `torchatlas.core.pattern.language`.
 
         Args:
             pattern: as above, or ``re:`` and a regular expression of module paths: ``re:layer(\d)\..*``.
@@ -256,19 +256,19 @@ class Atlas:
         Raises:
             InputError: the pattern cannot be read; the message points at the place.
         """
-        from torchatlas.core.folding import fold  # noqa: PLC0415  # loaded when asked for
+        from torchatlas.core.editing.folding import fold  # noqa: PLC0415  # loaded when asked for
 
         return Atlas(fold(self.graph, pattern, name))
 
     def fold_repeats(self) -> Atlas:
         """Put neighbours that are alike together, under names such as ``Residual ×35``; returns a new atlas."""
-        from torchatlas.core.folding import fold_repeats  # noqa: PLC0415  # as above
+        from torchatlas.core.editing.folding import fold_repeats  # noqa: PLC0415  # as above
 
         return Atlas(fold_repeats(self.graph))
 
     def unfold(self) -> Atlas:
         """Take apart all that was put together by `fold` and `fold_repeats`; returns a new atlas."""
-        from torchatlas.core.folding import unfold  # noqa: PLC0415  # as above
+        from torchatlas.core.editing.folding import unfold  # noqa: PLC0415  # as above
 
         return Atlas(unfold(self.graph))
 
@@ -284,7 +284,7 @@ class Atlas:
         Raises:
             InputError: the pattern cannot be read; the message points at the place.
         """
-        from torchatlas.core.prune import prune  # noqa: PLC0415  # as above
+        from torchatlas.core.editing.prune import prune  # noqa: PLC0415  # as above
 
         return Atlas(prune(self.graph, pattern))
 
@@ -300,7 +300,7 @@ class Atlas:
         Raises:
             InputError: the pattern cannot be read; the message points at the place.
         """
-        from torchatlas.core.prune import prune  # noqa: PLC0415  # as above
+        from torchatlas.core.editing.prune import prune  # noqa: PLC0415  # as above
 
         return Atlas(prune(self.graph, pattern, upstream=True))
 
@@ -317,7 +317,7 @@ class Atlas:
         Raises:
             InputError: the pattern cannot be read, or two modules would have one path.
         """
-        from torchatlas.core.rename import rename  # noqa: PLC0415  # as above
+        from torchatlas.core.editing.rename import rename  # noqa: PLC0415  # as above
 
         return Atlas(rename(self.graph, pattern, name))
 

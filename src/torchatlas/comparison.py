@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.atlas import PAGES, Atlas, capture
 from torchatlas.core import atomic
-from torchatlas.core import compare as changes_of
+from torchatlas.core.comparing import compare as changes_of
+from torchatlas.core.comparing.likeness import is_inferred
+from torchatlas.core.comparing.loading import loading
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph
-from torchatlas.core.likeness import is_inferred
-from torchatlas.core.loading import loading
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
 from torchatlas.views.table.page import Page as Paper
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from torchatlas.core.compare import Changes, Item
-    from torchatlas.core.loading import Loading
+    from torchatlas.core.comparing.compare import Changes, Item
+    from torchatlas.core.comparing.loading import Loading
     from torchatlas.views.drawing.beside import Beside
     from torchatlas.views.drawing.options import Direction, Level, Theme
     from torchatlas.views.page.page import Page
@@ -113,7 +113,7 @@ class Comparison:
     Attributes:
         a: the first graph.
         b: the second.
-        changes: every module of both, with what differs (`torchatlas.core.compare.Changes`).
+        changes: every module of both, with what differs (`torchatlas.core.comparing.compare.Changes`).
     """
 
     def __init__(
@@ -266,7 +266,7 @@ class Comparison:
         return made
 
     def _page(self, **options: Any) -> Page:
-        from torchatlas.core.marks import deep_marks, pairs  # noqa: PLC0415  # the page is loaded when asked for
+        from torchatlas.core.comparing.marks import deep_marks, pairs  # noqa: PLC0415  # the page is loaded when asked for
         from torchatlas.views.page.page import page  # noqa: PLC0415  # as above
 
         both: dict[str, Any] = {

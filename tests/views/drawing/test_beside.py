@@ -11,8 +11,8 @@ from torch import nn
 
 import torchatlas as ta
 from pairs import PAIRS, pair
-from torchatlas.core.compare import compare
-from torchatlas.core.marks import deep_marks, own_marks
+from torchatlas.core.comparing.compare import compare
+from torchatlas.core.comparing.marks import deep_marks, own_marks
 from torchatlas.views.drawing.beside import HUES, SIGNS
 from torchatlas.views.drawing.differing import Half, folds_that_differ_alike, said
 from torchatlas.views.drawing.payload import folds_of

@@ -10,7 +10,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchatlas.core.marks import deep_marks, own_marks, pairs
+from torchatlas.core.comparing.marks import deep_marks, own_marks, pairs
 from torchatlas.views.drawing import dot
 from torchatlas.views.drawing.differing import Half, folds_that_differ_alike, opened_alike, said
 from torchatlas.views.drawing.engine import render
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from torchatlas.core.compare import Changes
+    from torchatlas.core.comparing.compare import Changes
     from torchatlas.views.drawing.options import Direction, Level, Options, Theme
 
 HUES = {"added": "#009e73", "removed": "#d55e00", "changed": "#e69f00", "same": "#8a8f96"}

@@ -7,14 +7,14 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from torchatlas.core.comparing.marks import Boxes
 from torchatlas.core.fold import Fold
-from torchatlas.core.marks import Boxes
 from torchatlas.views.drawing.payload import folds_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-    from torchatlas.core.compare import Mark
+    from torchatlas.core.comparing.compare import Mark
     from torchatlas.core.graph import Graph
 
 ROOM = 110

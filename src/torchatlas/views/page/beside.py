@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
-from torchatlas.core.compare import Mark
+from torchatlas.core.comparing.compare import Mark
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph
 from torchatlas.views.drawing.structure import shown

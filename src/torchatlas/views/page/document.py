@@ -18,7 +18,7 @@ from torchatlas.views.drawing.structure import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from torchatlas.core.compare import Mark
+    from torchatlas.core.comparing.compare import Mark
     from torchatlas.core.fold import Fold
     from torchatlas.core.graph import Graph
     from torchatlas.core.overlay import Overlays

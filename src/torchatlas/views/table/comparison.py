@@ -8,7 +8,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
-from torchatlas.core.verdict import Sizes, verdict
+from torchatlas.core.comparing.verdict import Sizes, verdict
 from torchatlas.views.table import export, html, text
 from torchatlas.views.table.facts import Facts
 from torchatlas.views.table.footer import Line as Total
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from torchatlas.core.compare import Changes
-    from torchatlas.core.loading import Loading
+    from torchatlas.core.comparing.compare import Changes
+    from torchatlas.core.comparing.loading import Loading
     from torchatlas.views.table.page import Page
     from torchatlas.views.table.text import Line
 

@@ -12,9 +12,9 @@ from torchatlas.views.table.units import exact, human
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from torchatlas.core.compare import Changes, Item, Place
+    from torchatlas.core.comparing.compare import Changes, Item, Place
+    from torchatlas.core.comparing.difference import Difference
     from torchatlas.core.cost import Cost, Costs
-    from torchatlas.core.difference import Difference
     from torchatlas.core.graph import Graph
     from torchatlas.views.table.columns import Plain
     from torchatlas.views.table.facts import Facts

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.classes import without_numbers
-from torchatlas.core.likeness import parent_of
+from torchatlas.core.comparing.likeness import parent_of
 from torchatlas.core.span import span
 from torchatlas.views.table.rows import ROWS_BY_DEFAULT, Row, fitting_depth
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-    from torchatlas.core.compare import Changes, Item, Place
+    from torchatlas.core.comparing.compare import Changes, Item, Place
     from torchatlas.core.graph import Graph
 
 

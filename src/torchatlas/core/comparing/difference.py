@@ -1,0 +1,196 @@
+"""What is different about two modules, or two calls, that are the same thing in two graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torchatlas.core.classes import constants, settings_of
+from torchatlas.core.comparing.vocabulary import meant
+from torchatlas.core.graph import Node, Slot, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from torchatlas.core.graph import Call, Graph, Module, Tree, Value
+
+NONE = "-"
+SHOWN = 60
+"""Letters of an argument that are shown."""
+
+DEEPEST = 3
+LISTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that differs.
+
+    Attributes:
+        what: the field's word: ``class``, a setting (``kernel_size``), a tensor (``weight``), ``dtype``,
+            ``requires_grad``, ``tied``, ``output``, ``runs``, ``calls``.
+        a: how it is in the first graph; ``-`` where there is none.
+        b: how it is in the second.
+    """
+
+    what: str
+    a: str
+    b: str
+
+
+def module_differences(one: Module, other: Module, a: Graph, b: Graph) -> Iterator[Difference]:
+    """What differs about a module itself, the modules in it not counted.
+
+    Nothing that was inferred from weights is held against what is known. Flags of training and devices are states, not
+    structure: they do not count.
+    """
+    known = one.sure is None and other.sure is None
+    if known:
+        yield from _settings(one, other)
+    yield from _tensors(one, other, a, b, known=known)
+    if a.calls and b.calls:
+        yield from _runs(one, other, a, b)
+
+
+def _settings(one: Module, other: Module) -> Iterator[Difference]:
+    """Class, then settings; of another class, only the settings that both have."""
+    if one.name != other.name:
+        yield Difference("class", one.name, other.name)
+    left, right = (dict(zip(dict(m.settings), settings_of(m), strict=True)) for m in (one, other))
+    said_a, said_b = dict(one.settings), dict(other.settings)
+    found = False
+    for name in dict.fromkeys((*left, *right)):
+        if left.get(name) != right.get(name) and (one.name == other.name or (name in left and name in right)):
+            found = True
+            yield Difference(name, _setting(said_a, name), _setting(said_b, name))
+    if not found and one.name == other.name and one.extra != other.extra:
+        # What counts the places of equal layers differs without a word; what the module prints is meant to be seen.
+        counting = [name for name in said_a if name in said_b and said_a[name] != said_b[name]]
+        for name in counting:
+            yield Difference(name, said(said_a[name]), said(said_b[name]))
+        if not counting:
+            yield Difference("printed", _cut(one.extra) or NONE, _cut(other.extra) or NONE)
+
+
+def _setting(settings: Mapping[str, Tree], name: str) -> str:
+    return said(settings[name]) if name in settings else NONE
+
+
+def _tensors(one: Module, other: Module, a: Graph, b: Graph, *, known: bool) -> Iterator[Difference]:
+    """Own parameters and buffers: which, of what shape and dtype, trained or not, tied or not."""
+    left = {_called(name, known): a.values[value] for name, value in (*one.parameters, *one.buffers)}
+    right = {_called(name, known): b.values[value] for name, value in (*other.parameters, *other.buffers)}
+    for name in dict.fromkeys((*left, *right)):
+        first, second = left.get(name), right.get(name)
+        if (first is not None and second is not None and first.shape != second.shape) or (
+            (first is None or second is None) and (known or not _may_lack(first or second))
+        ):
+            yield Difference(name, shape(first), shape(second))
+    both = [(left[name], right[name]) for name in left if name in right]
+    if any(first.dtype != second.dtype for first, second in both):
+        yield Difference("dtype", _words(v.dtype for v, _ in both), _words(v.dtype for _, v in both))
+    if known and any(first.requires_grad != second.requires_grad for first, second in both):
+        yield Difference("requires_grad", _words(_flag(v) for v, _ in both), _words(_flag(v) for _, v in both))
+    for name, first in left.items():
+        if name in right and (len(first.names) > 1) != (len(right[name].names) > 1):
+            yield Difference("tied", _tie(first), _tie(right[name]))
+
+
+def _called(name: str, known: bool) -> str:
+    return name if known else meant(name)
+
+
+def _may_lack(value: Value | None) -> bool:
+    """A buffer that a file of weights need not have."""
+    return value is not None and value.kind == "buffer"
+
+
+def _flag(value: Value) -> str:
+    return str(value.requires_grad)
+
+
+def _tie(value: Value) -> str:
+    return " = ".join(value.names) if len(value.names) > 1 else NONE
+
+
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words)) or NONE
+
+
+def shape(value: Value | None) -> str:
+    """As people write it: ``[64, 3, 7, 7]``."""
+    return NONE if value is None else str(list(value.shape))
+
+
+def _runs(one: Module, other: Module, a: Graph, b: Graph) -> Iterator[Difference]:
+    """How often it ran, and what its first call gave."""
+    first, second = a.calls_of.get(one.path, ()), b.calls_of.get(other.path, ())
+    if len(first) != len(second):
+        yield Difference("runs", str(len(first)), str(len(second)))
+    if first and second:
+        yield from result_differences(a.calls[first[0]], b.calls[second[0]], a, b)
+
+
+def result_differences(one: Call, other: Call, a: Graph, b: Graph) -> Iterator[Difference]:
+    """Shapes, or else dtypes, of what two calls gave."""
+    left = [a.values[value] for value in one.outputs]
+    right = [b.values[value] for value in other.outputs]
+    if [v.shape for v in left] != [v.shape for v in right]:
+        yield Difference("output", _shapes(left), _shapes(right))
+    elif [v.dtype for v in left] != [v.dtype for v in right]:
+        yield Difference("output dtype", _words(v.dtype for v in left), _words(v.dtype for v in right))
+
+
+def _shapes(values: Sequence[Value]) -> str:
+    more = f" +{len(values) - 1}" if len(values) > 1 else ""
+    return f"{list(values[0].shape)}{more}" if values else NONE
+
+
+def call_differences(one: Call, other: Call, a: Graph, b: Graph) -> Iterator[Difference]:
+    """What differs about two calls of functions: their arguments, tensors apart, and what they gave."""
+    if one.name != other.name:
+        yield Difference("name", one.name, other.name)
+    if constants(one) != constants(other):
+        left, right = _arguments(one), _arguments(other)
+        for name in dict.fromkeys((*left, *right)):
+            if left.get(name) != right.get(name):
+                yield Difference(name, left.get(name, NONE), right.get(name, NONE))
+    yield from result_differences(one, other, a, b)
+
+
+def _arguments(call: Call) -> dict[str, str]:
+    keys = call.arguments.keys or tuple(str(at) for at in range(len(call.arguments.items)))
+    return {key: said(item) for key, item in zip(keys, call.arguments.items, strict=True)}
+
+
+def order_difference(lone_a: Sequence[str], lone_b: Sequence[str]) -> Difference | None:
+    """The functions that only one of two modules calls itself."""
+    if not lone_a and not lone_b:
+        return None
+    return Difference("calls", _listed(lone_a), _listed(lone_b))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" +{len(names) - LISTED}" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more or NONE
+
+
+def said(tree: Tree, depth: int = 0) -> str:
+    """An argument as it would be typed; the middle of a long one is left out."""
+    if isinstance(tree, Slot):
+        return "tensor"
+    if isinstance(tree, Text):
+        return _cut(tree.text)
+    if isinstance(tree, Node):
+        if depth >= DEEPEST:
+            return "…"
+        items = [said(item, depth + 1) for item in tree.items]
+        if tree.keys:
+            items = [f"{key}={item}" for key, item in zip(tree.keys, items, strict=True)]
+        return _cut(f"({', '.join(items)})")
+    return _cut(repr(tree))
+
+
+def _cut(text: str) -> str:
+    half = SHOWN // 2
+    return text if len(text) <= SHOWN else f"{text[:half]}…{text[-half:]}"

@@ -1,0 +1,1 @@
+"""Graphs made of other graphs: parts put together, left out, renamed."""

@@ -1,0 +1,87 @@
+"""Where a pattern, of calls or of paths, is found in a graph: what `fold`, `prune` and `rename` begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torchatlas.core.editing.told import nothing_found, quoted
+from torchatlas.core.pattern.language import atoms, parse
+from torchatlas.core.pattern.match import matches
+from torchatlas.core.pattern.paths import PATHS, by_path, path_pattern
+from torchatlas.core.pattern.units import units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torchatlas.core.graph import Graph
+    from torchatlas.core.pattern.units import Units
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One match.
+
+    Attributes:
+        name: what it is to be called.
+        chosen: the calls that the pattern names.
+        units: the same, and what hands on from one of them to the next; in order.
+    """
+
+    name: str
+    chosen: tuple[int, ...]
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """All matches, in order, and what must be said of them."""
+
+    flow: Units
+    matches: tuple[Place, ...]
+    notes: tuple[str, ...]
+
+
+def find(graph: Graph, pattern: str, deed: str, name: str = "") -> Finding:
+    """Find a pattern.
+
+    Args:
+        graph: what ran.
+        pattern: of calls (`core.pattern.language`), or ``re:`` and a regular expression of module paths.
+        deed: what is to be done, as ``fold(``: notes begin with it.
+        name: for the matches; after ``re:`` it may refer to groups of the expression.
+
+    Raises:
+        InputError: the pattern cannot be read.
+    """
+    if isinstance(pattern, str) and pattern.startswith(PATHS):
+        return _find_paths(graph, pattern, deed, name)
+    tree = parse(pattern)
+    names = list(dict.fromkeys(atom.name for atom in atoms(tree)))
+    flow = units(graph, names)
+    found, whole = matches(flow, tree)
+    notes = []
+    if not found:
+        known = [call.name for call in graph.calls[1:]]
+        notes.append(nothing_found(graph, deed, pattern, known, flow, names))
+    if not whole:
+        notes.append(
+            f"{deed}{quoted(pattern)}) was ended early: its branches fit together in too many ways to try them all"
+        )
+    places = [Place(name, match.units, _with_passing(flow, match.units, match.exits)) for match in found]
+    return Finding(flow, tuple(places), tuple(notes))
+
+
+def _find_paths(graph: Graph, pattern: str, deed: str, name: str) -> Finding:
+    found = by_path(graph, path_pattern(pattern, name), name)
+    known = [module.path for module in graph.modules]
+    notes = () if found else (nothing_found(graph, deed, pattern, known),)
+    flow = units(graph, wanted=[call for _, calls in found for call in calls])
+    return Finding(flow, tuple([Place(title, tuple(calls), tuple(calls)) for title, calls in found]), notes)
+
+
+def _with_passing(flow: Units, members: Sequence[int], exits: Iterable[int]) -> tuple[int, ...]:
+    inner = set(members).difference(exits)
+    begin, end = flow.passing_from(members[0]), flow.passing_from(members[-1])
+    handing = [call for call in flow.passing[begin:end] if inner.intersection(flow.reads.get(call, ()))]
+    return tuple(sorted((*members, *handing)))

@@ -1,0 +1,98 @@
+"""Parts of a run put together under one name, by pattern, by path, or because they repeat; and taken apart again.
+
+What is put together stands inside a call of the kind ``group``. Nothing else is changed: totals stay, ids move along,
+and `unfold` gives back what was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torchatlas.core.collection import collection_paused
+from torchatlas.core.editing.finding import find
+from torchatlas.core.editing.group import grouping
+from torchatlas.core.editing.renumber import insert, remove
+from torchatlas.core.editing.told import quoted, told
+from torchatlas.core.errors import InputError
+from torchatlas.core.fold import fold_calls
+from torchatlas.core.pattern.coverage import coverage
+from torchatlas.core.pattern.units import REPEATED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.core.graph import Call, Graph
+    from torchatlas.core.pattern.coverage import Cover
+
+TOLD = "fold("
+SHOWN = 3
+
+
+@collection_paused()
+def fold(graph: Graph, pattern: str, name: str) -> Graph:
+    r"""Put every match of a pattern into a group of that name.
+
+    Args:
+        graph: what ran.
+        pattern: as ``Conv > BatchNorm > Relu`` (`core.pattern.language`), or ``re:`` and a regular expression: modules
+            whose whole path it matches are put together, neighbours of one expanded name in one group.
+        name: of the groups; after ``re:`` it may refer to groups of the expression, as ``Stage \1``.
+
+    Returns:
+        The graph with the groups; with a note, where nothing was found or something could not be put together.
+
+    Raises:
+        InputError: the pattern cannot be read; the message points at the place.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"name={name!r}; what is put together needs a name, as 'ConvBnRelu'")
+    found = find(graph, pattern, TOLD, name)
+    weighed = coverage(found.flow)
+    covers = [weighed.cover(match.units) for match in found.matches]
+    whole = [(match.name, cover.calls) for match, cover in zip(found.matches, covers, strict=True) if cover.cut is None]
+    made = _grouped(graph, whole)
+    cut = [cover for cover in covers if cover.cut is not None]
+    notes = [*found.notes, *([_cut(graph, pattern, cut, len(covers))] if cut else [])]
+    return told(made, *notes)
+
+
+@collection_paused()
+def fold_repeats(graph: Graph) -> Graph:
+    """Put what repeats side by side, as the views fold it, into groups named like ``Residual ×35``."""
+    groups = [
+        (f"{_title([graph.calls[call] for call in fold.calls[: fold.period]])}{REPEATED}{fold.count}", fold.calls)
+        for folds in fold_calls(graph).values()
+        for fold in folds
+    ]
+    return _grouped(graph, sorted(groups, key=lambda group: group[1][0]))
+
+
+@collection_paused()
+def unfold(graph: Graph) -> Graph:
+    """Take all groups apart, and leave out what was noted when they were made."""
+    gone = [call.kind == "group" and call.id > 0 for call in graph.calls]
+    plain = remove(graph, gone) if any(gone) else graph
+    notes = tuple([note for note in plain.notes if not note.text.startswith(TOLD)])
+    return plain if notes == plain.notes else replace(plain, notes=notes)
+
+
+def _grouped(graph: Graph, groups: Sequence[tuple[str, Sequence[int]]]) -> Graph:
+    if not groups:
+        return graph
+    index = grouping(graph)
+    return insert(graph, [(index.group(name, calls), calls) for name, calls in groups])
+
+
+def _title(calls: Sequence[Call]) -> str:
+    return ", ".join(call.name for call in calls)
+
+
+def _cut(graph: Graph, pattern: str, cut: Sequence[Cover], count: int) -> str:
+    held = Counter(graph.calls[cover.cut].path or graph.calls[cover.cut].name for cover in cut if cover.cut is not None)
+    shown = ", ".join(list(held)[:SHOWN]) + (", …" if len(held) > SHOWN else "")
+    return (
+        f"{TOLD}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they take a part of {shown},"
+        " and a box holds a module whole or not at all"
+    )

@@ -1,0 +1,55 @@
+"""What is said of a graph that was changed: notes, and near names where a pattern was found nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from torchatlas.core.graph import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.core.graph import Graph
+    from torchatlas.core.pattern.units import Units
+
+MOST = 10_000
+"""Names that near ones are looked for among."""
+
+
+def told(graph: Graph, *texts: str) -> Graph:
+    """The graph with these notes after its own."""
+    return replace(graph, notes=(*graph.notes, *map(Note, texts))) if texts else graph
+
+
+def quoted(pattern: str) -> str:
+    """A pattern as it is written in code, its backslashes as in a raw string."""
+    return repr(pattern).replace("\\\\", "\\")
+
+
+def nothing_found(
+    graph: Graph, deed: str, pattern: str, known: Sequence[str], flow: Units | None = None, names: Sequence[str] = ()
+) -> str:
+    """One sentence.
+
+    Args:
+        graph: where it was looked for.
+        deed: what was to be done, as ``fold(``.
+        pattern: what was looked for.
+        known: what it could have been.
+        flow: the run as the pattern saw it.
+        names: those in the pattern.
+    """
+    begin = f"{deed}{quoted(pattern)}) found nothing in {graph.name}"
+    absent = [name for name in names if flow is not None and not any(flow.is_named(unit, name) for unit in flow.calls)]
+    if flow is not None and names and not absent:
+        return f"{begin}: all that it names is there, but not joined in this way"
+    near = [_near(name, known) for name in absent or [pattern.partition(":")[2] or pattern]]
+    return f"{begin}{'; not there: ' + ', '.join(absent) if absent else ''}{''.join(near)}"
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    lower = {each.lower(): each for each in list(dict.fromkeys(known))[:MOST]}
+    close = get_close_matches(name.lower(), lower, n=3)
+    return f"; near {name}: {', '.join(lower[each] for each in close)}" if close else ""

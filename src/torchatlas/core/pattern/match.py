@@ -1,0 +1,261 @@
+"""Where a pattern is found in a run: greedy, from the first call on, no call in two matches.
+
+In ``A > B`` B reads what A made, and nothing outside the match reads it, so that a match has one exit, that of its
+last call, and no way leads out of it and back in. A search goes from call to reader through the states of the pattern
+(`automaton`); what it learns of a state and place it never asks again, so it takes time in the number of calls.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from torchatlas.core.pattern.automaton import ACCEPT, Choice, Fork, Step, automaton
+from torchatlas.core.pattern.condition import holds
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+
+    from torchatlas.core.pattern.language import Atom, Pattern
+    from torchatlas.core.pattern.units import Source, Units
+
+Frontier: TypeAlias = "tuple[Source, ...]"
+"""What the next call must read, all of it; empty at the very beginning."""
+
+
+class Branching(NamedTuple):
+    """A fork on its way: where it began, which of its branches is gone through, where those before it ended."""
+
+    fork: int
+    begin: Frontier
+    start: int
+    branch: int
+    ends: Frontier
+    around: Branching | None
+
+
+class Goal(NamedTuple):
+    """From this state, having met what leads to the frontier; ``start`` is the call to begin with, or -1."""
+
+    state: int
+    frontier: Frontier
+    start: int
+    around: Branching | None
+
+
+class Found(NamedTuple):
+    """The rest of a match, call by call, and the exits of the whole; ``ordered`` if it is in running order."""
+
+    unit: int
+    rest: Found | None
+    exits: Frontier
+    ordered: bool
+
+
+class Match(NamedTuple):
+    """Calls that were found together, in running order, and those of them whose results are for others to read."""
+
+    units: tuple[int, ...]
+    exits: tuple[int, ...]
+
+
+class Matches(NamedTuple):
+    """What was found, and whether the search was ended before its time because branches were too many to try."""
+
+    found: tuple[Match, ...]
+    whole: bool
+
+
+Solving: TypeAlias = "Generator[Goal, Found | None, Found | None]"
+
+AHEAD = 1000
+"""How many calls further on a result of a match may be read inside it."""
+
+FAN = 16
+"""How many readers of one tensor a branch is looked for among, and four times as many as there are branches."""
+
+PATIENCE = 100_000
+"""How many steps, and two for each call, are taken inside branches, which can be combined in very many ways."""
+
+
+def matches(flow: Units, pattern: Pattern) -> Matches:
+    """Find a pattern in the flow of a run."""
+    search = _Search(flow, pattern)
+    found = []
+    for unit in flow.calls:
+        if unit not in search.used:
+            match = search.at(unit)
+            if match is not None:
+                found.append(match)
+    return Matches(tuple(found), search.patience > 0)
+
+
+class _Search:
+    """What was learnt so far. Failures stay true as calls are used up; successes are asked again after each match."""
+
+    def __init__(self, flow: Units, pattern: Pattern) -> None:
+        self.flow = flow
+        self.automaton = automaton(pattern)
+        self.used: set[int] = set()
+        self.patience = PATIENCE + 2 * len(flow.calls)
+        self.failed: set[Goal] = set()
+        self.solved: dict[Goal, Found] = {}
+        self.tested: dict[tuple[Atom, str, str, frozenset[str]], bool] = {}
+
+    def at(self, unit: int) -> Match | None:
+        """The match that begins with this unit."""
+        patience = self.patience
+        found = self.solve(Goal(self.automaton.start, (), unit, None))
+        if found is None:
+            return None
+        members = list(_units(found))
+        exits = tuple(sorted(set(found.exits) & set(members)))
+        if len(exits) > 1 and not self._is_convex(members, exits[0]):
+            return None
+        self.used.update(members)
+        self.solved.clear()
+        self.patience = patience  # only what leads nowhere wears it out
+        return Match(tuple(sorted(members)), exits)
+
+    def solve(self, goal: Goal) -> Found | None:
+        """Reach an end from here; one stack stands in for recursion, which a long chain would exhaust."""
+        goals, solving = [goal], [self._solving(goal)]
+        answer: Found | None = None
+        while solving:
+            try:
+                ask = solving[-1].send(answer)
+            except StopIteration as end:
+                answer = end.value
+                solving.pop()
+                self._learn(goals.pop(), answer)
+                continue
+            answer = self.solved.get(ask)
+            if answer is None and ask not in self.failed:
+                goals.append(ask)
+                solving.append(self._solving(ask))
+        return answer
+
+    def _learn(self, goal: Goal, answer: Found | None) -> None:
+        if answer is None:
+            self.failed.add(goal)
+        else:
+            self.solved[goal] = answer
+
+    def _solving(self, goal: Goal) -> Solving:
+        state = self.automaton.states[goal.state]
+        self.patience -= goal.around is not None
+        if isinstance(state, Choice):
+            _, frontier, start, around = goal
+            found = yield Goal(state.first, frontier, start, around)
+            return found or (yield Goal(state.second, frontier, start, around))
+        if isinstance(state, Step):
+            return (yield from self._meeting(state, goal))
+        if isinstance(state, Fork):
+            return (yield from self._forking(state, goal))
+        if goal.state == ACCEPT:
+            return Found(-1, None, goal.frontier, ordered=True)
+        return (yield from self._joining(goal))
+
+    def _meeting(self, step: Step, goal: Goal) -> Solving:
+        for unit in self._candidates(goal):
+            if unit in self.used or not self._is(unit, step.atom):
+                continue
+            found = yield Goal(step.after, (unit,), -1, goal.around)
+            if found is not None and self._is_closed(unit, found):
+                return Found(unit, found, found.exits, found.ordered and (found.unit < 0 or unit < found.unit))
+        return None
+
+    def _candidates(self, goal: Goal) -> Iterable[int]:
+        flow = self.flow
+        if not goal.frontier:
+            return (goal.start,)
+        if len(goal.frontier) == 1 and goal.around is None:
+            return flow.readers.get(goal.frontier[0], ())
+        nearest = min((flow.readers.get(source, ()) for source in goal.frontier), key=len)
+        if goal.around is not None and len(nearest) > FAN:
+            begin = bisect_left(nearest, goal.start) if goal.start >= 0 else 0
+            nearest = nearest[begin : begin + max(FAN, 4 * self._branches(goal.around))]
+        if len(goal.frontier) == 1:
+            return nearest
+        return [unit for unit in nearest if set(goal.frontier) <= set(flow.reads[unit])]
+
+    def _branches(self, around: Branching) -> int:
+        state = self.automaton.states[around.fork]
+        return len(state.branches) if isinstance(state, Fork) else 0
+
+    def _forking(self, fork: Fork, goal: Goal) -> Solving:
+        if self.patience <= 0:
+            return None
+        if goal.frontier:
+            around = Branching(goal.state, goal.frontier, goal.start, 0, (), goal.around)
+            return (yield Goal(fork.branches[0], goal.frontier, goal.start, around))
+        # At the beginning of a pattern: the branches start from something that the first call reads.
+        for source in self.flow.reads.get(goal.start, ()):
+            found = yield goal._replace(frontier=(source,))
+            if found is not None and goal.start in _units(found):
+                return found
+        return None
+
+    def _joining(self, goal: Goal) -> Solving:
+        """A branch is at its end: the next one, or what comes after all of them."""
+        fork, begin, start, branch, ends, around = goal.around or _NO_FORK
+        state = self.automaton.states[fork]
+        if not isinstance(state, Fork):
+            return None
+        ends += goal.frontier
+        if branch and state.after not in self.automaton.final and not self._meet(ends):
+            return None
+        if branch + 1 < len(state.branches):
+            further = Branching(fork, begin, start, branch + 1, ends, around)
+            return (yield Goal(state.branches[branch + 1], begin, start, further))
+        if set(ends) <= set(begin):
+            return None
+        return (yield Goal(state.after, tuple(dict.fromkeys(ends)), -1, around))
+
+    def _meet(self, ends: Frontier) -> bool:
+        """Whether anything reads all of these, as what comes after the fork must."""
+        readers = [self.flow.readers.get(end, ()) for end in dict.fromkeys(ends)]
+        nearest = min(readers, key=len)
+        return any(all(end in self.flow.reads[unit] for end in ends) for unit in nearest)
+
+    def _is(self, unit: int, atom: Atom) -> bool:
+        call = self.flow.graph.calls[unit]
+        key = (atom, call.kind, call.name, self.flow.kinds[unit])
+        known = self.tested.get(key)
+        if known is None:
+            known = self.tested[key] = self.flow.is_named(unit, atom.name)
+        return known and all(holds(self.flow.graph, call, condition) for condition in atom.conditions)
+
+    def _is_closed(self, unit: int, found: Found) -> bool:
+        """Whether a unit that comes before ``found`` is not in it, and, unless an exit, is read inside it alone."""
+        readers = self.flow.readers.get(unit, ())
+        wanted = {reader for reader in readers if reader != found.unit}
+        if unit in found.exits:
+            wanted = set()
+        elif unit in self.flow.returned or not readers:
+            return False
+        if not wanted:
+            return found.ordered or unit not in _units(found)
+        near = islice(_units(found), AHEAD)
+        if found.ordered and unit < found.unit:
+            last = max(wanted)
+            return wanted <= set(takewhile(lambda other: other <= last, near))
+        members = set(near)
+        return unit not in members and wanted <= members
+
+    def _is_convex(self, members: list[int], first: int) -> bool:
+        """Whether nothing that ran after the first exit comes in from outside."""
+        inside = set(members)
+        return all(read < first or read in inside for unit in members for read in self.flow.reads[unit])
+
+
+_NO_FORK = Branching(ACCEPT, (), -1, 0, (), None)
+
+
+def _units(found: Found) -> Iterator[int]:
+    """The calls of a match, in its own order."""
+    at: Found | None = found
+    while at is not None and at.unit >= 0:
+        yield at.unit
+        at = at.rest

@@ -1,0 +1,255 @@
+"""What changed between two graphs: relatives of the zoo, and cases by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from time import process_time
+
+import pytest
+import torch
+from torch import nn
+
+import torchatlas as ta
+from core.graphs import llama_like
+from find import graph_of
+from pairs import PAIRS, pair
+from torchatlas.core.comparing.compare import compare
+from torchatlas.core.comparing.marks import deep_marks, own_marks, pairs
+from torchatlas.core.comparing.verdict import verdict
+
+OTHER_WAY = {"added": "removed", "removed": "added", "changed": "changed", "same": "same"}
+ZOO = ["timm/mixer", "counted/mixtral", "modules/shared", "modules/some_never", "sequences/unrolled"]
+
+
+def structure(model):
+    """The graph of a model that is not run."""
+    return ta.capture(model).graph
+
+
+def marked(changes):
+    """Marks by the path in b, or else in a."""
+    return {item.a if item.b is None else item.b: item.mark for item in changes.items}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_every_module_of_both_is_said_once(name):
+    """Nothing is left out, and nothing is two things."""
+    a, b = pair(name)
+    items = compare(a, b).items
+    assert Counter(item.a for item in items if item.a is not None) == Counter(module.path for module in a.modules)
+    assert Counter(item.b for item in items if item.b is not None) == Counter(module.path for module in b.modules)
+    for item in items:
+        assert (item.mark == "added") == (item.a is None)
+        assert (item.mark == "removed") == (item.b is None)
+        assert (item.mark == "changed") == bool(item.differences)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_other_way_round_it_is_the_mirror_image(name):
+    """What b adds to a, a lacks of b; the same pairs are found from both sides."""
+    a, b = pair(name)
+    there, back = compare(a, b), compare(b, a)
+    assert {(item.a, item.b, item.mark) for item in there.items} == {
+        (item.b, item.a, OTHER_WAY[item.mark]) for item in back.items
+    }
+    assert {(one, other) for other, one in there.calls} == set(back.calls)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_model_is_the_same_as_itself(name):
+    """Every module and every call is matched with itself."""
+    for graph in pair(name):
+        changes = compare(graph, graph)
+        assert changes.same
+        assert all(item.a == item.b for item in changes.items)
+        assert changes.calls == tuple((call.id, call.id) for call in graph.calls)
+        assert verdict(changes).startswith("same ")
+
+
+@pytest.mark.parametrize("name", [name for name in PAIRS if name != "resnet18-bert"])
+def test_no_box_hides_a_difference(name):
+    """A box with something in it that differs is never marked the same."""
+    a, b = pair(name)
+    changes = compare(a, b)
+    for graph, own, deep in zip((a, b), own_marks(changes), deep_marks(changes), strict=True):
+        assert own.keys() == deep.keys() == set(range(len(graph.calls) or len(graph.modules)))
+        for call in graph.calls:
+            if call.parent is not None and deep[call.id] != "same":
+                assert deep[call.parent] != "same"
+    own = own_marks(changes)
+    assert all(own[0][one] == own[1][other] for one, other in pairs(changes))
+
+
+def test_resnet34_is_a_deeper_resnet18():
+    """Blocks are added at the ends of the stages, and nothing else changes."""
+    changes = compare(*pair("resnet18-resnet34"))
+    added = {item.b for item in changes.of("added")}
+    tops = {"layer1.2", "layer2.2", "layer2.3", "layer3.2", "layer3.3", "layer3.4", "layer3.5", "layer4.2"}
+    assert {".".join(path.split(".")[:2]) for path in added} == tops
+    assert not changes.of("removed")
+    assert not changes.of("changed")
+
+
+def test_norms_put_in_between_shift_the_rest_and_change_nothing():
+    """VGG-11 with batch norm: eight norms are added, twenty modules have moved."""
+    changes = compare(*pair("vgg11-vgg11_bn"))
+    assert {changes.b.module_at[item.b].name for item in changes.of("added")} == {"BatchNorm2d"}
+    assert len(changes.of("added")) == 8
+    assert len(changes.renamed) == 20
+    assert not changes.of("changed")
+
+
+def test_a_wrapper_is_seen_as_one():
+    """DataParallel adds itself, and its prefix; the model in it is the same."""
+    changes = compare(*pair("resnet18-parallel"))
+    assert [item.b for item in changes.of("added")] == [""]
+    assert {(item.a, item.b) for item in changes.of("same")} >= {("", "module"), ("fc", "module.fc")}
+    assert "module." in verdict(changes)
+
+
+def test_a_prefix_with_another_name_is_found():
+    """``bert.`` and ``roberta.`` hold the same; only what RoBERTa does otherwise is said."""
+    changes = compare(*pair("bert-roberta"))
+    mates = {item.a: item.b for item in changes.items if item.a is not None}
+    assert mates["bert.encoder.layer.1.output.dense"] == "roberta.encoder.layer.1.output.dense"
+    assert mates["cls.predictions.decoder"] == "lm_head.decoder"
+    assert mates["cls.predictions.transform.LayerNorm"] == "lm_head.layer_norm"
+    assert "Roberta instead of Bert" in verdict(changes)
+
+
+def test_half_precision_changes_dtypes_alone():
+    """Every module with weights differs in nothing but its dtype and that of its result."""
+    changes = compare(*pair("tagger-half"))
+    found = {each.what for item in changes.of("changed") for each in item.differences}
+    assert found == {"dtype", "output dtype"}
+
+
+def test_strangers_are_called_so():
+    """A list of everything that two models do not share helps nobody."""
+    assert verdict(compare(*pair("resnet18-bert"))).startswith("different models: ")
+
+
+def test_a_block_put_in_the_middle_of_a_list_is_the_one_that_is_added():
+    """The layers after it keep their marks, under the next number."""
+    layers = [nn.Linear(4, 4), nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 2)]
+    a, b = structure(nn.Sequential(*layers)), structure(nn.Sequential(*layers[:2], nn.Conv1d(8, 8, 3), *layers[2:]))
+    changes = compare(a, b)
+    assert marked(changes) == {"": "same", "0": "same", "1": "same", "2": "added", "3": "same", "4": "same"}
+    assert [(item.a, item.b) for item in changes.renamed] == [("2", "3"), ("3", "4")]
+
+
+def test_a_wrapper_in_every_layer_is_looked_through():
+    """What was directly in a layer is found again inside the module that was put around it."""
+
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+    class Wrapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = Plain()
+
+    a = structure(nn.ModuleList(Plain() for _ in range(3)))
+    b = structure(nn.ModuleList(Wrapped() for _ in range(3)))
+    changes = compare(a, b)
+    assert {item.a: item.b for item in changes.of("same")}["2.norm"] == "2.body.norm"
+    assert not changes.of("removed") or {item.a for item in changes.of("removed")} <= {"0", "1", "2"}
+
+
+def net(function):
+    """A layer, and a function after it that no module stands for."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return function(self.layer(x))
+
+    return ta.capture(Net(), torch.zeros(2, 4)).graph
+
+
+def test_what_a_module_computes_counts_though_its_parts_are_the_same():
+    """Another activation in ``forward`` is no other module, and still a change."""
+    (item,) = compare(net(torch.relu), net(torch.tanh)).of("changed")
+    assert (item.a, item.b) == ("", "")
+    assert [(each.what, each.a, each.b) for each in item.differences] == [("calls", "torch.relu", "torch.tanh")]
+
+
+def test_an_argument_of_a_function_counts():
+    """The same function with another constant is said with both."""
+    slopes = [partial(nn.functional.leaky_relu, negative_slope=slope) for slope in (0.1, 0.2)]
+    (item,) = compare(*map(net, slopes)).of("changed")
+    assert [(each.what, each.a, each.b) for each in item.differences] == [("F.leaky_relu negative_slope", "0.1", "0.2")]
+
+
+def test_tied_weights_that_are_tied_no_longer():
+    """Shapes are the same, but what is trained is not."""
+
+    class Net(nn.Module):
+        def __init__(self, *, tied):
+            super().__init__()
+            self.embed, self.head = nn.Embedding(5, 4), nn.Linear(4, 5, bias=False)
+            if tied:
+                self.head.weight = self.embed.weight
+
+    changes = compare(structure(Net(tied=True)), structure(Net(tied=False)))
+    assert {each.what for item in changes.of("changed") for each in item.differences} == {"tied"}
+    assert "parameters" in verdict(changes)
+
+
+def test_functions_without_modules_are_compared_call_by_call():
+    """A call that was added, and one with another argument."""
+    a = ta.capture(lambda x: torch.relu(x) + 1, torch.zeros(3)).graph
+    b = ta.capture(lambda x: torch.sigmoid(torch.relu(x) + 2), torch.zeros(3)).graph
+    changes = compare(a, b)
+    assert changes.by_call
+    assert [changes.b.calls[item.b].name for item in changes.of("added")] == ["torch.sigmoid"]
+    assert [changes.b.calls[item.b].name for item in changes.of("changed")] == ["Tensor.add"]
+
+
+def test_a_module_that_runs_more_often():
+    """The steps of a loop are the calls of one module; how many there are is said of it."""
+
+    class Loop(nn.Module):
+        def __init__(self, steps):
+            super().__init__()
+            self.cell, self.steps = nn.Linear(2, 2), [None] * steps
+
+        def forward(self, x):
+            for _ in self.steps:
+                x = self.cell(x)
+            return x
+
+    a, b = (ta.capture(Loop(steps), torch.zeros(1, 2)).graph for steps in (2, 5))
+    changed = {item.b: item.differences for item in compare(a, b).of("changed")}
+    assert [(each.what, each.a, each.b) for each in changed["cell"]] == [("runs", "2", "5")]
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_models_of_the_zoo_are_like_themselves_and_unlike_others(name):
+    """Shared modules, experts, branches, recurrent layers."""
+    graph = graph_of(name)
+    assert compare(graph, graph).same
+    other = compare(graph, pair("tagger-half")[0])
+    assert not other.same
+    assert {(item.a, item.b) for item in other.items} == {
+        (item.b, item.a) for item in compare(pair("tagger-half")[0], graph).items
+    }
+
+
+def test_twice_the_calls_take_about_twice_the_time():
+    """Matching is near linear: a layer is added to ten or to twenty, and is found."""
+    taken = []
+    for layers in (10, 20):
+        a, b = llama_like(layers, 400), llama_like(layers + 1, 400)
+        began = process_time()
+        changes = compare(a, b)
+        taken.append(process_time() - began)
+    assert taken[1] < 5 * taken[0] + 0.5
+    assert {".".join(item.b.split(".")[:3]) for item in changes.of("added")} == {"model.layers.20"}
+    assert not changes.of("removed")

@@ -1,0 +1,199 @@
+"""What load_state_dict would say of weights, and the renaming that mends them: held against load_state_dict itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import torchatlas as ta
+from pairs import Tagger
+from torchatlas.core.comparing.loading import loading
+from torchatlas.core.comparing.renaming import renamed, rules_for
+from torchatlas.core.graph import Graph, Module, Value
+from torchvision_cpu import torchvision_models
+
+
+def weights(state):
+    """A graph of what a file of weights holds: names and shapes, and modules of unknown class."""
+    values = tuple(
+        Value(at, "parameter", (key,), tuple(tensor.shape), str(tensor.dtype)[6:], "cpu", tensor.nbytes)
+        for at, (key, tensor) in enumerate(state.items())
+    )
+    paths = dict.fromkeys([""])
+    for key in state:
+        parts = key.split(".")[:-1]
+        paths |= dict.fromkeys(".".join(parts[: end + 1]) for end in range(len(parts)))
+    own = {path: [] for path in paths}
+    for value in values:
+        holder, _, name = value.names[0].rpartition(".")
+        own[holder].append((name, value.id))
+    modules = tuple(Module(path, "Module", parameters=tuple(own[path]), sure=0.5) for path in sorted(paths))
+    return Graph("weights", values=values, modules=modules)
+
+
+def model():
+    """Small, with lists, norms and a recurrent layer."""
+    torch.manual_seed(0)
+    block = [nn.Sequential(nn.Linear(6, 6), nn.LayerNorm(6), nn.ReLU()) for _ in range(12)]
+    return nn.ModuleDict({"layers": nn.ModuleList(block), "tagger": Tagger(), "norm": nn.BatchNorm1d(6)})
+
+
+CHANGES = {
+    "nothing": lambda key: key,
+    "prefix": lambda key: f"module.{key}",
+    "two prefixes": lambda key: f"model.net.{key}",
+    "list": lambda key: key.replace("layers.", "h."),
+    "nested": lambda key: re.sub(r"^layers\.(\d+)\.", r"encoder.block_\1.inner.", key),
+    "tensorflow": lambda key: re.sub(r"(layers\.\d+\.1)\.weight", r"\1.gamma", key).replace("1.bias", "1.beta"),
+    "one of several": lambda key: key.replace("tagger.", "word.tagger."),
+    "numbered from one": lambda key: re.sub(r"layers\.(\d+)", lambda m: f"layers.{int(m[1]) + 1}", key),
+    "several": lambda key: f"net.{key}".replace("layers", "blocks").replace("tagger.rnn", "words.lstm"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("backwards", [False, True], ids=["", "backwards"])
+def test_the_code_that_is_suggested_makes_the_weights_load(name, backwards):
+    """What is printed is run, and load_state_dict takes the result, tensor for tensor."""
+    wanted = model()
+    state = {CHANGES[name](key): tensor for key, tensor in wanted.state_dict().items()}
+    if backwards:
+        state = dict(sorted(state.items(), reverse=True))
+    found = loading(ta.capture(wanted).graph, weights(state), wanted.state_dict().keys())
+    assert found.passes == (name == "nothing")
+    if found.rules:
+        space = {"state": state, "model": wanted}
+        exec(found.text, space)  # noqa: S102 - as a user who pastes it
+        state = space["state"]
+    assert state.keys() == wanted.state_dict().keys()
+    assert all(state[key] is tensor or torch.equal(state[key], tensor) for key, tensor in wanted.state_dict().items())
+    assert len(found.fitting) + found.mended == len(state)
+
+
+def test_it_says_what_load_state_dict_says():
+    """Missing and unexpected keys, and other shapes, are those that torch lists."""
+    wanted = model()
+    state = dict(wanted.state_dict())
+    del state["norm.running_mean"], state["layers.3.0.weight"]
+    state["layers.3.0.gain"] = torch.zeros(6)
+    state["tagger.head.weight"] = torch.zeros(9, 8)
+    found = loading(ta.capture(wanted).graph, weights(state), wanted.state_dict().keys())
+    said = wanted.load_state_dict({k: v for k, v in state.items() if k != "tagger.head.weight"}, strict=False)
+    assert set(found.missing) == set(said.missing_keys) - {"tagger.head.weight"}
+    assert set(found.unexpected) == set(said.unexpected_keys)
+    assert found.unfit == (("tagger.head.weight", (4, 8), (9, 8)),)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        wanted.load_state_dict(state, strict=False)
+
+
+def test_buffers_that_are_never_saved_are_not_missing():
+    """An atlas does not know which those are; a model does."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+            self.register_buffer("angles", torch.zeros(3), persistent=False)
+
+    net = Net()
+    graph, file = ta.capture(net).graph, weights(net.state_dict())
+    assert loading(graph, file).unsaved == ("angles",)
+    assert loading(graph, file).missing == ()
+    assert loading(graph, file, net.state_dict().keys()).unsaved == ()
+    assert loading(graph, file).passes
+
+
+def test_tied_weights_are_wanted_under_each_name():
+    """A state dict holds them twice."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+            self.other.weight = self.one.weight
+
+    found = loading(ta.capture(Net()).graph, weights({"one.weight": torch.zeros(2, 2)}))
+    assert (found.fitting, found.missing) == (("one.weight",), ("other.weight",))
+
+
+def test_names_of_other_code_are_known():
+    """A decoder in the names of its first publication, sorted as some files are."""
+    words = {"q_proj": "wq", "k_proj": "wk", "v_proj": "wv", "o_proj": "wo", "gate": "w1", "up": "w3", "down": "w2"}
+    norms = {"input_layernorm": "attention_norm", "post_attention_layernorm": "ffn_norm"}
+    wanted, given = {"lm_head.weight": (9, 4), "model.embed_tokens.weight": (9, 4), "model.norm.weight": (4,)}, {}
+    for layer in range(3):
+        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+            wanted[f"model.layers.{layer}.self_attn.{name}.weight"] = (4, 4)
+        for name, shape in (("gate", (8, 4)), ("up", (8, 4)), ("down", (4, 8))):
+            wanted[f"model.layers.{layer}.mlp.{name}_proj.weight"] = shape
+        for name in norms:
+            wanted[f"model.layers.{layer}.{name}.weight"] = (4,)
+    pairs = {
+        "model.embed_tokens": "tok_embeddings",
+        "lm_head": "output",
+        "self_attn": "attention",
+        "mlp": "feed_forward",
+    }
+    expected = {}
+    for key, shape in wanted.items():
+        name = key
+        for old, new in {**pairs, **{f"{k}_proj": v for k, v in words.items() if "_" not in k}, **words}.items():
+            name = name.replace(old, new)
+        for old, new in norms.items():
+            name = name.replace(f".{old}.", f".{new}.")
+        name = name.removeprefix("model.")
+        given[name], expected[name] = shape, key
+    given = dict(sorted(given.items()))
+    rules = rules_for(wanted, given)
+    for old, new in expected.items():
+        assert list(renamed({old: given[old]}, rules)) == [new]
+
+
+def test_a_guess_is_called_one():
+    """Two norms of one shape under names that say nothing: the order is all there is to go by."""
+    wanted = {"alpha.weight": (4,), "omega.weight": (4,)}
+    given = {"xx.weight": (4,), "yy.weight": (4,)}
+    rules = rules_for(wanted, given)
+    assert rules
+    assert not any(rule.sure for rule in rules)
+    assert all(rule.sure for rule in rules_for(wanted, {f"net.{key}": shape for key, shape in wanted.items()}))
+
+
+def test_weights_of_another_model_are_not_forced():
+    """Nothing fits, so nothing is suggested that mends nothing."""
+    found = loading(ta.capture(Tagger()).graph, weights({"a.b": torch.zeros(3, 3, 3), "a.c": torch.zeros(7)}))
+    assert found.rules == ()
+    assert found.text == ""
+    assert found.mended == 0
+
+
+def test_a_vision_transformer_of_another_library():
+    """Every tensor of timm's model finds its place in torchvision's, where even the nesting differs."""
+    models = torchvision_models()
+    timm = pytest.importorskip("timm")
+    with torch.device("meta"):
+        state = timm.create_model("vit_base_patch16_224").state_dict()
+        wanted = models.vit_b_16(weights=None)
+    rules = rules_for(
+        *({key: tuple(tensor.shape) for key, tensor in each.items()} for each in (wanted.state_dict(), state))
+    )
+    names = {old: next(iter(renamed({old: ()}, rules))) for old in state}
+    assert set(names.values()) == set(wanted.state_dict())
+    assert names["blocks.7.norm2.weight"] == "encoder.layers.encoder_layer_7.ln_2.weight"
+    assert names["blocks.3.mlp.fc2.bias"] == "encoder.layers.encoder_layer_3.mlp.3.bias"
+
+
+def test_the_inferred_is_not_held_against_the_known():
+    """Classes that a reader of weights guessed wrong are no difference; shapes are."""
+    wanted = model()
+    graph = ta.capture(wanted).graph
+    file = weights(wanted.state_dict())
+    guessed = replace(file, modules=tuple(replace(module, name="Conv9d") for module in file.modules))
+    assert ta.compare(graph, guessed).same
+    state = {**wanted.state_dict(), "norm.weight": torch.zeros(7)}
+    (item,) = ta.compare(graph, weights(state)).changed
+    assert [(each.what, each.a, each.b) for each in item.differences] == [("weight", "[6]", "[7]")]

@@ -1,0 +1,48 @@
+"""The longest common subsequence, beside the table that everybody would write."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torchatlas.core.comparing.subsequence import common
+
+sequences = st.lists(st.integers(0, 3), max_size=12)
+
+
+def longest(a, b):
+    """Its length, by the table of all beginnings."""
+    table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, one in enumerate(a):
+        for j, other in enumerate(b):
+            table[i + 1][j + 1] = table[i][j] + 1 if one == other else max(table[i][j + 1], table[i + 1][j])
+    return table[-1][-1]
+
+
+@given(sequences, sequences)
+def test_it_is_the_longest_that_there_is(a, b):
+    """Pairs are of equal items, ascend on both sides, and are as many as the table says."""
+    found = common(a, b)
+    assert all(a[i] == b[j] for i, j in found)
+    assert all(i < k and j < m for (i, j), (k, m) in pairwise(found))
+    assert len(found) == longest(a, b)
+
+
+def test_what_is_put_in_between_shifts_what_follows():
+    """Of equal neighbours the additional one is the last."""
+    assert common([1, 2, 3, 4], [1, 2, 9, 3, 4]) == [(0, 0), (1, 1), (2, 3), (3, 4)]
+    assert common([7, 7], [7, 7, 7]) == [(0, 0), (1, 1)]
+
+
+@pytest.mark.parametrize("count", [20_000])
+def test_what_has_nothing_in_order_costs_no_more_than_it_must(count):
+    """Beyond many differences a good answer comes at once, instead of the best after minutes."""
+    began = perf_counter()
+    assert len(common(list(range(count)), list(range(count, 0, -1)))) == 1
+    mixed = common([at * 7 % 5 for at in range(count)], [at * 3 % 5 for at in range(count)])
+    assert len(mixed) > count // 5
+    assert perf_counter() - began < 5
