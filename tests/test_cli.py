@@ -402,7 +402,7 @@ def test_completion_can_be_installed():
     process = start(
         env={**os.environ, "_TORCHATLAS_COMPLETE": "complete_bash", "COMP_WORDS": "torchatlas s", "COMP_CWORD": "1"}
     )
-    assert set(process.communicate(timeout=20)[0].split()) == {"summary", "show", "save"}
+    assert set(process.communicate(timeout=20)[0].split()) == {"summary", "show", "save", "skeleton"}
 
 
 class Terminal(io.StringIO):

@@ -38,9 +38,9 @@ def test_it_writes_the_code(weights, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["absent.pth"], "there is no such file"),
+        (["absent.pth"], "does not exist"),
         (["{weights}", "-o", "nowhere/model.py"], "there is no folder"),
-        ([__file__], "Wanted weights"),
+        ([__file__], "looks like text"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments, said, weights):

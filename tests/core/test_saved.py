@@ -171,9 +171,11 @@ ARGUMENTS = Node("arguments", ("p",), (0.5,))
 def test_workspace_is_what_inference_takes_beside_inputs_and_outputs() -> None:
     """Pooling makes indices and throws them away; a convolution works on copies; a pass-through does nothing."""
     assert _operation("F.max_pool2d", [(1, 8, 4, 4)], (1, 8, 2, 2)) == 8 * 32
-    image, weight, result = (1, 8, 10, 10), (4, 8, 3, 3), (1, 4, 8, 8)
+    image, weight, result = (2, 8, 10, 10), (4, 8, 3, 3), (2, 4, 8, 8)
     copies = 4 * (math.prod(image) + math.prod(weight))
     assert _operation("F.conv2d", [image, weight], result) == copies
+    windows = 4 * 8 * 3 * 3 * 8 * 8  # of one small image, unfolded
+    assert _operation("F.conv2d", [(1, 8, 10, 10), weight], (1, 4, 8, 8)) == windows
     assert _operation("F.conv2d", [image, weight], result, device="cuda:0") == 0
     assert _operation("F.dropout", [(10,)], (10,)) == 40
     assert _operation("F.dropout", [(10,)], (10,), same_as=0) == 0

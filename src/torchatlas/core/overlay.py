@@ -27,7 +27,7 @@ MEASURES = ("params", "weights", "flops", "activations", "time", "self_time", "d
 COLUMNS = frozenset(
     """
     name path type input output kernel params share flops mult_adds weights activation activations time self_time
-    time_share dtype device trainable calls source depth repeats note
+    time_share dtype device trainable calls source depth repeats note details sure
     """.split()  # noqa: SIM905  # twenty quoted words read worse
 )
 """What the table has columns of already; with ``MEASURES``, the names that no overlay can have."""

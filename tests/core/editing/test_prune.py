@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.editing.test_folding import GRAPHS, PATTERNS
 from core.graphs import build, irregular, llama_like
+from core.pattern.test_match import FORK, RESIDUAL
 from core.strategies import runs
-from core.test_folding import GRAPHS, PATTERNS
-from core.test_match import FORK, RESIDUAL
 from torchatlas.core.check import problems
 from torchatlas.core.cost import total
 from torchatlas.core.editing.prune import prune

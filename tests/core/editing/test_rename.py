@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.graphs import build, llama_like
-from core.test_match import RESIDUAL
+from core.pattern.test_match import RESIDUAL
 from torchatlas.core.check import problems
 from torchatlas.core.editing.rename import rename
 from torchatlas.core.errors import InputError

@@ -29,8 +29,7 @@ def align(text: str, width: int, side: str, ellipsis: str) -> str:
 
 def shorten(text: str, width: int, ellipsis: str) -> str:
     """At most ``width`` cells: the middle goes, since names differ at their ends."""
-    # A letter takes a cell at least: what has more letters than cells needs no measuring, however long it is.
-    if len(text) <= width and cell_width(text) <= width:
+    if cell_width(text) <= width:
         return text
     if width <= len(ellipsis) + 1:
         return _beginning(text, width)
