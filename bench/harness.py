@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PACKAGES = ("torchatlas", "torch", "torchvision", "transformers", "torchinfo", "torchsummary", "torchview", "torchlens")
+PACKAGES = (
+    *("torchatlas", "torch", "torchvision", "transformers", "torchinfo", "torchsummary", "torchview", "torchlens"),
+    *("torchviz", "safetensors"),
+)
 
 
 @dataclass(frozen=True, slots=True)
