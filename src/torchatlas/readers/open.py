@@ -77,7 +77,7 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph) -> Graph:
             f"{os.fspath(path)}: statistics are of the numbers in a file of weights (.pth, .safetensors, …), and this"
             " one holds a graph. Open it without them."
         )
-    found: Graph = import_module(WEIGHTS).statistics(Path(path), graph)
+    found: Graph = import_module(WEIGHTS).with_statistics(Path(path), graph)
     return found
 
 

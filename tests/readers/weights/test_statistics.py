@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import torchatlas as ta
 from readers.weights.forged import saved
 from torchatlas.core.check import check
 from torchatlas.core.errors import FileError
-from torchatlas.readers.weights import checkpoint, read, statistics
+from torchatlas.readers.weights import checkpoint, read, with_statistics
 from torchatlas.readers.weights.numbers import as_floats
 from torchatlas.readers.weights.statistics import PIECE, measure
 
@@ -84,13 +85,20 @@ def test_they_are_overlays_of_the_modules(tmp_path):
     with torch.no_grad():
         model[0].bias[1] = math.nan
     path = saved(tmp_path / "a.pth", model.state_dict())
-    graph = statistics(path, read(path))
+    graph = with_statistics(path, read(path))
     check(graph)
     assert [overlay.name for overlay in graph.overlays] == ["mean", "std", "min", "max", "zeros"]
     own = torch.cat([parameter.detach().flatten() for parameter in model[0].parameters()])
     assert dict(graph.overlays[0].paths)["0"] == pytest.approx(own[own.isfinite()].mean().item(), rel=1e-6)
     assert dict(graph.overlays[4].paths)["1"] == 50
     assert any("1 tensors: 0.bias" in note.text for note in graph.notes)
+
+
+def test_they_are_given_each_time_they_are_asked_for(tmp_path):
+    """Reading the numbers of one file leaves the way to those of the next."""
+    path = saved(tmp_path / "a.pth", {"fc.weight": torch.ones(2, 3)})
+    first, second = (ta.open(path, statistics=True).graph.overlays for _ in range(2))
+    assert first == second != ()
 
 
 def test_damaged_data_is_refused(tmp_path):
@@ -100,12 +108,12 @@ def test_damaged_data_is_refused(tmp_path):
     whole[whole.index(torch.full((4,), 1.5).numpy().tobytes()) + 2000] ^= 1
     path.write_bytes(whole)
     with pytest.raises(FileError, match="CRC"):
-        statistics(path, read(path))
+        with_statistics(path, read(path))
 
 
 def test_data_that_is_not_alone_is_said(tmp_path):
     """Every second column of a storage, sparse and meta tensors: left out, with a note."""
     spaced = torch.ones(4, 6)[:, ::2]
     path: Path = saved(tmp_path / "a.pth", {"a": spaced, "b": torch.eye(2).to_sparse(), "c": torch.ones(2)})
-    graph = statistics(path, read(path))
+    graph = with_statistics(path, read(path))
     assert any("no statistics of 2 tensors" in note.text for note in graph.notes)

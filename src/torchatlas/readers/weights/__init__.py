@@ -72,7 +72,7 @@ def read(path: Path) -> Graph:
     return graph_of(checkpoint(path), path)
 
 
-def statistics(path: Path, graph: Graph) -> Graph:
+def with_statistics(path: Path, graph: Graph) -> Graph:
     """Give the graph of a file of weights with overlays of mean, std, min, max and zeros: this reads all the data.
 
     Args:
@@ -82,10 +82,10 @@ def statistics(path: Path, graph: Graph) -> Graph:
     Raises:
         FileError: as `read`; the data is damaged or cut short.
     """
-    from torchatlas.readers.weights.statistics import with_statistics  # noqa: PLC0415 - only where data is read
+    from torchatlas.readers.weights import statistics  # noqa: PLC0415 - only where data is read
 
     with _named(path):
-        return with_statistics(graph, checkpoint(path).tensors)
+        return statistics.with_statistics(graph, checkpoint(path).tensors)
 
 
 def checkpoint(path: Path) -> Checkpoint:
