@@ -215,6 +215,23 @@ def test_what_is_no_tensor_is_kept_aside(tmp_path):
     rebuilt(nn.Sequential(Extra(2, 3), nn.ReLU()).state_dict(), tmp_path / "a.pth")
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_extra_state_that_is_a_tensor_is_no_parameter(dtype, tmp_path):
+    """It is handed to the module, as torch does; the layer beside it is told as without it."""
+
+    class Extra(nn.Linear):
+        def get_extra_state(self):
+            return torch.zeros(5, dtype=dtype)
+
+    state = nn.Sequential(Extra(2, 3), nn.ReLU()).state_dict()
+    torch.save(state, tmp_path / "a.pth")
+    model = model_of(ta.skeleton(tmp_path / "a.pth"))
+    model.load_state_dict(state, strict=True)
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+    assert not list(model.buffers())
+    assert ta.open(tmp_path / "a.pth").graph.module_at["0"].name == "Linear"
+
+
 def test_a_captured_model_gives_its_own_layers(tmp_path):
     """What is known is written without doubt, with stride and padding."""
     model = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU())

@@ -28,11 +28,13 @@ MOST_PARTS = 1000
 BUFFERS = re.compile(
     r"running_(mean|var)|num_batches_tracked|position_ids|token_type_ids|inv_freq|masked_bias|attn_mask"
     r"|relative_position_index|relative_coords_table|(fake_quant|observer)_enabled|eps|.*_(freqs|cached|cache|mask|index)"
-    r"|freqs(_cis)?|(pixel_)?(mean|std)|anchors?|pe|scale|zero_point|min_val|max_val"
+    r"|freqs(_cis)?|(pixel_)?(mean|std)|anchors?|pe|scale|zero_point|min_val|max_val|_extra_state"
 )
 """Names that buffers have; an integer is one by its dtype."""
 TRAINABLE = ("float", "bfloat", "complex")
 MASK_DIMENSIONS = 4
+EXTRA_STATE = "_extra_state"
+"""What a module's ``get_extra_state`` gave, a tensor or not: it says nothing of what the module is."""
 NOT_TENSORS = "not tensors"
 """The setting of a module that names what ``load_state_dict`` is given for it besides tensors."""
 PARAMETRIZED = ("weight", "bias", "in_proj_weight")
@@ -114,12 +116,13 @@ def _parts(tree: Mapping[str, list[str]], owned: Owned, checkpoint: Checkpoint) 
     """The modules as inference sees them, each before those inside it."""
     found = []
     for path in _in_order(tree):
-        own = {name: checkpoint.tensors[full] for name, full in owned.get(path, {}).items()}
+        names = [item for item in owned.get(path, {}).items() if item[0] != EXTRA_STATE]
+        own = {name: checkpoint.tensors[full] for name, full in names}
         shapes, how = weights_of(own, _parametrized(path, owned, checkpoint.tensors))
-        names = tuple(place[len(path) + 1 if path else 0 :] for place in tree[path])
+        children = tuple(place[len(path) + 1 if path else 0 :] for place in tree[path])
         around = path.rpartition(".")[0] if path else None
         dtypes = {name: stored.dtype for name, stored in own.items()}
-        found.append(Part(path, shapes, dtypes, names, around, checkpoint.versions.get(path), how))
+        found.append(Part(path, shapes, dtypes, children, around, checkpoint.versions.get(path), how))
     return found
 
 

@@ -16,6 +16,8 @@ Path: TypeAlias = "tuple[str, ...]"
 
 NOT_TENSORS = "not tensors"
 """The setting of a module that names what ``load_state_dict`` is given for it besides tensors."""
+EXTRA_STATE = "_extra_state"
+"""What `get_extra_state` gave; torch hands it to the module as it is, even where it is a tensor."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,12 +28,14 @@ class Place:
         path: the names that lead to it.
         module: what the graph knows of it; None where names alone lead there.
         tensors: its own, by name.
+        extra: whether one more is its extra state, which is no parameter and no buffer.
         children: by name, in order.
     """
 
     path: Path
     module: Module | None = None
     tensors: dict[str, Value] = field(default_factory=dict)
+    extra: bool = False
     children: dict[str, Place] = field(default_factory=dict)
 
     @property
@@ -48,7 +52,8 @@ class Place:
     def not_tensors(self) -> tuple[str, ...]:
         """Names of what it is given besides tensors."""
         told = self.settings.get(NOT_TENSORS)
-        return told.keys if isinstance(told, Node) and all(isinstance(item, Text) for item in told.items) else ()
+        named = told.keys if isinstance(told, Node) and all(isinstance(item, Text) for item in told.items) else ()
+        return (*named, EXTRA_STATE) if self.extra else named
 
     def flat(self) -> dict[str, Value]:
         """Give its tensors and those inside it, by their names as seen from it."""
@@ -71,7 +76,11 @@ def tree_of(graph: Graph) -> Place:
     for value in graph.values:
         for name in value.names if value.kind in ("parameter", "buffer") else ():
             *around, own = name.split(".")
-            _place(tuple(around), known).tensors[own] = value
+            place = _place(tuple(around), known)
+            if own == EXTRA_STATE:
+                place.extra = True
+            else:
+                place.tensors[own] = value
     return root
 
 
