@@ -179,3 +179,24 @@ def test_workspace_is_what_inference_takes_beside_inputs_and_outputs() -> None:
     assert _operation("F.conv2d", [image, weight], result, device="cuda:0") == 0
     assert _operation("F.dropout", [(10,)], (10,)) == 40
     assert _operation("F.dropout", [(10,)], (10,), same_as=0) == 0
+
+
+@pytest.mark.parametrize("shape", [(), (-1, 4), (2,)])
+def test_tensors_of_unknown_size_tell_no_bytes(shape: tuple[int, ...]) -> None:
+    """Files may keep the kinds of tensors alone: every rule then answers 0, and none fails."""
+    values = tuple(tensor(i, shape=shape, nbytes=None) for i in range(6))
+    graph = Graph("g", values=values)
+    for name in RULES:
+        operation = operation_of(graph, Call(0, "function", f"F.{name}", inputs=(0, 1, 2), outputs=(3, 4, 5)))
+        rule = rule_for(operation)
+        assert (rule.kept(operation), rule.forward(operation), rule.backward(operation)) == (0, 0, 0), name
+
+
+@pytest.mark.parametrize("inputs", [(), (0, 1, 2)])
+def test_too_few_axes_do_not_stop_a_rule(inputs: tuple[int, ...]) -> None:
+    """A graph by others may call anything by any name."""
+    graph = Graph("g", values=tuple(tensor(i, shape=()) for i in range(6)))
+    for name in ("scaled_dot_product_attention", "lstm", "gru", "rnn_tanh"):
+        call = Call(0, "function", name, inputs=inputs, outputs=(3, 4, 5))
+        rule = rule_for(operation_of(graph, call))
+        assert rule.kept(operation_of(graph, call)) >= 0

@@ -7,6 +7,7 @@ import warnings
 import onnx
 import pytest
 import torch
+from torch import nn
 
 import torchatlas as ta
 from models import MODELS as ZOO
@@ -145,6 +146,14 @@ def test_scripted_control_flow_is_a_call_with_the_branches_inside(tmp_path):
     assert carried.same_as == condition.outputs[0]
     assert len(graph.calls_of["layer"]) == 2
     assert any("both branches" in note.text for note in graph.notes)
+
+
+def test_the_sizes_of_a_scripted_model_are_unknown_and_its_table_says_so(tmp_path):
+    """Scripting keeps no shapes: what recurrent layers and attention take in memory cannot be told."""
+    model = nn.Sequential(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.GRU(8, 8)).eval()
+    atlas = ta.open(write("scripted", model, (), tmp_path))
+    assert {"aten.gru", "aten.scaled_dot_product_attention"} <= {call.name for call in atlas.graph.calls}
+    assert "bytes are lower bounds" in str(atlas.summary())
 
 
 def test_exported_control_flow_holds_its_functions(tmp_path):

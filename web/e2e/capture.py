@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "test" / "fixtures"))
-import pairs
-
 import models
+import pairs
 import torchatlas as ta
 from torchatlas.views.page.page import Page, page
 

@@ -9,7 +9,7 @@ was read off the allocator. All sizes are bytes, and estimates.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.graph import Node, Slot
@@ -90,9 +90,12 @@ UNKNOWN = Rule("all")
 
 
 def rule_for(operation: Operation) -> Rule:
-    """The rule of an operation; ``UNKNOWN`` where there is none."""
+    """The rule of an operation; ``UNKNOWN`` where there is none. Of tensors without sizes it tells no further bytes."""
     written = RULES.get(f"{operation.name}_") if operation.in_place else None
-    return written or RULES.get(operation.name, UNKNOWN)
+    rule = written or RULES.get(operation.name, UNKNOWN)
+    # A file may say of a tensor that it is one, and no more; the total is called a lower bound then.
+    measured = all(value.nbytes is not None for value in (*operation.inputs, *operation.outputs))
+    return rule if measured or rule is UNKNOWN else replace(rule, kept=nothing, forward=nothing, backward=nothing)
 
 
 def workspace(operation: Operation) -> int:
@@ -224,7 +227,7 @@ def _attention(operation: Operation) -> int:
     if len(operation.inputs) < 3:  # noqa: PLR2004 - query, key and value
         return 0
     query, key = operation.inputs[:2]
-    scores = math.prod(query.shape[:-1]) * key.shape[-2] * _element(query)
+    scores = math.prod(query.shape[:-1]) * math.prod(key.shape[-2:-1]) * _element(query)
     mask = sum(value.numel * _element(query) for value in operation.inputs[3:] if value.dtype == "bool")
     if operation.on_cpu and operation.number("dropout_p") > 0:
         return 3 * scores + 2 * size_of(query) + mask
@@ -267,6 +270,8 @@ def _layers(operation: Operation) -> list[tuple[int, int, int, int]]:
     if len(operation.outputs) < 2:  # noqa: PLR2004 - sequence and last hidden state
         return []
     sequence, last = operation.outputs[:2]
+    if not operation.inputs or not all(value.shape for value in (sequence, last, operation.inputs[0])):
+        return []
     given = operation.inputs[0]
     count, hidden = last.shape[0] if len(last.shape) >= len(sequence.shape) else 1, last.shape[-1]
     directions = max(sequence.shape[-1] // max(hidden, 1), 1)
