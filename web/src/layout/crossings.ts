@@ -48,18 +48,65 @@ function batches({ down, slots }: Rows, element: number): (readonly number[])[] 
   return at.map((slot) => links.filter((link) => slots.upper[link] === slot));
 }
 
-/** Crossings between the links of two neighbours in a row when `a` stands left of `b`, and when right. */
-export function pairCrossings(rows: Rows, place: Int32Array, a: number, b: number): [number, number] {
-  const found: [number, number] = [0, 0];
-  for (const side of [rows.up, rows.down]) {
-    const [far, slots] = side === rows.up ? [rows.upper, rows.slots?.upper] : [rows.lower, rows.slots?.lower];
-    for (const one of side[a]!) {
-      for (const other of side[b]!) {
-        const step = place[far[one]!]! - place[far[other]!]! || (slots ? slots[one]! - slots[other]! : 0);
-        if (step > 0) found[0] += 1;
-        else if (step < 0) found[1] += 1;
+/** Mark the elements of a row of which some link crosses another: the others gain nothing by a move. */
+export function markCrossed(rows: Rows, now: Arrangement, row: number, marks: Uint8Array): void {
+  for (const element of now.at[row]!) marks[element] = 0;
+  if (row > 0) markEnds(rows, now, row - 1, rows.lower, marks);
+  if (row + 1 < rows.height) markEnds(rows, now, row, rows.upper, marks);
+}
+
+/** A link crosses another if one that starts before it ends behind it, or the other way round. */
+function markEnds(rows: Rows, { at, place }: Arrangement, row: number, near: Int32Array, marks: Uint8Array): void {
+  const runs: (readonly number[])[] = [];
+  const line = at[row]!;
+  for (let i = 0; i < line.length; i++) {
+    if (rows.slots) runs.push(...batches(rows, line[i]!));
+    else runs.push(rows.down[line[i]!]!);
+  }
+  for (const side of [1, -1]) {
+    let most = -Infinity;
+    for (let i = 0; i < runs.length; i++) {
+      const links = runs[side > 0 ? i : runs.length - 1 - i]!;
+      let reach = most;
+      for (let j = 0; j < links.length; j++) {
+        const end = side * endOf(rows, place, links[j]!);
+        if (end < most) marks[near[links[j]!]!] = 1;
+        else if (end > reach) reach = end;
       }
+      most = reach;
     }
   }
-  return found;
+}
+
+function endOf({ lower, slots }: Rows, place: Int32Array, link: number): number {
+  return place[lower[link]!]! * SLOTS + (slots ? slots.lower[link]! : 0);
+}
+
+/** Crossings more (or, below 0, less) between the links of two neighbours in a row once `a`, left of `b`, is right of it. */
+export function turning({ up, down, upper, lower, slots }: Rows, place: Int32Array, a: number, b: number): number {
+  const above = crossingsMore(up[a]!, up[b]!, upper, place, slots?.upper);
+  return above + crossingsMore(down[a]!, down[b]!, lower, place, slots?.lower);
+}
+
+/** The innermost loop of the whole layout: without anything made in it. */
+function crossingsMore(
+  left: readonly number[],
+  right: readonly number[],
+  far: Int32Array,
+  place: Int32Array,
+  slots: Int32Array | undefined,
+): number {
+  let sum = 0;
+  for (let i = 0; i < left.length; i++) {
+    const one = left[i]!;
+    const end = place[far[one]!]!;
+    for (let j = 0; j < right.length; j++) {
+      const other = right[j]!;
+      let step = end - place[far[other]!]!;
+      if (step === 0 && slots) step = slots[one]! - slots[other]!;
+      if (step > 0) sum -= 1;
+      else if (step < 0) sum += 1;
+    }
+  }
+  return sum;
 }

@@ -1,6 +1,6 @@
 /** The order of elements within each row, with few crossings. */
 
-import { type Arrangement, pairCrossings, totalCrossings } from "./crossings.ts";
+import { type Arrangement, markCrossed, totalCrossings, turning } from "./crossings.ts";
 import type { Level } from "./levels.ts";
 import { type PortOrder, portOrders } from "./ports.ts";
 import { type Rows, SLOTS, rows, withSlots } from "./rows.ts";
@@ -205,13 +205,30 @@ function pass(rows: Rows, { at, place }: Working, fixed: ReadonlySet<number>, do
 
 /** Move each element to the place in its row that has fewest crossings, while that removes any. */
 function sift(rows: Rows, now: Working, fixed: ReadonlySet<number>): void {
+  /** By row: 1 while nothing has moved in it and beside it since it was gone through. */
+  const settled = new Uint8Array(rows.height);
+  const crossed = new Uint8Array(rows.count);
   for (let round = 0, moved = true; moved && round < SIFTS; round++) {
     moved = false;
     for (let row = 0; row < rows.height; row++) {
-      if (fixed.has(row) || now.at[row]!.length < 2) continue;
-      for (const element of [...now.at[row]!]) moved = siftOne(rows, now, now.at[row]!, element) || moved;
+      if (settled[row] || fixed.has(row) || now.at[row]!.length < 2) continue;
+      const changed = siftRow(rows, now, row, crossed);
+      if (changed) settled.fill(0, Math.max(0, row - 1), row + 2);
+      else settled[row] = 1;
+      moved = changed || moved;
     }
   }
+}
+
+function siftRow(rows: Rows, now: Working, row: number, crossed: Uint8Array): boolean {
+  let moved = false;
+  markCrossed(rows, now, row, crossed);
+  for (const element of [...now.at[row]!]) {
+    if (!crossed[element] || !siftOne(rows, now, now.at[row]!, element)) continue;
+    moved = true;
+    markCrossed(rows, now, row, crossed);
+  }
+  return moved;
 }
 
 function siftOne(rows: Rows, { place }: Working, line: number[], element: number): boolean {
@@ -221,9 +238,7 @@ function siftOne(rows: Rows, { place }: Working, line: number[], element: number
   for (const side of [-1, 1]) {
     let change = 0;
     for (let i = here + side; i >= 0 && i < line.length && Math.abs(i - here) <= reach; i += side) {
-      const [left, right] = side < 0 ? [line[i]!, element] : [element, line[i]!];
-      const [kept, turned] = pairCrossings(rows, place, left, right);
-      change += turned - kept;
+      change += side < 0 ? turning(rows, place, line[i]!, element) : turning(rows, place, element, line[i]!);
       if (change < least) [best, least] = [i, change];
     }
   }
