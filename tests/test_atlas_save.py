@@ -74,6 +74,7 @@ def test_the_formats_of_the_command_line_are_those_of_python():
         ("net", None, r"or, for a folder that TensorBoard reads, the format 'tensorboard'\.$"),
         ("net.json", "model_explorer", r"format='model_explorer' is not one of atlas,.*Was model-explorer meant\?"),
         ("net.json", "", r"format='' is not one of atlas"),
+        ("net.json", 3, r"format=3 is not one of atlas"),
     ],
 )
 def test_an_unknown_format_is_refused_with_those_there_are(atlas, tmp_path, path, given, words):
@@ -81,6 +82,37 @@ def test_an_unknown_format_is_refused_with_those_there_are(atlas, tmp_path, path
     with pytest.raises(InputError, match=words):
         atlas.save(tmp_path / path, format=given)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", [3, None, b"net.svg", ["net.svg"], "net\0.svg"], ids=repr)
+@pytest.mark.parametrize("act", ["save", "save as", "draw", "load", "open", "skeleton"])
+def test_what_is_no_name_of_a_file_is_refused(atlas, act, path):
+    """In the same words wherever a file is written or read."""
+    acts = {
+        "save": atlas.save,
+        "save as": lambda path: atlas.save(path, format="onnx"),
+        "draw": atlas.draw().save,
+        "load": ta.load,
+        "open": ta.open,
+        "skeleton": ta.skeleton,
+    }
+    with pytest.raises(InputError, match=r"path=.*(wanted the name of a file|a null character)"):
+        acts[act](path)
+
+
+def test_overlays_and_profiles_keep_what_a_model_file_needs(model, atlas, tmp_path):
+    """Numbers laid over a run change nothing of it: it can be exported, tied and replayed as before."""
+    profiled = ta.profile(model, torch.zeros(1, 2), repeats=1, warmup=0, memory=False, statistics=False)
+    for number, laid in enumerate([atlas.overlay("heat", {"0": 1}), profiled, profiled.overlay("heat", {"0": 1})]):
+        assert laid.save(tmp_path / f"{number}.onnx").stat().st_size > 0
+    tied = ta.capture(model, torch.zeros(1, 2), grad=True)
+    assert ta.backward(atlas=tied.overlay("heat", {"0": 1})).graph.calls == ta.backward(atlas=tied).graph.calls
+
+
+def test_a_backward_pass_is_no_model_to_export(model, tmp_path):
+    """And the message says that it is one."""
+    with pytest.raises(InputError, match=r"this atlas is of a backward pass\. Capture the model"):
+        ta.backward(model(torch.zeros(1, 2))).save(tmp_path / "pass.onnx")
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ class Atlas:
         Raises:
             InputError: no such module or call, not a number, or a name that stands for something else already.
         """
-        return Atlas(laid(self.graph, name, numbers, unit), self._tape)
+        return Atlas(laid(self.graph, name, numbers, unit), self._tape, self.origin, self._kept)
 
     def fold(self, pattern: str, name: str) -> Atlas:
         r"""Put what matches a pattern together, under one name: ``fold("Conv > BatchNorm > Relu", "ConvBnRelu")``.
@@ -380,7 +380,9 @@ class Atlas:
         if self.origin is not None:
             return self.origin
         reason = "holds the record alone: it was read from a file, made from another atlas, or built by hand"
-        if not self.graph.calls:
+        if self.graph.forward is not None or any(call.kind == "backward" for call in self.graph.calls):
+            reason = "is of a backward pass"
+        elif not self.graph.calls:
             reason = "is of a model that was not run"
         elif self.graph.error is not None:
             reason = f"is of a run that failed at {self.graph.calls[self.graph.error].name}"

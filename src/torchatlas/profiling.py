@@ -84,4 +84,4 @@ def profile(
             if run.graph.notes
             else "there is nothing to measure: no input was given."
         )
-    return Atlas(profiled(run, run.graph, wanted))
+    return Atlas(profiled(run, run.graph, wanted), origin=run.origin)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.core.filename import filename
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,9 @@ def write(path: str | os.PathLike[str], data: bytes) -> Path:
 
     Raises:
         FileError: it cannot be written; what stood there is as it was.
+        InputError: the path is none.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(filename(path)))
     with _refusing(path, f"The {len(data):,} bytes need a place"):
         if target.exists() and not target.is_file():
             target.write_bytes(data)  # a pipe or a device, which nothing may replace; a folder, which refuses
@@ -49,7 +51,7 @@ def beside(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         FileError: they cannot be written; what stood there is as it was.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(filename(path)))
     with _refusing(path, "It needs a place"):
         if target.is_dir():
             raise IsADirectoryError(0, "Is a directory")

@@ -11,7 +11,6 @@ Adler-32 checks them once more.
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -22,10 +21,13 @@ from torchatlas.core.check import check
 from torchatlas.core.collection import collection_paused
 from torchatlas.core.columns import Reader
 from torchatlas.core.errors import FileError, InputError
+from torchatlas.core.filename import filename
 from torchatlas.core.foreign import ENOUGH, looks_like
 from torchatlas.core.records import FORMAT, FORMATS, GRAPH
 
 if TYPE_CHECKING:
+    import os
+
     from torchatlas.core.graph import Graph
 
 MAGIC = b"\x89atlas\r\n"
@@ -106,7 +108,7 @@ def read(path: str | os.PathLike[str]) -> Graph:
     Raises:
         FileError: there is none, or it is not what it should be; the message says what it looks like.
     """
-    name = os.fspath(path)
+    name = filename(path)
     try:
         with Path(path).open("rb") as file:
             head = file.read(ENOUGH)

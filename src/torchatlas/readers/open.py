@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core import codec, graph_json
 from torchatlas.core.collection import collection_paused
 from torchatlas.core.errors import FileError, InputError
+from torchatlas.core.filename import filename
 from torchatlas.core.foreign import ENOUGH, looks_like, looks_like_folder, members_look_like
 from torchatlas.readers.archive import STARTS, Archive
 from torchatlas.readers.wire import is_onnx
@@ -49,7 +50,7 @@ def read(path: str | os.PathLike[str]) -> Graph:
         FileError: it is missing, damaged, encrypted, or of a kind that is not read; the message says which.
         MissingError: reading this kind needs an optional package; the message names the extra.
     """
-    name = os.fspath(path)
+    name = filename(path)
     try:
         with collection_paused():
             return _reader(Path(path))(Path(path))

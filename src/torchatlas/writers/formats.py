@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import InputError
+from torchatlas.core.filename import filename
+
+if TYPE_CHECKING:
+    import os
 
 SUFFIXES = {
     ".atlas": "atlas",
@@ -32,20 +36,21 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str:
     """The format that was asked for, or that the name of a file ends in.
 
     Raises:
-        InputError: there is no such format; the message lists those that there are.
+        InputError: there is no such format, and the message lists those that there are; or the path is none.
     """
+    stands = filename(path)
     if given is not None:
         if given not in FORMATS:
-            raise InputError(f"format={given!r} is not one of {', '.join(FORMATS)}.{_near(given, FORMATS)}")
+            raise InputError(f"format={given!r} is not one of {', '.join(FORMATS)}.{_near(str(given), FORMATS)}")
         return given
-    name = Path(path).name.lower()
+    name = Path(stands).name.lower()
     if "tfevents" in name:
         return EVENTS
     for suffix, found in SUFFIXES.items():
         if name.endswith(suffix):
             return found
     raise InputError(
-        f"{os.fspath(path)}: wanted a name that ends in {', '.join(SUFFIXES)}; or, for a folder that"
+        f"{stands}: wanted a name that ends in {', '.join(SUFFIXES)}; or, for a folder that"
         f" TensorBoard reads, the format {EVENTS!r}.{_near(Path(name).suffix, SUFFIXES)}"
     )
 

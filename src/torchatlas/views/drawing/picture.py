@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchatlas.core import atomic
+from torchatlas.core.filename import filename
 from torchatlas.views.drawing.suffix import check_suffix
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Picture(ABC):
             InputError: another suffix, or a scale that gives no picture.
             FileError: it cannot be written; what stood there still does.
         """
-        return atomic.write(path, self._encode(check_suffix(Path(path)), scale))
+        return atomic.write(path, self._encode(check_suffix(Path(filename(path))), scale))
 
     def _encode(self, suffix: str, scale: float) -> bytes:
         """The bytes of a file of that suffix. Each writer is loaded when it is needed."""
