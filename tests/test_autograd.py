@@ -157,3 +157,10 @@ def test_the_users_pass_works_afterwards():
     ta.backward(loss, params=model).draw()
     loss.backward()
     assert torch.equal(model.head.weight.grad, 2 * first)
+
+
+@pytest.mark.parametrize("atlas", [3, "net.atlas", Net()], ids=["number", "name", "model"])
+def test_what_is_no_atlas_is_refused(atlas):
+    """With how to get one."""
+    with pytest.raises(ta.InputError, match=r"atlas=.*wanted the run that made the outputs, as capture\(model"):
+        ta.backward(Net()(torch.ones(2, 4)), atlas=atlas)

@@ -37,10 +37,16 @@ def backward(
         value for every gradient that one hands another.
 
     Raises:
-        InputError: no tensor, none that requires a gradient, or one that ``atlas`` has not made; says what to do.
+        InputError: no tensor, none that requires a gradient, one that ``atlas`` has not made, or an ``atlas`` that is
+            none; says what to do.
     """
     from torchatlas.capture.backward.graph import backward_graph  # noqa: PLC0415  # torch is loaded when asked for
 
+    if atlas is not None and not isinstance(atlas, Atlas):
+        raise InputError(
+            f"atlas={type(atlas).__name__}(…); wanted the run that made the outputs, as capture(model, ..., grad=True)"
+            " returns it."
+        )
     if outputs is None:
         if atlas is None:
             raise InputError(

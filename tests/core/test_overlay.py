@@ -135,3 +135,10 @@ def test_a_call_has_its_own_number_before_its_modules():
     assert {name: by_call(graph, one) for name, one in found.items()} == {"heat": {0: 3}, "cold": {0: 1}, "new": {1: 2}}
     assert by_call(graph, graph.overlays[0]) == {1: 1.0, 2: 7.0}
     assert found["new"].unit == "B"
+
+
+@pytest.mark.parametrize("given", [[1], "heat", 3, 0])
+def test_overlays_given_beside_are_a_mapping(given):
+    """Anything else is refused, with an example."""
+    with pytest.raises(InputError, match=r"overlays=.*: wanted numbers by name, as \{'energy': "):
+        all_of(GRAPH, given)

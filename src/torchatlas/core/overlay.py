@@ -98,8 +98,12 @@ def all_of(graph: Graph, given: Overlays | None = None) -> dict[str, Overlay]:
     """The overlays of a graph and those given beside it, by name; of two with one name, the one that was given.
 
     Raises:
-        InputError: as `made`.
+        InputError: as `made`, or what was given is no mapping.
     """
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(
+            f"overlays={type(given).__name__}(…): wanted numbers by name, as {{'energy': {{'layer1': 0.5, 12: 3}}}}."
+        )
     found = {overlay.name: overlay for overlay in graph.overlays}
     for name, numbers in (given or {}).items():
         if isinstance(numbers, Overlay):
