@@ -99,6 +99,16 @@ def test_the_model_is_left_as_it_was_and_nothing_is_said(net, tmp_path, mode, ca
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_scripted_model_is_refused_with_what_to_save_instead(tmp_path):
+    """The exporter follows Python alone; the capture sees a scripted model as one closed box."""
+    scripted = torch.jit.script(nn.Linear(3, 3))
+    atlas = ta.capture(scripted, torch.zeros(1, 3))
+    with pytest.raises(InputError, match=r"Linear is a TorchScript module.*Capture the module that it was made from"):
+        atlas.save(tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "name",
     ["structures/nested", "transformers/llama"],

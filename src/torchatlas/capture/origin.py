@@ -92,7 +92,7 @@ class Origin:
         """The model, to be run again with flags and grad mode as they were in the run; then all is put back.
 
         Raises:
-            InputError: there is no module, it is gone, or it has no numbers in it.
+            InputError: there is no module, it is gone, it is TorchScript, or it has no numbers in it.
         """
         model = self._alive()
         modules = list({id(module): module for module in modules_of(model).values()}.values())
@@ -117,6 +117,11 @@ class Origin:
             raise InputError(
                 "the model that was captured is gone; an atlas does not keep it. Hold it in a variable until the file"
                 " is written: model = Net(); atlas = capture(model, x); atlas.save(...)."
+            )
+        if isinstance(model, torch.jit.ScriptModule):
+            raise InputError(
+                f"{model.original_name} is a TorchScript module, which torch.export does not follow. Capture the module"
+                " that it was made from, and save that."
             )
         if any(tensor.is_meta or isinstance(tensor, FakeTensor) for tensor in (*model.parameters(), *model.buffers())):
             raise InputError(
