@@ -163,8 +163,9 @@ function repeatText({ model }: Page, { call, repeat }: VisibleNode): string {
 }
 
 function Actions({ page, node }: { page: Page; node: VisibleNode }) {
-  const fold = node.call >= 0 ? foldOf(page.model.indexed, node.call) : null;
-  const isFolded = node.repeat !== null;
+  const isSaid = node.kind === "call" && node.members.length > 0;
+  const fold = node.call >= 0 ? foldOf(page.model.indexed, isSaid ? node.members[0]! : node.call) : null;
+  const isFolded = isSaid || node.repeat !== null;
   return (
     <p class="actions">
       {node.openable && <button onClick={() => page.toggle(node.key)}>{node.open ? "Close" : "Open"}</button>}

@@ -160,6 +160,10 @@ function firstRepeat({ calls, period }: Fold, kept: ReadonlySet<number>): Unit {
 
 function addUnit(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[]): void {
   const { fold } = unit;
+  if (fold && isSaid(plan, fold)) {
+    addSaid(plan, made, task, unit, tasks);
+    return;
+  }
   const repeat = fold
     ? { count: fold.count, loop: fold.kind === "loop" && fold.carried > 0, last: lastOf(fold) }
     : null;
@@ -172,6 +176,26 @@ function addUnit(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[])
   const box = add(made, { kind: "fold", key, call: unit[0]!, members: unit, parent: task.box, open, repeat });
   for (const call of unit) made.own[call] = box;
   if (open) for (const call of unit) addCall(plan, made, { ...task, box }, call, null, tasks);
+}
+
+/** The group around says already how often its parts repeat, as `Residual ×35`; a loop still needs its arrow. */
+function isSaid({ tree }: Plan, { parent, calls, kind, count }: Fold): boolean {
+  const { kind: around, name } = tree.graph.calls[parent]!;
+  const isWhole = tree.children[parent]!.length === calls.length;
+  return around === "group" && kind === "stack" && isWhole && name.endsWith(` ×${count}`);
+}
+
+/** One repeat in the frame of its group: what is in it, where it is one call. */
+function addSaid(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[]): void {
+  const { calls } = plan.tree.graph;
+  (made.nodes[task.box] as Mutable).members = unit;
+  const inside = plan.tree.children[unit[0]!]!;
+  if (unit.length > 1 || inside.length === 0 || isThin(plan.tree, calls[unit[0]!]!)) {
+    for (const call of unit) addCall(plan, made, task, call, null, tasks);
+    return;
+  }
+  made.own[unit[0]!] = task.box;
+  tasks.push({ ...task, calls: inside });
 }
 
 function lastOf({ calls, period }: Fold): number {

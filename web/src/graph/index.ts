@@ -25,7 +25,7 @@ export interface Indexed {
   readonly outputs: readonly End[];
 }
 
-/** With no depth given, so many boxes are still easy to read on a page. */
+/** With no depth given, so many boxes are still easy to read on a page, and so many frames around them. */
 const READABLE = 48;
 
 export function index(graph: Graph, level: Level): Indexed {
@@ -65,9 +65,10 @@ function readableDepth(indexed: Indexed, apart: Chosen, state: ViewState): numbe
   for (let depth = 1; ; depth++) {
     const made = noBoxes(indexed.tree);
     addCalls(made, indexed.tree, indexed.flow, indexed.folds, apart, state, depth);
-    const leaves = countLeaves(made);
-    if (leaves === last || (depth > 1 && leaves > READABLE)) return leaves === last ? depth : depth - 1;
-    last = leaves;
+    const boxes = made.nodes.length;
+    if (boxes === last) return depth;
+    if (depth > 1 && (countLeaves(made) > READABLE || boxes > 2 * READABLE)) return depth - 1;
+    last = boxes;
   }
 }
 

@@ -14,7 +14,7 @@ export interface VisibleNode {
   readonly kind: "call" | "fold" | "range" | "input" | "output";
   /** The call it shows; of a fold or range, the first one; -1 for inputs and outputs. */
   readonly call: number;
-  /** Of a fold, the calls of one repeat; of a range, its calls; of an input or output, its values. */
+  /** Of a fold, and of an open group that says how often it repeats, the calls of one repeat; of a range, its calls; of an input or output, its values. */
   readonly members: readonly number[];
   /** -1 at the top. */
   readonly parent: number;

@@ -162,7 +162,9 @@ function onlyPath({ graph, tree }: Facts, call: Call): string | null {
 function runOf({ facts, visible }: Speaker, node: VisibleNode): string {
   const run = facts.runs.get(node.call);
   if (!run || !isWhole(facts, node.call)) return "";
-  for (let at: VisibleNode | undefined = node; at; at = visible.nodes[at.parent]) if (at.repeat) return "";
+  for (let at: VisibleNode | undefined = node; at; at = visible.nodes[at.parent]) {
+    if (at.repeat || (at.kind === "call" && at.members.length > 0)) return "";
+  }
   return ` (run ${run[0]} of ${run[1]})`;
 }
 

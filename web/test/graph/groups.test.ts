@@ -55,3 +55,63 @@ test("it holds the parameters of the modules in it", () => {
   expect(parameterCount(known, group!)).toBe(parameterCount(known, module!));
   expect(parameterCount(known, group!)).toBeGreaterThan(0);
 });
+
+/** The network with a group around the calls of its longest fold, named as `fold_repeats` does. */
+function gathered(source: Graph, title: string): { graph: Graph; group: number; repeat: number[] } {
+  const fold = source.folds.reduce((best, each) => (each.count > best.count ? each : best));
+  const at = fold.calls[0]!;
+  const moved = (id: number): number => (id < at ? id : id + 1);
+  const members = new Set(fold.calls);
+  const around: Call = { ...source.calls[at]!, id: at, kind: "group", name: `${title} ×${fold.count}`, path: null };
+  const calls: Call[] = source.calls.map((call) => ({
+    ...call,
+    id: moved(call.id),
+    parent: members.has(call.id) ? at : call.parent === null ? null : moved(call.parent),
+  }));
+  calls.splice(at, 0, around);
+  const values = source.values.map((value) => ({
+    ...value,
+    producer: value.producer === null ? null : moved(value.producer),
+  }));
+  const folds = source.folds.map((each) => ({
+    ...each,
+    parent: each === fold ? at : moved(each.parent),
+    calls: each.calls.map(moved),
+  }));
+  return { graph: { ...source, calls, values, folds }, group: at, repeat: fold.calls.map(moved) };
+}
+
+test("a group that says how often it repeats opens to one repeat, in no second frame", () => {
+  const { graph: made, group, repeat } = gathered(payload("resnet152"), "Residual");
+  const shown = visible(index(made, "op"), { ...DEFAULT_STATE, expand: [`#${group}`], depth: 2 });
+  const frame = shown.nodes.find(({ call, kind }) => call === group && kind === "call")!;
+  const inside = frame.children.map((at) => shown.nodes[at]!);
+  expect(inside.length).toBeGreaterThan(3);
+  expect(inside.map(({ call }) => made.calls[call]!.parent)).toEqual(inside.map(() => repeat[0]));
+  expect(inside.every((node) => node.repeat === null)).toBe(true);
+  const within = new Set(frame.children);
+  expect(shown.nets.some(({ source, readers }) => !within.has(source) && readers.some((at) => within.has(at)))).toBe(
+    true,
+  );
+  expect(shown.nets.some(({ source, readers }) => within.has(source) && readers.some((at) => !within.has(at)))).toBe(
+    true,
+  );
+  for (const at of repeat) expect(shown.box[at]).toBe(frame.index);
+});
+
+test("all of its repeats are shown when asked for, and one of them apart", () => {
+  const { graph: made, group, repeat } = gathered(payload("resnet152"), "Residual");
+  const children = (unfold: string[]): number[] => {
+    const shown = visible(index(made, "op"), { ...DEFAULT_STATE, expand: [`#${group}`], depth: 2, unfold });
+    return shown.nodes.find(({ call }) => call === group)!.children.map((at) => shown.nodes[at]!.repeat?.count ?? 1);
+  };
+  expect(children([`#${repeat[0]}x`])).toEqual(repeat.map(() => 1));
+  expect(children([`#${repeat[0]}x3`])).toEqual([3, 1, repeat.length - 4]);
+});
+
+test("a group whose name is silent about repeats shows how often they are", () => {
+  const { graph: made, group, repeat } = gathered(payload("resnet152"), "Stage");
+  const silent = made.calls.map((call) => (call.id === group ? { ...call, name: "Stage" } : call));
+  const shown = visible(index({ ...made, calls: silent }, "op"), { ...DEFAULT_STATE, expand: ["Stage"] });
+  expect(shown.nodes.some((node) => node.call === repeat[0] && node.repeat?.count === repeat.length)).toBe(true);
+});
