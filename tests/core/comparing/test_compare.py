@@ -253,3 +253,44 @@ def test_twice_the_calls_take_about_twice_the_time():
     assert taken[1] < 5 * taken[0] + 0.5
     assert {".".join(item.b.split(".")[:3]) for item in changes.of("added")} == {"model.layers.20"}
     assert not changes.of("removed")
+
+
+def conv_block(wide):
+    """Layers in a Sequential, as two stages of one model hold them."""
+    return nn.Sequential(nn.Conv2d(wide, wide, 3), nn.BatchNorm2d(wide), nn.ReLU())
+
+
+def test_stages_moved_into_a_list_are_known_again_there():
+    """A new Sequential beside them is of their class, and that alone does not make it one of them."""
+    stem, head = partial(nn.Conv2d, 3, 8, 3), partial(nn.Linear, 32, 2)
+    a, b = nn.Module(), nn.Module()
+    a.stem, a.norm, a.stage1, a.stage2, a.fc = stem(), nn.BatchNorm2d(8), conv_block(8), conv_block(32), head()
+    b.backbone = nn.Sequential(stem(), nn.BatchNorm2d(8))
+    b.blocks, b.head = nn.ModuleList([conv_block(8), conv_block(32)]), head()
+    for swap in (False, True):
+        changes = compare(*map(structure, (b, a) if swap else (a, b)))
+        mates = {(item.b, item.a) if swap else (item.a, item.b) for item in changes.items}
+        moved = {"stem": "backbone.0", "norm": "backbone.1", "stage1": "blocks.0", "stage2": "blocks.1", "fc": "head"}
+        assert mates >= set(moved.items())
+        assert not changes.of("changed")
+
+
+class Adapted(nn.Module):
+    """A layer with a low-rank one beside it."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.base_layer = layer
+        self.lora_A = nn.Linear(layer.in_features, 2, bias=False)
+        self.lora_B = nn.Linear(2, layer.out_features, bias=False)
+
+
+def test_what_is_added_in_many_places_is_said_once():
+    """Adapters in every layer are named once, with where they are, and not place by place."""
+    plain, adapted = (
+        nn.Sequential(*[nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 4)) for _ in range(9)]) for _ in range(2)
+    )
+    for block in adapted:
+        block[0], block[2] = Adapted(block[0]), Adapted(block[2])
+    said = verdict(compare(structure(plain), structure(adapted)))
+    assert said.startswith("added base_layer, lora_A, lora_B in each of 0..8.0,2; ")

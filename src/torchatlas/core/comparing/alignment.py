@@ -168,7 +168,10 @@ class _Alignment:
         numbered = [[x for x in nodes if is_number(tree.names[x])] for tree, nodes in self._sides(left, right)]
         self._sequences(*self._free(*numbered))
         self._likes(*self._free(left, right))
+        self._overlapping(*self._heavy(*self._free(left, right)))
         self._deeper(*self._free(left, right))
+        # Of one class, and that is all: after what is known again further down.
+        self._kindred(*self._heavy(*self._free(left, right)), LOOSE)
 
     def _sides(self, left: list[int], right: list[int]) -> tuple[tuple[Tree, list[int]], tuple[Tree, list[int]]]:
         return (self.a, left), (self.b, right)
@@ -214,20 +217,21 @@ class _Alignment:
 
     def _likes(self, left: list[int], right: list[int]) -> None:
         """Siblings under other names: those alike in something, the nearest names first."""
-        for level in range(LEVELS):
-            if level == LOOSE:
-                free = self._sides(*self._free(left, right))
-                self._overlapping(*([x for x in nodes if tree.heavy[x]] for tree, nodes in free))
-            one, two = self._free(left, right)
-            kinds: dict[int, tuple[list[int], list[int]]] = {}
-            for x in one:
-                kinds.setdefault(self.a.kinds[x][level], ([], []))[0].append(x)
-            for y in two:
-                if self.b.kinds[y][level] in kinds:
-                    kinds[self.b.kinds[y][level]][1].append(y)
-            for xs, ys in kinds.values():
-                if level < LOOSE or all(self.a.heavy[x] for x in xs):
-                    self._nearest(xs, ys)
+        for level in range(LOOSE):
+            self._kindred(*self._free(left, right), level)
+
+    def _kindred(self, left: list[int], right: list[int], level: int) -> None:
+        kinds: dict[int, tuple[list[int], list[int]]] = {}
+        for x in left:
+            kinds.setdefault(self.a.kinds[x][level], ([], []))[0].append(x)
+        for y in right:
+            if self.b.kinds[y][level] in kinds:
+                kinds[self.b.kinds[y][level]][1].append(y)
+        for xs, ys in kinds.values():
+            self._nearest(xs, ys)
+
+    def _heavy(self, left: list[int], right: list[int]) -> tuple[list[int], list[int]]:
+        return [x for x in left if self.a.heavy[x]], [y for y in right if self.b.heavy[y]]
 
     def _nearest(self, xs: list[int], ys: list[int]) -> None:
         """Pair nodes of one kind by their names; where there are too many to compare, in order."""
@@ -289,7 +293,7 @@ class _Alignment:
         """Look for what one side has directly in what the other has one or more levels further down."""
         first = {*left}, {*right}
         for _ in range(NEAR):
-            left, right = ([x for x in nodes if tree.heavy[x]] for tree, nodes in self._sides(left, right))
+            left, right = self._heavy(left, right)
             if not left or not right:
                 return
             inside = [y for node in right for y in self.b.children[node]]

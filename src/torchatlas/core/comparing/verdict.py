@@ -109,11 +109,20 @@ def _at(item: Item) -> int:
 
 
 def _listed(paths: Sequence[str], graph: Graph) -> str:
-    """The paths, those in one list as a range."""
+    """The paths, those in one list as a range, and what is in many places under the same names once."""
     lists: dict[str, list[str]] = {}
     for path in paths:
-        lists.setdefault(path.rpartition(".")[0], []).append(path or graph.name)
-    spans = [span(each) for each in lists.values()]
+        lists.setdefault(path.rpartition(".")[0], []).append(path)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for parent, each in lists.items():
+        names = tuple(path.rpartition(".")[2] for path in each)
+        alike.setdefault((parent, "") if any(map(str.isdecimal, names)) else names, []).append(parent)
+    spans = [
+        f"{span(names)} in each of {span([parent or graph.name for parent in parents])}"
+        if len(parents) > 1
+        else span([path or graph.name for path in lists[parents[0]]])
+        for names, parents in alike.items()
+    ]
     more = f" and {len(spans) - LISTS} more" if len(spans) > LISTS else ""
     return ", ".join(spans[:LISTS]) + more
 
