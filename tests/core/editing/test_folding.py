@@ -16,7 +16,7 @@ from torchatlas.core.codec import decode, encode
 from torchatlas.core.cost import costs, total
 from torchatlas.core.editing.folding import fold, fold_repeats, unfold
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Note, Overlay
+from torchatlas.core.graph import Graph, Module, Note, Overlay
 from torchatlas.core.memory import memory
 
 NAMES = st.sampled_from(
@@ -144,6 +144,15 @@ def test_what_is_not_found_is_said(pattern, said):
     made = fold(build(RESIDUAL), pattern, "G")
     assert replace(made, notes=()) == build(RESIDUAL)
     assert said.partition("; near")[0] in made.notes[-1].text
+
+
+@pytest.mark.parametrize("pattern", ["Conv > Relu", r"re:layers\.\d+"])
+def test_of_a_model_that_was_not_run_it_is_said_why_nothing_is_found(pattern):
+    """Its modules are there, and only calls are looked through: not that nothing of that name is there."""
+    made = fold(Graph("Net", modules=(Module("", "Net"), Module("layers.0", "Conv2d"))), pattern, "Block")
+    assert made.calls == ()
+    assert "it was not run" in made.notes[-1].text
+    assert "not there" not in made.notes[-1].text
 
 
 def test_modules_are_folded_by_path():

@@ -358,10 +358,11 @@ def _only(tree: Tree, nodes: Sequence[int], level: int) -> tuple[dict[int, int],
 
 
 def _bag(tree: Tree, node: int, *, named: bool) -> Counter[tuple[str, int]]:
-    """The heavy nodes below: by name and loosest kind, or those without others below them by shape."""
+    """The heavy nodes below: by name, unless it is a position, and loosest kind; or by shape, if nothing is below them."""
     below = [at for at in tree.below(node) if at != node and tree.heavy[at]]
     if named:
-        return Counter((tree.names[at], tree.kinds[at][LOOSE]) for at in below)
+        words = [at for at in below if not is_number(tree.names[at])]
+        return Counter((tree.names[at], tree.kinds[at][LOOSE]) for at in words)
     return Counter(("", tree.kinds[at][1]) for at in below if not tree.children[at])
 
 

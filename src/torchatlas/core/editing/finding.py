@@ -75,8 +75,8 @@ def find(graph: Graph, pattern: str, deed: str, name: str = "") -> Finding:
 def _find_paths(graph: Graph, pattern: str, deed: str, name: str) -> Finding:
     found = by_path(graph, path_pattern(pattern, name), name)
     known = [module.path for module in graph.modules]
-    notes = () if found else (nothing_found(graph, deed, pattern, known),)
     flow = units(graph, wanted=[call for _, calls in found for call in calls])
+    notes = () if found else (nothing_found(graph, deed, pattern, known, flow),)
     return Finding(flow, tuple([Place(title, tuple(calls), tuple(calls)) for title, calls in found]), notes)
 
 

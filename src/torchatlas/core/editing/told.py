@@ -42,6 +42,8 @@ def nothing_found(
         names: those in the pattern.
     """
     begin = f"{deed}{quoted(pattern)}) found nothing in {graph.name}"
+    if flow is not None and not graph.calls:
+        return f"{begin}: it was not run, and only calls are looked through; capture it with an input"
     absent = [name for name in names if flow is not None and not any(flow.is_named(unit, name) for unit in flow.calls)]
     if flow is not None and names and not absent:
         return f"{begin}: all that it names is there, but not joined in this way"
