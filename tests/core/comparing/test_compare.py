@@ -293,4 +293,4 @@ def test_what_is_added_in_many_places_is_said_once():
     for block in adapted:
         block[0], block[2] = Adapted(block[0]), Adapted(block[2])
     said = verdict(compare(structure(plain), structure(adapted)))
-    assert said.startswith("added base_layer, lora_A, lora_B in each of 0..8.0,2; ")
+    assert said.startswith("added 0..8.0,2.{base_layer, lora_A, lora_B}; ")

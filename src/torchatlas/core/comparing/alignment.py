@@ -358,7 +358,7 @@ def _only(tree: Tree, nodes: Sequence[int], level: int) -> tuple[dict[int, int],
 
 
 def _bag(tree: Tree, node: int, *, named: bool) -> Counter[tuple[str, int]]:
-    """The heavy nodes below: by name, unless it is a position, and loosest kind; or by shape, if nothing is below them."""
+    """The heavy nodes below: by name (a position is none) and loosest kind; or those without others below, by shape."""
     below = [at for at in tree.below(node) if at != node and tree.heavy[at]]
     if named:
         words = [at for at in below if not is_number(tree.names[at])]

@@ -118,13 +118,17 @@ def _listed(paths: Sequence[str], graph: Graph) -> str:
         names = tuple(path.rpartition(".")[2] for path in each)
         alike.setdefault((parent, "") if any(map(str.isdecimal, names)) else names, []).append(parent)
     spans = [
-        f"{span(names)} in each of {span([parent or graph.name for parent in parents])}"
+        f"{span([parent or graph.name for parent in parents])}.{_braced(span(names))}"
         if len(parents) > 1
         else span([path or graph.name for path in lists[parents[0]]])
         for names, parents in alike.items()
     ]
     more = f" and {len(spans) - LISTS} more" if len(spans) > LISTS else ""
     return ", ".join(spans[:LISTS]) + more
+
+
+def _braced(names: str) -> str:
+    return f"{{{names}}}" if ", " in names else names
 
 
 def topmost(graph: Graph, paths: Sequence[str]) -> list[str]:
