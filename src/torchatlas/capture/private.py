@@ -23,6 +23,7 @@ from torch._subclasses.fake_tensor import (
 from torch.utils import _python_dispatch as dispatch
 
 __all__ = [
+    "HOOKS_ARE_SEEN",
     "NEEDS_DATA",
     "DispatchMode",
     "FakeTensor",
@@ -186,10 +187,14 @@ def _saved_names(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple([name for name in names if name not in raw]), tuple([name for name in names if name in raw])
 
 
+HOOKS_ARE_SEEN = hasattr(torch._C._autograd.SavedTensor, "unpack_hook")
+"""Whether this torch says that a hook packed a saved tensor; an older one does not, and reading runs the hook."""
+
+
 def packed(node: Any, name: str | None) -> tuple[Any, ...]:
     """Saved tensors as they lie in the node, nothing unpacked; ``name`` None: all of a Python function's.
 
-    Each has ``unpack_hook``, None where reading runs nobody's code, and ``data``.
+    Where `HOOKS_ARE_SEEN`, each has ``unpack_hook``, None where reading runs nobody's code, and ``data``.
 
     Raises:
         RuntimeError: they were freed.

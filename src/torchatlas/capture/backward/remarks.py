@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from torchatlas.capture.private import HOOKS_ARE_SEEN
 from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Remarks:
             found.append(Note(f"{_many(self.copied, 'write')} in place through a view: CopySlices", self.copied[0]))
         if self._kept:
             found.append(Note(self._bytes()))
+        if self._kept and not HOOKS_ARE_SEEN:
+            found.append(Note("this torch does not say which saved tensors hooks have packed: reading ran these hooks"))
         if self.written:
             said = f"{_many(self.written, 'saved tensor')} written in place since: backward would fail there"
             found.append(Note(said, self.written[0]))
