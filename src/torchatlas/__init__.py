@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchatlas.atlas import Atlas, capture, draw, load, show, summary
+    from torchatlas.atlas import Atlas
     from torchatlas.autograd import backward
+    from torchatlas.capturing import capture, draw, show, summary
     from torchatlas.comparison import Comparison, compare
     from torchatlas.core.errors import (
         AtlasError,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         ReplayError,
         TargetError,
     )
-    from torchatlas.files import open, skeleton  # noqa: A004 - as PIL.Image.open
+    from torchatlas.files import load, open, skeleton  # noqa: A004 - as PIL.Image.open
     from torchatlas.profiling import profile
 
 from torchatlas.core.version import __version__
@@ -42,15 +43,15 @@ _HOMES = {
     "ReplayError": "torchatlas.core.errors",
     "TargetError": "torchatlas.core.errors",
     "backward": "torchatlas.autograd",
-    "capture": "torchatlas.atlas",
+    "capture": "torchatlas.capturing",
     "compare": "torchatlas.comparison",
-    "draw": "torchatlas.atlas",
-    "load": "torchatlas.atlas",
+    "draw": "torchatlas.capturing",
+    "load": "torchatlas.files",
     "open": "torchatlas.files",
     "profile": "torchatlas.profiling",
-    "show": "torchatlas.atlas",
+    "show": "torchatlas.capturing",
     "skeleton": "torchatlas.files",
-    "summary": "torchatlas.atlas",
+    "summary": "torchatlas.capturing",
 }
 
 __all__ = [

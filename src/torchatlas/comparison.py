@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from torchatlas.atlas import PAGES, Atlas, capture
+from torchatlas.atlas import PAGES, Atlas
+from torchatlas.capturing import capture
 from torchatlas.core import atomic
 from torchatlas.core.comparing import compare as changes_of
 from torchatlas.core.comparing.likeness import is_inferred

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchatlas.atlas import Atlas, load
+from torchatlas.atlas import Atlas
+from torchatlas.core import codec
 
 if TYPE_CHECKING:
     import os
 
 __all__ = ["load", "open", "skeleton"]
+
+
+def load(path: str | os.PathLike[str]) -> Atlas:
+    """Read an ``.atlas`` file.
+
+    Raises:
+        FileError: it is missing, damaged, of another kind, or written by a newer torchatlas.
+    """
+    return Atlas(codec.read(path))
 
 
 def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from torchatlas.atlas import ATTACHED, Atlas
+from torchatlas.atlas import Atlas
+from torchatlas.capturing import ATTACHED
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.atlas import capture
+from torchatlas.capturing import capture
 from torchatlas.core.errors import AtlasError, InputError
 from torchatlas.files import open as open_file
 from torchatlas.target import is_file, is_module, resolve

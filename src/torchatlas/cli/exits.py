@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from torchatlas.atlas import ATTACHED
+from torchatlas.capturing import ATTACHED
 from torchatlas.core.errors import AtlasError
 from torchatlas.target import user_traceback
 
