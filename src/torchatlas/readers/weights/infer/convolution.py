@@ -88,7 +88,8 @@ def _transposed(part: Part, outward: int, sure: float) -> Guess:
 
 def _plain(part: Part, beside: Beside) -> Guess:
     outward, each, *window = part.weight
-    groups, sure = _groups(part, beside) if max(window) > 1 else (1, 0.97)
+    per_channel = each == 1 < outward  # also without a window: a scale for every channel
+    groups, sure = _groups(part, beside) if per_channel or max(window) > 1 else (1, 0.97)
     return _convolution(part, "Conv", (each * groups, outward, groups), tuple(window), sure)
 
 
