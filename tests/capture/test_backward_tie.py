@@ -18,6 +18,7 @@ from torchatlas.capture.backward.kept import UNSURE, makers
 from torchatlas.capture.private import node_number
 from torchatlas.capture.recorder import CallRecord
 from torchatlas.core.check import check
+from torchatlas.core.fold import fold_calls
 
 ZOO = [
     "counted/gpt2",
@@ -261,3 +262,13 @@ def test_nothing_is_kept_without_being_asked_for():
     atlas = ta.capture(Net(), torch.ones(2, requires_grad=True), grad=True)
     assert kept[1]() is atlas.outputs
     assert node_number(atlas.outputs.grad_fn) in atlas.kept.makers
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_layers_fold_also_with_what_they_save(saved):
+    """A saved parameter is named by its path, and layers differ in nothing else."""
+    layers = [nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 4), nn.Tanh()) for _ in range(5)]
+    model = nn.Sequential(nn.Linear(4, 4), *layers, nn.Linear(4, 4))
+    atlas = ta.capture(model, torch.randn(2, 4), grad=True)
+    folds = fold_calls(ta.backward(atlas=atlas, saved=saved).graph)[0]
+    assert [(fold.period, fold.count) for fold in folds] == [(1, 5)]

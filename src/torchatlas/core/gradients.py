@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from torchatlas.core.classes import without_numbers
 from torchatlas.core.graph import Node, Slot
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ _RESHAPES = frozenset({"ViewBackward0", "ReshapeAliasBackward0", "UnsafeViewBack
 
 
 def kind_of_node(call: Call) -> str:
-    """Its name; one for all nodes of a reshape, which torch spells after how the memory happened to lie."""
+    """Its name; one for all nodes of a reshape, which torch spells after how the memory happened to lie.
+
+    A saved parameter is named by its path, whose numbers only say which layer it is of.
+    """
+    if call.kind == "saved":
+        return without_numbers(call.name)
     return "ViewBackward0" if call.kind == "backward" and call.name in _RESHAPES else call.name
 
 
