@@ -84,7 +84,7 @@ def test_an_unknown_format_is_refused_with_those_there_are(atlas, tmp_path, path
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("path", [3, None, b"net.svg", ["net.svg"], "net\0.svg"], ids=repr)
+@pytest.mark.parametrize("path", [3, None, b"net.svg", ["net.svg"], "", "net\0.svg"], ids=repr)
 @pytest.mark.parametrize("act", ["save", "save as", "draw", "load", "open", "skeleton"])
 def test_what_is_no_name_of_a_file_is_refused(atlas, act, path):
     """In the same words wherever a file is written or read."""
