@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from readers.weights.forged import state
 from torchatlas.core.check import check
 from torchatlas.core.errors import FileError
-from torchatlas.readers.weights import read, statistics
+from torchatlas.readers.weights import read, with_statistics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ def test_only_file_errors_come_out(name, tmp_path):
         try:
             graph = read(path)
             check(graph)
-            statistics(path, graph)
+            with_statistics(path, graph)
         except FileError as error:
             refused.append(str(error))
     assert len(refused) > ROUNDS / 5
