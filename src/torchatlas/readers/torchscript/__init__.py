@@ -2,7 +2,7 @@
 
 Neither torch nor Python runs anything of such a file here. Its code is text in a subset of Python: it is parsed, and
 followed with names in the place of tensors, so that every call becomes known (`code`, `follow`). Its pickles are read
-with every class replaced by one that does nothing (`pickled`). Weights are not loaded.
+by a machine that calls nothing (`readers.pickled`), every object as its state alone (`things`). Weights are not loaded.
 
 Source: https://docs.pytorch.org/docs/stable/jit_language_reference_v2.html
 """
@@ -16,8 +16,8 @@ from torchatlas.core.version import __version__
 from torchatlas.readers.archive import Archive
 from torchatlas.readers.torchscript.code import Code
 from torchatlas.readers.torchscript.follow import Follower
-from torchatlas.readers.torchscript.pickled import Thing, tensors_in, unpickle
 from torchatlas.readers.torchscript.structure import Structure
+from torchatlas.readers.torchscript.things import Thing, tensors_in, unpickle
 
 if TYPE_CHECKING:
     from pathlib import Path

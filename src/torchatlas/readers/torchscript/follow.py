@@ -18,8 +18,8 @@ from torchatlas.readers.torchscript import builtin
 from torchatlas.readers.torchscript.branches import Branches
 from torchatlas.readers.torchscript.held import SCALAR, Ended, Frame, Made, tensors_of, tree_of
 from torchatlas.readers.torchscript.layers import Layers
-from torchatlas.readers.torchscript.pickled import Tensor, Thing
 from torchatlas.readers.torchscript.structure import described, short
+from torchatlas.readers.torchscript.things import Tensor, Thing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Tree
     from torchatlas.readers.draft import Step
     from torchatlas.readers.torchscript.follow import Follower
-    from torchatlas.readers.torchscript.pickled import Thing
+    from torchatlas.readers.torchscript.things import Thing
 
 MOST = 64
 """Items of a container that are told."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.core.graph import Node
 from torchatlas.readers.draft import Draft
 from torchatlas.readers.torchscript.code import Class
-from torchatlas.readers.torchscript.pickled import SIZES, Tensor, Thing
+from torchatlas.readers.torchscript.things import SIZES, Tensor, Thing
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Tree, ValueKind

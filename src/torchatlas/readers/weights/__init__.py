@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.foreign import ENOUGH, looks_like
+from torchatlas.readers.pickled import Damaged
 from torchatlas.readers.weights import archive, legacy, safetensors, sharded
 from torchatlas.readers.weights.choice import choose
-from torchatlas.readers.weights.pickled import Damaged
 from torchatlas.readers.weights.stored import Checkpoint
 from torchatlas.readers.weights.structure import graph_of
 

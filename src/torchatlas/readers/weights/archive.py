@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.weights.pickled import Bounded, Damaged, Foreign, Global, Machine
+from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, word
 from torchatlas.readers.weights.stored import Place, Stored
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.weights.pickled import Blob, Foreign, Global, Mapping
+from torchatlas.readers.pickled import Blob, Foreign, Global, Mapping
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.stored import Checkpoint, Stored
 

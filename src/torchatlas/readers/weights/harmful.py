@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torchatlas.readers.weights.pickled import Global
+    from torchatlas.readers.pickled import Global
 
 
 def _words(*lines: str) -> frozenset[str]:

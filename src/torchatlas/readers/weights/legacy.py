@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.weights.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping
+from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, view, word
 from torchatlas.readers.weights.stored import BITS, Place, Stored
 

@@ -11,8 +11,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
+from torchatlas.readers.pickled import Damaged, Foreign, Global, Mapping
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
-from torchatlas.readers.weights.pickled import Damaged, Foreign, Global, Mapping
 from torchatlas.readers.weights.stored import Stored, contiguous, size_of
 
 if TYPE_CHECKING:
@@ -267,19 +267,6 @@ ARRAYS = {
 """torch's names of NumPy's dtypes."""
 
 
-def _mapping(*args: object) -> Mapping:
-    """OrderedDict and its like, made of nothing or of pairs."""
-    made = Mapping()
-    pairs = args[-1] if args else ()
-    if isinstance(pairs, Mapping):
-        made.update(pairs)
-    elif isinstance(pairs, (list, tuple)):
-        for pair in pairs:
-            if isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], (str, int)):  # noqa: PLR2004
-                made[pair[0]] = pair[1]
-    return made
-
-
 def _items(*args: object) -> list[object]:
     return list(args[0]) if args and isinstance(args[0], (list, tuple)) else []
 
@@ -318,14 +305,14 @@ KNOWN: dict[str, Callable[..., Any]] = {
     "torch.nn.Parameter": parameter,
     "torch.Size": lambda size=(), *_: sizes(size),
     "torch.device": _device,
-    "collections.OrderedDict": _mapping,
-    "collections.defaultdict": lambda *args: _mapping(*args[1:]),
-    "collections.Counter": _mapping,
+    "collections.OrderedDict": Mapping.of,
+    "collections.defaultdict": lambda *args: Mapping.of(*args[1:]),
+    "collections.Counter": Mapping.of,
     **{
         f"{module}.{name}": make
         for module in ("builtins", "__builtin__")
         for name, make in (
-            ("dict", _mapping),
+            ("dict", Mapping.of),
             ("set", _items),
             ("frozenset", _items),
             ("list", _items),

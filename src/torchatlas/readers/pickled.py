@@ -1,9 +1,9 @@
 """Reading a pickle without running it: a machine that knows what each opcode means, and calls nothing.
 
 A pickle is a program whose instructions name functions and call them; Python's own reader does what it says, which is
-why a pickle can hold anything. Here a function that is named is a `Global`, two words. What torch and the standard
-library use to rebuild tensors and containers is known by those words (`rebuilt`) and gives a record; any other call
-gives a `Foreign`, which only says what would have been called. No module is imported and no attribute looked up.
+why a pickle can hold anything. Here a function that is named is a `Global`, two words. What a call of it gives, the
+reader of each kind of file says by those words: a record of a tensor, a container, or a `Foreign`, which only says what
+would have been called. No module is imported and no attribute looked up.
 
 A hostile program cannot make the machine work for long or take much memory: `STEPS` and `BYTES` bound it, what stands
 in the file as one long string of bytes is stepped over, and nothing is hashed or compared but numbers and strings.
@@ -13,16 +13,15 @@ Source: https://docs.python.org/3/library/pickletools.html, whose readers of arg
 
 from __future__ import annotations
 
-import gc
 import pickletools
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from torchatlas.core.collection import collection_paused
 from torchatlas.core.errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 STEPS = 10_000_000
 """Opcodes at most; a tensor takes some forty."""
@@ -69,6 +68,10 @@ class Foreign:
     args: object = ()
     state: object = None
 
+    def build(self, state: object) -> None:
+        """Take the state that it would have been given."""
+        self.state = state
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -87,8 +90,21 @@ class Mapping(dict[Any, Any]):
         super().__init__()
         self.attributes: object = None
 
+    @classmethod
+    def of(cls, *args: object) -> Mapping:
+        """What a call of OrderedDict and its like gives, made of nothing or of pairs."""
+        made = cls()
+        pairs = args[-1] if args else ()
+        if isinstance(pairs, Mapping):
+            made.update(pairs)
+        elif isinstance(pairs, (list, tuple)):
+            for pair in pairs:
+                if isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], (str, int)):  # noqa: PLR2004
+                    made[pair[0]] = pair[1]
+        return made
 
-class Damaged(Exception):  # noqa: N818 - it never leaves this package
+
+class Damaged(Exception):  # noqa: N818 - it never leaves the readers
     """The pickle cannot go on as it stands."""
 
 
@@ -149,7 +165,7 @@ class Machine:
             Damaged: it is no pickle, ends too early, or goes beyond a limit.
             FileError: as ``call`` and ``stored`` raise it.
         """
-        with _collection_paused():
+        with collection_paused():
             return self._run()
 
     def _run(self) -> object:
@@ -187,18 +203,6 @@ class Machine:
     def put(self, key: int) -> None:
         """Remember the top of the stack."""
         self.memo[key] = self.stack[-1]
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Without it, each of many containers is looked through again and again while more are made."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 def _fail(why: str) -> Any:
@@ -324,7 +328,7 @@ def _build(machine: Machine) -> None:
     state = machine.stack.pop()
     thing = machine.stack[-1]
     if isinstance(thing, Foreign):
-        thing.state = state
+        thing.build(state)
     elif isinstance(thing, Mapping):
         thing.attributes = state
 

@@ -1,13 +1,16 @@
-"""Pickles as plain things: every class and function that one names is replaced by something that does nothing."""
+"""What the pickles of a TorchScript archive hold: plain things, tensors, and objects of which only the state is there.
+
+Source: ``torch/csrc/jit/serialization/pickler.cpp``, which writes them.
+"""
 
 from __future__ import annotations
 
 import io
-import pickle
 from dataclasses import dataclass, field
 from typing import Any
 
 from torchatlas.core.errors import FileError
+from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping
 
 DTYPES = {
     "FloatStorage": "float32",
@@ -45,20 +48,27 @@ SIZES = {
 }
 REBUILD = frozenset({"_rebuild_tensor_v2", "_rebuild_tensor", "_rebuild_qtensor"})
 LISTS = frozenset({"build_intlist", "build_tensorlist", "build_doublelist", "build_boollist", "build_complexlist"})
+DIMENSIONS = 64
+"""Of a tensor, at most."""
 MOST = 1_000_000
 """Tensors that are looked for in a structure."""
 
 
-@dataclass(eq=False)
-class Thing:
-    """An object of some class, and the state it was given; nothing of the class itself is there."""
+@dataclass(slots=True, eq=False, repr=False)  # its parts may hold each other
+class Thing(Foreign):
+    """An object of some class, and the attributes it was given; nothing of the class itself is there."""
 
-    type: str
     state: dict[str, Any] = field(default_factory=dict)
-    plain: Any = None
+    plain: object = None
     """A state that is no mapping of attributes."""
 
-    def __setstate__(self, state: Any) -> None:
+    @property
+    def type(self) -> str:
+        """The full name of its class."""
+        return str(self.made_by)
+
+    def build(self, state: object) -> None:
+        """Take its attributes, or whatever its class would have been set from."""
         if isinstance(state, dict):
             self.state = {str(key): value for key, value in state.items()}
         else:
@@ -86,55 +96,6 @@ class Storage:
     device: str
 
 
-class _Named:
-    """Stands for a class or function: called, it gives a `Thing`, or what the few known functions of torch give."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self.full = f"{module}.{name}"
-        self.name = name
-
-    def __call__(self, *args: Any) -> Any:
-        if self.name in REBUILD and self.full.startswith("torch."):
-            return _tensor(self.name, *args)
-        if self.name in LISTS:
-            return list(args[0])
-        if self.name in {"restore_type_tag", "_rebuild_parameter"}:
-            return args[0]
-        if self.full == "collections.OrderedDict":
-            return dict(args[0]) if args and isinstance(args[0], (list, dict)) else {}
-        return Thing(self.full)
-
-
-def _tensor(function: str, storage: Storage, offset: int, shape: Any, _: Any, *rest: Any) -> Tensor:
-    requires = rest[1] if function == "_rebuild_qtensor" and len(rest) > 1 else rest[0] if rest else False
-    sizes = tuple(int(size) for size in shape)
-    return Tensor(storage.dtype, storage.device, sizes, requires is True, (storage.key, int(offset), sizes))
-
-
-# The one in C gives room for as many memos as the pickle claims to have, which may be billions.
-class _Reader(pickle._Unpickler):  # noqa: SLF001 - the one in Python has no other name
-    def find_class(self, module: str, name: str) -> Any:
-        return _Named(module, name)
-
-    def persistent_load(self, told: Any) -> Any:
-        _, kind, key, device, *_ = told
-        name = kind.name if isinstance(kind, _Named) else str(kind)
-        return Storage(DTYPES.get(name, ""), str(key), str(device))
-
-
-def _new(reader: Any) -> None:
-    """NEWOBJ: make a `Thing` of the class's name."""
-    args = reader.stack.pop()
-    reader.stack.append(reader.stack.pop()(*args) if args else Thing(reader.stack.pop().full))
-
-
-# Left out are the codes that name a class by a number which other libraries gave it, and one that takes as much memory
-# as it says. torch writes none of them.
-_LEFT_OUT = {pickle.EXT1[0], pickle.EXT2[0], pickle.EXT4[0], pickle.BYTEARRAY8[0]}
-_KEPT = {code: run for code, run in pickle._Unpickler.dispatch.items() if code not in _LEFT_OUT}  # noqa: SLF001 - as above
-_Reader.dispatch = {**_KEPT, pickle.NEWOBJ[0]: _new}
-
-
 def unpickle(data: bytes) -> Any:
     """What a pickle holds, as plain things.
 
@@ -142,9 +103,44 @@ def unpickle(data: bytes) -> Any:
         FileError: it is no pickle, or damaged.
     """
     try:
-        return _Reader(io.BytesIO(data)).load()
-    except Exception as error:
-        raise FileError(f"a pickle in it is damaged: {type(error).__name__}: {error}.") from error
+        return Machine(Bounded(io.BytesIO(data)), _called, _stored).run()
+    except Damaged as error:
+        raise FileError(f"a pickle in it is damaged: {error}.") from None
+
+
+def _called(called: Global | Foreign, args: object) -> object:
+    """A `Thing` of any class, or what the few functions of torch that stand in such a pickle give."""
+    if not isinstance(called, Global) or not isinstance(args, tuple):
+        raise Damaged("it calls what is no class")
+    if called.module == "collections" and called.name == "OrderedDict":
+        return Mapping.of(*args)
+    if called.module.partition(".")[0] == "torch":
+        if called.name in REBUILD:
+            return _tensor(called.name, *args)
+        if called.name in LISTS:
+            return list(args[0])
+        if called.name in {"restore_type_tag", "_rebuild_parameter"}:
+            return args[0]
+    return Thing(called)
+
+
+def _tensor(function: str, storage: object, offset: int, shape: tuple[int, ...], _: object, *rest: object) -> Tensor:
+    if not isinstance(storage, Storage):
+        raise Damaged("a tensor stands in what is no storage")
+    requires = rest[1] if function == "_rebuild_qtensor" and len(rest) > 1 else rest[0] if rest else False
+    if len(shape) > DIMENSIONS:
+        raise Damaged(f"a tensor has {len(shape):,} dimensions")
+    sizes = tuple(int(size) for size in shape)
+    return Tensor(storage.dtype, storage.device, sizes, requires is True, (storage.key, int(offset), sizes))
+
+
+def _stored(told: object) -> Storage:
+    """The storage of ``("storage", class, key, location, elements)``."""
+    if not isinstance(told, tuple) or len(told) < 4 or not isinstance(told[2], (str, int)):  # noqa: PLR2004 - as said above
+        raise Damaged("a storage has no name")
+    _, kind, key, device, *_ = told
+    name = kind.name if isinstance(kind, Global) else ""
+    return Storage(DTYPES.get(name, ""), str(key), device if isinstance(device, str) else "cpu")
 
 
 def tensors_in(root: Any) -> list[Tensor]:
