@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
+import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import IO
 
     from typing_extensions import Self
 
@@ -18,6 +24,18 @@ MOST = 1_000_000
 """Members of an archive at most."""
 STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 ENCRYPTED = 0x1
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    OverflowError,
+    ValueError,
+)
+"""What the library raises where an archive is broken, encrypted, or packed in a way that it does not know."""
 
 
 class Archive:
@@ -26,7 +44,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+        except DAMAGE as error:
             raise FileError(
                 f"{path} begins as a zip archive and is damaged or cut short: {error}. Copy it again."
             ) from error
@@ -59,11 +77,23 @@ class Archive:
             raise FileError(f"it holds no {name!r}, which such an archive has.")
         if info.file_size > limit:
             raise FileError(f"its member {name!r} unpacks to {info.file_size:,} bytes; at most {limit:,} are read.")
-        try:
-            with self._zip.open(info) as member:
-                data = member.read(limit + 1)
-        except Exception as error:
-            raise FileError(f"its member {name!r} is damaged: {error}. Copy it again from where it came.") from error
+        with self.opened(info.filename) as member:
+            data = member.read(limit + 1)
         if len(data) > limit:
             raise FileError(f"its member {name!r} unpacks to more than the {info.file_size:,} bytes it names.")
         return data
+
+    @contextmanager
+    def opened(self, full: str) -> Iterator[IO[bytes]]:
+        """A member that is read a piece at a time; ``full`` is its name with the folder that others leave out.
+
+        Raises:
+            FileError: it is damaged, there or anywhere in what is read of it.
+        """
+        try:
+            with self._zip.open(full) as member:
+                yield member
+        except FileError:
+            raise
+        except (OSError, *DAMAGE) as error:
+            raise FileError(f"its member {full!r} is damaged: {error}. Copy it again from where it came.") from error

@@ -258,8 +258,8 @@ def test_what_is_wrong_with_an_archive_is_said(tmp_path):
     marked[at + 8] |= 1
     for name, data, said in (
         ("encrypted", bytes(marked), "encrypted"),
-        ("cut", whole[: len(whole) // 2], "damaged or incomplete"),
-        ("other", b"PK\x03\x04" + bytes(100), "damaged or incomplete"),
+        ("cut", whole[: len(whole) // 2], "damaged or cut short"),
+        ("other", b"PK\x03\x04" + bytes(100), "damaged or cut short"),
     ):
         (tmp_path / f"{name}.pth").write_bytes(data)
         with pytest.raises(FileError, match=said):

@@ -6,14 +6,12 @@ Source: ``torch/serialization.py`` (``_save``); the archive is ZIP, with ZIP64 w
 from __future__ import annotations
 
 import io
-import lzma
-import struct
 import zipfile
-import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.readers.archive import Archive
 from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, word
 from torchatlas.readers.weights.stored import Place, Stored
@@ -24,19 +22,6 @@ if TYPE_CHECKING:
 PICKLE = "data.pkl"
 PACKED = 1 << 28
 """Bytes of a compressed pickle that are unpacked at most; torch itself does not compress it."""
-ENCRYPTED = 1
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    OverflowError,
-    UnicodeError,
-)
-"""What the library raises where an archive is broken, encrypted, or packed in a way that it does not know."""
 
 
 def pickle_member(members: tuple[str, ...]) -> str | None:
@@ -52,29 +37,25 @@ def load(path: Path) -> object:
         FileError: damaged, encrypted, or no file of weights.
         Damaged: its pickle is.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _load(archive, path)
-    except DAMAGE as error:
-        raise FileError(f"{path}: a damaged or incomplete zip archive ({error}). Copy it again.") from None
+    with Archive(path) as archive:
+        infos = {info.filename: info for info in archive.members.values()}
+        name = pickle_member(tuple(infos))
+        if name is None:
+            raise FileError(f"{path}: a zip archive without a {PICKLE}, which torch.save would have written.")
+        if infos[name].compress_type != zipfile.ZIP_STORED and infos[name].file_size > PACKED:
+            raise FileError(f"{path}: its {PICKLE} unpacks to {infos[name].file_size:,} bytes; {PACKED:,} are read.")
+        around = name.removesuffix(PICKLE)
+        big = f"{around}byteorder" in infos and _is_big(archive, f"{around}byteorder")
+        storages = _Storages(path, infos, f"{around}data/", big=big)
+        with archive.opened(name) as member:
+            # A member gives single bytes slowly. It is no raw file to the checker, but has what is asked of one.
+            buffered = io.BufferedReader(member)  # type: ignore[type-var]
+            return Machine(Bounded(buffered), call, storages.stored).run()
 
 
-def _load(archive: zipfile.ZipFile, path: Path) -> object:
-    infos = {info.filename: info for info in archive.infolist()}
-    name = pickle_member(tuple(infos))
-    if name is None:
-        raise FileError(f"{path}: a zip archive without a {PICKLE}, which torch.save would have written.")
-    if infos[name].flag_bits & ENCRYPTED:
-        raise FileError(f"{path}: an encrypted zip archive. Unpack it with its password, and open what it holds.")
-    if infos[name].compress_type != zipfile.ZIP_STORED and infos[name].file_size > PACKED:
-        raise FileError(f"{path}: its {PICKLE} unpacks to {infos[name].file_size:,} bytes; {PACKED:,} are read.")
-    around = name.removesuffix(PICKLE)
-    big = f"{around}byteorder" in infos and archive.read(f"{around}byteorder")[:8] == b"big"
-    storages = _Storages(path, infos, f"{around}data/", big=big)
-    with archive.open(name) as member:
-        # A member gives single bytes slowly. It is no raw file to the checker, but has what is asked of one.
-        buffered = io.BufferedReader(member)  # type: ignore[type-var]
-        return Machine(Bounded(buffered), call, storages.stored).run()
+def _is_big(archive: Archive, byteorder: str) -> bool:
+    with archive.opened(byteorder) as member:
+        return member.read(8) == b"big"
 
 
 class _Storages:

@@ -7,7 +7,6 @@ computing sample variances, 1979.
 from __future__ import annotations
 
 import math
-import zipfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Note, Overlay
-from torchatlas.readers.weights.archive import DAMAGE
+from torchatlas.readers.archive import Archive
 from torchatlas.readers.weights.numbers import as_floats, is_known
 from torchatlas.readers.weights.stored import BITS, Place, Stored, contiguous
 
@@ -92,7 +91,7 @@ def measure(tensors: Mapping[str, Stored]) -> dict[str, Statistics]:
                     known[identity] = _measure(stored, files)
                 if identity in known:
                     found[name] = known[identity]
-    except (OSError, *DAMAGE) as error:
+    except (OSError, OverflowError, RuntimeError) as error:
         raise FileError(f"the data of the tensors cannot be read: {error}. Copy the file again.") from None
     return found
 
@@ -171,7 +170,7 @@ class _Files:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._plain: dict[Path, IO[bytes]] = {}
-        self._archives: dict[Path, zipfile.ZipFile] = {}
+        self._archives: dict[Path, Archive] = {}
 
     def pieces(self, stored: Stored) -> Iterator[bytes]:
         """Give the data of a tensor, piece by piece.
@@ -197,8 +196,8 @@ class _Files:
     def _opened(self, place: Place) -> Iterator[IO[bytes]]:
         if place.member:
             if place.file not in self._archives:
-                self._archives[place.file] = self._stack.enter_context(zipfile.ZipFile(place.file))
-            with self._archives[place.file].open(place.member) as file:
+                self._archives[place.file] = self._stack.enter_context(Archive(place.file))
+            with self._archives[place.file].opened(place.member) as file:
                 yield file
         else:
             if place.file not in self._plain:
