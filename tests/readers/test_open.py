@@ -166,3 +166,20 @@ def test_an_onnx_model_without_the_package_names_the_extra(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ta.MissingError, match=r"torchatlas\[onnx\]"):
         ta.open(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "ends too early"),
+        (b"\x80\x02\x82\x01.", "no opcode"),  # a class by a number that another library gave it
+        (b"\x80\x02])R.", "calls a list"),
+        (b"\x80\x02)Q.", "a storage has no name"),
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(NK\0))\x89)tR.", "no storage"),
+        (b"\x80\x02X\xff\xff\xff\x7fa.", "larger than"),
+    ],
+)
+def test_what_is_wrong_with_a_pickle_is_said(data, words):
+    """A pickle of TorchScript goes through the machine that reads those of weights."""
+    with pytest.raises(ta.FileError, match=words):
+        unpickle(data)

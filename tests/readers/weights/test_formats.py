@@ -260,6 +260,7 @@ def test_what_is_wrong_with_an_archive_is_said(tmp_path):
         ("encrypted", bytes(marked), "encrypted"),
         ("cut", whole[: len(whole) // 2], "damaged or cut short"),
         ("other", b"PK\x03\x04" + bytes(100), "damaged or cut short"),
+        ("changed", whole.replace(b"X\x01\0\0\0w", b"X\x01\0\0\0v"), "member 'a/data.pkl' is damaged: Bad CRC"),
     ):
         (tmp_path / f"{name}.pth").write_bytes(data)
         with pytest.raises(FileError, match=said):
