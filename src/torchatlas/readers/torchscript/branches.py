@@ -53,7 +53,7 @@ class Branches:
         step.children = [group for group in (then, otherwise) if group.children]
         inside = bool(step.children)
         names = {}
-        for name in one.names.keys() | other.names.keys():
+        for name in one.names | other.names:  # in the order of the code, which a set would not keep
             left, right = one.names.get(name, SCALAR), other.names.get(name, SCALAR)
             names[name] = left if left is right else self._merged(step, left, right)
         ended = None
