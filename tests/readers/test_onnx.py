@@ -290,3 +290,26 @@ def test_weights_in_the_file_are_skipped(tmp_path):
         file.truncate(file.tell() + size)
     assert path.stat().st_blocks * 512 < 1_000_000
     assert total(ta.open(path).graph).parameters == 16_384**2
+
+
+def in_modules(op, read, made, *paths):
+    """A node with the metadata of PyTorch's exporter; without paths, as its optimizer leaves one."""
+    node = helper.make_node(op, [read], [made])
+    if paths:
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=str(["", *paths, op.lower()]))
+    return node
+
+
+def test_a_node_that_an_optimizer_made_is_in_the_modules_of_its_neighbours(tmp_path):
+    """It does not end the call of a module; between two modules it is in neither."""
+    nodes = [
+        in_modules("Relu", "x", "a", "stage", "stage.0"),
+        in_modules("Neg", "a", "b"),
+        in_modules("Relu", "b", "c", "stage", "stage.1"),
+        in_modules("Abs", "c", "d"),
+        in_modules("Relu", "d", "y", "head"),
+    ]
+    graph = opened(tmp_path, nodes, [tensor("x", 2)], [tensor("y", 2)])
+    around = {call.name: graph.calls[call.parent].path for call in graph.calls if call.name in {"Neg", "Abs"}}
+    assert around == {"Neg": "stage", "Abs": ""}
+    assert {path: len(calls) for path, calls in graph.calls_of.items()}["stage"] == 1

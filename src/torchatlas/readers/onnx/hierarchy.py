@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from torchatlas.readers.scopes import Scope
@@ -41,7 +42,26 @@ class Hierarchy:
         self._torch = len(started) > SHARE * len(slashed)
         self._slashes = bool(slashed) and (self._torch or len(slashed) > SHARE * len(names))
         self._held = {path for name in weights for path in _around(name)}
+        self._metadata = any(map(_told, nodes))
         self._scopes = {_segments(name)[:depth] for name in slashed for depth in range(1, name.count("/"))}
+
+    def along(self, nodes: Sequence[NodeProto]) -> list[tuple[Scope, ...]]:
+        """The modules around each of the nodes that stand one after the other in a graph.
+
+        A node that the exporter's optimizer made says nothing: it is in the modules that both its neighbours are in.
+        """
+        known = [self.of(node) if _told(node) or not self._metadata else None for node in nodes]
+        following: list[tuple[Scope, ...]] = []
+        after: tuple[Scope, ...] = ()
+        for own in reversed(known):
+            after = after if own is None else own
+            following.append(after)
+        found: list[tuple[Scope, ...]] = []
+        before: tuple[Scope, ...] = ()
+        for own, after in zip(known, reversed(following), strict=True):
+            before = before if own is None else own
+            found.append(_shared(before, after) if own is None else own)
+        return found
 
     def of(self, node: NodeProto) -> tuple[Scope, ...]:
         """The modules around a node, the outermost first, the model itself left out."""
@@ -94,6 +114,17 @@ class Hierarchy:
             return segment
         first = (*around, again[1])
         return again[1] if first in self._scopes else segment
+
+
+def _told(node: NodeProto) -> bool:
+    """Whether the metadata of PyTorch's exporter say where it was."""
+    return any(prop.key == SCOPES for prop in node.metadata_props)
+
+
+def _shared(one: tuple[Scope, ...], other: tuple[Scope, ...]) -> tuple[Scope, ...]:
+    """The modules that both are in, the outermost first."""
+    pairs = takewhile(lambda pair: pair[0].key == pair[1].key, zip(one, other, strict=False))
+    return tuple([first for first, _ in pairs])
 
 
 def _segments(name: str) -> tuple[str, ...]:

@@ -153,10 +153,11 @@ class Model:
         if depth > DEEPEST:
             raise FileError(f"its graphs stand one inside another, more than {DEEPEST} deep.")
         placed: list[tuple[Step, Sequence[Scope]]] = []
-        for node in in_order(list(nodes), self.draft):
+        ordered = in_order(list(nodes), self.draft)
+        for node, modules in zip(ordered, self._hierarchy.along(ordered), strict=True):
             if self.weights.renames(node, names.own):
                 continue
-            own = self.weights.place(node, names.own, self._hierarchy.of(node))
+            own = self.weights.place(node, names.own, modules)
             step = self._step(node, names, depth, own or stack)
             inside = own[len(stack) :] if own[: len(stack)] == tuple(stack) else ()
             placed.append((step, inside))
