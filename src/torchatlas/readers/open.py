@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import zlib
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,8 +146,6 @@ def _folder(path: Path) -> Callable[[Path], Graph]:
 
 
 def _is_weights(path: Path, head: bytes, members: tuple[str, ...]) -> bool:
-    if find_spec(WEIGHTS) is None:
-        return False
     return bool(import_module(WEIGHTS).handles(path, head, members))
 
 
