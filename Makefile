@@ -14,7 +14,7 @@ ON_LOWEST := $(shell grep -rLE --include='test_*.py' 'torchvision_cpu|transforme
 # What is made of web/ is committed, so only whoever changes web/ needs Node; with it, tests see that nothing is stale.
 NPM := $(shell command -v npm)
 
-.PHONY: help demo test web page lint types engine schema bench test-lowest clean
+.PHONY: help demo test web page lint types engine schema search bench test-lowest clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -52,6 +52,9 @@ engine: web/node_modules/.ready  ## bundle the drawing engine and the page of we
 schema: .venv/ready  ## write schema/graph.json, and the types of web/ with it, from the records of core
 	@$(BIN)/python schema/write.py
 	@$(BIN)/python schema/typescript.py
+
+search: .venv/ready  ## other examples for the tests of properties than those of `make test`, until one fails
+	@while $(BIN)/python -m pytest --quiet -m hypothesis --hypothesis-profile=search; do :; done
 
 bench: .venv/bench-ready  ## measure beside other tools, print the tables, write bench/RESULTS.md
 	@$(BIN)/python bench/all.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -120,6 +122,19 @@ def test_what_is_left_is_well_formed_and_costs_no_more(graph, pattern, upstream)
     assert total(made).flops <= total(graph).flops
     assert total(made).parameters <= total(graph).parameters
     memory(made)
+
+
+def test_nothing_comes_to_read_what_was_made_of_it():
+    """Here exp reads, in a second go, what tanh made of its result: tanh then has no input to take its place."""
+    graph = build("""
+        input x 2
+        Net x -> y
+          torch.exp x -> a 2
+          torch.tanh a -> y 2
+    """)
+    y = graph.calls[2].outputs
+    graph = replace(graph, calls=(graph.calls[0], replace(graph.calls[1], inputs=y), graph.calls[2]))
+    assert reading(prune(graph, "torch.exp")) == {"torch.tanh": ["a"]}
 
 
 @settings(max_examples=60, deadline=None)

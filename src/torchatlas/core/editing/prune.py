@@ -126,7 +126,10 @@ class _Given:
 
 
 def _instead(graph: Graph, flow: Units, parts: Iterable[Sequence[int]], gone: Sequence[bool]) -> dict[int, int]:
-    """For each value that goes, what is read instead; absent where nothing can be."""
+    """For each value that goes, an earlier one that is read instead; absent where nothing can be.
+
+    A later one, which the part read after it had made this one, may have been made of this one.
+    """
     part_of = {unit: at for at, part in enumerate(parts) for unit in part}
     read: dict[int, dict[int | None, int]] = {}
     leaf = leaves(graph)
@@ -144,9 +147,9 @@ def _instead(graph: Graph, flow: Units, parts: Iterable[Sequence[int]], gone: Se
         if made.producer is not None and gone[made.producer]:
             part = part_of.get(flow.inside[made.producer])
             other = made.same_as if part is None else given[part].for_result(graph, made) if part in given else None
-            if other is not None:
+            if other is not None and other < made.id:
                 instead[made.id] = instead.get(other, other)
-    return {value: other for value, other in instead.items() if value != other}
+    return instead
 
 
 def _varies(graph: Graph, flow: Units, source: int) -> bool:
