@@ -258,6 +258,32 @@ def test_saved_tensors_have_shapes_and_bytes_and_are_one_where_shared():
     assert "4 tensors, 248 B; of them 120 B" in texts(graph)
 
 
+def test_a_detached_twin_of_a_parameter_is_not_taken_for_it():
+    """Leaves are found by identity: what shares memory with a named tensor has a gradient of its own."""
+    model = nn.Linear(3, 1)
+    twin = model.weight.detach().requires_grad_()
+    graph = ta.backward(torch.randn(2, 3) @ twin.t() * model.weight.sum(), model, saved=True).graph
+    check(graph)
+    leaves = [call for call in nodes_of(graph) if call.name == "AccumulateGrad"]
+    variables = [graph.values[call.inputs[given(call)["variable"].index]] for call in leaves]
+    assert sorted((value.kind, value.names) for value in variables) == [("input", ()), ("parameter", ("weight",))]
+    assert graph.values[graph.calls[0].outputs[0]].names == ("leaf 1.grad",)
+    (inner,) = [value for value in variables if value.kind == "input"]
+    assert graph.values[inner.view_of].names == ("weight",)
+
+
+def test_a_leaf_without_a_name_that_a_node_keeps_is_that_leaf():
+    """It is no memory of the backward's own, and what is drawn as saved does not flow on into the leaf."""
+    x = torch.randn(3, requires_grad=True)
+    graph = ta.backward(x * x.sin(), saved=True).graph
+    check(graph)
+    (kept,) = [call for call in graph.calls if call.kind == "saved" and given(call) == {"is": "leaf"}]
+    (leaf,) = [call for call in nodes_of(graph) if call.name == "AccumulateGrad"]
+    variable = graph.values[leaf.inputs[given(leaf)["variable"].index]]
+    assert (variable.view_of, graph.values[kept.outputs[0]].same_as) == (None, variable.id)
+    assert "2 tensors, 24 B; of them 12 B" in texts(graph)
+
+
 def test_attributes_are_plain_and_signed():
     """A dimension that counts from the end is -1, not 2**64 - 1; a context's own attributes are there too."""
     x = torch.randn(2, 3, requires_grad=True)
@@ -312,7 +338,7 @@ def test_hooks_of_the_user_are_not_run():
         ran.clear()
         graph = ta.backward(outputs, saved=True).graph
         assert not ran
-        assert (f"{hooks} saved tensors are packed by hooks" in texts(graph)) == bool(hooks)
+        assert (f"{hooks} saved tensors packed by hooks" in texts(graph)) == bool(hooks)
     reentrant = nodes_of(ta.backward(checkpoint(segment, x, use_reentrant=True), saved=True).graph)
     assert reentrant[0].name == "CheckpointFunctionBackward"
 

@@ -83,6 +83,9 @@ class _Pass:
         whole.arguments, whole.forward = arguments, 0 if self.forward is not None else None
         nodes = in_order([root.node for root in roots])
         place = {id(node.node): node for node in nodes}
+        for node in nodes:
+            if name_of(node.node) == _LEAF:  # before what nodes keep, which may be a leaf
+                self.leaf_value(node.node.variable)
         for root in roots:
             self.remarks.start(root)
             node = place[id(root.node)]
@@ -170,17 +173,20 @@ class _Pass:
 
     def is_parameter(self, tensor: Tensor) -> bool:
         """Whether a leaf is one; what is none belongs to no module, and its gradient leaves the whole pass."""
+        return self.leaf_value(tensor).kind == "parameter"
+
+    def leaf_value(self, tensor: Tensor) -> Value:
+        """The value of a leaf; one that no model and no run knows gets one here."""
         value = self.known.value_of(tensor)
-        return isinstance(tensor, torch.nn.Parameter) if value is None else value.kind == "parameter"
+        if value is None:
+            name, is_parameter = self.known.name_of(tensor), isinstance(tensor, torch.nn.Parameter)
+            self.known.call(tensor, "parameter" if is_parameter else "leaf", name)
+            value = self.known.add(tensor, "parameter" if is_parameter else "input", names=(name,) if name else ())
+        return value
 
     def leaf(self, call: CallInMaking, node: AutogradNode, forms: Sequence[GradientForm]) -> Tree:
         """The tensor whose gradient is accumulated; what is no parameter has its gradient returned."""
-        tensor = node.node.variable
-        value = self.known.value_of(tensor)
-        named = self.known.named(tensor)
-        if value is None:
-            names = (named.name,) if named is not None else ()
-            value = self.known.add(tensor, "parameter" if self.is_parameter(tensor) else "input", names=names)
+        value = self.leaf_value(node.node.variable)
         call.inputs.append(value.id)
         if value.kind != "parameter":
             name = value.names[0] if value.names else f"leaf {1 + len(self.leaves)}"
@@ -226,7 +232,7 @@ class _Pass:
         if held is not None:
             return held.id
         named = self.known.named(tensor)
-        value = self.known.value_of(tensor)
+        value = self.known.value_at(tensor)
         if value is None and named is not None:
             value = self.known.add(tensor, _KINDS.get(named.kind, "input"), names=(named.name,))
         call = begin(

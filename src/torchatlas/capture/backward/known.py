@@ -1,7 +1,7 @@
 """Which tensors are known already: parameters and buffers of a model, its inputs, and what the user named.
 
-A tensor is known by identity; what autograd kept of it comes back as another object, and is known by its place in
-memory and its form.
+A tensor is known by identity, and so are leaves: a detached twin in the same memory has a gradient of its own. What a
+node has kept of a tensor comes back as another object, and is known by its place in memory and its form.
 """
 
 from __future__ import annotations
@@ -55,6 +55,16 @@ class Known:
     _alive: list[Tensor] = field(default_factory=list)  # so that no identity and no place is another's
 
     def value_of(self, tensor: Tensor) -> Value | None:
+        """The value that stands for this tensor itself."""
+        found = self._value.get(id(tensor))
+        return self.values[found] if found is not None else None
+
+    def name_of(self, tensor: Tensor) -> str:
+        """The name of this tensor itself, empty where it has none."""
+        named = self._named.get(id(tensor))
+        return named.name if named is not None else ""
+
+    def value_at(self, tensor: Tensor) -> Value | None:
         """The value that stands for this tensor, or for the same part of the same memory."""
         found = [self._value[key] for key in _keys(tensor) if key in self._value]
         return self.values[found[0]] if found else None
@@ -65,7 +75,7 @@ class Known:
         return self.values[found[0]] if found else None
 
     def named(self, tensor: Tensor) -> Named | None:
-        """What it is and what it is called, where that is known."""
+        """What it is and what it is called, where that is known of it or of the same part of the same memory."""
         found = [self._named[key] for key in _keys(tensor) if key in self._named]
         return found[0] if found else None
 
@@ -102,7 +112,7 @@ class Known:
         """Remember the value of a tensor and of its memory."""
         self._alive.append(tensor)
         for key in _keys(tensor):
-            (self._value if value.producer is None else self._saved)[key] = value.id
+            (self._value if value.producer is None else self._saved).setdefault(key, value.id)
         storage = storage_of(tensor)
         if storage is not None and value.storage is not None:
             self._memory.setdefault(storage_key(storage), (value.storage, value.id))

@@ -9,6 +9,8 @@ from torchatlas.capture.private import HOOKS_ARE_SEEN
 from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torchatlas.capture.backward.outputs import Start
     from torchatlas.core.graph import Value
 
@@ -69,13 +71,13 @@ class Remarks:
             found.append(Note(said, self.written[0]))
         if self.unread:
             said = "packed by hooks (checkpointing, offloading), and not read: that would run them"
-            found.append(Note(f"{self.unread} saved tensors are {said}"))
+            found.append(Note(f"{_count(self.unread, 'saved tensor')} {said}"))
         if self.freed:
             nodes = list(dict.fromkeys(self.freed))
             said = "a backward has run and freed what it saved: it cannot run again"
             found.append(Note(f"{_many(nodes, 'node')}: {said}", nodes[0]))
         if self.unsure:
-            found.append(Note(f"{self.unsure} nodes made in one of several threads are tied to no call"))
+            found.append(Note(f"{_count(self.unsure, 'node')} made in one of several threads: tied to no call"))
         elif self.threads > 1:
             found.append(Note("nodes that a thread made before the run may be taken for another thread's in it"))
         if self.depth > DEEP:
@@ -88,13 +90,17 @@ class Remarks:
         new = {value.storage: value.nbytes or 0 for value in self._new}
         whole, own = size(sum(every.values())), size(sum(new.values()))
         return (
-            f"saved for the backward: {len(self._kept)} tensors, {whole}; of them {own} are neither parameters nor"
-            " inputs nor outputs"
+            f"saved for the backward: {_many(self._kept, 'tensor')}, {whole}; of them {own} belong to no"
+            " parameter, input or output known here"
         )
 
 
-def _many(things: list[int], word: str) -> str:
-    return f"{len(things)} {word}{'s' if len(things) > 1 else ''}"
+def _many(things: Sequence[object], word: str) -> str:
+    return _count(len(things), word)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number > 1 else ''}"
 
 
 def size(count: float) -> str:
