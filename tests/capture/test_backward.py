@@ -293,6 +293,8 @@ def test_attributes_are_plain_and_signed():
         ta.backward(torch.nn.functional.conv1d(x[None], torch.randn(4, 2, 3), stride=2, padding=1)).graph
     )
     assert given(node)["stride"] == Node("tuple", (), (2,))
+    (node, *_) = nodes_of(ta.backward(torch.add(x.to(torch.complex64), x, alpha=2j)).graph)
+    assert given(node)["alpha"] == Text("2j")
 
 
 class Keeps(torch.autograd.Function):
@@ -301,7 +303,7 @@ class Keeps(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        ctx.factor, ctx.table = 3, torch.ones(7)
+        ctx.factor, ctx.table, ctx.seed = 3, torch.ones(7), 2**64 - 1
         return x * 3
 
     @staticmethod
@@ -315,7 +317,8 @@ def test_a_function_of_the_users_shows_what_it_keeps():
     graph = ta.backward(Keeps.apply(x), {"x": x}, saved=True).graph
     node = nodes_of(graph)[0]
     assert node.name == "KeepsBackward"
-    assert given(node)["factor"] == 3
+    assert (given(node)["factor"], given(node)["seed"]) == (3, 2**64 - 1)
+    assert node.arguments.keys.count("table") == 1
     kept = {call.name: graph.values[call.outputs[0]].shape for call in graph.calls if call.kind == "saved"}
     assert kept == {"x": (5,), "table": (7,)}
     assert given(nodes_of(ta.backward(Keeps.apply(x)).graph)[0])["table"] == Text("tensor")

@@ -27,7 +27,7 @@ _TENSORS = 64  # inside one object that is no container (a cache handed through 
 _PLAIN = frozenset({int, float, bool, type(None)})  # as they are; of a word no more than _CHARACTERS
 PLAIN = _PLAIN | {str}
 _PRINTED = (torch.dtype, torch.device, torch.layout, torch.memory_format)
-_SYMBOLS = (torch.SymInt, torch.SymFloat, torch.SymBool)
+_NUMBERS = (complex, torch.SymInt, torch.SymFloat, torch.SymBool)
 _NAMED = (nn.Module, types.ModuleType, type, types.GeneratorType, torch.Generator)
 _SLOTS = tuple(Slot(index) for index in range(512))
 _TEXTS: dict[object, Text] = {}
@@ -139,7 +139,7 @@ def _word(thing: object, name: str) -> int | Text | None:
         return Text("...")
     if isinstance(thing, int):  # enumerations and booleans of other libraries
         return int(thing)
-    if isinstance(thing, _SYMBOLS):
+    if isinstance(thing, _NUMBERS):
         return Text(str(thing))
     if isinstance(thing, _NAMED) or callable(thing):
         return Text(getattr(thing, "__name__", name))

@@ -34,7 +34,7 @@ def name_of(node: Any) -> str:
 
 def _read(node: Any, name: str) -> Tree:
     try:
-        return _plain(getattr(node, f"_saved_{name}"))
+        return _signed(_plain(getattr(node, f"_saved_{name}")))
     except RuntimeError:
         return Text("freed")
 
@@ -42,7 +42,7 @@ def _read(node: Any, name: str) -> Tree:
 def _plain(thing: object) -> Tree:
     found: list[Tensor] = []
     tree = describe(thing, found)
-    return _without_slots(_signed(tree)) if found else _signed(tree)
+    return _without_slots(tree) if found else tree
 
 
 def _signed(tree: Tree) -> Tree:

@@ -141,7 +141,8 @@ class _Pass:
         if name == _LEAF:
             items.append(("variable", self.leaf(call, node, forms)))
         else:
-            items += attributes(node.node)
+            drawn = {key for key, _ in kept}
+            items += [(key, tree) for key, tree in attributes(node.node) if key not in drawn]
         for key, value in kept:
             call.inputs.append(value) if isinstance(value, int) else None
             items.append((key, Slot(len(call.inputs) - 1) if isinstance(value, int) else value))
