@@ -393,6 +393,8 @@ def test_views_and_writes_into_them_are_seen():
     graph = ta.backward({"row": y[0], "all": y}).graph
     assert "row is a view of a tensor of shape (4, 4)" in texts(graph)
     assert "all is" not in texts(graph)
+    assert "row was written in place since its memory was made; likewise 1 more output" in texts(graph)
+    assert "written" not in texts(ta.backward([x * 2, x]).graph)
     assert "in place through a view: CopySlices" in texts(graph)
     assert "CopySlices" in [call.name for call in nodes_of(graph)]
 

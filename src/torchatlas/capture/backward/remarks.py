@@ -39,7 +39,8 @@ class Remarks:
     unsure: int = 0
     threads: int = 1
     depth: int = 0
-    _views: list[Note] = field(default_factory=list)
+    _views: list[str] = field(default_factory=list)
+    _written: list[str] = field(default_factory=list)
     _kept: list[Value] = field(default_factory=list)
     _new: list[Value] = field(default_factory=list)
 
@@ -49,7 +50,9 @@ class Remarks:
         base = tensor._base if tensor._is_view() else None
         if base is not None:
             said = f"{root.name} is a view of a tensor of shape {tuple(base.shape)}, whose memory it shares"
-            self._views.append(Note(said, 0))
+            self._views.append(said)
+        if tensor.grad_fn is not None and tensor._version:
+            self._written.append(f"{root.name} was written in place since its memory was made")
 
     def keep(self, value: Value, *, is_new: bool) -> None:
         """A saved tensor; a new one is held for the backward alone."""
@@ -59,7 +62,7 @@ class Remarks:
 
     def notes(self) -> tuple[Note, ...]:
         """One for each thing, at the first place where it is."""
-        found = list(self._views)
+        found = [Note(_first(said), 0) for said in (self._views, self._written) if said]
         if self.copied:
             found.append(Note(f"{_many(self.copied, 'write')} in place through a view: CopySlices", self.copied[0]))
         if self._kept:
@@ -93,6 +96,11 @@ class Remarks:
             f"saved for the backward: {_many(self._kept, 'tensor')}, {whole}; of them {own} belong to no"
             " parameter, input or output known here"
         )
+
+
+def _first(said: Sequence[str]) -> str:
+    """One for all of a kind: a cache of keys and values is made of views alone."""
+    return said[0] + (f"; likewise {_count(len(said) - 1, 'more output')}" if len(said) > 1 else "")
 
 
 def _many(things: Sequence[object], word: str) -> str:
