@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -131,11 +132,18 @@ def test_a_pass_has_a_table_and_a_page(tied, tmp_path):
     """The views of any atlas: parameters are counted, and the page holds every node with its forward call."""
     table = str(tied.summary())
     parameters = sum(map(torch.numel, Net().parameters()))
-    assert f"parameters        {parameters}" in table
+    assert re.search(rf"^parameters +{parameters} ", table, re.MULTILINE)
     assert "backward of Net" in table
     tied.save(tmp_path / "pass.html")
     assert (tmp_path / "pass.html").stat().st_size > 10_000
     tied.draw().save(tmp_path / "pass.pdf")
+
+
+def test_a_pass_says_nothing_of_the_memory_that_a_run_takes(tied):
+    """Peaks of inference and of a training step are a whole run's; the forward's atlas tells them."""
+    table = tied.summary()
+    assert "estimated peak" not in str(table)
+    assert json.loads(table.json())["memory"] is None
 
 
 def test_a_pass_is_like_a_captured_one_to_json(tied):
@@ -157,6 +165,13 @@ def test_the_users_pass_works_afterwards():
     ta.backward(loss, params=model).draw()
     loss.backward()
     assert torch.equal(model.head.weight.grad, 2 * first)
+
+
+def test_a_run_is_not_taken_for_its_outputs():
+    """An atlas holds parameters and inputs too, which would all be outputs."""
+    atlas = ta.capture(Net(), torch.ones(2, 4), grad=True)
+    with pytest.raises(ta.InputError, match=r"outputs=Atlas.*backward\(atlas=…\)"):
+        ta.backward(atlas)
 
 
 @pytest.mark.parametrize("atlas", [3, "net.atlas", Net()], ids=["number", "name", "model"])

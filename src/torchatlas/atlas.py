@@ -53,7 +53,8 @@ class Atlas:
         """
         if self._kept is None:
             raise InputError(
-                "this atlas keeps no autograd graph: capture with grad=True, in this process (a file holds none)."
+                "this atlas keeps no autograd graph: capture with grad=True, in this process, and take the atlas as it"
+                " was captured (a file holds none, nor does an atlas that was folded, pruned or renamed)."
             )
         return self._kept
 

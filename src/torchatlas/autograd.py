@@ -26,7 +26,8 @@ def backward(
     Args:
         outputs: a tensor, or any structure of tensors: a loss, what a model returned. May be left out with ``atlas``,
             whose ``outputs`` are taken.
-        params: names for the leaves: a module, or a mapping of names to tensors, which are found by identity.
+        params: names for the leaves: a module, or a mapping of names to tensors, which are found by identity; beside
+            ``atlas``, for what its model does not have: a head, a loss with weights.
         saved: with the tensors that each node keeps for its backward, their shapes and bytes. What hooks have packed
             (checkpointing, offloading) is not unpacked, and said to be there.
         atlas: the run that made the outputs, captured with ``grad=True``: each node then belongs to the call of the
@@ -46,6 +47,10 @@ def backward(
         raise InputError(
             f"atlas={type(atlas).__name__}(…); wanted the run that made the outputs, as capture(model, ..., grad=True)"
             " returns it."
+        )
+    if isinstance(outputs, Atlas):
+        raise InputError(
+            "outputs=Atlas(…) is a run; wanted what it returned: backward(atlas=…), or a loss made of that."
         )
     if outputs is None:
         if atlas is None:

@@ -208,11 +208,32 @@ def test_another_runs_outputs_are_an_error():
             ta.backward(outputs, atlas=atlas)
 
 
+def test_params_name_what_the_run_does_not_have():
+    """A head after the run has its names, and the run keeps its modules, whatever else is named."""
+    body, head = nn.Sequential(nn.Linear(2, 2), nn.Tanh()), nn.Linear(2, 1)
+    atlas = ta.capture(body, torch.ones(1, 2), grad=True)
+    loss = head(atlas.outputs).sum()
+    for params in (head, nn.ModuleDict({"body": body, "head": head}), dict(head.named_parameters())):
+        graph = ta.backward(loss, params, atlas=atlas).graph
+        check(graph)
+        assert graph.modules == atlas.graph.modules
+        names = [graph.values[call.inputs[-1]].names for call in graph.calls if call.name == "AccumulateGrad"]
+        assert sorted(name[0].removeprefix("head.") for name in names) == ["0.bias", "0.weight", "bias", "weight"]
+
+
+@pytest.mark.parametrize("params", [nn.Linear(3, 3), nn.Linear(2, 1).state_dict()], ids=["another", "state_dict"])
+def test_names_that_no_leaf_has_are_noted(params):
+    """Leaves are found by identity, and state_dict() holds tensors of its own."""
+    loss = nn.Linear(2, 1)(torch.ones(1, 2)).sum()
+    assert [note.text for note in ta.backward(loss, params).graph.notes if "params names no leaf" in note.text]
+
+
 def test_an_atlas_that_keeps_no_graph_says_how_to_get_one(tmp_path):
     """Without grad=True nothing is kept, nor in a file."""
     model, x = nn.Linear(2, 2), torch.ones(1, 2)
     ta.capture(model, x, grad=True).save(tmp_path / "net.atlas")
-    for atlas in (ta.capture(model, x), ta.load(tmp_path / "net.atlas")):
+    pruned = ta.capture(nn.Sequential(model, nn.ReLU()), x, grad=True).prune("Relu")
+    for atlas in (ta.capture(model, x), ta.load(tmp_path / "net.atlas"), pruned):
         with pytest.raises(ta.InputError, match="capture with grad=True"):
             ta.backward(atlas=atlas)
         with pytest.raises(ta.InputError, match="capture with grad=True"):

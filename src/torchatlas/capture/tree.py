@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,7 @@ def _container(thing: object, found: list[Tensor], depth: int, seen: set[int]) -
     fields = ("start", "stop", "step") if isinstance(thing, slice) else getattr(thing, "_fields", None)
     if isinstance(thing, (tuple, slice)) and fields is not None:
         return _keyed(name, {field: getattr(thing, field) for field in fields}, found, depth, seen)
-    if isinstance(thing, (tuple, list, set, frozenset)):
+    if isinstance(thing, (tuple, list, set, frozenset, deque)):
         return _sequence("tuple" if isinstance(thing, torch.Size) else name, thing, found, depth, seen)
     if isinstance(thing, Mapping):
         return _keyed(name, thing, found, depth, seen)

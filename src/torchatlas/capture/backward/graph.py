@@ -83,9 +83,7 @@ class _Pass:
         whole.arguments, whole.forward = arguments, 0 if self.forward is not None else None
         nodes = in_order([root.node for root in roots])
         place = {id(node.node): node for node in nodes}
-        for node in nodes:
-            if name_of(node.node) == _LEAF:  # before what nodes keep, which may be a leaf
-                self.leaf_value(node.node.variable)
+        self.find_leaves(nodes)
         for root in roots:
             self.remarks.start(root)
             node = place[id(root.node)]
@@ -171,6 +169,13 @@ class _Pass:
         for value in call.inputs:
             self.read.setdefault(value, []).append(call.id)
         return ("gradient", items[0]) if count == 1 else ("gradients", Node("tuple", (), tuple(items)))
+
+    def find_leaves(self, nodes: Sequence[AutogradNode]) -> None:
+        """Values for all leaves, before nodes are asked what they keep: it may be a leaf."""
+        leaves = [node.node.variable for node in nodes if name_of(node.node) == _LEAF]
+        named = [self.leaf_value(leaf).names for leaf in leaves]
+        given = self.known.given
+        self.remarks.strange = bool(given) and not all(named) and given.isdisjoint(map(id, leaves))
 
     def is_parameter(self, tensor: Tensor) -> bool:
         """Whether a leaf is one; what is none belongs to no module, and its gradient leaves the whole pass."""

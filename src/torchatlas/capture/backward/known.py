@@ -42,11 +42,13 @@ class Known:
         values: so far; those of parameters and buffers come first.
         modules: of the model, where there is one.
         name: of the model, or empty.
+        given: identities of the tensors that the user named.
     """
 
     values: list[Value] = field(default_factory=list)
     modules: tuple[Module, ...] = ()
     name: str = ""
+    given: set[int] = field(default_factory=set)
     _value: dict[Hashable, int] = field(default_factory=dict)  # by identity, and by place
     _saved: dict[Hashable, int] = field(default_factory=dict)  # as above, of what nodes keep
     _named: dict[Hashable, Named] = field(default_factory=dict)  # as above
@@ -139,25 +141,24 @@ def _keys(tensor: Tensor) -> tuple[Hashable, ...]:
 
 
 def known_tensors(params: Any, forward: Graph | None, kept: Kept | None) -> Known:
-    """What the forward's run kept names of, and what ``params`` names.
+    """What the forward's run kept names of, and what ``params`` names besides: a head, or a loss with weights.
 
     Raises:
         InputError: ``params`` is neither a module nor a mapping of names to tensors.
     """
     known = Known()
-    pairs = [] if params is None or isinstance(params, nn.Module) else _pairs(params)
-    if isinstance(params, nn.Module):
-        _add_module(known, params)
-    elif kept is not None and forward is not None:
-        known.modules = forward.modules
+    pairs = _pairs(params)
+    if kept is not None and forward is not None:
+        known.modules, known.name = forward.modules, forward.name
         known.values = list(forward.values[: len(kept.tensors)])
         _register(known, kept.tensors)
-    if forward is not None and kept is not None:
-        known.name = forward.name
         for name, tensor in kept.inputs:
             known.call(tensor, "input", name)
-    for name, tensor in pairs:
-        known.call(tensor, "parameter" if isinstance(tensor, nn.Parameter) else "leaf", name)
+    elif isinstance(params, nn.Module):
+        _add_module(known, params)
+    for name, tensor, kind in pairs:
+        known.call(tensor, kind, name)
+        known.given.add(id(tensor))
     return known
 
 
@@ -181,11 +182,22 @@ def _register(known: Known, tensors: Iterable[tuple[Tensor, int]]) -> None:
         known.call(tensor, value.kind, value.names[0] if value.names else "")
 
 
-def _pairs(params: Any) -> list[tuple[str, Tensor]]:
+def _pairs(params: Any) -> list[tuple[str, Tensor, str]]:
+    """Names, tensors, and what these are."""
+    if params is None:
+        return []
+    if isinstance(params, nn.Module):
+        model: Any = unwrapped(params)
+        return [
+            *[(name, tensor, "parameter") for name, tensor in model.named_parameters(remove_duplicate=False)],
+            *[(name, tensor, "buffer") for name, tensor in model.named_buffers(remove_duplicate=False)],
+        ]
     wanted = "params is a module, or a mapping of names to tensors, as dict(model.named_parameters())"
     if not isinstance(params, Mapping):
         raise InputError(f"params={type(params).__name__}(…); {wanted}.")
     for name, tensor in params.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
             raise InputError(f"params has a {type(tensor).__name__} under {name!r}; {wanted}.")
-    return list(params.items())
+    return [
+        (name, tensor, "parameter" if isinstance(tensor, nn.Parameter) else "leaf") for name, tensor in params.items()
+    ]

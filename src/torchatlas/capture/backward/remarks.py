@@ -27,6 +27,7 @@ class Remarks:
         copied: nodes of writes through views.
         written: saved tensors that were written since.
         unread: how many saved tensors a hook had packed.
+        strange: the user named tensors, and not one is a leaf.
         unsure: how many nodes could be of two calls.
         threads: in how many threads the forward made nodes.
         depth: nodes on the longest way through the graph.
@@ -36,6 +37,7 @@ class Remarks:
     copied: list[int] = field(default_factory=list)
     written: list[int] = field(default_factory=list)
     unread: int = 0
+    strange: bool = False
     unsure: int = 0
     threads: int = 1
     depth: int = 0
@@ -63,8 +65,23 @@ class Remarks:
     def notes(self) -> tuple[Note, ...]:
         """One for each thing, at the first place where it is."""
         found = [Note(_first(said), 0) for said in (self._views, self._written) if said]
+        if self.strange:
+            said = "params names no leaf of this graph: leaves are found by identity"
+            found.append(Note(f"{said}, and state_dict() holds other tensors than the model's own"))
         if self.copied:
             found.append(Note(f"{_many(self.copied, 'write')} in place through a view: CopySlices", self.copied[0]))
+        found += self._of_saved()
+        if self.unsure:
+            found.append(Note(f"{_count(self.unsure, 'node')} made in one of several threads: tied to no call"))
+        elif self.threads > 1:
+            found.append(Note("nodes that a thread made before the run may be taken for another thread's in it"))
+        if self.depth > DEEP:
+            said = "torch frees nodes that Python has looked at by recursion, which takes a large stack"
+            found.append(Note(f"the graph is {self.depth} nodes deep: {said} (threading.stack_size)"))
+        return tuple(found)
+
+    def _of_saved(self) -> list[Note]:
+        found = []
         if self._kept:
             found.append(Note(self._bytes()))
         if self._kept and not HOOKS_ARE_SEEN:
@@ -79,14 +96,7 @@ class Remarks:
             nodes = list(dict.fromkeys(self.freed))
             said = "a backward has run and freed what it saved: it cannot run again"
             found.append(Note(f"{_many(nodes, 'node')}: {said}", nodes[0]))
-        if self.unsure:
-            found.append(Note(f"{_count(self.unsure, 'node')} made in one of several threads: tied to no call"))
-        elif self.threads > 1:
-            found.append(Note("nodes that a thread made before the run may be taken for another thread's in it"))
-        if self.depth > DEEP:
-            said = "torch frees nodes that Python has looked at by recursion, which takes a large stack"
-            found.append(Note(f"the graph is {self.depth} nodes deep: {said} (threading.stack_size)"))
-        return tuple(found)
+        return found
 
     def _bytes(self) -> str:
         every = {value.storage: value.nbytes or 0 for value in self._kept}

@@ -49,10 +49,11 @@ def to_json(table: Table) -> str:
     """A document: ``model``, ``made``, ``rows``, ``units``, ``totals``, ``memory``, ``notes``, ``failure``.
 
     ``rows`` are the records. ``units`` are those of the columns that are overlays, by name; times are in seconds.
-    ``totals`` are the fields of ``core.cost.Cost``, ``memory`` (null without a run) those of ``core.memory.Memory``.
+    ``totals`` are the fields of ``core.cost.Cost``, ``memory`` (null without a run, and of a backward pass)
+    those of ``core.memory.Memory``.
     """
     graph = table.facts.graph
-    total = table.facts.total
+    total, peak = table.facts.total, table.facts.memory()
     failed = footer.failure(graph, table.rows)
     document = {
         "model": graph.name,
@@ -60,7 +61,7 @@ def to_json(table: Table) -> str:
         "rows": records(table),
         "units": {name: overlay.unit for name, overlay in table.facts.overlays.items()},
         "totals": {**asdict(total), "frozen": total.frozen, "mult_adds": total.macs, "exact": total.exact},
-        "memory": asdict(table.facts.memory()) if graph.calls else None,
+        "memory": None if peak is None else asdict(peak),
         "notes": footer.notes(table.facts, table.rows),
         "failure": None if failed is None else asdict(failed),
     }

@@ -67,9 +67,9 @@ class Facts:
         self._numbers: dict[str, tuple[dict[int, float], dict[str, float]]] = {}
         self._own: list[float | None] | None = None
 
-    def memory(self) -> Memory:
-        """Estimated peaks of the run and of a training step."""
-        if self._memory is None:
+    def memory(self) -> Memory | None:
+        """Estimated peaks of the run and of a training step; None without a run, and of a backward pass by itself."""
+        if self._memory is None and self.graph.calls and not any(call.kind == "backward" for call in self.graph.calls):
             self._memory = memory(self.graph)
         return self._memory
 

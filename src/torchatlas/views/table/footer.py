@@ -67,9 +67,10 @@ def _bytes(facts: Facts) -> Iterator[Line]:
         held = "parameters and buffers" if total.buffers else "parameters"
         yield Line("weights", memory(total.parameter_bytes + total.buffer_bytes), f"{held}; 1 MB is 1,000,000 bytes")
     if facts.graph.calls:
-        peak = facts.memory()
         yield Line("input", memory(total.input_bytes))
         yield Line("activations", memory(total.activation_bytes), "every tensor made in the run")
+    peak = facts.memory()
+    if peak is not None:
         yield Line("inference", f"~{memory(peak.inference)}", "estimated peak, weights and input included")
         yield Line("training", f"~{memory(peak.training)}", "estimated peak of a step, without optimizer state")
 
