@@ -258,6 +258,19 @@ def test_saved_tensors_have_shapes_and_bytes_and_are_one_where_shared():
     assert "4 tensors, 248 B; of them 120 B" in texts(graph)
 
 
+def test_parts_of_one_memory_are_added_up_and_no_more_than_it():
+    """Two halves are the whole; a tensor beside its own transpose, or spread out, takes no more than once."""
+    x = torch.randn(4, 4, requires_grad=True)
+    hidden = x + 1
+    one, other = hidden.chunk(2)
+    assert "2 tensors, 64 B; of them 64 B" in texts(ta.backward(one * other, saved=True).graph)
+    spread = {"square": hidden @ hidden.t(), "spread": hidden[:, :1].expand(4, 9).sin()}
+    assert "3 tensors, 64 B; of them 64 B" in texts(ta.backward(spread, saved=True).graph)
+    sparse = [torch.eye(3).to_sparse().requires_grad_() for _ in range(2)]
+    each = sum(torch.sparse.mm(one, torch.ones(3, 2)) for one in sparse)
+    assert "4 tensors, 120 B; of them 48 B" in texts(ta.backward(each, saved=True).graph)
+
+
 def test_a_detached_twin_of_a_parameter_is_not_taken_for_it():
     """Leaves are found by identity: what shares memory with a named tensor has a gradient of its own."""
     model = nn.Linear(3, 1)

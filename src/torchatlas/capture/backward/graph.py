@@ -252,7 +252,7 @@ class _Pass:
         same = {"same_as": value.id, "view_of": None} if value is not None else {}
         new = self.known.add(tensor, "activation", names=(call.name,), producer=call.id, slot=0, **same)
         call.outputs, call.returns = [new.id], Slot(0)
-        self.remarks.keep(new, is_new=named is None and new.view_of is None)
+        self.remarks.keep(new, tensor, is_new=named is None)
         return new.id
 
     def returns(self) -> Tree:

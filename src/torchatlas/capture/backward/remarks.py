@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torchatlas.capture.private import HOOKS_ARE_SEEN
+from torchatlas.capture.private import HOOKS_ARE_SEEN, storage_of
 from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor
 
     from torchatlas.capture.backward.outputs import Start
     from torchatlas.core.graph import Value
@@ -44,7 +47,8 @@ class Remarks:
     _views: list[str] = field(default_factory=list)
     _written: list[str] = field(default_factory=list)
     _kept: list[Value] = field(default_factory=list)
-    _new: list[Value] = field(default_factory=list)
+    _new: set[int] = field(default_factory=set)  # ids of values
+    _room: dict[int, int] = field(default_factory=dict)  # by storage, its bytes
 
     def start(self, root: Start) -> None:
         """An output that is a view of another tensor, or was written in place."""
@@ -56,11 +60,14 @@ class Remarks:
         if tensor.grad_fn is not None and tensor._version:
             self._written.append(f"{root.name} was written in place since its memory was made")
 
-    def keep(self, value: Value, *, is_new: bool) -> None:
-        """A saved tensor; a new one is held for the backward alone."""
+    def keep(self, value: Value, tensor: Tensor, *, is_new: bool) -> None:
+        """A saved tensor; a new one is held for the backward alone, as is another part of its memory."""
         self._kept.append(value)
-        if is_new:
-            self._new.append(value)
+        if is_new and (value.view_of is None or value.view_of in self._new):
+            self._new.add(value.id)
+        storage = storage_of(tensor)
+        if storage is not None and value.storage is not None:
+            self._room[value.storage] = storage.nbytes()
 
     def notes(self) -> tuple[Note, ...]:
         """One for each thing, at the first place where it is."""
@@ -99,13 +106,18 @@ class Remarks:
         return found
 
     def _bytes(self) -> str:
-        every = {value.storage: value.nbytes or 0 for value in self._kept}
-        new = {value.storage: value.nbytes or 0 for value in self._new}
-        whole, own = size(sum(every.values())), size(sum(new.values()))
+        whole, own = self._held(self._kept), self._held([value for value in self._kept if value.id in self._new])
         return (
-            f"saved for the backward: {_many(self._kept, 'tensor')}, {whole}; of them {own} belong to no"
+            f"saved for the backward: {_many(self._kept, 'tensor')}, {size(whole)}; of them {size(own)} belong to no"
             " parameter, input or output known here"
         )
+
+    def _held(self, values: Iterable[Value]) -> int:
+        """Bytes of all of them; views of one memory are no more than it."""
+        held: Counter[int] = Counter()
+        for value in values:
+            held[-1 - value.id if value.storage is None else value.storage] += value.nbytes or 0
+        return sum(min(count, self._room.get(place) or count) for place, count in held.items())
 
 
 def _first(said: Sequence[str]) -> str:
