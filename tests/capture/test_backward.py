@@ -7,6 +7,7 @@ import re
 import threading
 import time
 import weakref
+from collections import deque
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -172,6 +173,7 @@ def test_outputs_are_named_as_the_user_named_them():
     for outputs, names in [
         (a, ["output"]),
         ([a, b], ["output[0]", "output[1]"]),
+        (deque([a, {"b": b}]), ["output[0]", "output[1].b"]),
         ({"loss": a.sum(), "mask": mask, "deep": {"in": (a, [b])}}, ["loss", "deep.in[0]", "deep.in[1][0]"]),
         (Result(a, [b, a], 3), ["logits", "states[0]", "states[1]"]),
         (
