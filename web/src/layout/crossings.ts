@@ -8,78 +8,73 @@ export interface Arrangement {
   readonly place: Int32Array;
 }
 
-export function totalCrossings(rows: Rows, { at, place }: Arrangement): number {
+export function totalCrossings(rows: Rows, now: Arrangement): number {
   let sum = 0;
-  for (let row = 0; row + 1 < rows.height; row++) {
-    const pair = at[row]!.length > 1 && at[row + 1]!.length > 1;
-    if (pair || rows.slots) sum += between(rows, at[row]!, place, at[row + 1]!.length);
-  }
+  for (let row = 0; row + 1 < rows.height; row++) sum += crossingsBelow(rows, now, row);
   return sum;
+}
+
+/** Crossings between a row and the next. */
+export function crossingsBelow(rows: Rows, { at, place }: Arrangement, row: number): number {
+  const [upper, width] = [at[row]!, at[row + 1]!.length];
+  if (rows.slots)
+    return inversions(
+      upper.flatMap((element) => ends(rows, element, place)),
+      width * SLOTS,
+    );
+  if (upper.length < 2 || width < 2 || isUncrossed(rows, upper, place)) return 0;
+  return inversions(
+    upper.map((element) => rows.down[element]!.map((link) => place[rows.lower[link]!]!)),
+    width,
+  );
+}
+
+/** Is there no crossing at all? Most rows have none, and this is told much sooner than how many there are. */
+function isUncrossed({ down, lower }: Rows, upper: readonly number[], place: Int32Array): boolean {
+  let most = -1;
+  for (let i = 0; i < upper.length; i++) {
+    const links = down[upper[i]!]!;
+    let reach = most;
+    for (let j = 0; j < links.length; j++) {
+      const end = place[lower[links[j]!]!]!;
+      if (end < most) return false;
+      if (end > reach) reach = end;
+    }
+    most = reach;
+  }
+  return true;
 }
 
 /**
- * Inversions among the lower ends, counted with a Fenwick tree.
+ * Inversions among the lower ends, those of one batch aside, counted with a Fenwick tree.
  * Source: Barth, Jünger, Mutzel, Simple and Efficient Bilayer Cross Counting, 2002.
  */
-function between(rows: Rows, upper: readonly number[], place: Int32Array, width: number): number {
-  const unit = rows.slots ? SLOTS : 1;
-  const tree = new Int32Array(width * unit + 1);
+function inversions(batches: readonly (readonly number[])[], width: number): number {
+  const tree = new Int32Array(width + 1);
   let [sum, seen] = [0, 0];
-  for (const element of upper) {
-    for (const batch of batches(rows, element)) {
-      const ends = batch.map((link) => place[rows.lower[link]!]! * unit + (rows.slots?.lower[link] ?? 0));
-      for (const end of ends) {
-        let before = 0;
-        for (let i = end + 1; i > 0; i &= i - 1) before += tree[i]!;
-        sum += seen - before;
-      }
-      for (const end of ends) for (let i = end + 1; i < tree.length; i += i & -i) tree[i] = tree[i]! + 1;
-      seen += ends.length;
+  for (let batch = 0; batch < batches.length; batch++) {
+    const found = batches[batch]!;
+    for (let j = 0; j < found.length; j++) {
+      sum += seen;
+      for (let i = found[j]! + 1; i > 0; i &= i - 1) sum -= tree[i]!;
     }
+    for (let j = 0; j < found.length; j++) {
+      for (let i = found[j]! + 1; i <= width; i += i & -i) tree[i] = tree[i]! + 1;
+    }
+    seen += found.length;
   }
   return sum;
 }
 
-/** Links that leave an element at one point, from left to right. */
-function batches({ down, slots }: Rows, element: number): (readonly number[])[] {
+/** Lower ends of the links of an element, in batches that leave it at one point, from left to right. */
+function ends({ down, lower, slots }: Rows, element: number, place: Int32Array): number[][] {
   const links = down[element]!;
-  if (!slots) return [links];
-  const at = [...new Set(links.map((link) => slots.upper[link]!))].sort((a, b) => a - b);
-  return at.map((slot) => links.filter((link) => slots.upper[link] === slot));
-}
-
-/** Mark the elements of a row of which some link crosses another: the others gain nothing by a move. */
-export function markCrossed(rows: Rows, now: Arrangement, row: number, marks: Uint8Array): void {
-  for (const element of now.at[row]!) marks[element] = 0;
-  if (row > 0) markEnds(rows, now, row - 1, rows.lower, marks);
-  if (row + 1 < rows.height) markEnds(rows, now, row, rows.upper, marks);
-}
-
-/** A link crosses another if one that starts before it ends behind it, or the other way round. */
-function markEnds(rows: Rows, { at, place }: Arrangement, row: number, near: Int32Array, marks: Uint8Array): void {
-  const runs: (readonly number[])[] = [];
-  const line = at[row]!;
-  for (let i = 0; i < line.length; i++) {
-    if (rows.slots) runs.push(...batches(rows, line[i]!));
-    else runs.push(rows.down[line[i]!]!);
-  }
-  for (const side of [1, -1]) {
-    let most = -Infinity;
-    for (let i = 0; i < runs.length; i++) {
-      const links = runs[side > 0 ? i : runs.length - 1 - i]!;
-      let reach = most;
-      for (let j = 0; j < links.length; j++) {
-        const end = side * endOf(rows, place, links[j]!);
-        if (end < most) marks[near[links[j]!]!] = 1;
-        else if (end > reach) reach = end;
-      }
-      most = reach;
-    }
-  }
-}
-
-function endOf({ lower, slots }: Rows, place: Int32Array, link: number): number {
-  return place[lower[link]!]! * SLOTS + (slots ? slots.lower[link]! : 0);
+  const at = [...new Set(links.map((link) => slots!.upper[link]!))].sort((a, b) => a - b);
+  return at.map((slot) =>
+    links
+      .filter((link) => slots!.upper[link] === slot)
+      .map((link) => place[lower[link]!]! * SLOTS + slots!.lower[link]!),
+  );
 }
 
 /** Crossings more (or, below 0, less) between the links of two neighbours in a row once `a`, left of `b`, is right of it. */

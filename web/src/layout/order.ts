@@ -1,16 +1,14 @@
 /** The order of elements within each row, with few crossings. */
 
-import { type Arrangement, markCrossed, totalCrossings, turning } from "./crossings.ts";
+import { type Arrangement, crossingsBelow, totalCrossings } from "./crossings.ts";
 import type { Level } from "./levels.ts";
 import { type PortOrder, portOrders } from "./ports.ts";
 import { type Rows, SLOTS, rows, withSlots } from "./rows.ts";
+import { type Working, moved, sift, working } from "./sift.ts";
 
 const SWEEPS = 24;
 /** Sweeps without gain after which it stops. */
 const PATIENCE = 4;
-const SIFTS = 8;
-/** In longer rows than this, elements are moved by one place at a time. */
-const WIDE = 60;
 /** Starts that are tried, while there are crossings: at most so many, and so many links in all of them together. */
 const ATTEMPTS = 60;
 const EFFORT = 5000;
@@ -136,115 +134,82 @@ function parts(rows: Rows, entries: readonly number[]): number[][] {
     if (part[start]! >= 0) continue;
     const members = [start];
     part[start] = found.length;
+    const join = (next: number): void => {
+      if (part[next]! < 0) (members.push(next), (part[next] = found.length));
+    };
     for (let i = 0; i < members.length; i++) {
-      for (const next of neighbours(rows, members[i]!)) {
-        if (part[next]! < 0) (members.push(next), (part[next] = found.length));
-      }
+      const [up, down] = [rows.up[members[i]!]!, rows.down[members[i]!]!];
+      for (let j = 0; j < up.length; j++) join(rows.upper[up[j]!]!);
+      for (let j = 0; j < down.length; j++) join(rows.lower[down[j]!]!);
     }
     found.push(members.sort((a, b) => rows.row[a]! - rows.row[b]! || a - b));
   }
   return found;
 }
 
-function neighbours(rows: Rows, element: number): number[] {
-  return [...rows.up[element]!.map((i) => rows.upper[i]!), ...rows.down[element]!.map((i) => rows.lower[i]!)];
-}
-
-/** An arrangement while it is changed. */
-interface Working extends Arrangement {
-  readonly at: number[][];
-}
-
-function numbered(rows: Rows, at: number[][]): Working {
+function numbered(rows: Rows, at: readonly (readonly number[])[]): Arrangement {
   const place = new Int32Array(rows.count);
-  for (const row of at) row.forEach((element, i) => (place[element] = i));
+  for (const row of at) for (let i = 0; i < row.length; i++) place[row[i]!] = i;
   return { at, place };
 }
 
 function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>, downFirst: boolean): Found {
-  let fewest = totalCrossings(rows, start);
+  const now = working(rows, start);
+  let fewest = count(rows, now);
   let best: Arrangement = start;
-  const now = numbered(
-    rows,
-    start.at.map((row) => [...row]),
-  );
   for (let sweep = 0, idle = 0; sweep < SWEEPS && idle < PATIENCE && fewest > 0; sweep++, idle++) {
     pass(rows, now, fixed, (sweep % 2 === 0) === downFirst);
     sift(rows, now, fixed);
-    const count = totalCrossings(rows, now);
-    if (count < fewest) {
-      fewest = count;
-      best = numbered(
-        rows,
-        now.at.map((row) => [...row]),
-      );
+    const crossings = count(rows, now);
+    if (crossings < fewest) {
+      fewest = crossings;
+      best = { at: now.at.map((row) => [...row]), place: now.place.slice() };
       idle = -1;
     }
   }
   return { best, crossings: fewest };
 }
 
+/** All crossings; only between rows in which something has moved since are they counted again. */
+function count(rows: Rows, now: Working): number {
+  let sum = 0;
+  for (let row = 0; row + 1 < rows.height; row++) {
+    if (now.stale[row] || now.stale[row + 1]) now.below[row] = crossingsBelow(rows, now, row);
+    sum += now.below[row]!;
+  }
+  now.stale.fill(0);
+  return sum;
+}
+
 /** One sweep: each row sorted by the mean place of what its elements are linked to in the row before. */
-function pass(rows: Rows, { at, place }: Working, fixed: ReadonlySet<number>, downwards: boolean): void {
-  const side = downwards ? rows.up : rows.down;
-  const far = downwards ? rows.upper : rows.lower;
-  const slots = downwards ? rows.slots?.upper : rows.slots?.lower;
+function pass(rows: Rows, now: Working, fixed: ReadonlySet<number>, downwards: boolean): void {
+  const mean = new Float64Array(rows.count);
   for (let step = 1; step < rows.height; step++) {
     const row = downwards ? step : rows.height - 1 - step;
-    if (fixed.has(row) || at[row]!.length < 2) continue;
-    const mean = new Map<number, number>();
-    for (const element of at[row]!) {
-      const links = side[element]!;
-      const sum = links.reduce((total, link) => total + place[far[link]!]! + (slots ? slots[link]! / SLOTS : 0), 0);
-      mean.set(element, links.length > 0 ? sum / links.length : place[element]!);
-    }
-    at[row]!.sort((a, b) => mean.get(a)! - mean.get(b)! || place[a]! - place[b]!);
-    at[row]!.forEach((element, i) => (place[element] = i));
+    const line = now.at[row]!;
+    if (fixed.has(row) || line.length < 2 || !means(rows, now, line, downwards, mean)) continue;
+    line.sort((a, b) => mean[a]! - mean[b]! || now.place[a]! - now.place[b]!);
+    for (let i = 0; i < line.length; i++) now.place[line[i]!] = i;
+    moved(now, row);
   }
 }
 
-/** Move each element to the place in its row that has fewest crossings, while that removes any. */
-function sift(rows: Rows, now: Working, fixed: ReadonlySet<number>): void {
-  /** By row: 1 while nothing has moved in it and beside it since it was gone through. */
-  const settled = new Uint8Array(rows.height);
-  const crossed = new Uint8Array(rows.count);
-  for (let round = 0, moved = true; moved && round < SIFTS; round++) {
-    moved = false;
-    for (let row = 0; row < rows.height; row++) {
-      if (settled[row] || fixed.has(row) || now.at[row]!.length < 2) continue;
-      const changed = siftRow(rows, now, row, crossed);
-      if (changed) settled.fill(0, Math.max(0, row - 1), row + 2);
-      else settled[row] = 1;
-      moved = changed || moved;
+/** Find the mean of each element of a row; says whether they are out of order. */
+function means(rows: Rows, { place }: Working, line: readonly number[], up: boolean, mean: Float64Array): boolean {
+  const [side, far] = up ? [rows.up, rows.upper] : [rows.down, rows.lower];
+  const slots = up ? rows.slots?.upper : rows.slots?.lower;
+  let [last, unsorted] = [-Infinity, false];
+  for (let i = 0; i < line.length; i++) {
+    const links = side[line[i]!]!;
+    let sum = 0;
+    for (let j = 0; j < links.length; j++) {
+      const link = links[j]!;
+      sum += slots ? place[far[link]!]! + slots[link]! / SLOTS : place[far[link]!]!;
     }
+    const own = links.length > 0 ? sum / links.length : i;
+    mean[line[i]!] = own;
+    if (own < last) unsorted = true;
+    last = own;
   }
-}
-
-function siftRow(rows: Rows, now: Working, row: number, crossed: Uint8Array): boolean {
-  let moved = false;
-  markCrossed(rows, now, row, crossed);
-  for (const element of [...now.at[row]!]) {
-    if (!crossed[element] || !siftOne(rows, now, now.at[row]!, element)) continue;
-    moved = true;
-    markCrossed(rows, now, row, crossed);
-  }
-  return moved;
-}
-
-function siftOne(rows: Rows, { place }: Working, line: number[], element: number): boolean {
-  const here = place[element]!;
-  const reach = line.length > WIDE ? 1 : line.length;
-  let [best, least] = [here, 0];
-  for (const side of [-1, 1]) {
-    let change = 0;
-    for (let i = here + side; i >= 0 && i < line.length && Math.abs(i - here) <= reach; i += side) {
-      change += side < 0 ? turning(rows, place, line[i]!, element) : turning(rows, place, element, line[i]!);
-      if (change < least) [best, least] = [i, change];
-    }
-  }
-  if (best === here) return false;
-  line.splice(here, 1);
-  line.splice(best, 0, element);
-  for (let i = Math.min(here, best); i <= Math.max(here, best); i++) place[line[i]!] = i;
-  return true;
+  return unsorted;
 }

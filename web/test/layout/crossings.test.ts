@@ -1,9 +1,10 @@
-/** What the search for an order relies on: the price of a swap, and which elements cannot gain by a move. */
+/** What the search for an order relies on: the price of a swap, and where an element cannot gain by a move. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Arrangement, markCrossed, totalCrossings, turning } from "../../src/layout/crossings.ts";
-import { type Rows, rows, withSlots } from "../../src/layout/rows.ts";
+import { type Arrangement, crossingsBelow, totalCrossings, turning } from "../../src/layout/crossings.ts";
+import { SLOTS, type Rows, rows, withSlots } from "../../src/layout/rows.ts";
+import { crossesAfter, crossesBefore, lookAt, reach, sift, working } from "../../src/layout/sift.ts";
 
 /** Three rows of some boxes, wired at random; half of them with ports that are told apart. */
 const drawn: fc.Arbitrary<{ rows: Rows; now: Arrangement }> = fc
@@ -74,46 +75,70 @@ describe("crossings", () => {
     );
   });
 
-  test("an element without a mark gains nothing by any move in its row", () => {
+  test("are what comparing every two links between two rows finds", () => {
     fc.assert(
       fc.property(drawn, ({ rows: found, now }) => {
-        const marks = new Uint8Array(found.count).fill(1);
-        for (const [row, line] of now.at.entries()) {
-          markCrossed(found, now, row, marks);
-          for (const element of line.filter((one) => marks[one] === 0)) {
-            const others = line.filter((one) => one !== element);
-            for (let seat = 0; seat <= others.length; seat++) {
-              const moved = [...others.slice(0, seat), element, ...others.slice(seat)];
-              const at = now.at.map((other, i) => (i === row ? moved : other));
-              expect(totalCrossings(found, arrangement(found.count, at))).toBeGreaterThanOrEqual(
-                totalCrossings(found, now),
-              );
-            }
-          }
+        for (let row = 0; row + 1 < found.height; row++) {
+          expect(crossingsBelow(found, now, row)).toBe(pairsThatCross(found, now, row));
         }
       }),
     );
   });
 
-  test("without crossings no element is marked, with one both sides of it are", () => {
-    const level = {
-      children: [0, 1, 2, 3],
-      first: [true, true, true, true],
-      nets: [0, 1],
-      ins: [],
-      outs: [],
-      later: [],
-    };
-    const found = rows({ ...level, links: [0, 2, 0, 1, 3, 1] });
-    for (const [line, marked] of [
-      [[2, 3], 0],
-      [[3, 2], 1],
-    ] as const) {
-      const marks = new Uint8Array(found.count).fill(1 - marked);
-      const now = arrangement(found.count, [[0, 1], line]);
-      markCrossed(found, now, 0, marks);
-      markCrossed(found, now, 1, marks);
-      expect([...marks]).toEqual([marked, marked, marked, marked]);
-    }
+  test("an element that crosses nothing on one hand gains nothing by any move to there", () => {
+    fc.assert(
+      fc.property(drawn, ({ rows: found, now }) => {
+        for (const [row, line] of now.at.entries()) {
+          const sides = [reach(found, "up", line.length), reach(found, "down", line.length)];
+          for (const side of sides) lookAt(side, line, now.place);
+          line.forEach((element, here) => {
+            for (let seat = 0; seat < line.length; seat++) {
+              const crosses = seat < here ? crossesBefore : crossesAfter;
+              if (seat === here || sides.some((side) => crosses(side, element, here))) continue;
+              expect(totalCrossings(found, shifted(now, row, here, seat))).toBeGreaterThanOrEqual(
+                totalCrossings(found, now),
+              );
+            }
+          });
+        }
+      }),
+    );
+  });
+
+  test("a sifted arrangement is left better or as it was, and no single move betters it", () => {
+    fc.assert(
+      fc.property(drawn, ({ rows: found, now }) => {
+        const after = working(found, now);
+        sift(found, after, new Set([0]));
+        const crossings = totalCrossings(found, after);
+        expect(crossings).toBeLessThanOrEqual(totalCrossings(found, now));
+        expect(after.at[0]).toEqual(now.at[0]);
+        expect(arrangement(found.count, after.at).place).toEqual(after.place);
+        if (after.settled.subarray(1).some((row) => row === 0)) return;
+        for (const [row, line] of after.at.entries()) {
+          for (const [here, seat] of row === 0 ? [] : line.flatMap((_, i) => line.map((__, j) => [i, j] as const))) {
+            expect(totalCrossings(found, shifted(after, row, here, seat))).toBeGreaterThanOrEqual(crossings);
+          }
+        }
+      }),
+    );
   });
 });
+
+function shifted({ at, place }: Arrangement, row: number, here: number, seat: number): Arrangement {
+  const others = at[row]!.filter((_, i) => i !== here);
+  const line = [...others.slice(0, seat), at[row]![here]!, ...others.slice(seat)];
+  return arrangement(
+    place.length,
+    at.map((other, i) => (i === row ? line : other)),
+  );
+}
+
+/** By definition: two links cross if their upper ends stand the other way round than their lower ones. */
+function pairsThatCross({ upper, lower, slots, row: at }: Rows, { place }: Arrangement, row: number): number {
+  const links = [...upper.keys()].filter((link) => at[upper[link]!] === row);
+  const from = (link: number): number => place[upper[link]!]! * SLOTS + (slots?.upper[link] ?? 0);
+  const to = (link: number): number => place[lower[link]!]! * SLOTS + (slots?.lower[link] ?? 0);
+  const pairs = links.flatMap((a, i) => links.slice(i + 1).map((b) => (from(a) - from(b)) * (to(a) - to(b))));
+  return pairs.filter((product) => product < 0).length;
+}
