@@ -161,7 +161,10 @@ function wires(frame: Frame): Wire[] {
   for (let link = 0; link < rows.upper.length; link++) {
     if (rows.lower[link]! >= rows.ends) continue;
     const chain = [link];
-    while (rows.upper[chain[0]!]! >= rows.ends) chain.unshift(rows.up[rows.upper[chain[0]!]!]![0]!);
+    for (let at = rows.upper[link]!; at >= rows.ends; at = rows.upper[chain[chain.length - 1]!]!) {
+      chain.push(rows.up[at]![0]!);
+    }
+    chain.reverse();
     const [net, start] = [rows.net[link]!, rows.upper[chain[0]!]!];
     const last = found[found.length - 1];
     if (last && last.net === net && last.start === start && !rows.back[link]) last.branches.push(branch(frame, chain));

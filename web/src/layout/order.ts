@@ -128,22 +128,29 @@ function initial(rows: Rows, entries: readonly number[], exits: readonly number[
 
 /** Connected parts, each sorted by row; the part of the first entry first, then by first child. */
 function parts(rows: Rows, entries: readonly number[]): number[][] {
-  const part = new Int32Array(rows.count).fill(-1);
-  const found: number[][] = [];
-  for (const start of [...entries, ...Array.from({ length: rows.count }, (_, i) => i)]) {
-    if (part[start]! >= 0) continue;
-    const members = [start];
-    part[start] = found.length;
-    const join = (next: number): void => {
-      if (part[next]! < 0) (members.push(next), (part[next] = found.length));
-    };
-    for (let i = 0; i < members.length; i++) {
-      const [up, down] = [rows.up[members[i]!]!, rows.down[members[i]!]!];
-      for (let j = 0; j < up.length; j++) join(rows.upper[up[j]!]!);
-      for (let j = 0; j < down.length; j++) join(rows.lower[down[j]!]!);
-    }
-    found.push(members.sort((a, b) => rows.row[a]! - rows.row[b]! || a - b));
-  }
+  const part = joined(rows);
+  const number = new Map<number, number>();
+  for (const entry of entries) if (!number.has(part[entry]!)) number.set(part[entry]!, number.size);
+  for (let i = 0; i < rows.count; i++) if (!number.has(part[i]!)) number.set(part[i]!, number.size);
+  const found: number[][] = Array.from(number, () => []);
+  for (const line of byRow(rows)) for (const element of line) found[number.get(part[element]!)!]!.push(element);
+  return found;
+}
+
+/** By element: a number that is the same for all that links join, however many steps apart. */
+function joined({ count, upper, lower }: Rows): Int32Array {
+  const part = Int32Array.from({ length: count }, (_, i) => i);
+  const of = (element: number): number => {
+    while (part[element] !== element) element = part[element] = part[part[element]!]!;
+    return element;
+  };
+  for (let link = 0; link < upper.length; link++) part[of(lower[link]!)] = of(upper[link]!);
+  return part.map((_, element) => of(element));
+}
+
+function byRow({ count, height, row }: Rows): number[][] {
+  const found: number[][] = Array.from({ length: height }, () => []);
+  for (let element = 0; element < count; element++) found[row[element]!]!.push(element);
   return found;
 }
 

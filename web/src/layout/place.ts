@@ -21,7 +21,7 @@ export function place(ordered: Ordered, extents: Extents, offsets: Offsets): Int
   const constraints = constrain(ordered, extents, found);
   const at = new Int32Array(ordered.rows.count);
   for (const chain of constraints.order) {
-    at[chain] = constraints.left[chain]!.reduce((most, [other, gap]) => Math.max(most, at[other]! + gap), 0);
+    at[chain] = lowest(constraints.left[chain]!, at, 0);
   }
   const wishes = wishesOf(ordered, offsets, found);
   for (let round = 0, moved = true; moved && round < ROUNDS; round++) {
@@ -41,11 +41,11 @@ function keepColumn({ rows, at, main }: Ordered, x: Int32Array): void {
   if (main >= 0 && last.length === 1 && last[0]! >= rows.boxes && last[0]! < rows.ends) x[last[0]!] = x[main]!;
 }
 
-/** The neighbours of chains: who must stand how far right of whom, as arrays by chain. */
+/** The neighbours of chains: who must stand how far right of whom; by chain, in twos: the other chain, and the gap. */
 interface Constraints {
   readonly order: readonly number[];
-  readonly left: readonly (readonly (readonly [number, number])[])[];
-  readonly right: readonly (readonly (readonly [number, number])[])[];
+  readonly left: readonly (readonly number[])[];
+  readonly right: readonly (readonly number[])[];
 }
 
 function constrain(ordered: Ordered, extents: Extents, { root, shift }: Chains): Constraints {
@@ -54,18 +54,20 @@ function constrain(ordered: Ordered, extents: Extents, { root, shift }: Chains):
   const gaps = new Map<number, number>();
   for (const line of at) {
     for (let i = 1; i < line.length; i++) {
-      const [a, b] = [line[i - 1]!, line[i]!];
+      const a = line[i - 1]!;
+      const b = line[i]!;
       const gap = extents.after[a]! + between(ordered, a, b) + extents.before[b]! + shift[a]! - shift[b]!;
       const pair = root[a]! * rows.count + root[b]!;
-      gaps.set(pair, Math.max(gap, gaps.get(pair) ?? -Infinity));
+      const known = gaps.get(pair);
+      if (known === undefined || known < gap) gaps.set(pair, gap);
     }
   }
-  const left: [number, number][][] = Array.from({ length: rows.count }, () => []);
-  const right: [number, number][][] = Array.from({ length: rows.count }, () => []);
+  const left: number[][] = Array.from({ length: rows.count }, () => []);
+  const right: number[][] = Array.from({ length: rows.count }, () => []);
   for (const [pair, gap] of gaps) {
     const [a, b] = [Math.floor(pair / rows.count), pair % rows.count];
-    left[b]!.push([a, gap]);
-    right[a]!.push([b, gap]);
+    left[b]!.push(a, gap);
+    right[a]!.push(b, gap);
   }
   return { order: sorted(root, left, right), left, right };
 }
@@ -81,46 +83,60 @@ function isWire(rows: Ordered["rows"], element: number): boolean {
 
 /** Chains from left to right. */
 function sorted(root: Int32Array, left: Constraints["left"], right: Constraints["right"]): number[] {
-  const waits = left.map((list) => list.length);
+  const waits = left.map((list) => list.length / 2);
   const order: number[] = [];
   root.forEach((chain, element) => {
     if (chain === element && waits[chain] === 0) order.push(chain);
   });
   for (let i = 0; i < order.length; i++) {
-    for (const [other] of right[order[i]!]!) if (--waits[other]! === 0) order.push(other);
+    const next = right[order[i]!]!;
+    for (let j = 0; j < next.length; j += 2) if (--waits[next[j]!]! === 0) order.push(next[j]!);
   }
   return order;
 }
 
-/** For each chain: other chains it is linked to, how far from them it would like to stand, and how much. */
-type Wishes = readonly (readonly (readonly [number, number, number])[])[];
+/** By chain, in threes: another chain it is linked to, how far from it it would like to stand, and how much. */
+type Wishes = readonly (readonly number[])[];
 
 function wishesOf({ rows }: Ordered, offsets: Offsets, { root, shift }: Chains): Wishes {
-  const wishes: [number, number, number][][] = Array.from({ length: rows.count }, () => []);
+  const wishes: number[][] = Array.from({ length: rows.count }, () => []);
   for (let link = 0; link < rows.upper.length; link++) {
-    const [a, b] = [rows.upper[link]!, rows.lower[link]!];
+    const a = rows.upper[link]!;
+    const b = rows.lower[link]!;
     if (root[a] === root[b]) continue;
     const step = shift[a]! + offsets.upper[link]! - shift[b]! - offsets.lower[link]!;
     const weight = weightOf(rows, link);
-    wishes[root[b]!]!.push([root[a]!, step, weight]);
-    wishes[root[a]!]!.push([root[b]!, -step, weight]);
+    wishes[root[b]!]!.push(root[a]!, step, weight);
+    wishes[root[a]!]!.push(root[b]!, -step, weight);
   }
   return wishes;
+}
+
+/** How far left a chain may stand, and how far right. */
+function lowest(left: readonly number[], at: Int32Array, most: number): number {
+  for (let i = 0; i < left.length; i += 2) most = Math.max(most, at[left[i]!]! + left[i + 1]!);
+  return most;
+}
+
+function highest(right: readonly number[], at: Int32Array): number {
+  let least = Infinity;
+  for (let i = 0; i < right.length; i += 2) least = Math.min(least, at[right[i]!]! - right[i + 1]!);
+  return least;
 }
 
 /** Move a chain as near to its wish as its neighbours allow. */
 function slide(chain: number, at: Int32Array, { left, right }: Constraints, wishes: Wishes): boolean {
   if (wishes[chain]!.length === 0) return false;
-  const low = left[chain]!.reduce((most, [other, gap]) => Math.max(most, at[other]! + gap), -Infinity);
-  const high = right[chain]!.reduce((least, [other, gap]) => Math.min(least, at[other]! - gap), Infinity);
-  const goal = Math.min(high, Math.max(low, median(wishes[chain]!, at)));
+  const low = lowest(left[chain]!, at, -Infinity);
+  const goal = Math.min(highest(right[chain]!, at), Math.max(low, median(wishes[chain]!, at)));
   if (goal === at[chain]) return false;
   at[chain] = goal;
   return true;
 }
 
-function median(wishes: Wishes[number], at: Int32Array): number {
-  const goals = wishes.map(([other, step, weight]) => [at[other]! + step, weight] as const);
+function median(wishes: readonly number[], at: Int32Array): number {
+  const goals: (readonly [number, number])[] = [];
+  for (let i = 0; i < wishes.length; i += 3) goals.push([at[wishes[i]!]! + wishes[i + 1]!, wishes[i + 2]!]);
   goals.sort((a, b) => a[0] - b[0]);
   const half = goals.reduce((sum, [, weight]) => sum + weight, 0) / 2;
   let sum = 0;
@@ -148,7 +164,10 @@ function push(at: Int32Array, constraints: Constraints, wishes: Wishes): void {
 function inTheWay(chain: number, at: Int32Array, ahead: Constraints["left"], side: 1 | -1): Set<number> {
   const found = new Set([chain]);
   for (const member of found) {
-    for (const [other, gap] of ahead[member]!) if ((at[other]! - at[member]!) * side <= gap) found.add(other);
+    const next = ahead[member]!;
+    for (let i = 0; i < next.length; i += 2) {
+      if ((at[next[i]!]! - at[member]!) * side <= next[i + 1]!) found.add(next[i]!);
+    }
   }
   return found;
 }
@@ -161,16 +180,20 @@ function gainful(
   wishes: Wishes,
   side: 1 | -1,
 ): boolean {
-  let [force, room] = [0, Infinity];
+  let force = 0;
+  let room = Infinity;
   for (const chain of chains) {
-    for (const [other, step, weight] of wishes[chain]!) {
-      if (chains.has(other)) continue;
-      const distance = (at[other]! + step - at[chain]!) * side;
-      force += distance > 0 ? weight : -weight;
-      if (distance > 0) room = Math.min(room, distance);
+    const here = at[chain]!;
+    const wished = wishes[chain]!;
+    for (let i = 0; i < wished.length; i += 3) {
+      if (chains.has(wished[i]!)) continue;
+      const distance = (at[wished[i]!]! + wished[i + 1]! - here) * side;
+      force += distance > 0 ? wished[i + 2]! : -wished[i + 2]!;
+      if (distance > 0 && distance < room) room = distance;
     }
-    for (const [other, gap] of ahead[chain]!) {
-      if (!chains.has(other)) room = Math.min(room, (at[other]! - at[chain]!) * side - gap);
+    const next = ahead[chain]!;
+    for (let i = 0; i < next.length; i += 2) {
+      if (!chains.has(next[i]!)) room = Math.min(room, (at[next[i]!]! - here) * side - next[i + 1]!);
     }
   }
   if (force <= 0 || room === Infinity) return false;

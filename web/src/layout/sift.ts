@@ -35,8 +35,7 @@ export function moved({ stale, settled }: Working, row: number): void {
 
 /** Move each element to the place in its row that has fewest crossings, while that removes any. */
 export function sift(rows: Rows, now: Working, fixed: ReadonlySet<number>): void {
-  const widest = now.at.reduce((most, { length }) => Math.max(most, length), 0);
-  const sides = [reach(rows, "up", widest), reach(rows, "down", widest)] as const;
+  const sides = sidesOf(rows, now);
   for (let round = 0, again = true; again && round < ROUNDS; round++) {
     again = false;
     for (let row = 0; row < rows.height; row++) {
@@ -62,10 +61,21 @@ export interface Reach {
   readonly after: Int32Array;
 }
 
+/** What is above a row, and what is below it. */
+export interface Sides {
+  readonly up: Reach;
+  readonly down: Reach;
+}
+
 const NOWHERE = 0x7fffffff;
 
-export function reach(rows: Rows, side: "up" | "down", widest: number): Reach {
-  const up = side === "up";
+/** Room for what is known of one row at a time. */
+export function sidesOf(rows: Rows, now: Arrangement): Sides {
+  const widest = now.at.reduce((most, { length }) => Math.max(most, length), 0);
+  return { up: reach(rows, true, widest), down: reach(rows, false, widest) };
+}
+
+function reach(rows: Rows, up: boolean, widest: number): Reach {
   return {
     links: up ? rows.up : rows.down,
     far: up ? rows.upper : rows.lower,
@@ -77,20 +87,22 @@ export function reach(rows: Rows, side: "up" | "down", widest: number): Reach {
   };
 }
 
-/** Take in a whole row. */
+/** Take in a whole row. Here most of the time of a tangled layout goes: nothing is made in the loops. */
 export function lookAt(side: Reach, line: readonly number[], place: Int32Array): void {
   const { links, far, slots, low, high } = side;
   for (let i = 0; i < line.length; i++) {
-    const own = links[line[i]!]!;
-    let [least, most] = [NOWHERE, -1];
+    const element = line[i]!;
+    const own = links[element]!;
+    let least = NOWHERE;
+    let most = -1;
     for (let j = 0; j < own.length; j++) {
       const link = own[j]!;
       const end = slots ? place[far[link]!]! * SLOTS + slots[link]! : place[far[link]!]!;
       if (end < least) least = end;
       if (end > most) most = end;
     }
-    low[line[i]!] = least;
-    high[line[i]!] = most;
+    low[element] = least;
+    high[element] = most;
   }
   side.before[0] = -1;
   side.after[line.length - 1] = NOWHERE;
@@ -99,60 +111,68 @@ export function lookAt(side: Reach, line: readonly number[], place: Int32Array):
 
 /** Take in that elements have changed places between two places in the row. */
 function lookAgain({ low, high, before, after }: Reach, line: readonly number[], from: number, to: number): void {
-  for (let i = from; i < to; i++) before[i + 1] = Math.max(before[i]!, high[line[i]!]!);
-  for (let i = to; i > from; i--) after[i - 1] = Math.min(after[i]!, low[line[i]!]!);
+  let most = before[from]!;
+  for (let i = from; i < to; i++) {
+    const end = high[line[i]!]!;
+    if (end > most) most = end;
+    before[i + 1] = most;
+  }
+  let least = after[to]!;
+  for (let i = to; i > from; i--) {
+    const end = low[line[i]!]!;
+    if (end < least) least = end;
+    after[i - 1] = least;
+  }
 }
 
-/** Does some link of the element cross one of what stands before a place, or after it? If not, it gains nothing there. */
-export function crossesBefore({ low, before }: Reach, element: number, seat: number): boolean {
-  return before[seat]! > low[element]!;
+/** Does some link of an element cross one of what stands before a place? If not, it gains nothing by a move to there. */
+export function crossesBefore(sides: Sides, element: number, seat: number): boolean {
+  const { up, down } = sides;
+  return up.before[seat]! > up.low[element]! || down.before[seat]! > down.low[element]!;
 }
 
-export function crossesAfter({ high, after }: Reach, element: number, seat: number): boolean {
-  return after[seat]! < high[element]!;
+export function crossesAfter(sides: Sides, element: number, seat: number): boolean {
+  const { up, down } = sides;
+  return up.after[seat]! < up.high[element]! || down.after[seat]! < down.high[element]!;
 }
 
-function siftRow(rows: Rows, now: Working, row: number, sides: readonly [Reach, Reach]): boolean {
+function siftRow(rows: Rows, now: Working, row: number, sides: Sides): boolean {
   const line = now.at[row]!;
-  const [up, down] = sides;
-  lookAt(up, line, now.place);
-  lookAt(down, line, now.place);
+  lookAt(sides.up, line, now.place);
+  lookAt(sides.down, line, now.place);
+  const all = [...line];
   let changed = false;
-  for (const element of [...line]) {
+  for (let i = 0; i < all.length; i++) {
+    const element = all[i]!;
     const here = now.place[element]!;
     const best = bestPlace(rows, now.place, line, element, sides);
     if (best === here) continue;
     changed = true;
     line.splice(here, 1);
     line.splice(best, 0, element);
-    const [from, to] = here < best ? [here, best] : [best, here];
-    for (let i = from; i <= to; i++) now.place[line[i]!] = i;
-    lookAgain(up, line, from, to);
-    lookAgain(down, line, from, to);
+    const from = Math.min(here, best);
+    const to = Math.max(here, best);
+    for (let seat = from; seat <= to; seat++) now.place[line[seat]!] = seat;
+    lookAgain(sides.up, line, from, to);
+    lookAgain(sides.down, line, from, to);
   }
   return changed;
 }
 
-function bestPlace(
-  rows: Rows,
-  place: Int32Array,
-  line: readonly number[],
-  element: number,
-  [up, down]: readonly [Reach, Reach],
-): number {
+function bestPlace(rows: Rows, place: Int32Array, line: readonly number[], element: number, sides: Sides): number {
   const here = place[element]!;
-  const step = line.length > WIDE ? 1 : line.length;
-  let [best, least, change] = [here, 0, 0];
-  for (let i = here; i > 0 && here - i < step; i--) {
-    if (!crossesBefore(up, element, i) && !crossesBefore(down, element, i)) break;
+  const most = line.length > WIDE ? 1 : line.length;
+  let best = here;
+  let least = 0;
+  let change = 0;
+  for (let i = here; i > 0 && here - i < most && crossesBefore(sides, element, i); i--) {
     change += turning(rows, place, line[i - 1]!, element);
-    if (change < least) [best, least] = [i - 1, change];
+    if (change < least) ((least = change), (best = i - 1));
   }
   change = 0;
-  for (let i = here; i + 1 < line.length && i - here < step; i++) {
-    if (!crossesAfter(up, element, i) && !crossesAfter(down, element, i)) break;
+  for (let i = here; i + 1 < line.length && i - here < most && crossesAfter(sides, element, i); i++) {
     change += turning(rows, place, element, line[i + 1]!);
-    if (change < least) [best, least] = [i + 1, change];
+    if (change < least) ((least = change), (best = i + 1));
   }
   return best;
 }

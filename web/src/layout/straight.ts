@@ -17,8 +17,8 @@ export interface Chains {
 
 /** Long nets should bend least, a wire between two boxes next. */
 export function weightOf(rows: Rows, link: number): number {
-  const waypoints = Number(rows.upper[link]! >= rows.ends) + Number(rows.lower[link]! >= rows.ends);
-  return waypoints === 2 ? 10 : waypoints === 1 ? 3 : 5;
+  const [from, to] = [rows.upper[link]! >= rows.ends, rows.lower[link]! >= rows.ends];
+  return from && to ? 10 : from || to ? 3 : 5;
 }
 
 /** Chains of elements that stand in line. Every element is in one straight link upwards and one downwards at most. */
@@ -36,50 +36,56 @@ export function chains(ordered: Ordered, offsets: Offsets): Chains {
   return { root, shift };
 }
 
-/** The best set so far that ends with a link: its weight, and the link before. */
-interface Best {
-  readonly weight: number;
-  readonly link: number;
-  readonly before: Best | null;
-}
-
-/** A heaviest increasing sequence, with a Fenwick tree of maxima over places in the lower row. */
+/** A heaviest increasing sequence, with a Fenwick tree over places in the lower row of the best sequences ending there. */
 function heaviest({ rows, place, main }: Ordered, upper: readonly number[], width: number): number[] {
-  const tree: (Best | null)[] = Array.from({ length: width + 1 }, () => null);
-  for (const element of upper) {
-    const found: [number, Best][] = [];
-    for (const link of rows.down[element]!) {
-      const seat = place[rows.lower[link]!]!;
-      let before: Best | null = null;
-      for (let i = seat; i > 0; i &= i - 1) if (tree[i] && tree[i]!.weight > (before?.weight ?? 0)) before = tree[i]!;
-      found.push([seat, { weight: (before?.weight ?? 0) + preference(rows, place, link, main), link, before }]);
+  /** By sequence, named after its last link in the order of looking: that link, its weight, and the sequence before. */
+  const [last, weight, before]: [number[], number[], number[]] = [[-1], [0], [0]];
+  const tree = new Int32Array(width + 1);
+  for (let u = 0; u < upper.length; u++) {
+    const links = rows.down[upper[u]!]!;
+    const first = last.length;
+    for (let j = 0; j < links.length; j++) {
+      let best = 0;
+      for (let i = place[rows.lower[links[j]!]!]!; i > 0; i &= i - 1)
+        if (weight[tree[i]!]! > weight[best]!) best = tree[i]!;
+      before.push(best);
+      last.push(links[j]!);
+      weight.push(weight[best]! + preference(rows, place, links[j]!, main));
     }
-    for (const [seat, best] of found) {
-      for (let i = seat + 1; i <= width; i += i & -i) if (best.weight > (tree[i]?.weight ?? 0)) tree[i] = best;
+    for (let j = first; j < last.length; j++) {
+      const heavy = weight[j]!;
+      for (let i = place[rows.lower[last[j]!]!]! + 1; i <= width; i += i & -i)
+        if (heavy > weight[tree[i]!]!) tree[i] = j;
     }
   }
-  let best: Best | null = null;
-  for (let i = width; i > 0; i &= i - 1) if (tree[i] && tree[i]!.weight > (best?.weight ?? 0)) best = tree[i]!;
+  let best = 0;
+  for (let i = width; i > 0; i &= i - 1) if (weight[tree[i]!]! > weight[best]!) best = tree[i]!;
   const links: number[] = [];
-  for (; best; best = best.before) links.push(best.link);
+  for (; best > 0; best = before[best]!) links.push(last[best]!);
   return links;
 }
 
 /** Weight, more in the middle of its ends' links and along the main wire from outside, less from what only joins in. */
 function preference(rows: Rows, place: Int32Array, link: number, main: number): number {
-  const above = central(rows.down[rows.upper[link]!]!, link, (other) => place[rows.lower[other]!]!);
-  const below = central(rows.up[rows.lower[link]!]!, link, (other) => place[rows.upper[other]!]!);
-  const extra = rows.upper[link] === main ? 2 : rows.floats[rows.upper[link]!] === 1 ? -1.5 : 0;
+  const upper = rows.upper[link]!;
+  const above = central(rows.down[upper]!, link, rows.lower, place);
+  const below = central(rows.up[rows.lower[link]!]!, link, rows.upper, place);
+  const extra = upper === main ? 2 : rows.floats[upper] === 1 ? -1.5 : 0;
   return weightOf(rows, link) + above + below + extra;
 }
 
 /** 1 for the middle one of an element's links, falling towards the outer ones; of two middle ones the left counts more. */
-function central(links: readonly number[], link: number, place: (link: number) => number): number {
-  const here = place(link);
-  let [before, after] = [0, 0];
-  for (const other of links) {
-    if (place(other) < here) before += 1;
-    else if (place(other) > here) after += 1;
+function central(links: readonly number[], link: number, far: Int32Array, place: Int32Array): number {
+  if (links.length === 1) return ALONE;
+  const here = place[far[link]!]!;
+  let balance = 0;
+  for (let i = 0; i < links.length; i++) {
+    const there = place[far[links[i]!]!]!;
+    if (there < here) balance += 1;
+    else if (there > here) balance -= 1;
   }
-  return 1 - Math.abs(before - after + 0.1) / (links.length + 1);
+  return 1 - Math.abs(balance + 0.1) / (links.length + 1);
 }
+
+/** What the only link of an element counts. */
+const ALONE = 1 - 0.1 / 2;

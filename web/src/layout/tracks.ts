@@ -36,25 +36,35 @@ export function tracks(ordered: Ordered, offsets: Offsets, x: Int32Array): Track
   return { of, count };
 }
 
-function turns({ rows, at }: Ordered, offsets: Offsets, x: Int32Array, row: number): Turn[] {
-  const bundles = new Map<string, { from: number; links: number[]; to: number[] }>();
+function turns(ordered: Ordered, offsets: Offsets, x: Int32Array, row: number): Turn[] {
+  const { rows, at } = ordered;
+  const found: Turn[] = [];
   for (const element of at[row]!) {
-    for (const link of rows.down[element]!) {
-      const from = x[element]! + offsets.upper[link]!;
-      const to = x[rows.lower[link]!]! + offsets.lower[link]!;
-      const name = `${rows.net[link]} ${from}`;
-      const bundle = bundles.get(name) ?? { from, links: [], to: [] };
-      bundles.set(name, bundle);
-      bundle.links.push(link);
-      bundle.to.push(to);
+    for (const links of bundles(rows, offsets, rows.down[element]!)) {
+      const from = x[element]! + offsets.upper[links[0]!]!;
+      const to = links.map((link) => x[rows.lower[link]!]! + offsets.lower[link]!);
+      if (to.every((end) => end === from)) continue;
+      found.push({ links, from, to, low: Math.min(from, ...to), high: Math.max(from, ...to) });
     }
   }
-  const found: Turn[] = [];
-  for (const { from, links, to } of bundles.values()) {
-    if (to.every((end) => end === from)) continue;
-    found.push({ links, from, to, low: Math.min(from, ...to), high: Math.max(from, ...to) });
-  }
   return found;
+}
+
+/** Links of one element that leave it as one wire: those of one net, at one point. */
+function bundles(
+  { net }: Ordered["rows"],
+  { upper }: Offsets,
+  links: readonly number[],
+): readonly (readonly number[])[] {
+  if (links.length < 2) return links.length === 0 ? [] : [links];
+  const found = new Map<string, number[]>();
+  for (const link of links) {
+    const name = `${net[link]} ${upper[link]}`;
+    const bundle = found.get(name);
+    if (bundle) bundle.push(link);
+    else found.set(name, [link]);
+  }
+  return [...found.values()];
 }
 
 /** From top to bottom: next comes what loses least by lying above all that is left. */

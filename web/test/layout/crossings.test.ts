@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Arrangement, crossingsBelow, totalCrossings, turning } from "../../src/layout/crossings.ts";
 import { SLOTS, type Rows, rows, withSlots } from "../../src/layout/rows.ts";
-import { crossesAfter, crossesBefore, lookAt, reach, sift, working } from "../../src/layout/sift.ts";
+import { crossesAfter, crossesBefore, lookAt, sidesOf, sift, working } from "../../src/layout/sift.ts";
 
 /** Three rows of some boxes, wired at random; half of them with ports that are told apart. */
 const drawn: fc.Arbitrary<{ rows: Rows; now: Arrangement }> = fc
@@ -88,13 +88,13 @@ describe("crossings", () => {
   test("an element that crosses nothing on one hand gains nothing by any move to there", () => {
     fc.assert(
       fc.property(drawn, ({ rows: found, now }) => {
+        const sides = sidesOf(found, now);
         for (const [row, line] of now.at.entries()) {
-          const sides = [reach(found, "up", line.length), reach(found, "down", line.length)];
-          for (const side of sides) lookAt(side, line, now.place);
+          for (const side of [sides.up, sides.down]) lookAt(side, line, now.place);
           line.forEach((element, here) => {
             for (let seat = 0; seat < line.length; seat++) {
               const crosses = seat < here ? crossesBefore : crossesAfter;
-              if (seat === here || sides.some((side) => crosses(side, element, here))) continue;
+              if (seat === here || crosses(sides, element, here)) continue;
               expect(totalCrossings(found, shifted(now, row, here, seat))).toBeGreaterThanOrEqual(
                 totalCrossings(found, now),
               );
