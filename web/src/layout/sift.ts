@@ -15,15 +15,20 @@ export interface Working extends Arrangement {
   readonly stale: Uint8Array;
   /** By row: 1 while nothing has moved in it and beside it since it was gone through. */
   readonly settled: Uint8Array;
+  /** Room for what is known of one row at a time. */
+  readonly sides: Sides;
 }
 
-export function working({ height }: Rows, { at, place }: Arrangement): Working {
+export function working(rows: Rows, { at, place }: Arrangement): Working {
+  const { height } = rows;
+  const widest = at.reduce((most, { length }) => Math.max(most, length), 0);
   return {
     at: at.map((row) => [...row]),
     place: place.slice(),
     below: new Int32Array(height),
     stale: new Uint8Array(height).fill(1),
     settled: new Uint8Array(height),
+    sides: { up: reach(rows, true, widest), down: reach(rows, false, widest) },
   };
 }
 
@@ -35,12 +40,11 @@ export function moved({ stale, settled }: Working, row: number): void {
 
 /** Move each element to the place in its row that has fewest crossings, while that removes any. */
 export function sift(rows: Rows, now: Working, fixed: ReadonlySet<number>): void {
-  const sides = sidesOf(rows, now);
   for (let round = 0, again = true; again && round < ROUNDS; round++) {
     again = false;
     for (let row = 0; row < rows.height; row++) {
       if (now.settled[row] || fixed.has(row) || now.at[row]!.length < 2) continue;
-      const changed = siftRow(rows, now, row, sides);
+      const changed = siftRow(rows, now, row);
       if (changed) moved(now, row);
       else now.settled[row] = 1;
       again = changed || again;
@@ -53,6 +57,8 @@ export interface Reach {
   readonly links: readonly (readonly number[])[];
   readonly far: Int32Array;
   readonly slots: Int32Array | undefined;
+  /** By element: where its only link leads; -1 where it has several or none, or where ports are told apart. */
+  readonly only: Int32Array;
   /** By element: the leftmost and the rightmost end of its links. */
   readonly low: Int32Array;
   readonly high: Int32Array;
@@ -69,17 +75,13 @@ export interface Sides {
 
 const NOWHERE = 0x7fffffff;
 
-/** Room for what is known of one row at a time. */
-export function sidesOf(rows: Rows, now: Arrangement): Sides {
-  const widest = now.at.reduce((most, { length }) => Math.max(most, length), 0);
-  return { up: reach(rows, true, widest), down: reach(rows, false, widest) };
-}
-
 function reach(rows: Rows, up: boolean, widest: number): Reach {
+  const [links, far] = up ? [rows.up, rows.upper] : [rows.down, rows.lower];
   return {
-    links: up ? rows.up : rows.down,
-    far: up ? rows.upper : rows.lower,
+    links,
+    far,
     slots: up ? rows.slots?.upper : rows.slots?.lower,
+    only: Int32Array.from(links, (own) => (own.length === 1 && !rows.slots ? far[own[0]!]! : -1)),
     low: new Int32Array(rows.count),
     high: new Int32Array(rows.count),
     before: new Int32Array(widest),
@@ -89,24 +91,30 @@ function reach(rows: Rows, up: boolean, widest: number): Reach {
 
 /** Take in a whole row. Here most of the time of a tangled layout goes: nothing is made in the loops. */
 export function lookAt(side: Reach, line: readonly number[], place: Int32Array): void {
-  const { links, far, slots, low, high } = side;
+  const { only, low, high } = side;
   for (let i = 0; i < line.length; i++) {
     const element = line[i]!;
-    const own = links[element]!;
-    let least = NOWHERE;
-    let most = -1;
-    for (let j = 0; j < own.length; j++) {
-      const link = own[j]!;
-      const end = slots ? place[far[link]!]! * SLOTS + slots[link]! : place[far[link]!]!;
-      if (end < least) least = end;
-      if (end > most) most = end;
-    }
-    low[element] = least;
-    high[element] = most;
+    const end = only[element]!;
+    if (end >= 0) low[element] = high[element] = place[end]!;
+    else span(side, element, place);
   }
   side.before[0] = -1;
   side.after[line.length - 1] = NOWHERE;
   lookAgain(side, line, 0, line.length - 1);
+}
+
+function span({ links, far, slots, low, high }: Reach, element: number, place: Int32Array): void {
+  const own = links[element]!;
+  let least = NOWHERE;
+  let most = -1;
+  for (let j = 0; j < own.length; j++) {
+    const link = own[j]!;
+    const end = slots ? place[far[link]!]! * SLOTS + slots[link]! : place[far[link]!]!;
+    if (end < least) least = end;
+    if (end > most) most = end;
+  }
+  low[element] = least;
+  high[element] = most;
 }
 
 /** Take in that elements have changed places between two places in the row. */
@@ -136,25 +144,30 @@ export function crossesAfter(sides: Sides, element: number, seat: number): boole
   return up.after[seat]! < up.high[element]! || down.after[seat]! < down.high[element]!;
 }
 
-function siftRow(rows: Rows, now: Working, row: number, sides: Sides): boolean {
+function siftRow(rows: Rows, now: Working, row: number): boolean {
+  const { place, sides } = now;
+  const { up, down } = sides;
   const line = now.at[row]!;
-  lookAt(sides.up, line, now.place);
-  lookAt(sides.down, line, now.place);
+  lookAt(up, line, place);
+  lookAt(down, line, place);
   const all = [...line];
   let changed = false;
   for (let i = 0; i < all.length; i++) {
     const element = all[i]!;
-    const here = now.place[element]!;
-    const best = bestPlace(rows, now.place, line, element, sides);
+    const here = place[element]!;
+    // What the two functions above say of both hands, without a call for each of very many that cross nothing.
+    const left = up.before[here]! > up.low[element]! || down.before[here]! > down.low[element]!;
+    if (!left && up.after[here]! >= up.high[element]! && down.after[here]! >= down.high[element]!) continue;
+    const best = bestPlace(rows, place, line, element, sides);
     if (best === here) continue;
     changed = true;
     line.splice(here, 1);
     line.splice(best, 0, element);
     const from = Math.min(here, best);
     const to = Math.max(here, best);
-    for (let seat = from; seat <= to; seat++) now.place[line[seat]!] = seat;
-    lookAgain(sides.up, line, from, to);
-    lookAgain(sides.down, line, from, to);
+    for (let seat = from; seat <= to; seat++) place[line[seat]!] = seat;
+    lookAgain(up, line, from, to);
+    lookAgain(down, line, from, to);
   }
   return changed;
 }

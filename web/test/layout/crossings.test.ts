@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Arrangement, crossingsBelow, totalCrossings, turning } from "../../src/layout/crossings.ts";
 import { SLOTS, type Rows, rows, withSlots } from "../../src/layout/rows.ts";
-import { crossesAfter, crossesBefore, lookAt, sidesOf, sift, working } from "../../src/layout/sift.ts";
+import { crossesAfter, crossesBefore, lookAt, sift, working } from "../../src/layout/sift.ts";
 
 /** Three rows of some boxes, wired at random; half of them with ports that are told apart. */
 const drawn: fc.Arbitrary<{ rows: Rows; now: Arrangement }> = fc
@@ -88,7 +88,7 @@ describe("crossings", () => {
   test("an element that crosses nothing on one hand gains nothing by any move to there", () => {
     fc.assert(
       fc.property(drawn, ({ rows: found, now }) => {
-        const sides = sidesOf(found, now);
+        const { sides } = working(found, now);
         for (const [row, line] of now.at.entries()) {
           for (const side of [sides.up, sides.down]) lookAt(side, line, now.place);
           line.forEach((element, here) => {
