@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import torchatlas as ta
 from find import argument, calls, capture, graph_of, names, only
+from torchatlas.core.cost import total
 from torchatlas.core.graph import Node, Text
 
 
@@ -228,3 +229,28 @@ def test_a_thread_without_a_capture_is_never_recorded():
         return x + 1
 
     assert [call.name for call in capture(program, torch.ones(2)).calls[1:]] == ["Tensor.add"]
+
+
+def test_control_flow_of_torch_runs_and_is_not_said_to_be_free():
+    """``torch.cond`` and ``while_loop`` are no operators of ATen: what they call is seen, its count is not."""
+
+    class Chosen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, x):
+            x = torch.cond(x.sum() > 0, self.layer, torch.sin, (x,))
+            carried = torch.zeros((), dtype=torch.int64), x
+            return torch._higher_order_ops.while_loop(
+                lambda turn, _: turn < 2, lambda turn, x: (turn + 1, self.layer(x)), carried
+            )[1]
+
+    model = Chosen()
+    x = torch.ones(1, 2)
+    for grad in (torch.no_grad, torch.enable_grad):
+        with grad():
+            graph = ta.capture(model, x).graph
+        assert {"cond", "while_loop"} <= {call.name for call in graph.calls}
+        assert len(graph.calls_of["layer"]) == 3
+        assert total(graph).unknown == 2

@@ -176,7 +176,8 @@ class Watch(DispatchMode):
 
     def _decomposed(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Under ``inference_mode`` an operation made of others arrives whole: run those, each through this mode."""
-        overload = getattr(func, "namespace", "prim") != "prim"  # those of prim are no operators torch can look up
+        # Those of prim are no operators that torch can look up; ``torch.cond`` and its like are of no such parts.
+        overload = hasattr(func, "decompose") and func.namespace != "prim"
         if overload and formula_of(func) is None:
             with self:
                 out = func.decompose(*args, **kwargs)
