@@ -47,7 +47,8 @@ def work(op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence
     """Operations of a call, and what kind of arithmetic it is.
 
     Args:
-        op: the operator without namespace and overload: ``conv2d``.
+        op: the operator without namespace and overload: ``conv2d``; ``convolution``, which decomposition leaves, where
+            it is not transposed.
         given: shapes of the tensors among its arguments, by the names of its schema; -1 where a size varies.
         made: shapes of its results; None where not known.
         weights: shapes of the tensors in its list of weights, which recurrent layers have.
@@ -95,18 +96,27 @@ def _attention(_: Shape, given: Shapes) -> int:
     return 2 * math.prod(query) * key[-2] + 2 * math.prod(query[:-1]) * value[-2] * value[-1]
 
 
+def _cell(out: Shape, given: Shapes) -> int:
+    """One step of a recurrent layer: the input meets one matrix, the state the other."""
+    return 2 * math.prod(out[:-1]) * (math.prod(given["w_ih"]) + math.prod(given["w_hh"]))
+
+
 def _bilinear(out: Shape, given: Shapes) -> int:
     return 2 * math.prod(out) * given["input2"][-1] * (given["input1"][-1] + 1)
 
 
+_SDPA = "scaled_dot_product"
 FORMULAS: dict[str, Callable[[Shape, Shapes], int]] = {
     **dict.fromkeys(("mm", "bmm", "mv", "dot", "vdot", "matmul", "linear", "inner"), _product),
     "addmm": _added("mat1"),
     "addmv": _added("mat"),
     "baddbmm": _added("batch1"),
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "_convolution"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
-    "scaled_dot_product_attention": _attention,
+    **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), _cell),
+    **dict.fromkeys((f"{_SDPA}_attention", f"_{_SDPA}_attention_math", f"_{_SDPA}_flash_attention"), _attention),
+    **dict.fromkeys((f"_{_SDPA}_flash_attention_for_cpu", f"_{_SDPA}_efficient_attention"), _attention),
+    f"_{_SDPA}_cudnn_attention": _attention,
     "bilinear": _bilinear,
 }
 RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})

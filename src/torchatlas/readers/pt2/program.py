@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
-from torchatlas.core.graph import Node, Slot, Source
+from torchatlas.core.graph import Node, Slot
 from torchatlas.readers.aten import VIEWS, work
 from torchatlas.readers.draft import Draft, structured
 from torchatlas.readers.layers import describe
@@ -26,11 +26,10 @@ OPERATORS = "torch.ops."
 SCALARS = frozenset(
     {"as_sym_int", "as_sym_ints", "as_sym_bool", "as_sym_float", "as_none", "as_int", "as_bool", "as_float"}
 )
-FRAME = re.compile(r'File "([^"\n]{1,1000})", line (\d{1,9})')
-LIBRARY = re.compile(r"(?:site|dist)-packages|^<")
+CHECK = re.compile(r"^aten\.(_assert|sym_constrain)")
+"""What stops a run, or not, and makes nothing."""
 CONTROL = {"cond": ("true_fn", "false_fn"), "while_loop": ("cond_fn", "body_fn")}
 """The names of the functions that operators of control flow are given, in order."""
-DEEPEST = 50
 
 
 class Program:
@@ -45,6 +44,7 @@ class Program:
         self._module = told["graph_module"]
         self._weights = weights
         self._scalars = 0
+        self._files: dict[str, int] = {}
         self._examples: dict[int, tuple[int, ...]] = {}
         self._symbols: dict[str, int] = {}
         self._scopes: dict[str, tuple[Scope, ...]] = {}
@@ -72,7 +72,7 @@ class Program:
     def _given(self, graph: Mapping[str, Any]) -> dict[str, int]:
         """A value for everything that the signature lists."""
         found: dict[str, int] = {}
-        shared: dict[str, int] = {}
+        shared: dict[tuple[str, ...], int] = {}
         self._inputs: list[str] = []
         for spec in self._module["signature"]["input_specs"]:
             ((kind, held),) = spec.items()
@@ -95,15 +95,24 @@ class Program:
 
     def _leaf(self, kind: str, name: str, meta: Mapping[str, Any]) -> int:
         kinds: dict[str, ValueKind] = {"user_input": "input", "parameter": "parameter", "buffer": "buffer"}
-        value = self._value(kinds.get(kind, "constant"), meta, (name,))
+        file = self._weights.get(name, {}).get("path_name")
+        memory = self._files.setdefault(file, len(self._files)) if file is not None else None
+        value = self._value(kinds.get(kind, "constant"), meta, (name,), storage=memory)
         if kind in {"parameter", "buffer"}:
             path, _, own = name.rpartition(".")
             self.draft.own(path, own, value)
         return value
 
-    def _place(self, name: str) -> str | None:
-        """Where in the archive a weight lies: the same place for tied ones."""
-        return self._weights[name].get("path_name") if name in self._weights else None
+    def _place(self, name: str) -> tuple[str, ...] | None:
+        """Where in the archive a weight lies: the same place for tied ones; views of one memory lie in one file."""
+        held = self._weights.get(name, {})
+        meta = held.get("tensor_meta") or {}
+        if held.get("path_name") is None:
+            return None
+        return (
+            str(held["path_name"]),
+            *(str(meta.get(key)) for key in ("storage_offset", "sizes", "strides", "dtype")),
+        )
 
     def _tie(self, value: int, name: str) -> None:
         known = self.draft.values[value].names
@@ -118,12 +127,13 @@ class Program:
         for name, held in self._weights.items():
             if name in known:
                 continue
-            place = held.get("path_name")
+            place = self._place(name)
             if place in self._shared:
                 self._tie(self._shared[place], name)
-            else:
-                kind = "parameter" if held.get("is_param") else "buffer"
-                self._shared[place] = self._leaf(kind, name, held["tensor_meta"])
+                continue
+            value = self._leaf("parameter" if held.get("is_param") else "buffer", name, held["tensor_meta"])
+            if place is not None:
+                self._shared[place] = value
 
     def _value(self, kind: ValueKind, meta: Mapping[str, Any], names: Sequence[str] = (), **more: Any) -> int:
         value = self.draft.value(kind, names, **terms.tensor(meta), **more)
@@ -137,8 +147,8 @@ class Program:
 
     def _body(self, graph: Mapping[str, Any], values: dict[str, int], around: Step, depth: int) -> None:
         """Hang the calls of a graph below ``around``."""
-        if depth > DEEPEST:
-            raise FileError(f"its graphs stand one inside another, more than {DEEPEST} deep.")
+        if depth > terms.DEEPEST:
+            raise FileError(f"its graphs stand one inside another, more than {terms.DEEPEST} deep.")
         placed = []
         for node in graph["nodes"]:
             step = self._step(node, graph, values, depth)
@@ -151,10 +161,11 @@ class Program:
     ) -> Step | None:
         """A call; None where a node computes with sizes, which are no tensors."""
         outputs = node["outputs"]
-        if all(SCALARS.issuperset(output) for output in outputs):
+        name = _name(node["target"])
+        if all(SCALARS.issuperset(output) for output in outputs) and (outputs or CHECK.search(name)):
             self._scalars += 1
             return None
-        step = self.draft.step("function", _name(node["target"]))
+        step = self.draft.step("function", name)
         self._arguments(step, node, values)
         inside = [found for named in node["inputs"] for found in terms.graphs(named["arg"])]
         ends = [self._inside(step, node, told, values, at, depth) for at, told in enumerate(inside)]
@@ -163,8 +174,9 @@ class Program:
             if depth == 0 or name not in values:
                 meta = graph["tensor_values"][name]
                 values[name] = self._made(step, at, meta, ends)
+        self._writes(step, node, values)
         step.returns = _returned(outputs, step)
-        step.source = _source(node["metadata"].get("stack_trace", ""))
+        step.source = terms.source(node["metadata"].get("stack_trace", ""))
         if inside:
             self.draft.note("of a condition both branches are counted, of a loop one turn")
         else:
@@ -193,7 +205,7 @@ class Program:
             more["same_as"] = body[-1]
         first = step.inputs[0] if step.inputs else None
         if first is not None and not ends:
-            if op.endswith("_") and not op.endswith("__"):
+            if _in_place(step.name):
                 more["previous"] = first
             elif op in VIEWS:
                 more["view_of"] = first
@@ -203,6 +215,21 @@ class Program:
         if "previous" in more:
             step.writes.append(value)
         return value
+
+    def _writes(self, step: Step, node: Mapping[str, Any], values: dict[str, int]) -> None:
+        """After an operator that writes in place, the name of what it wrote stands for the new version."""
+        if not _in_place(step.name):
+            if not node["outputs"]:
+                self.draft.note(f"{step.name} returns nothing; which tensors it writes is not in the file", step)
+            return
+        written = [name for named in node["inputs"][:1] for name in terms.tensors(named["arg"])]
+        for name in written if not step.writes else ():
+            old = self.draft.values[values[name]]
+            known = (old.shape, old.dtype, old.nbytes, old.device)
+            value = self.draft.value("activation", (), *known, previous=old.id)
+            self.draft.makers[value] = step
+            step.writes.append(value)
+        values.update(zip(written, step.writes, strict=False))
 
     def _merge(self, step: Step, ends: Sequence[int], meta: Mapping[str, Any]) -> int:
         """What comes of either branch."""
@@ -276,8 +303,10 @@ class Program:
             elif named["name"] == "params":
                 weights = found
         made = [self._example(value) for value in step.outputs]
+        told = dict(zip(step.arguments.keys, step.arguments.items, strict=True))
         if step.name.startswith(("aten.", "prims.")):
-            step.flops, step.arithmetic = work(_op(step.name), shapes, made, weights)
+            op = "conv_transpose2d" if told.get("transposed") is True else _op(step.name)
+            step.flops, step.arithmetic = work(op, shapes, made, weights)
         else:
             step.arithmetic = "unknown"
 
@@ -324,7 +353,7 @@ class Program:
         if not isinstance(told, list) or len(told) != 2:  # noqa: PLR2004 - protocol and structure
             return None
         slots = deque(range(len(self.draft.root.outputs)))
-        tree = _container(told[1], slots, 0)
+        tree = terms.container(told[1], slots, 0)
         return None if slots else tree
 
     def _say(self) -> None:
@@ -346,19 +375,6 @@ def _scopes(told: str) -> Iterable[Scope]:
         yield Scope(key, path.partition("@")[0], name.rpartition(".")[2])
 
 
-def _container(told: Mapping[str, Any], slots: deque[int], depth: int) -> Tree:
-    """A container as ``torch.utils._pytree`` writes it; None where it is not understood."""
-    if depth > DEEPEST or not slots:
-        return None
-    if told["type"] is None:
-        return Slot(slots.popleft())
-    inside = tuple(_container(child, slots, depth + 1) for child in told["children_spec"])
-    context = told.get("context")
-    keys = json.loads(context) if isinstance(context, str) else None
-    fits = isinstance(keys, list) and len(keys) == len(inside)
-    return Node(str(told["type"]).rpartition(".")[2], tuple(map(str, keys)) if fits and keys else (), inside)
-
-
 def _name(target: str) -> str:
     return target.removeprefix(OPERATORS)
 
@@ -369,14 +385,13 @@ def _op(name: str) -> str:
     return parts[1] if len(parts) > 1 else name
 
 
+def _in_place(name: str) -> bool:
+    """Whether an operator writes its first argument, by how torch names such ones."""
+    op = _op(name)
+    return op.endswith("_") and not op.endswith("__")
+
+
 def _returned(outputs: Sequence[Mapping[str, Any]], step: Step) -> Tree:
     slots = iter(range(len(step.outputs)))
     trees = tuple(terms.argument(output, lambda _: Slot(next(slots))) for output in outputs)
     return trees[0] if len(trees) == 1 else Node("tuple", (), trees)
-
-
-def _source(trace: str) -> Source | None:
-    """The innermost line of the user's own code."""
-    frames = [(file, int(line)) for file, line in FRAME.findall(trace[-20_000:]) if int(line) > 0]
-    own = [frame for frame in frames if not LIBRARY.search(frame[0])] or frames
-    return Source(*own[-1]) if own else None

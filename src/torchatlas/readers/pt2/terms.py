@@ -5,13 +5,15 @@ Source: https://github.com/pytorch/pytorch/blob/main/torch/_export/serde/schema.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core.graph import Node, Slot, Text
+from torchatlas.core.graph import Node, Slot, Source, Text
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Mapping
 
     from torchatlas.core.graph import Tree
@@ -43,8 +45,12 @@ LAYOUTS = {1: "sparse_coo", 2: "sparse_csr", 3: "sparse_csc", 4: "sparse_bsr", 5
 FORMATS = {1: "contiguous_format", 2: "channels_last", 3: "channels_last_3d", 4: "preserve_format"}
 SIZES = {"bool": 1, "float8": 1, "bfloat16": 2, "complex32": 4, "complex64": 8, "complex128": 16}
 SYMBOL = re.compile(r"Symbol\('([^']*)'[^()]*\)")
+FRAME = re.compile(r'File "([^"\n]{1,1000})", line (\d{1,9})')
+LIBRARY = re.compile(r"(?:site|dist)-packages|^<")
 MOST = 256
 """Items of a list that are told; more are data."""
+DEEPEST = 50
+"""Containers one inside another that are followed, and graphs."""
 
 
 def item_size(dtype: str) -> int | None:
@@ -154,3 +160,23 @@ def tensors(told: Mapping[str, Any]) -> list[str]:
 def graphs(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The graph that an argument is, if it is one."""
     return [told["as_graph"]] if "as_graph" in told else []
+
+
+def container(told: Mapping[str, Any], slots: deque[int], depth: int) -> Tree:
+    """A container as ``torch.utils._pytree`` writes it; None where it is not understood."""
+    if depth > DEEPEST or not slots:
+        return None
+    if told["type"] is None:
+        return Slot(slots.popleft())
+    inside = tuple(container(child, slots, depth + 1) for child in told["children_spec"])
+    context = told.get("context")
+    keys = json.loads(context) if isinstance(context, str) else None
+    fits = isinstance(keys, list) and len(keys) == len(inside)
+    return Node(str(told["type"]).rpartition(".")[2], tuple(map(str, keys)) if fits and keys else (), inside)
+
+
+def source(trace: str) -> Source | None:
+    """The innermost line of the user's own code."""
+    frames = [(file, int(line)) for file, line in FRAME.findall(trace[-20_000:]) if int(line) > 0]
+    own = [frame for frame in frames if not LIBRARY.search(frame[0])] or frames
+    return Source(*own[-1]) if own else None

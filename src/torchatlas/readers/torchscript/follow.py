@@ -361,7 +361,7 @@ class Follower:
                 if known.shape or known.nbytes is not None:
                     shapes[key] = known.shape
         if step.name.startswith("aten."):
-            step.flops, step.arithmetic = work(op.removeprefix("_convolution") or "conv2d", shapes, (None,))
+            step.flops, step.arithmetic = work(op, shapes, (None,))
         else:
             step.arithmetic = "unknown"
 
