@@ -127,3 +127,21 @@ def test_what_writes_and_returns_nothing_is_there(tmp_path):
     unsure = call_of(graph, "torchatlas_tests.told.default")
     assert unsure.inputs == pair.writes[1:]
     assert [note.call for note in graph.notes if "which tensors it writes" in note.text] == [unsure.id]
+
+
+def test_a_write_into_a_piece_is_one_into_the_whole(tmp_path):
+    """What reads the whole afterwards reads what was written into its view; so does whoever gets the result."""
+
+    class Net(nn.Module):
+        def forward(self, x):
+            y = x.clone()
+            y[0] += 1
+            z = y * 2
+            y.t().neg_()
+            return y, z
+
+    graph = opened(Net(), (torch.zeros(2, 2),), tmp_path)
+    product, negation = call_of(graph, "aten.mul.Tensor"), call_of(graph, "aten.neg_.default")
+    assert graph.values[product.inputs[0]].producer == call_of(graph, "aten.copy_.default").id
+    assert graph.values[graph.calls[0].outputs[0]].producer == negation.id
+    assert graph.values[graph.calls[0].outputs[0]].previous == product.inputs[0]

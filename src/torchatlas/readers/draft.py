@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HELD = frozenset({"parameter", "buffer", "constant"})
 NOTHING = Node("arguments", (), ())
+DEEPEST_VIEW = 64
+"""Views of views that are followed to what they show, when one is written."""
 MOST_CALLS = 1_000_000
 """A file that says more calls than these is taken for a bomb: functions that call functions multiply."""
 
@@ -80,6 +82,9 @@ class Draft:
         self.parts: dict[str, Part] = {"": Part(name)}
         self.notes: dict[str, Step | None] = {}
         self.steps = 1
+        self._first: dict[int, int] = {}
+        self._written: dict[int, int] = {}
+        self._journal: list[tuple[int, int | None]] = []
 
     def value(
         self,
@@ -123,6 +128,57 @@ class Draft:
         self.values[value] = replace(self.values[value], slot=slot)
         self.makers[value] = step
         return value
+
+    def latest(self, value: int) -> int:
+        """The version of a tensor that stands now, after all that was written into it."""
+        return self._written.get(self._first.get(value, value), value)
+
+    def write(self, step: Step, value: int) -> int:
+        """Say that a call writes into a tensor: a new version of it, and of each tensor that it is a view of."""
+        found: list[int] = []
+        at: int | None = value
+        while at is not None and len(found) < DEEPEST_VIEW:
+            first = self._first.get(at, at)
+            old = self.values[self.latest(at)]
+            new = self.value("activation", (), old.shape, old.dtype, old.nbytes, old.device, previous=old.id)
+            self.makers[new] = step
+            step.writes.append(new)
+            self._first[new] = first
+            self._stands(first, new)
+            found.append(new)
+            view = self.values[first]
+            at = view.view_of if view.view_of is not None else view.same_as
+        return found[0]
+
+    def _stands(self, first: int, version: int | None) -> None:
+        self._journal.append((first, self._written.get(first)))
+        if version is None:
+            self._written.pop(first, None)
+        else:
+            self._written[first] = version
+
+    def mark(self) -> tuple[int, int]:
+        """Where one of several ways begins that a run may go."""
+        return len(self._journal), len(self.values)
+
+    def undo(self, mark: tuple[int, int]) -> dict[int, int]:
+        """Take back what was written since into tensors that there were before: their versions, by the ones before."""
+        start, known = mark
+        before: dict[int, int | None] = {}
+        for first, old in self._journal[start:]:
+            if first < known:
+                before.setdefault(first, old)
+        found = {}
+        for first, old in before.items():
+            found[old if old is not None else first] = self._written[first]
+            self._stands(first, old)
+        return found
+
+    def replace(self, value: int, by: int) -> None:
+        """Say that another value stands for a tensor from now on."""
+        first = self._first.get(value, value)
+        self._first[by] = first
+        self._stands(first, by)
 
     def part(self, path: str, name: str = "") -> Part:
         """The module at a path, made with the modules around it where it is new."""

@@ -185,7 +185,7 @@ class Program:
 
     def _arguments(self, step: Step, node: Mapping[str, Any], values: dict[str, int]) -> None:
         def slot(name: str) -> Tree:
-            step.inputs.append(values[name])
+            step.inputs.append(self.draft.latest(values[name]))
             return Slot(len(step.inputs) - 1)
 
         keys, items = [], []
@@ -205,31 +205,25 @@ class Program:
             more["same_as"] = body[-1]
         first = step.inputs[0] if step.inputs else None
         if first is not None and not ends:
-            if _in_place(step.name):
-                more["previous"] = first
-            elif op in VIEWS:
+            if _in_place(step.name) and not step.writes:
+                value = self.draft.made(step, self.draft.write(step, first))
+                self._examples.update({value: self._examples[first]} if first in self._examples else {})
+                return value
+            if op in VIEWS:
                 more["view_of"] = first
         if len(body) > 1 and op == "cond":
             return self.draft.made(step, self._merge(step, body, meta))
-        value = self.draft.made(step, self._value("activation", meta, **more))
-        if "previous" in more:
-            step.writes.append(value)
-        return value
+        return self.draft.made(step, self._value("activation", meta, **more))
 
-    def _writes(self, step: Step, node: Mapping[str, Any], values: dict[str, int]) -> None:
-        """After an operator that writes in place, the name of what it wrote stands for the new version."""
-        if not _in_place(step.name):
-            if not node["outputs"]:
-                self.draft.note(f"{step.name} returns nothing; which tensors it writes is not in the file", step)
+    def _writes(self, step: Step, node: Mapping[str, Any], values: Mapping[str, int]) -> None:
+        """What an operator writes that returns nothing: its name says that it is the first argument."""
+        if node["outputs"]:
             return
-        written = [name for named in node["inputs"][:1] for name in terms.tensors(named["arg"])]
-        for name in written if not step.writes else ():
-            old = self.draft.values[values[name]]
-            known = (old.shape, old.dtype, old.nbytes, old.device)
-            value = self.draft.value("activation", (), *known, previous=old.id)
-            self.draft.makers[value] = step
-            step.writes.append(value)
-        values.update(zip(written, step.writes, strict=False))
+        if _in_place(step.name):
+            for name in [name for named in node["inputs"][:1] for name in terms.tensors(named["arg"])]:
+                self.draft.write(step, values[name])
+        else:
+            self.draft.note(f"{step.name} returns nothing; which tensors it writes is not in the file", step)
 
     def _merge(self, step: Step, ends: Sequence[int], meta: Mapping[str, Any]) -> int:
         """What comes of either branch."""
@@ -340,7 +334,7 @@ class Program:
             ((kind, held),) = spec.items()
             if kind in {"user_output", "loss_output"}:
                 arg = held["arg"] if kind == "user_output" else {"as_tensor": held["arg"]}
-                root.outputs += [values[name] for name in terms.tensors(arg)]
+                root.outputs += [draft.latest(values[name]) for name in terms.tensors(arg)]
             elif kind.endswith("_mutation"):
                 changed = held.get("buffer_name") or held.get("parameter_name") or held.get("user_input_name")
                 draft.note(f"the run gives {changed} a new content")

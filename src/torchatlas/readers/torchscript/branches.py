@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchatlas.core.graph import Node, Slot
 from torchatlas.readers.draft import structured
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 NOTE = "of a condition both branches are counted, of a loop one turn"
 
 
+class Side(NamedTuple):
+    """One of two ways: its names, its calls, how it ended, and what it wrote into tensors from before, by these."""
+
+    frame: Frame
+    group: Step
+    ended: Ended | None
+    wrote: dict[int, int]
+
+
 class Branches:
     """Follows conditions both ways, unless a constant decides, and loops once."""
 
@@ -32,26 +41,33 @@ class Branches:
             return self._follower.block(told.body if test else told.orelse, frame)
         step = self._draft.step("function", "prim.If")
         sides = [self._side(word, body, frame) for word, body in (("then", told.body), ("else", told.orelse))]
-        going = [side for side in sides if side[2] is None or not side[2].raised]
+        going = [side for side in sides if side.ended is None or not side.ended.raised]
         if len(going) == 1:
-            inner, group, ended = going[0]
-            frame.names = inner.names
-            frame.step.children += group.children
-            return ended
+            frame.names = going[0].frame.names
+            frame.step.children += going[0].group.children
+            for before, after in going[0].wrote.items():
+                self._draft.replace(before, after)
+            return going[0].ended
         if not going:
             return Ended(None, raised=True)
         return self._join(step, sides, frame)
 
-    def _side(self, word: str, body: Sequence[ast.stmt], frame: Frame) -> tuple[Frame, Step, Ended | None]:
+    def _side(self, word: str, body: Sequence[ast.stmt], frame: Frame) -> Side:
         group = self._draft.step("group", word, derived=True)
         inner = Frame(group, frame.owner, frame.depth, dict(frame.names))
-        return inner, group, self._follower.block(body, inner)
+        mark = self._draft.mark()
+        ended = self._follower.block(body, inner)
+        return Side(inner, group, ended, self._draft.undo(mark))
 
-    def _join(self, step: Step, sides: Sequence[tuple[Frame, Step, Ended | None]], frame: Frame) -> Ended | None:
+    def _join(self, step: Step, sides: Sequence[Side], frame: Frame) -> Ended | None:
         """The names after a condition, and what it returns."""
-        (one, then, first), (other, otherwise, second) = sides
-        step.children = [group for group in (then, otherwise) if group.children]
+        then, otherwise = sides
+        one, other, first, second = then.frame, otherwise.frame, then.ended, otherwise.ended
+        step.children = [side.group for side in sides if side.group.children]
         inside = bool(step.children)
+        for before in then.wrote | otherwise.wrote:  # in the order of the code, which a set would not keep
+            met = self._meet(step, then.wrote.get(before, before), otherwise.wrote.get(before, before))
+            self._draft.replace(before, met)
         names = {}
         for name in one.names | other.names:  # in the order of the code, which a set would not keep
             left, right = one.names.get(name, SCALAR), other.names.get(name, SCALAR)
@@ -73,18 +89,21 @@ class Branches:
         if isinstance(left, Made) and isinstance(right, Made):
             if left.value == right.value:
                 return left
-            merge = self._draft.step("function", "merge")
-            merge.inputs = [left.value, right.value]
-            merge.arguments = Node("arguments", (), (Slot(0), Slot(1)))
-            merge.returns = Slot(0)
-            step.children.append(merge)
-            inner = self._draft.made(merge, self._draft.value("activation"))
-            outer = self._draft.made(step, self._draft.value("activation", same_as=inner))
-            return Made(self._follower, None, [outer])
+            return Made(self._follower, None, [self._meet(step, left.value, right.value)])
         if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)) and len(left) == len(right):
             items = [self._merged(step, *pair) for pair in zip(left, right, strict=True)]
             return items if isinstance(left, list) else tuple(items)
         return self.either(left, right)
+
+    def _meet(self, step: Step, left: int, right: int) -> int:
+        """What comes of either branch; ``merge`` stands where the branches meet again."""
+        merge = self._draft.step("function", "merge")
+        merge.inputs = [left, right]
+        merge.arguments = Node("arguments", (), (Slot(0), Slot(1)))
+        merge.returns = Slot(0)
+        step.children.append(merge)
+        inner = self._draft.made(merge, self._draft.value("activation"))
+        return self._draft.made(step, self._draft.value("activation", same_as=inner))
 
     def either(self, left: Any, right: Any) -> Any:
         """Where only one side is a tensor, or known, that one; different constants are not known."""
@@ -118,7 +137,10 @@ class Branches:
                 inner.names[name] = SCALAR
         if isinstance(told, ast.For):
             self._follower.assign(told.target, over, inner)
+        mark = self._draft.mark()
         ended = self._follower.block(told.body, inner)
+        for before, after in self._draft.undo(mark).items():
+            self._draft.replace(before, self._outside(step, after))
         step.arguments = Node("arguments", ("max_trip_count",), (turns if isinstance(turns, int) else None,))
         if not step.children:
             frame.names |= inner.names
@@ -143,14 +165,18 @@ class Branches:
             if made is before:
                 continue
             if isinstance(made, Made) and made is not carried.get(name):
-                known = self._draft.values[made.value]
-                outer = self._draft.value("activation", (), known.shape, known.dtype, known.nbytes, same_as=made.value)
-                frame.names[name] = Made(self._follower, None, [self._draft.made(step, outer)])
+                frame.names[name] = Made(self._follower, None, [self._outside(step, made.value)])
             elif not isinstance(made, Made):
                 frame.names[name] = made
         step.returns = structured(step.outputs)
         frame.step.children.append(step)
         self._draft.note(NOTE)
+
+    def _outside(self, step: Step, value: int) -> int:
+        """What of a loop's last turn goes on after it."""
+        known = self._draft.values[value]
+        outer = self._draft.value("activation", (), known.shape, known.dtype, known.nbytes, same_as=value)
+        return self._draft.made(step, outer)
 
 
 def _assigned(body: Sequence[ast.stmt]) -> list[str]:

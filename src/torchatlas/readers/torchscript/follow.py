@@ -351,6 +351,8 @@ class Follower:
         step.arguments = Node("arguments", (*keys, *named), items)
         frame.step.children.append(step)
         self._work(step, short_name)
+        if _in_place(step.name) and step.inputs:
+            self.output(step)
         return Made(self, step, [])
 
     def _work(self, step: Step, op: str) -> None:
@@ -367,19 +369,19 @@ class Follower:
 
     def output(self, step: Step) -> int:
         """One more tensor that a call returns; of a write it is a new version, of a view it shares memory."""
-        op = step.name.split(".")[1] if step.name.startswith("aten.") else step.name
-        more: dict[str, Any] = {}
         first = step.inputs[0] if step.inputs else None
-        if first is not None and not step.outputs:
-            if op.endswith("_") and not op.endswith("__"):
-                more["previous"] = first
-            elif op in VIEWS:
-                more["view_of"] = first
-        value = self.draft.made(step, self.draft.value("activation", (), **more))
-        if "previous" in more:
-            step.writes.append(value)
+        if first is not None and not step.outputs and _in_place(step.name):
+            value = self.draft.made(step, self.draft.write(step, first))
+        else:
+            view = step.name.removeprefix("aten.") in VIEWS
+            value = self.draft.made(step, self.draft.value("activation", (), view_of=first if view else None))
         step.returns = structured(step.outputs)
         return value
+
+
+def _in_place(name: str) -> bool:
+    """Whether an operator writes its first argument, by how torch names such ones."""
+    return name.endswith("_") and not name.endswith("__")
 
 
 class Path(str):

@@ -47,8 +47,8 @@ class Made:
         if self.step is not None:
             while len(self.step.outputs) <= at:
                 self._values.append(self._follower.output(self.step))
-            return self.step.outputs[at]
-        return self._values[min(at, len(self._values) - 1)]
+            return self._follower.draft.latest(self.step.outputs[at])
+        return self._follower.draft.latest(self._values[min(at, len(self._values) - 1)])
 
 
 @dataclass(frozen=True)
