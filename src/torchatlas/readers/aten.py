@@ -43,6 +43,11 @@ VIEWS = frozenset(_VIEWS.split())
 """What returns the memory it was given."""
 
 
+def in_place(op: str) -> bool:
+    """Whether an operator writes its first argument, by how torch names such ones: ``add_``."""
+    return op.endswith("_") and not op.endswith("__")
+
+
 def work(op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence[Shape] = ()) -> tuple[int, Arithmetic]:
     """Operations of a call, and what kind of arithmetic it is.
 
@@ -53,7 +58,7 @@ def work(op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence
         made: shapes of its results; None where not known.
         weights: shapes of the tensors in its list of weights, which recurrent layers have.
     """
-    bare = op.rstrip("_") if not op.endswith("__") else op
+    bare = op.rstrip("_") if in_place(op) else op
     formula = FORMULAS.get(bare)
     if bare in RECURRENT:
         formula = partial(_recurrent, weights)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Slot
-from torchatlas.readers.aten import VIEWS, work
+from torchatlas.readers.aten import VIEWS, in_place, work
 from torchatlas.readers.draft import Draft, structured
 from torchatlas.readers.layers import describe
 from torchatlas.readers.pt2 import terms
@@ -205,7 +205,7 @@ class Program:
             more["same_as"] = body[-1]
         first = step.inputs[0] if step.inputs else None
         if first is not None and not ends:
-            if _in_place(step.name) and not step.writes:
+            if in_place(op) and not step.writes:
                 value = self.draft.made(step, self.draft.write(step, first))
                 self._examples.update({value: self._examples[first]} if first in self._examples else {})
                 return value
@@ -219,7 +219,7 @@ class Program:
         """What an operator writes that returns nothing: its name says that it is the first argument."""
         if node["outputs"]:
             return
-        if _in_place(step.name):
+        if in_place(_op(step.name)):
             for name in [name for named in node["inputs"][:1] for name in terms.tensors(named["arg"])]:
                 self.draft.write(step, values[name])
         else:
@@ -377,12 +377,6 @@ def _op(name: str) -> str:
     """``conv2d`` of ``aten.conv2d.default``, ``cond`` of ``higher_order.cond``."""
     parts = name.split(".")
     return parts[1] if len(parts) > 1 else name
-
-
-def _in_place(name: str) -> bool:
-    """Whether an operator writes its first argument, by how torch names such ones."""
-    op = _op(name)
-    return op.endswith("_") and not op.endswith("__")
 
 
 def _returned(outputs: Sequence[Mapping[str, Any]], step: Step) -> Tree:

@@ -40,6 +40,8 @@ class Branches:
         if builtin.is_plain(test):
             return self._follower.block(told.body if test else told.orelse, frame)
         step = self._draft.step("function", "prim.If")
+        if isinstance(test, Made):
+            step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
         sides = [self._side(word, body, frame) for word, body in (("then", told.body), ("else", told.orelse))]
         going = [side for side in sides if side.ended is None or not side.ended.raised]
         if len(going) == 1:
@@ -90,6 +92,10 @@ class Branches:
             if left.value == right.value:
                 return left
             return Made(self._follower, None, [self._meet(step, left.value, right.value)])
+        if isinstance(left, Made) and isinstance(right, (list, tuple)):
+            left = [left.part(at) for at in range(len(right))]
+        elif isinstance(right, Made) and isinstance(left, (list, tuple)):
+            right = [right.part(at) for at in range(len(left))]
         if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)) and len(left) == len(right):
             items = [self._merged(step, *pair) for pair in zip(left, right, strict=True)]
             return items if isinstance(left, list) else tuple(items)
@@ -120,6 +126,7 @@ class Branches:
         step = self._draft.step("function", "prim.Loop")
         turns: Any = None
         over: Any = SCALAR
+        test = self._follower.value(told.test, frame) if isinstance(told, ast.While) else None
         if isinstance(told, ast.For):
             turns, over = self._turns(told, frame)
         inner = Frame(step, frame.owner, frame.depth, dict(frame.names))
@@ -141,7 +148,10 @@ class Branches:
         ended = self._follower.block(told.body, inner)
         for before, after in self._draft.undo(mark).items():
             self._draft.replace(before, self._outside(step, after))
-        step.arguments = Node("arguments", ("max_trip_count",), (turns if isinstance(turns, int) else None,))
+        count = turns if isinstance(turns, int) else None
+        step.arguments = Node("arguments", ("max_trip_count",), (count,))
+        if isinstance(test, Made):
+            step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
         if not step.children:
             frame.names |= inner.names
             return None

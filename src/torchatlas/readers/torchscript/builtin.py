@@ -33,6 +33,14 @@ NAMES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("conv1d", "conv2d", "conv3d"), ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
     ),
+    **dict.fromkeys(
+        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"),
+    ),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), ("input", "hx", "params")),
+    "group_norm": ("input", "num_groups", "weight", "bias", "eps"),
+    "instance_norm": ("input", "weight", "bias", "running_mean", "running_var"),
+    "prelu": ("self", "weight"),
     "batch_norm": (
         *("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled"),
     ),
@@ -56,13 +64,12 @@ triu_indices hann_window hamming_window bartlett_window blackman_window kaiser_w
 MAKERS = frozenset(_MAKERS.split())
 """What makes tensors of numbers."""
 _QUESTIONS = """
-size dim len numel stride item is_floating_point is_complex is_cuda get_device dtype device layout requires_grad
-ScalarImplicit IntImplicit FloatImplicit Int Float Bool equal is_contiguous storage_offset nelement is_nonzero
-__contains__ data_ptr is_signed is_same_size grad_fn is_quantized is_sparse is_mkldnn RaiseException Print keys
-items values append extend insert pop remove clear format str hash id warn
+size dim len numel stride item get_device dtype device layout requires_grad
+ScalarImplicit IntImplicit FloatImplicit Int Float Bool equal storage_offset nelement __contains__ __not__ data_ptr
+grad_fn RaiseException Print keys items values append extend insert pop remove clear format str hash id warn
 """
 QUESTIONS = frozenset(_QUESTIONS.split())
-"""What is asked of a tensor or list, and answered with something else."""
+"""What is asked of a tensor or list, and answered with something else; so is all that begins with ``is_``."""
 IN_PLACE = {"append", "extend", "insert", "pop", "clear", "_set_item"}
 
 
@@ -86,7 +93,9 @@ def plain(tree: Tree) -> Any:
 
 
 def convert(name: str, args: list[Any]) -> Any:
-    """``int(x)``, ``bool(x)``, …; a tensor is asked for a number that only a run gives."""
+    """``int(x)``, ``bool(x)``, …; a tensor is asked for a number that only a run gives, and decides as ``bool(x)``."""
+    if name == "bool" and len(args) == 1 and isinstance(args[0], Made):
+        return args[0]
     kinds: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "str": str}
     if name in kinds and len(args) == 1 and isinstance(args[0], (bool, int, float, str)):
         try:

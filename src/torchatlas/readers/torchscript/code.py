@@ -87,3 +87,20 @@ def constant(told: ast.expr) -> Tree:
             "tuple", (), tuple(constant(item) for item in told.elts if not isinstance(item, (ast.Tuple, ast.List)))
         )
     return None
+
+
+class Path(str):
+    """A dotted name that stands for a function: the code gives functions short names before it calls them."""
+
+    __slots__ = ()
+
+
+def dotted(told: ast.expr) -> str:
+    """``torch.nn.functional.relu`` as one name; empty for what is no such chain."""
+    parts: list[str] = []
+    while isinstance(told, ast.Attribute):
+        parts.append(told.attr)
+        told = told.value
+    if not isinstance(told, ast.Name):
+        return ""
+    return ".".join(reversed([*parts, told.id]))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Slot
-from torchatlas.readers.aten import VIEWS, work
+from torchatlas.readers.aten import VIEWS, in_place, work
 from torchatlas.readers.draft import structured
 from torchatlas.readers.layers import describe
-from torchatlas.readers.torchscript import builtin
+from torchatlas.readers.torchscript import builtin, frozen
 from torchatlas.readers.torchscript.branches import Branches
+from torchatlas.readers.torchscript.code import Path, dotted
 from torchatlas.readers.torchscript.held import SCALAR, Ended, Frame, Made, tensors_of, tree_of
 from torchatlas.readers.torchscript.layers import Layers
 from torchatlas.readers.torchscript.structure import described, short
@@ -63,6 +64,7 @@ class Follower:
         self._inputs(forward, frame)
         made = self._body(forward, frame)
         draft.root.returns = tree_of(made, draft.root.outputs)
+        frozen.settle(draft)
         describe(draft, Layers(draft).of)
         for path, part in draft.parts.items():
             if part.opaque:
@@ -266,7 +268,7 @@ class Follower:
         args = [self.value(one, frame) for one in told.args]
         named = {one.arg: self.value(one.value, frame) for one in told.keywords if one.arg}
         if not isinstance(owner, Thing):
-            return SCALAR
+            return self._some(told.func.attr, args, named, frame)
         method = self.structure.class_of(owner).methods.get(told.func.attr)
         if method is None or not self.structure.is_module(owner):
             return self._unseen(owner, args, named, frame)
@@ -311,6 +313,15 @@ class Follower:
         step.arithmetic = "unknown"
         return self._close(step, args, named, SCALAR, frame)
 
+    def _some(self, method: str, args: list[Any], named: dict[str, Any], frame: Frame) -> Any:
+        """A method of one of several objects, of which a run chooses one; without tensors it is no call."""
+        if not any(tensors_of(one) for one in (*args, *named.values())):
+            return SCALAR
+        step = self.draft.step("function", method)
+        step.arithmetic = "unknown"
+        self.draft.note(f"whose {method} is called here, only a run decides", step)
+        return self._close(step, args, named, SCALAR, frame)
+
     def _function(
         self, name: str, function: ast.FunctionDef, args: list[Any], named: dict[str, Any], frame: Frame
     ) -> Any:
@@ -343,7 +354,7 @@ class Follower:
             return answer
         if not any(tensors_of(one) for one in (*args, *named.values())) and short_name not in builtin.MAKERS:
             return SCALAR
-        if short_name in builtin.QUESTIONS:
+        if short_name in builtin.QUESTIONS or short_name.startswith("is_"):
             return SCALAR
         step = self.draft.step("function", builtin.full_name(name))
         keys = builtin.keys(short_name, len(args))
@@ -351,7 +362,7 @@ class Follower:
         step.arguments = Node("arguments", (*keys, *named), items)
         frame.step.children.append(step)
         self._work(step, short_name)
-        if _in_place(step.name) and step.inputs:
+        if in_place(step.name) and step.inputs:
             self.output(step)
         return Made(self, step, [])
 
@@ -370,32 +381,10 @@ class Follower:
     def output(self, step: Step) -> int:
         """One more tensor that a call returns; of a write it is a new version, of a view it shares memory."""
         first = step.inputs[0] if step.inputs else None
-        if first is not None and not step.outputs and _in_place(step.name):
+        if first is not None and not step.outputs and in_place(step.name):
             value = self.draft.made(step, self.draft.write(step, first))
         else:
             view = step.name.removeprefix("aten.") in VIEWS
             value = self.draft.made(step, self.draft.value("activation", (), view_of=first if view else None))
         step.returns = structured(step.outputs)
         return value
-
-
-def _in_place(name: str) -> bool:
-    """Whether an operator writes its first argument, by how torch names such ones."""
-    return name.endswith("_") and not name.endswith("__")
-
-
-class Path(str):
-    """A dotted name that stands for a function: the code gives functions short names before it calls them."""
-
-    __slots__ = ()
-
-
-def dotted(told: ast.expr) -> str:
-    """``torch.nn.functional.relu`` as one name; empty for what is no such chain."""
-    parts: list[str] = []
-    while isinstance(told, ast.Attribute):
-        parts.append(told.attr)
-        told = told.value
-    if not isinstance(told, ast.Name):
-        return ""
-    return ".".join(reversed([*parts, told.id]))
