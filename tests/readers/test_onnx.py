@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper, parser
 
 import torchatlas as ta
 from torchatlas.core.check import check
@@ -131,6 +131,49 @@ def test_a_function_of_the_model_is_a_call_with_its_body_inside(tmp_path):
     assert [told["alpha"] for told in slopes] == [0.25, 0.5]
     first, second = (call for call in graph.calls if call.name == "own.Layer")
     assert second.inputs[0] == first.outputs[0]
+
+
+def test_attributes_of_a_function_reach_the_branches_inside_it(tmp_path):
+    """A reference in a graph inside a node, or in a call of another function, is what the caller gave; shapes too."""
+    path = tmp_path / "model.onnx"
+    model = parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17, "own" : 1]>
+        net (float[2,4] x, bool c) => (float[2,4] y) { y = own.outer<alpha = 0.25>(x, c) }
+        <domain: "own", opset_import: ["" : 17]>
+        inner <alpha>(x) => (y) { y = LeakyRelu<alpha: float = @alpha>(x) }
+        <domain: "own", opset_import: ["" : 17, "own" : 1]>
+        outer <alpha>(x, c) => (y) {
+            y = If (c) <
+                then_branch = then () => (t) { t = Elu<alpha: float = @alpha>(x) },
+                else_branch = otherwise () => (e) { e = own.inner<alpha: float = @alpha>(x) }
+            >
+        }
+    """)
+    path.write_bytes(model.SerializeToString())
+    graph = ta.open(path).graph
+    check(graph)
+    for name in ("Elu", "LeakyRelu"):
+        call = the(graph, name)
+        assert call.arguments.items[call.arguments.keys.index("alpha")] == 0.25
+        assert graph.values[call.outputs[0]].shape == (2, 4)
+
+
+def test_weights_of_an_optimized_model_are_parameters(tmp_path):
+    """Operators of ONNX Runtime hold the weights of whole layers, also as integers."""
+    nodes = [
+        helper.make_node("Attention", ["x", "qkv", "qkv_bias"], ["a"], domain="com.microsoft", num_heads=2),
+        helper.make_node("QAttention", ["a", "int", "", "s", "s"], ["b"], domain="com.microsoft", num_heads=2),
+        helper.make_node("BiasGelu", ["b", "bias"], ["y"], domain="com.microsoft"),
+    ]
+    weights = {
+        "qkv": np.ones((8, 24), np.float32),
+        "qkv_bias": np.ones(24, np.float32),
+        "int": np.ones((8, 24), np.int8),
+        "s": np.ones(1, np.float32),
+        "bias": np.ones(8, np.float32),
+    }
+    graph = opened(tmp_path, nodes, [tensor("x", 1, 5, 8)], [tensor("y", 1, 5, 8)], weights)
+    assert {value.names[0] for value in graph.values if value.kind == "parameter"} == {"qkv", "qkv_bias", "int", "bias"}
 
 
 def test_names_with_slashes_are_modules(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from torchatlas.readers.torchscript.things import Thing, unpickle
 FOREIGN = {
     "TensorFlow Lite": b"\x1c\0\0\0TFL3" + bytes(40),
     "ONNX Runtime": b"\x1c\0\0\0ORTM" + bytes(40),
+    "PyTorch Mobile": b"\x1c\0\0\0PTMF" + bytes(40),
     "ExecuTorch": b"\x1c\0\0\0ET12" + bytes(40),
     "GGUF": b"GGUF\x03\0\0\0" + bytes(40),
     "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(40),
@@ -51,9 +53,11 @@ def test_a_missing_an_empty_file_and_a_folder_are_said_to_be_that(tmp_path):
     (tmp_path / "empty").touch()
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "net.onnx").touch()
+    os.mkfifo(tmp_path / "pipe")
     for name, words in (
         ("absent.onnx", "does not exist"),
         ("empty", "is empty"),
+        ("pipe", "is a pipe"),
         ("models", r"folder.* holds net.onnx"),
     ):
         with pytest.raises(ta.FileError, match=words):

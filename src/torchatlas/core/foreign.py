@@ -37,6 +37,7 @@ SIGNATURES = (
 )
 INSIDE = (
     (4, b"TFL3", "a TensorFlow Lite model"),
+    (4, b"PTMF", "a model for PyTorch Mobile as a flatbuffer (.ptl), which keeps no code to read"),
     (4, b"ORTM", "a model in the format of ONNX Runtime (.ort); the .onnx file that it was made of can be read"),
     (4, b"ET12", "an ExecuTorch program (.pte)"),
     (257, b"ustar", "a tar archive; unpack it first"),

@@ -102,6 +102,8 @@ def _reader(path: Path) -> Callable[[Path], Graph]:
 def _head(path: Path) -> bytes | None:
     """The first bytes of a file; None for a folder."""
     try:
+        if path.is_fifo():  # to open it would wait for somebody who writes
+            raise FileError(f"{path} is a pipe; what comes out of it must stand in a file first. {WANTED}")
         with path.open("rb") as file:
             head = file.read(ENOUGH)
     except FileNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import onnx
@@ -29,7 +30,7 @@ class Functions:
         self._model = model
         self._known = {(one.domain, one.name, one.overload): one for one in model.functions}
         self._numbers = {dtype(number): number for number in TensorProto.DataType.values()}
-        self._inferred: dict[tuple[Key, bytes], dict[str, TypeProto]] = {}
+        self._inferred: dict[tuple[Key, bytes], tuple[list[NodeProto], dict[str, TypeProto]]] = {}
         self.unfolds = True
         if self._known:
             self.unfolds = self.check()
@@ -81,14 +82,17 @@ class Functions:
         """The nodes of a call, with the attributes that it passes; and the types of the tensors in it."""
         attributes = {one.name: one for one in (*function.attribute_proto, *node.attribute)}
         nodes = [_filled(inner, attributes) for inner in function.node]
-        return nodes, self._infer(function, nodes, given)
+        return self._infer(function, nodes, given)
 
     def _infer(
         self, function: FunctionProto, nodes: list[NodeProto], given: Mapping[str, TypeProto | None]
-    ) -> dict[str, TypeProto]:
-        """Types by inference over the body as if it were a model; none where that fails."""
+    ) -> tuple[list[NodeProto], dict[str, TypeProto]]:
+        """Nodes and types by inference over the body as if it were a model; no types where that fails.
+
+        The nodes are the same, but that graphs inside them have types.
+        """
         if len(self._inferred) >= MOST_INFERRED:
-            return {}
+            return nodes, {}
         inputs = [onnx.ValueInfoProto(name=name, type=told) for name, told in given.items() if told is not None]
         graph = helper.make_graph(nodes, function.name or "function", inputs, [])
         key = (_known_as(function), graph.SerializeToString(deterministic=True))
@@ -97,11 +101,10 @@ class Functions:
             model = ModelProto(ir_version=self._model.ir_version, graph=graph)
             model.opset_import.extend(function.opset_import or self._model.opset_import)
             model.functions.extend(self._model.functions)
-            try:
-                found = onnx.shape_inference.infer_shapes(model, strict_mode=False).graph.value_info
-            except Exception:  # noqa: BLE001 - shapes are a gift; without them the graph is as right
-                found = ()
-            known = self._inferred[key] = {one.name: one.type for one in found}
+            with suppress(Exception):  # shapes are a gift; without them the graph is as right
+                graph = onnx.shape_inference.infer_shapes(model, strict_mode=False).graph
+            types = {one.name: one.type for one in graph.value_info}
+            known = self._inferred[key] = list(graph.node), types
         return known
 
     def spoken(self, name: str, shape: tuple[int, ...] | None) -> TypeProto | None:
@@ -136,18 +139,18 @@ def _graphs(attribute: AttributeProto) -> list[GraphProto]:
 
 
 def _filled(node: NodeProto, attributes: Mapping[str, AttributeProto]) -> NodeProto:
-    """A node whose references to attributes of its function are replaced by what the caller gave."""
-    if not any(one.ref_attr_name for one in node.attribute):
+    """A node whose references to attributes of its function are what the caller gave, in the graphs inside it too."""
+    if not any(one.ref_attr_name for inner in all_nodes([node]) for one in inner.attribute):
         return node
     made = NodeProto()
     made.CopyFrom(node)
-    del made.attribute[:]
-    for one in node.attribute:
-        if not one.ref_attr_name:
-            made.attribute.append(one)
-        elif one.ref_attr_name in attributes:
-            passed = AttributeProto()
-            passed.CopyFrom(attributes[one.ref_attr_name])
-            passed.name = one.name
-            made.attribute.append(passed)
+    for inner in reversed(list(all_nodes([made]))):  # what is inside first: attributes are copied as they are put back
+        known = [*inner.attribute]
+        del inner.attribute[:]
+        for one in known:
+            if not one.ref_attr_name:
+                inner.attribute.append(one)
+            elif one.ref_attr_name in attributes:
+                inner.attribute.append(attributes[one.ref_attr_name])
+                inner.attribute[-1].name = one.name
     return made

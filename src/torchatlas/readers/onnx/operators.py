@@ -40,12 +40,19 @@ HIDDEN = frozenset(
 WEIGHTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "ConvInteger", "FusedConv"), ("", "weight", "bias")),
     "QLinearConv": ("", "", "", "weight", "", "", "", "", "bias"),
+    "QLinearMatMul": ("", "", "", "weight"),
     **dict.fromkeys(("Gemm", "FusedGemm"), ("weight", "weight", "bias")),
     **dict.fromkeys(("MatMul", "FusedMatMul", "MatMulInteger", "MatMulNBits", "TransposeMatMul"), ("weight", "weight")),
     "BatchNormalization": ("", "weight", "bias", "running_mean", "running_var"),
     **dict.fromkeys(("InstanceNormalization", "LayerNormalization", "GroupNormalization"), ("", "weight", "bias")),
     **dict.fromkeys(("RMSNormalization", "SimplifiedLayerNormalization"), ("", "weight")),
     "SkipLayerNormalization": ("", "", "weight", "bias", "bias"),
+    "SkipSimplifiedLayerNormalization": ("", "", "weight", "bias"),
+    "EmbedLayerNormalization": ("", "", "weight", "weight", "weight", "weight", "bias"),
+    "Attention": ("", "weight", "bias"),
+    "QAttention": ("", "weight", "bias"),
+    "MultiHeadAttention": ("", "", "", "bias"),
+    **dict.fromkeys(("BiasGelu", "FastGelu"), ("", "bias")),
     "Gather": ("weight",),
     "PRelu": ("", "weight"),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), ("", "weight_ih", "weight_hh", "bias")),
@@ -54,6 +61,10 @@ WEIGHTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), ("bias", "bias")),
 }
 """By operator: what its arguments are called in torch, where they are weights if the file holds them."""
+QUANTIZED = frozenset(
+    {"DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "MatMulNBits", "QAttention"}
+)
+"""What reads weights that are integers."""
 BUFFERS = frozenset({"running_mean", "running_var"})
 
 

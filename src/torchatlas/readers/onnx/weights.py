@@ -128,7 +128,7 @@ class Weights:
         torch = DOTTED.fullmatch(name) is not None
         matrix = len(known.shape) > 1 and (role != "bias" or node.op_type not in SUMS)
         vector = len(known.shape) == 1 and known.numel > 1
-        quantized = node.op_type in {"DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger", "MatMulNBits"}
+        quantized = node.op_type in operators.QUANTIZED
         numbers = known.dtype.startswith(types.FLOATING) or (quantized and role == "weight")
         if not (numbers and role and (matrix or vector)) and not (torch and known.dtype.startswith(types.FLOATING)):
             return
