@@ -344,15 +344,17 @@ def in_modules(op, read, made, *paths):
 
 
 def test_a_node_that_an_optimizer_made_is_in_the_modules_of_its_neighbours(tmp_path):
-    """It does not end the call of a module; between two modules it is in neither."""
+    """It does not end the call of a module; between two modules it is in neither. torch.export makes such ones too."""
     nodes = [
         in_modules("Relu", "x", "a", "stage", "stage.0"),
         in_modules("Neg", "a", "b"),
-        in_modules("Relu", "b", "c", "stage", "stage.1"),
+        in_modules("Sin", "b", "e", "_empty_nn_module_stack_from_metadata_hook"),
+        in_modules("Relu", "e", "c", "stage", "stage.1"),
         in_modules("Abs", "c", "d"),
         in_modules("Relu", "d", "y", "head"),
     ]
     graph = opened(tmp_path, nodes, [tensor("x", 2)], [tensor("y", 2)])
-    around = {call.name: graph.calls[call.parent].path for call in graph.calls if call.name in {"Neg", "Abs"}}
-    assert around == {"Neg": "stage", "Abs": ""}
+    around = {call.name: graph.calls[call.parent].path for call in graph.calls if call.name in {"Neg", "Sin", "Abs"}}
+    assert around == {"Neg": "stage", "Sin": "stage", "Abs": ""}
+    assert {module.path for module in graph.modules} == {"", "stage", "stage.0", "stage.1", "head"}
     assert {path: len(calls) for path, calls in graph.calls_of.items()}["stage"] == 1

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from onnx import NodeProto
 
 SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
+HOOK = "_empty_nn_module_stack_from_metadata_hook"
+"""The scope of nodes that torch.export made for itself, to compute sizes: no module."""
 SHARE = 0.6
 """Of the named nodes, how many must have a slash for it to mean anything."""
 LONGEST = 20_000
@@ -48,7 +50,7 @@ class Hierarchy:
     def along(self, nodes: Sequence[NodeProto]) -> list[tuple[Scope, ...]]:
         """The modules around each of the nodes that stand one after the other in a graph.
 
-        A node that the exporter's optimizer made says nothing: it is in the modules that both its neighbours are in.
+        A node that the exporter made for itself says nothing: it is in the modules that both its neighbours are in.
         """
         known = [self.of(node) if _told(node) or not self._metadata else None for node in nodes]
         following: list[tuple[Scope, ...]] = []
@@ -118,7 +120,7 @@ class Hierarchy:
 
 def _told(node: NodeProto) -> bool:
     """Whether the metadata of PyTorch's exporter say where it was."""
-    return any(prop.key == SCOPES for prop in node.metadata_props)
+    return any(prop.key == SCOPES and HOOK not in prop.value for prop in node.metadata_props)
 
 
 def _shared(one: tuple[Scope, ...], other: tuple[Scope, ...]) -> tuple[Scope, ...]:
