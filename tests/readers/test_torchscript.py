@@ -56,7 +56,7 @@ def test_what_is_written_in_place_reaches_its_later_readers(tmp_path):
     (result,) = graph.calls[0].outputs
     assert history(graph, result) == ["prim.Loop", "aten.sub_", "prim.If", "merge"]
     (merge,) = [call for call in graph.calls if call.name == "merge"]
-    then, otherwise = (history(graph, value) for value in merge.inputs)
+    then, otherwise = (history(graph, value) for value in merge.inputs[1:])
     assert then == ["aten.add_", "aten.copy_", "aten.clone"]
     assert otherwise == ["aten.mul_", "aten.copy_", "aten.clone"]
 
@@ -139,5 +139,6 @@ def test_what_decides_a_condition_and_a_loop_goes_into_them(tmp_path):
     """The comparison is read by what it decides."""
     graph = scripted(Asks(), tmp_path)
     condition, loop = (call for call in graph.calls if call.name in {"prim.If", "prim.Loop"})
-    deciders = [graph.calls[graph.values[call.inputs[0]].producer].name for call in (condition, loop)]
-    assert deciders == ["aten.gt", "aten.lt"]
+    (merge,) = [call for call in graph.calls if call.name == "merge"]
+    deciders = [graph.calls[graph.values[call.inputs[0]].producer].name for call in (condition, merge, loop)]
+    assert deciders == ["aten.gt", "aten.gt", "aten.lt"]

@@ -102,10 +102,10 @@ class Branches:
         return self.either(left, right)
 
     def _meet(self, step: Step, left: int, right: int) -> int:
-        """What comes of either branch; ``merge`` stands where the branches meet again."""
+        """What comes of either branch; ``merge`` stands where they meet again, and what decides goes there too."""
         merge = self._draft.step("function", "merge")
-        merge.inputs = [left, right]
-        merge.arguments = Node("arguments", (), (Slot(0), Slot(1)))
+        merge.inputs = [*step.inputs, left, right]
+        merge.arguments = Node("arguments", (), tuple(map(Slot, range(len(merge.inputs)))))
         merge.returns = Slot(0)
         step.children.append(merge)
         inner = self._draft.made(merge, self._draft.value("activation"))
