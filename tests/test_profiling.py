@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 import torchatlas as ta
 from models import MODELS
 from state import differences, fingerprint
+from torchatlas.capture.private import FakeTensorMode
 
 TRIED = (
     "torchvision/resnet18",
@@ -269,6 +270,8 @@ def test_nothing_to_measure_is_refused():
         ta.profile(nn.Linear(2, 2))
     with pytest.raises(ta.InputError, match="on the meta device"):
         ta.profile(nn.Linear(2, 2, device="meta"), torch.rand(1, 2, device="meta"))
+    with FakeTensorMode(), pytest.raises(ta.InputError, match="on fake tensors"):
+        ta.profile(nn.Linear(2, 2), torch.rand(1, 2))
 
 
 def test_what_is_not_wanted_is_not_measured():

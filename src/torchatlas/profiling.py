@@ -40,7 +40,8 @@ def profile(
     what was alive when it began), and of the outputs of each call, all its tensors together, ``mean``, ``std`` (of the
     population), ``min``, ``max`` (these four of the finite elements; of complex numbers their absolute values),
     ``zeros`` (% of the elements), ``nan`` and ``inf`` (elements, where there are any). Its notes name the first call
-    that made a NaN or an infinity, and the inputs and parameters that had some before.
+    that made a NaN or an infinity, the inputs and parameters that had some before, and the first call of which one was
+    an argument (the ``-inf`` of a mask).
 
     Args:
         model: an ``nn.Module`` or any callable.
@@ -62,7 +63,8 @@ def profile(
         The atlas. Where a run took another way than the captured one, or could not be repeated, its notes say so.
 
     Raises:
-        InputError: the arguments do not fit the model, there are none, or nothing would be computed (``meta``).
+        InputError: the arguments do not fit the model, there are none, or nothing would be computed (on
+            ``meta``, or on fake tensors).
         Exception: the model's own, unchanged, with the atlas up to the failing call attached as ``error.atlas``.
     """
     from torchatlas.capture.profile import Wanted, profiled  # noqa: PLC0415  # torch is loaded when asked for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 
 import pytest
@@ -97,6 +98,7 @@ def test_what_is_not_finite_is_counted_apart():
 def test_odd_tensors():
     """Complex by absolute value; expanded memory once; empty: nothing; sparse and nested: a reason."""
     assert statistics_of(torch.tensor([3 + 4j, 0j])).mean == 2.5
+    assert statistics_of(torch.tensor([complex(nan, inf), complex(inf, 0)])) == Statistics(nan=1, inf=1)
     wide = statistics_of(torch.tensor([[1.0], [nan]]).expand(2, 10**12))
     assert (wide.count, wide.nan, wide.mean) == (10**12, 10**12, 1)
     assert statistics_of(torch.empty(0, 3)) == Statistics()
@@ -164,8 +166,71 @@ def test_a_nan_that_is_written_is_seen():
         return x + 1
 
     assert notes(ta.profile(write, torch.ones(2), repeats=1)) == [
-        ("the first NaN was made by Tensor.__setitem__", "Tensor.__setitem__")
+        ("NaN was asked for in Tensor.__setitem__", "Tensor.__setitem__")
     ]
+
+
+class Attention(nn.Module):
+    """Masked with -inf on purpose, and spoiled after that."""
+
+    def forward(self, x, future):
+        """The logarithm of what is masked is the mistake."""
+        share = (x @ x.T).masked_fill(future, -inf).softmax(-1)
+        return share.log() @ x
+
+
+class Around(nn.Module):
+    """A module and no more."""
+
+    def __init__(self, inner) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *args):
+        """That of the other."""
+        return self.inner(*args)
+
+
+def test_an_infinity_that_is_asked_for_hides_none_that_is_made():
+    """The mask of an attention is told apart; what is around the two calls is named for neither."""
+    future = torch.ones(3, 3, dtype=torch.bool).triu(1)
+    found = notes(ta.profile(Around(Attention()), (torch.rand(3, 3), future), repeats=1))
+    assert ("infinity was asked for in Tensor.masked_fill in inner", "Tensor.masked_fill") in found
+    assert ("the first infinity was made by Tensor.log in inner", "Tensor.log") in found
+    assert len([text for text, _ in found if "infinity" in text]) == 2
+
+
+def test_a_module_that_hands_on_what_its_weights_bring_made_nothing():
+    """Its own arguments were finite, and so were those of what is around it."""
+    net = nn.Sequential(nn.Sequential(nn.Embedding(2, 2)))
+    with torch.no_grad():
+        net[0][0].weight[1] = inf
+    found = notes(ta.profile(net, torch.tensor([0, 1]), repeats=1))
+    assert found == [("infinity came in with the parameter 0.0.weight", None)]
+
+
+def test_what_no_call_was_seen_to_make_is_told_of_the_results():
+    """Inside a torch.func transform nothing is looked at."""
+    ((text, _),) = notes(ta.profile(torch.func.vmap(lambda row: row / 0), torch.ones(2, 2), repeats=1))
+    assert text == "there is infinity in what the model returned, and no call was seen to make it"
+
+
+class Late(Around):
+    """Makes a NaN, and then another in a thread."""
+
+    def forward(self, x):
+        """The thread's own comes second."""
+        x = (x + 1).add(1).sub(1).sub(1).abs().mul(0).div(0)
+        thread = threading.Thread(target=self.inner, args=(torch.ones(1),))
+        thread.start()
+        thread.join()
+        return x
+
+
+def test_the_first_is_the_first_of_all_threads():
+    """A thread that began after the mistake has seen fewer calls before its own."""
+    found = notes(ta.profile(Late(Root()), torch.ones(1), repeats=1))
+    assert ("the first NaN was made by Tensor.div", "Tensor.div") in found
 
 
 def test_a_healthy_model_has_no_such_note():

@@ -28,14 +28,12 @@ class Heard:
         key: path and name.
         begin, end: what was noted then; ``end`` is None where the run ended first.
         inside: the calls in it, in order.
-        order: how many calls had ended before it did.
     """
 
     key: Key
     begin: Any
     end: Any = None
     inside: list[Heard] = field(default_factory=list)
-    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +48,13 @@ def heard(stream: Stream, paths: Mapping[int, str]) -> list[Heard]:
     """The calls of one thread, as a tree."""
     top: list[Heard] = []
     waiting: list[Heard] = []
-    ended = 0
     for thing, note in stream:
         if thing is not None:
             call = Heard(key_of(thing, paths), note)
             (waiting[-1].inside if waiting else top).append(call)
             waiting.append(call)
         else:
-            call = waiting.pop()
-            call.end, call.order = note, ended
-            ended += 1
+            waiting.pop().end = note
     return top
 
 

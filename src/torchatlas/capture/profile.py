@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from torchatlas.capture.statistics import Looks
 from torchatlas.capture.timing import FUNCTIONS, MODULES, measure, spread
 from torchatlas.capture.tree import tensors_in
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Note, Overlay
+from torchatlas.core.graph import Node, Note, Overlay
 from torchatlas.core.overlay import with_overlay
 from torchatlas.core.peaks import peaks
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from torchatlas.capture.align import Alignment
     from torchatlas.capture.clock import Clock
     from torchatlas.capture.run import Run
-    from torchatlas.capture.statistics import Look
+    from torchatlas.capture.statistics import Look, Statistics
     from torchatlas.capture.timing import Times
-    from torchatlas.core.graph import Graph
+    from torchatlas.core.graph import Graph, Tree
 
 _ALL = MODULES | FUNCTIONS
 _SHOWN = 3  # places named in a note
@@ -63,12 +64,7 @@ def profiled(run: Run, graph: Graph, wanted: Wanted) -> Graph:
         InputError: nothing is computed in this run, so that nothing takes time.
     """
     devices = {device for device in devices_of(run.modules, tensors_in(run.bound)) if device.type != "meta"}
-    made = {graph.values[value].device for call in graph.calls for value in call.outputs}
-    if made == {"meta"}:
-        raise InputError(
-            f"{graph.name} and its inputs are on the meta device, where nothing is computed: there is no time to"
-            " measure. Move the model to a device with to_empty(device=...), or capture it without times."
-        )
+    _check_computed(graph)
     clock = clock_for(devices)
     times = measure(run, graph, clock, repeats=wanted.repeats, warmup=wanted.warmup)
     found = _with_times(graph, times, clock)
@@ -84,6 +80,20 @@ def profiled(run: Run, graph: Graph, wanted: Wanted) -> Graph:
     except Exception as error:  # noqa: BLE001 - the model's own, of a run that it cannot repeat; what was measured stays
         return _noted(found, [_unrepeated(error, "memory and statistics are not complete")])
     return found
+
+
+def _check_computed(graph: Graph) -> None:
+    made = [graph.values[value] for call in graph.calls for value in call.outputs]
+    if made and all(value.device == "meta" for value in made):
+        raise InputError(
+            f"{graph.name} and its inputs are on the meta device, where nothing is computed: there is no time to"
+            " measure. Move the model to a device with to_empty(device=...), or capture it without times."
+        )
+    if made and all(value.type == "FakeTensor" for value in made):
+        raise InputError(
+            f"{graph.name} ran on fake tensors, with which nothing is computed: there is no time to measure. Give it"
+            " real ones outside of FakeTensorMode, or capture it without times."
+        )
 
 
 def _with_times(graph: Graph, times: Times, clock: Clock) -> Graph:
@@ -173,7 +183,7 @@ def _with_statistics(run: Run, graph: Graph) -> Graph:
     for name, (unit, numbers) in columns.items():
         graph = _laid(graph, name, unit, numbers)
     reasons = {**dict.fromkeys(untold), **{why: None for look in seen.values() for why in look.untold}}
-    return _noted(graph, [*_statistics_notes(graph, reasons, alignment), *_bad_notes(graph, alignment)])
+    return _noted(graph, [*_statistics_notes(graph, reasons, alignment), *_bad_notes(graph, alignment, root)])
 
 
 def _statistics_notes(graph: Graph, reasons: Iterable[str], alignment: Alignment) -> Iterator[Note]:
@@ -188,32 +198,58 @@ def _statistics_notes(graph: Graph, reasons: Iterable[str], alignment: Alignment
         yield Note(f"no statistics inside {where}{_more(len(alignment.parted) - 1)}: it took another way", first)
 
 
-def _bad_notes(graph: Graph, alignment: Alignment) -> Iterator[Note]:
+def _bad_notes(graph: Graph, alignment: Alignment, results: Statistics | None) -> Iterator[Note]:
     """Where NaN and infinity came from: what was given with them, and the first call that made any."""
+    looks: dict[int, Look] = {one: heard.end for one, heard in alignment.calls.items() if heard.end is not None}
+    ends = _ends(graph)
     for bad, word in _WORDS.items():
+        brought = {call: [slot for slot, one in look.brought if one == bad] for call, look in sorted(looks.items())}
         given = dict.fromkeys(
-            name
-            for call, heard in sorted(alignment.calls.items())
-            if heard.end is not None
-            for slot, one in heard.end.brought
-            if one == bad
-            for name in _origin(graph, call, slot)
+            name for call, slots in brought.items() for slot in slots for name in _origin(graph, call, slot)
         )
         if given:
-            shown = ", ".join(list(given)[:_SHOWN]) + (
-                f" and {len(given) - _SHOWN} more" if len(given) > _SHOWN else ""
-            )
-            yield Note(f"{word} came in with {shown}")
-        makers = [
-            (heard.order, call)
-            for call, heard in alignment.calls.items()
-            if heard.end is not None and bad in heard.end.made
-        ]
+            shown = ", ".join(list(given)[:_SHOWN])
+            more = f" and {len(given) - _SHOWN} more" if len(given) > _SHOWN else ""
+            yield Note(f"{word} came in with {shown}{more}")
         # Memory that nobody has written yet holds anything.
-        written = [each for each in makers if "empty" not in graph.calls[each[1]].name]
-        if written:
-            first = min(written)[1]
+        makers = [call for call, look in looks.items() if bad in look.made and "empty" not in graph.calls[call].name]
+        makers.sort(key=lambda call: (ends[call], -call))
+        asked = [call for call in makers if _asks(graph.calls[call].arguments, bad)]
+        if asked:
+            yield Note(f"{word} was asked for in {_told(graph, asked[0])}{_more(len(asked) - 1)}", asked[0])
+        known = _with_around(graph, (*(call for call, slots in brought.items() if slots), *asked))
+        first = next((call for call in makers if call not in known), None)
+        if first is not None:
             yield Note(f"the first {word} was made by {_told(graph, first)}", first)
+        elif not given and not asked and results is not None and getattr(results, bad):
+            yield Note(f"there is {word} in what the model returned, and no call was seen to make it", 0)
+
+
+def _ends(graph: Graph) -> list[int]:
+    """For each call the last one in it, itself at least: by that, and from the inside out, calls end."""
+    last = list(range(len(graph.calls)))
+    for call in reversed(graph.calls):
+        if call.parent is not None:
+            last[call.parent] = max(last[call.parent], last[call.id])
+    return last
+
+
+def _asks(tree: Tree, bad: str) -> bool:
+    """Whether a number among the arguments is such a one, as the ``-inf`` of a mask is."""
+    if isinstance(tree, Node):
+        return any(_asks(item, bad) for item in tree.items)
+    return isinstance(tree, float) and (math.isnan(tree) if bad == "nan" else math.isinf(tree))
+
+
+def _with_around(graph: Graph, calls: Iterable[int]) -> set[int]:
+    """Calls and those around them, of which each has in its results what was given or asked for inside."""
+    found: set[int] = set()
+    for call in calls:
+        holder: int | None = call
+        while holder is not None and holder not in found:
+            found.add(holder)
+            holder = graph.calls[holder].parent
+    return found
 
 
 def _origin(graph: Graph, call: int, slot: int) -> Iterator[str]:

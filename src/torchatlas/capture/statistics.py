@@ -130,11 +130,16 @@ def _repeated(one: Statistics, times: int) -> Statistics:
 def _part(part: Tensor) -> Statistics:
     if part.numel() == 0:
         return Statistics()
-    wide = (part.abs() if part.is_complex() else part).to(torch.float32 if part.device.type == "mps" else torch.float64)
-    finite = wide.isfinite()
+    narrow = part.device.type == "mps"
+    if part.is_complex():
+        part = part.to(torch.complex64 if narrow else torch.complex128)
+        wide = part.abs()
+    else:
+        part = wide = part.to(torch.float32 if narrow else torch.float64)
+    finite = part.isfinite()
     nan = inf = 0
     if not finite.all():
-        nan = int(wide.isnan().sum())
+        nan = int(part.isnan().sum())  # of a complex number, where either half is
         inf = wide.numel() - int(finite.sum()) - nan
         wide = wide[finite]
         if wide.numel() == 0:
