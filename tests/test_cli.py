@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+import torch
+from torch import nn
 from typer.testing import CliRunner
 
 import torchatlas as ta
@@ -380,6 +383,28 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(timeout=20) == 0
+
+
+def test_what_programs_read_is_utf8_whatever_the_terminal_shows():
+    """As in a file; the table has other signs for letters that cannot be shown."""
+    net = nn.Sequential()
+    net.add_module("層", nn.Linear(1, 1))
+    ta.capture(net, torch.ones(1, 1)).save("net.atlas")
+    told = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    for form in ("csv", "html", "text"):
+        process = start("summary", "net.atlas", "--format", form, env=told, encoding="utf-8")
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+        assert ("\\u5c64" if form == "text" else "層") in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX closes it")
+def test_without_a_standard_output_a_file_is_still_written(tmp_path):
+    """Whoever starts a program may have closed it."""
+    assert run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas").exit_code == 0
+    line = f"{shlex.quote(sys.executable)} -m torchatlas draw net.atlas -o net.dot >&- 2>&-"
+    assert subprocess.run(["sh", "-c", line], check=False).returncode == 0
+    assert (tmp_path / "net.dot").exists()
 
 
 def test_version_is_the_packages():

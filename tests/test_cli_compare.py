@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from safetensors.torch import save_file
+from torch import nn
 from typer.testing import CliRunner
 
 from torchatlas.cli import app
@@ -92,3 +94,12 @@ def test_a_saved_run_is_compared_with_a_model():
     refused = run("net.atlas", "net.atlas", "-i", "3,4")
     assert refused.exit_code == 2
     assert "both are files" in refused.stderr
+
+
+def test_a_folder_of_weights_is_compared_with_a_model(folder):
+    """It is a file like others: inputs are for the model."""
+    (folder / "weights").mkdir()
+    save_file(nn.ModuleDict({"layer": nn.Linear(4, 4)}).state_dict(), folder / "weights" / "model.safetensors")
+    result = run("./weights", "net.py:Net", "-i", "3,4")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("a: weights\nb: net.py:Net\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 import torchatlas as ta
@@ -62,7 +63,7 @@ def test_the_table_has_times_and_the_file_keeps_them(folder):
 
 def test_columns_rows_and_what_is_measured_can_be_chosen():
     """Times alone, by function."""
-    options = ("--no-memory", "--no-statistics", "--ops", "--columns", "name,time,self_time", "--repeats", "1")
+    options = ("--no-memory", "--no-statistics", "--ops", "--columns", "name, time,self_time", "--repeats", "1")
     done = run("profile", "net.py:Net", "-i", "1,4", *options)
     assert done.stdout.splitlines()[0].split() == ["name", "time", "self", "time"]
     assert "F.linear" in done.stdout
@@ -73,7 +74,9 @@ def test_columns_rows_and_what_is_measured_can_be_chosen():
     ("args", "code", "words"),
     [
         (("net.py:Net", "-i", "1,4", "-o", "net.svg"), 2, "wanted a name that ends in .atlas, as net.atlas"),
-        (("net.atlas",), 2, "holds a run already, and profile runs a model"),
+        (("net.py:Net", "-i", "1,4", "-o", "."), 2, "-o .: that is a folder"),
+        (("net.atlas",), 2, "net.atlas does not exist"),
+        (("weights.pth",), 2, "weights.pth is a file and is not run: there is no time to measure"),
         (("net.py:Net",), 2, "there is nothing to measure: not run, since no input was given"),
         (("net.py:Bad", "-i", "1,4", "--repeats", "1"), 1, "The model failed; the table goes up to the failing call"),
         (("net.py:Net", "-i", "1,4", "--repeats", "0"), 2, "--repeats"),
@@ -81,5 +84,6 @@ def test_columns_rows_and_what_is_measured_can_be_chosen():
 )
 def test_what_cannot_be_done_is_said(args, code, words):
     """In one line, with the exit code of the other commands."""
+    torch.save({}, "weights.pth")
     done = run("profile", *args)
     assert (done.exit_code, words in " ".join(done.output.split())) == (code, True), done.output

@@ -77,6 +77,7 @@ def test_a_forward_that_fails_is_shown_up_to_there(folder):
     [
         (("net.py:Net", "-i", "3,4", "-o", "net.svg"), "wanted a name that ends in .html, as net.html"),
         (("net.py:Net", "-i", "3,4", "-o", "missing/net.html"), "there is no folder 'missing'"),
+        (("net.py:Net", "-i", "3,4", "-o", "."), "-o .: that is a folder"),
     ],
 )
 def test_what_cannot_be_done_says_so(args, message):

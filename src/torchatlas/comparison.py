@@ -20,12 +20,13 @@ from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_o
 from torchatlas.views.table.page import Page as Paper
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from typing import TextIO
 
     import pandas as pd
     import torch
     from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.text import Text
 
     from torchatlas.core.comparing.compare import Changes, Item
     from torchatlas.core.comparing.loading import Loading
@@ -302,18 +303,25 @@ class Comparison:
             known = ", ".join((*PICTURES, *PAGES, *TABLES))
             raise InputError(f"{target}: a comparison is written as {known}; end the name with one of these.")
         text = self.text() + "\n" if suffix == ".txt" else getattr(self, suffix[1:])()
-        return atomic.write(target, text.encode())
+        return atomic.write(target, text.encode(errors="backslashreplace"))
 
-    def print(self, file: TextIO | None = None) -> None:
-        """Write the table to ``file``, standard output by default; in colour where that is a terminal that can."""
+    def print(self, file: TextIO | None = None, *, width: int | None = None, depth: int | None = None) -> None:
+        """Write the table to ``file``, standard output by default; in colour where that is a terminal that can.
+
+        Args:
+            file: where to write.
+            width: terminal cells; by default the terminal's.
+            depth: levels of modules; by default what a screen or two hold.
+        """
         out = sys.stdout if file is None else file
-        page = page_of(out, None)
+        page = page_of(out, width)
+        table = self._at(depth)
         if not page.colour:
-            out.write(self._table.text(page) + "\n")
+            out.write(table.text(page) + "\n")
             return
         from rich.console import Console  # noqa: PLC0415 - start-up time, which plain text need not pay
 
-        Console(file=out, width=page.width, highlight=False).print(self)
+        Console(file=out, width=page.width, highlight=False).print(*_styled(table, page), sep="\n")
 
     def __str__(self) -> str:
         return self._table.text(page_of(sys.stdout, None))
@@ -325,8 +333,13 @@ class Comparison:
         return self.html()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.text import Text  # noqa: PLC0415 - start-up time, which plain text need not pay
-
         page = Paper(options.max_width, ASCII if options.ascii_only else UNICODE, options.encoding)
-        for line in self._table.lines(page):
-            yield Text.assemble(*line, no_wrap=True, overflow="crop")
+        yield from _styled(self._table, page)
+
+
+def _styled(table: Differences, page: Paper) -> Iterator[Text]:
+    """The lines of a table, as rich prints them."""
+    from rich.text import Text  # noqa: PLC0415 - start-up time, which plain text need not pay
+
+    for line in table.lines(page):
+        yield Text.assemble(*line, no_wrap=True, overflow="crop")

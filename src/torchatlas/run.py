@@ -56,6 +56,7 @@ class Run:
             "--arguments": self.arguments,
             "--fake": self.fake,
             "--device": self.device,
+            "--mode": self.mode != "eval",
         }
         return [name for name, value in options.items() if value]
 

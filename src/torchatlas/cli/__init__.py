@@ -5,6 +5,10 @@ Nothing heavy is imported before it is needed, so that the views of an ``.atlas`
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
 # Each command registers itself, in the order in which the help lists them.
 from torchatlas.cli import summary  # isort: skip
 from torchatlas.cli import draw  # isort: skip
@@ -20,4 +24,7 @@ __all__ = ["app", "compare", "draw", "main", "profile", "save", "show", "skeleto
 
 def main() -> None:
     """Run the command line."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # whoever started it has closed them
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
     app(prog_name="torchatlas")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,9 +21,10 @@ from torchatlas.cli.options import (
     ModeOption,
     OutputOption,
 )
-from torchatlas.cli.place import check_place
+from torchatlas.cli.place import check_place, put
 from torchatlas.core.errors import InputError
 from torchatlas.run import Run, obtain
+from torchatlas.target import is_file
 
 if TYPE_CHECKING:
     from torchatlas.atlas import Atlas
@@ -84,7 +84,7 @@ def compare(
             raise InputError(f"-o {output}: wanted a name that ends in {', '.join(WRITTEN)}.")
         if output is not None and form is not None:
             raise InputError(f"--format {form.value} -o {output}: the name of the file says the format; leave one out.")
-        if _is_file(a) and _is_file(b) and (inputs or dtypes or kwargs or arguments or device):
+        if is_file(a) and is_file(b) and (inputs or dtypes or kwargs or arguments or device):
             raise InputError("both are files, which hold a run or none: inputs and options of a run have no effect.")
         sides = [_side(text, inputs or [], dtypes or [], kwargs, arguments, real, device, mode) for text in (a, b)]
         _deliver(_compared(a, b, sides[0], sides[1]), form or Format.TEXT, output, depth, width)
@@ -101,8 +101,8 @@ def _side(
     mode: Mode,
 ) -> Atlas:
     """One of the two; files have their run in them, if any, so that inputs are for models alone."""
-    if _is_file(text):
-        run = Run(text, [], [], None, None, False, None, mode.value, Level.OP.value)  # noqa: FBT003
+    if is_file(text):
+        run = Run(text, [], [], None, None, False, None, Mode.EVAL.value, Level.OP.value)  # noqa: FBT003
     else:
         fake = not real and bool(inputs or kwargs)
         run = Run(text, inputs, dtypes, kwargs, arguments, fake, device, mode.value, Level.OP.value)
@@ -115,15 +115,10 @@ def _side(
     return atlas
 
 
-def _is_file(text: str) -> bool:
-    """Whether it names a file that is no Python source; one that is missing is known by its ending."""
-    return not text.endswith(".py") and (Path(text).is_file() or text.endswith(".atlas"))
-
-
 def _compared(a: str, b: str, one: Atlas, other: Atlas) -> Comparison:
     from torchatlas.comparison import Comparison  # noqa: PLC0415  # the other commands do not wait for it
 
-    titles = [Path(text).name if _is_file(text) else text for text in (a, b)]
+    titles = [Path(text).name if is_file(text) else text for text in (a, b)]
     return Comparison(one.graph, other.graph, (titles[0], titles[1]))
 
 
@@ -131,17 +126,9 @@ def _deliver(found: Comparison, form: Format, output: Path | None, depth: int | 
     if output is not None:
         found.save(output)
         typer.echo(f"{output}: {output.stat().st_size:,} bytes\n{found.verdict}", err=True)
-    elif form is not Format.TEXT:
-        typer.echo(getattr(found, form.value)())
-    elif depth is None and width is None:
-        found.print()
+    elif form is Format.TEXT:
+        found.print(width=width, depth=depth)
     else:
-        typer.echo(found.text(width or _columns(), depth))
+        put(getattr(found, form.value)(), None)
     if not found.same:
         raise typer.Exit(1)
-
-
-def _columns() -> int | None:
-    """As wide as whoever asked says, where that is known."""
-    wide = os.environ.get("COLUMNS", "")
-    return int(wide) if wide.isdecimal() else None

@@ -23,6 +23,7 @@ from torchatlas.cli.options import (
     Mode,
     ModeOption,
     TargetArgument,
+    words_of,
 )
 from torchatlas.cli.place import check_place
 from torchatlas.run import Run, obtain
@@ -104,7 +105,7 @@ def draw(
             "collapse": collapse or (),
             "fold": fold,
             "direction": direction.value,
-            "labels": labels.split(",") if labels else (),
+            "labels": words_of(labels) or (),
             "constants": constants,
             "level": level.value,
             "color_by": color_by,

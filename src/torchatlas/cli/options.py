@@ -54,3 +54,8 @@ DeviceOption = Annotated[str | None, typer.Option(metavar="DEVICE", help="Where 
 ModeOption = Annotated[Mode, typer.Option(help="The training flag of the modules during the run.")]
 LevelOption = Annotated[Level, typer.Option(help="Record functions, or ATen operators too.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.")]
+
+
+def words_of(text: str | None) -> list[str] | None:
+    """What ``A,B,C`` says, as it is typed with spaces or without; None where nothing was given."""
+    return [word.strip() for word in text.split(",")] if text else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,11 +19,13 @@ from torchatlas.cli.options import (
     Mode,
     ModeOption,
     TargetArgument,
+    words_of,
 )
 from torchatlas.cli.place import check_place
 from torchatlas.core.errors import InputError
 from torchatlas.profiling import profile as measure
 from torchatlas.run import ATLAS, Run, obtain
+from torchatlas.target import is_file
 
 PROFILE_EXAMPLES = """\b
 Examples:
@@ -62,16 +64,15 @@ def profile(
         target, inputs or [], dtypes or [], kwargs, arguments, fake=False, device=device, mode=mode.value, level="op"
     )
     with clean_exit():
-        if target.endswith(ATLAS):
-            raise InputError(f"{target} holds a run already, and profile runs a model. torchatlas summary shows it.")
+        if is_file(target) and Path(target).exists():
+            raise InputError(f"{target} is a file and is not run: there is no time to measure. See torchatlas summary.")
+        check_place(output)
         if output is not None and output.suffix != ATLAS:
             raise InputError(f"-o {output}: wanted a name that ends in {ATLAS}, as {output.with_suffix(ATLAS)}.")
-        check_place(output)
         how = partial(measure, repeats=repeats, warmup=warmup, memory=memory, statistics=statistics)
         atlas, failure = obtain(run, how)
-        table = atlas.summary(
-            depth=depth, columns=columns.split(",") if columns else None, rows="ops" if ops else "modules", width=width
-        )
+        rows: Literal["ops", "modules"] = "ops" if ops else "modules"
+        table = atlas.summary(depth=depth, columns=words_of(columns), rows=rows, width=width)
         table.print()
         if output is not None:
             atlas.save(output)

@@ -55,9 +55,9 @@ def show(
 
     run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
     with clean_exit():
+        check_place(output)
         if output is not None and not output.name.lower().endswith(PAGES):
             raise InputError(f"-o {output}: wanted a name that ends in .html, as {output.with_suffix('.html')}.")
-        check_place(output)
         atlas, failure = obtain(run)
         made = page(atlas.graph)
         written = made.open() if output is None else made.save(output)

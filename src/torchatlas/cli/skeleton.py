@@ -10,8 +10,7 @@ import typer
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit
 from torchatlas.cli.options import OutputOption  # noqa: TC001 - read when the program runs
-from torchatlas.cli.place import check_place
-from torchatlas.core.errors import FileError
+from torchatlas.cli.place import check_place, put
 
 SKELETON_EXAMPLES = """\b
 Examples:
@@ -34,11 +33,6 @@ def skeleton(
     with clean_exit():
         check_place(output)
         text = write(weights)
-        if output is None:
-            typer.echo(text, nl=False)
-            return
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise FileError(f"-o {output}: it cannot be written: {error.strerror or error}.") from None
-        typer.echo(f"{output}: {len(text.splitlines()):,} lines", err=True)
+        put(text, output)
+        if output is not None:
+            typer.echo(f"{output}: {len(text.splitlines()):,} lines", err=True)

@@ -23,9 +23,9 @@ from torchatlas.cli.options import (
     ModeOption,
     OutputOption,
     TargetArgument,
+    words_of,
 )
-from torchatlas.cli.place import check_place
-from torchatlas.core import atomic
+from torchatlas.cli.place import check_place, put
 from torchatlas.core.errors import InputError
 from torchatlas.run import ATLAS, Run, obtain
 
@@ -97,7 +97,7 @@ def summary(
         atlas, failure = obtain(run)
         table = atlas.summary(
             depth=depth,
-            columns=columns.split(",") if columns else None,
+            columns=words_of(columns),
             rows=rows.value,
             fold=fold,
             width=width,
@@ -118,12 +118,8 @@ def format_of(output: Path | None) -> Format:
 
 
 def deliver(table: Summary, kind: Format, output: Path | None) -> None:
-    """Print the table, or write it to a file, which then is the whole new one or still the old one."""
+    """Print the table, or write it to a file."""
     if output is None and kind is Format.TEXT:
         table.print()
         return
-    text = str(table) if kind is Format.TEXT else getattr(table, kind.value)()
-    if output is None:
-        typer.echo(text)
-        return
-    atomic.write(output, text.encode())
+    put(str(table) if kind is Format.TEXT else getattr(table, kind.value)(), output)

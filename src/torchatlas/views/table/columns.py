@@ -367,8 +367,8 @@ def _find(name: str, facts: Facts) -> Column:
         return COLUMNS[name]
     known = [*COLUMNS, *facts.overlays]
     near = get_close_matches(str(name), known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise InputError(f"no column {name!r}; {hint}The columns are: {', '.join(known)}")
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise InputError(f"no column {name!r}{hint} The columns are: {', '.join(known)}")
 
 
 def overlay(name: str, unit: str = "") -> Column:
