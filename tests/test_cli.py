@@ -403,7 +403,7 @@ def test_without_a_standard_output_a_file_is_still_written(tmp_path):
     """Whoever starts a program may have closed it."""
     assert run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas").exit_code == 0
     line = f"{shlex.quote(sys.executable)} -m torchatlas draw net.atlas -o net.dot >&- 2>&-"
-    assert subprocess.run(["sh", "-c", line], check=False).returncode == 0
+    assert subprocess.run(["/bin/sh", "-c", line], check=False).returncode == 0
     assert (tmp_path / "net.dot").exists()
 
 
