@@ -102,6 +102,12 @@ def test_shares_run_from_the_least_to_the_greatest():
     assert [far.share(number) for number in (1, 100, 10_000)] == pytest.approx([0, 0.5, 1])
     below = Colouring("x", {"a": -1, "b": 1000})
     assert below.share(-1) == 0
+    zero = Colouring("x", {"a": 0, "b": 1, "c": 10_000, "d": 100})
+    assert [zero.share(number) for number in (0, 1, 100, 10_000)] == pytest.approx([0, 0, 0.5, 1])
+    assert zero.ends == ("1", "10.0 k")
+    huge = Colouring("x", {"a": -1e308, "b": 1e308})
+    assert [huge.share(number) for number in (-1e308, 0, 1e308)] == [0, 0.5, 1]
+    assert Colouring("x", {"a": 5e-324, "b": 1e308}).share(1e308) == 1
     assert Colouring("x", {"a": 7}).share(7) == 1
     assert Colouring("time", {"a": 0.001, "b": 1, "c": 0.5005}).share(0.5005) == pytest.approx(0.5)
 

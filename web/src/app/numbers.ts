@@ -13,8 +13,9 @@ export function bytes(count: number): string {
 
 /** Seconds in a unit in which they are easily read. */
 export function seconds(time: number): string {
-  if (time >= 1) return `${time.toPrecision(3)} s`;
-  return time >= 1e-3 ? `${(time * 1e3).toPrecision(3)} ms` : `${(time * 1e6).toPrecision(3)} µs`;
+  const size = Math.abs(time);
+  if (size >= 1 || size === 0) return `${time.toPrecision(3)} s`;
+  return size >= 1e-3 ? `${(time * 1e3).toPrecision(3)} ms` : `${(time * 1e6).toPrecision(3)} µs`;
 }
 
 /** Any number: whole ones short, others with three significant digits. */
@@ -27,7 +28,7 @@ export function plain(number: number): string {
 export function measured(unit: string): (number: number) => string {
   if (unit === "s") return seconds;
   if (unit === "B") return (count) => (count < 0 ? `-${bytes(-count)}` : bytes(count));
-  if (unit === "%") return (share) => `${share.toFixed(1)} %`;
+  if (unit === "%") return (share) => `${Math.abs(share) < 0.05 ? plain(share) : share.toFixed(1)} %`;
   return unit === "" ? plain : (number) => `${plain(number)} ${unit}`;
 }
 

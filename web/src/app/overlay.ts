@@ -101,8 +101,13 @@ export function scaleOf(all: Iterable<number | string | null>, even = false): Sc
 export function share({ from, to, log }: Scale, number: number): number {
   if (log && number <= 0) return 0;
   if (to <= from) return 1;
-  const at = log ? Math.log(number / from) / Math.log(to / from) : (number - from) / (to - from);
-  return Math.min(1, Math.max(0, at));
+  const part = Number.isFinite(to - from) ? 1 : 0.5;
+  const [at, low, high] = [number, from, to].map((one) => (log ? Math.log(one) : one * part)) as [
+    number,
+    number,
+    number,
+  ];
+  return Math.min(1, Math.max(0, (at - low) / (high - low)));
 }
 
 /** Okabe and Ito's hues, which colour-blind people can tell apart. */

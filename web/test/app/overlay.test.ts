@@ -63,6 +63,8 @@ describe("colours", () => {
     const far = scaleOf([1, 100, 10000]);
     expect([far.log, share(far, 100)]).toEqual([true, 0.5]);
     expect(share(scaleOf([0, 0]), 0)).toBe(1);
+    expect(share(scaleOf([5e-324, 1e308, 0]), 1e308)).toBe(1);
+    expect(share(scaleOf([-1e308, 1e308]), 0)).toBe(0.5);
     expect(scaleOf([-5, 5]).log).toBe(false);
     expect(scaleOf([1, 10000], true).log).toBe(false);
   });

@@ -61,30 +61,36 @@ class Colouring:
         return tuple(one for one in self.said.values() if not isinstance(one, str))
 
     @cached_property
-    def ends(self) -> tuple[str, str]:
-        """The least and the greatest number, as people read them."""
-        ends = min(self.numbers), max(self.numbers)
-        low, high = (human(end) if self.name in PLAIN else measured(end, self.unit) for end in ends)
-        return low, high
-
-    @cached_property
     def logarithmic(self) -> bool:
-        """Whether the numbers are so far apart that they are told apart by their logarithms.
+        """Whether the numbers are so far apart that they are told apart by their logarithms; zeros count as the least.
 
         Times never are: who looks at them looks for what takes the most.
         """
-        if self.name in TIMES:
-            return False
-        low, high = min(self.numbers, default=0), max(self.numbers, default=0)
-        return low > 0 and high / low > WIDE
+        above = [number for number in self.numbers if number > 0]
+        apart = bool(above) and max(above) / min(above) > WIDE
+        return apart and min(self.numbers) >= 0 and self.name not in TIMES
+
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest number; the least above zero where they are told apart by their logarithms."""
+        low = min(number for number in self.numbers if number > 0) if self.logarithmic else min(self.numbers)
+        return low, max(self.numbers)
+
+    @cached_property
+    def ends(self) -> tuple[str, str]:
+        """Both, as people read them."""
+        low, high = (human(end) if self.name in PLAIN else measured(end, self.unit) for end in self.range)
+        return low, high
 
     def share(self, number: float) -> float:
         """Where a number lies between the least and the greatest, from 0 to 1."""
-        low, high = min(self.numbers), max(self.numbers)
+        low, high = self.range
         if high <= low:
             return 1.0
         if self.logarithmic:
-            return math.log(number / low) / math.log(high / low)
+            number, low, high = math.log(max(number, low)), math.log(low), math.log(high)
+        elif math.isinf(high - low):
+            number, low, high = number / 2, low / 2, high / 2
         return (number - low) / (high - low)
 
 

@@ -19,10 +19,10 @@ def human(number: float) -> str:
     for prefix in PREFIXES:
         digits = f"{size:.{_decimals(size)}f}"
         # 999,950 rounds to 1000 k, which is written 1.00 M.
-        if abs(float(digits)) < THOUSAND or prefix == PREFIXES[-1]:
+        if abs(float(digits)) < THOUSAND:
             return f"{digits} {prefix}".rstrip()
         size /= THOUSAND
-    raise AssertionError
+    return f"{number:.3g}"
 
 
 def memory(nbytes: float) -> str:
@@ -50,7 +50,7 @@ def measured(number: float, unit: str = "") -> str:
     if unit == "B":
         return memory(number) if number >= 0 else f"-{memory(-number)}"
     if unit == "%":
-        return f"{number:.1f} %"
+        return f"{number:.2g} %" if 0 < abs(number) < 0.05 else f"{number:.1f} %"  # noqa: PLR2004 - what rounds to 0.0
     return f"{plain(number)} {unit}".rstrip()
 
 
