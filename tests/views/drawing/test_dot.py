@@ -82,3 +82,21 @@ def test_no_name_ends_its_quotes():
         text = dot(named(name), depth=3)
         rest = [part for part in EDGE.sub("", text).split("\n") if not line.fullmatch(part.rstrip())]
         assert rest == []
+
+
+def test_colours_and_their_legend_are_those_of_the_picture():
+    """Numbers from the least to the greatest, words each in its own; without a colouring there is no fill."""
+    atlas = ta.capture(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.zeros(1, 4))
+    first, _, third = (f"#{atlas.graph.calls_of[path][0]}" for path in ("0", "1", "2"))
+    assert "fillcolor" not in dot(atlas)
+    for name in ("flops", "dtype"):
+        drawing = atlas.draw(color_by=name, theme="paper")
+        text = drawing.dot()
+        assert f'label="{name}";' in text
+        fills = dict(re.findall(r'"([^"]+)" \[label="[^"]*", style="rounded,filled", fillcolor="(#\w{6})"', text))
+        assert fills[first] in drawing.svg
+        if name == "flops":
+            assert (fills[third], fills[first]) == (fills["legend 0"], fills["legend 1"])
+        else:
+            assert fills[third] == fills[first] == fills["legend 0"]
+    assert dot(atlas, color_by="flops", theme="dark") == dot(atlas, color_by="flops", theme="paper")

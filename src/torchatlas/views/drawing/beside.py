@@ -139,8 +139,8 @@ class Beside(Picture):
         """Both as one Graphviz text, the boxes that differ in their colours."""
         halves = {}
         for letter, title, (half, _, _, scene) in zip("ab", self.titles, self._drawn, strict=True):
-            colours = {key: HUES[mark] for key, mark, _ in said(half, scene["places"]) if mark != "same"}
-            halves[f"{letter}: {title}"] = dot.body(shown(half.graph), scene, f"{letter} ", colours)
+            looks = {key: dot.outlined(HUES[mark]) for key, mark, _ in said(half, scene["places"]) if mark != "same"}
+            halves[f"{letter}: {title}"] = dot.body(shown(half.graph), scene, f"{letter} ", looks)
         return dot.pair(self.title, self._options.direction, halves)
 
     @property

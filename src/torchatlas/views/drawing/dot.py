@@ -23,15 +23,24 @@ ROUNDED = 0.01
 CALL = re.compile(r"#(\d+)")
 
 
-def dot(graph: Graph, scene: dict[str, Any], direction: str) -> str:
+def dot(
+    graph: Graph,
+    scene: dict[str, Any],
+    direction: str,
+    looks: Mapping[str, str] | None = None,
+    legend: tuple[str, Mapping[str, str]] | None = None,
+) -> str:
     """Give a ``digraph`` with a cluster for every open box.
 
     Args:
         graph: what is drawn.
         scene: the picture, as the engine gives it.
         direction: ``TB`` or ``LR``.
+        looks: attributes of boxes, by key.
+        legend: what these say: a title, and attributes by words.
     """
-    return "\n".join([*head(graph.name, direction), *body(graph, scene), "}", ""])
+    explained = _legend(*legend) if legend is not None else ()
+    return "\n".join([*head(graph.name, direction), *body(graph, scene, looks=looks), *explained, "}", ""])
 
 
 def head(name: str, direction: str) -> list[str]:
@@ -44,22 +53,31 @@ def head(name: str, direction: str) -> list[str]:
     ]
 
 
-def body(
-    graph: Graph, scene: dict[str, Any], side: str = "", colours: Mapping[str, str] | None = None
-) -> Iterator[str]:
+def body(graph: Graph, scene: dict[str, Any], side: str = "", looks: Mapping[str, str] | None = None) -> Iterator[str]:
     """The lines of the boxes and wires.
 
     Args:
         graph: what is drawn.
         scene: the picture, as the engine gives it.
         side: what names begin with, where another graph is in the same text.
-        colours: of the boxes, by key.
+        looks: attributes of boxes, by key.
     """
     places = {place["key"]: place for place in scene["places"]}
     labels = {group["key"]: _label(group) for group in scene["groups"] if group["kind"] in {"box", "frame"}}
-    yield from _boxes(_inside(graph, places), places, labels, side, colours or {})
+    yield from _boxes(_inside(graph, places), places, labels, side, looks or {})
     for source, target, shape in _edges(graph, scene):
         yield f"  {_quoted(side + source)} -> {_quoted(side + target)} [label={_quoted(shape)}];"
+
+
+def outlined(colour: str) -> str:
+    """Attributes of a box with a thick line of that colour."""
+    return f"color={_quoted(colour)}, penwidth=2"
+
+
+def filled(tint: tuple[str, str, str]) -> str:
+    """Attributes of a box of these colours: fill, outline and bar, which last Graphviz has not."""
+    fill, line, _ = tint
+    return f'style="rounded,filled", fillcolor={_quoted(fill)}, color={_quoted(line)}'
 
 
 def pair(name: str, direction: str, halves: Mapping[str, Iterable[str]]) -> str:
@@ -125,7 +143,7 @@ def _boxes(
     places: dict[str, Place],
     labels: dict[str, str],
     side: str,
-    colours: Mapping[str, str],
+    looks: Mapping[str, str],
 ) -> Iterator[str]:
     """The boxes, each open one before what is inside it; without recursion, for models nest deeply."""
     todo = [(key, 1) for key in reversed(inside.get("", ()))]
@@ -139,8 +157,16 @@ def _boxes(
             yield f"{indent}  label={_quoted(labels[key])}; style=rounded;"
             todo += [("}", depth), *((child, depth + 1) for child in reversed(inside.get(key, ())))]
         else:
-            colour = f", color={_quoted(colours[key])}, penwidth=2" if key in colours else ""
-            yield f"{indent}{_quoted(side + key)} [label={_quoted(labels[key])}{colour}];"
+            look = f", {looks[key]}" if key in looks else ""
+            yield f"{indent}{_quoted(side + key)} [label={_quoted(labels[key])}{look}];"
+
+
+def _legend(title: str, samples: Mapping[str, str]) -> Iterator[str]:
+    yield '  subgraph "cluster legend" {'
+    yield f"    label={_quoted(title)};"
+    for number, (word, look) in enumerate(samples.items()):
+        yield f'    "legend {number}" [label={_quoted(word)}, {look}];'
+    yield "  }"
 
 
 def _edges(graph: Graph, scene: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from torchatlas.views.drawing.overlay import colouring
 from torchatlas.views.drawing.payload import payload, with_escapes
 from torchatlas.views.drawing.picture import Picture
 from torchatlas.views.drawing.structure import shown
-from torchatlas.views.drawing.tint import tinted
+from torchatlas.views.drawing.tint import samples, tint, tinted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,10 +115,14 @@ class Drawing(Picture):
         return self._paint(with_escapes(self._payload, missing)), fonts
 
     def dot(self) -> str:
-        """The same as Graphviz text."""
-        from torchatlas.views.drawing.dot import dot  # noqa: PLC0415 - loaded when it is needed
+        """The same as Graphviz text, which is on white paper."""
+        from torchatlas.views.drawing.dot import dot, filled  # noqa: PLC0415 - loaded when it is needed
 
-        return dot(shown(self.graph), self.scene, self.options.direction)
+        looks, legend = {}, None
+        if (colours := self._colouring) is not None:
+            looks = {key: filled(tint(one, colours, "paper")) for key, one in colours.said.items()}
+            legend = colours.name, {word: filled(look) for word, look in samples(colours, "paper").items()}
+        return dot(shown(self.graph), self.scene, self.options.direction, looks, legend)
 
     @property
     def title(self) -> str:

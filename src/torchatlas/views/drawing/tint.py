@@ -49,13 +49,13 @@ def recoloured(svg: str, groups: list[dict[str, Any]], colouring: Colouring, the
 
 
 def _recoloured(part: str, key: str, colouring: Colouring, theme: str) -> str:
-    fill, line, bar = _tint(colouring.said.get(key), colouring, theme)
+    fill, line, bar = tint(colouring.said.get(key), colouring, theme)
     outlined = OUTLINED.sub(rf'\1 fill="{fill}" stroke="{line}"', part)
     # Small print is grey, which would not stand out on a colour.
     return BAR.sub(rf'\1 fill="{bar}"', WRITTEN.sub(rf'\1 fill="{INKS[theme]}"', outlined), count=1)
 
 
-def _tint(one: float | str | None, colouring: Colouring, theme: str) -> tuple[str, str, str]:
+def tint(one: float | str | None, colouring: Colouring, theme: str) -> tuple[str, str, str]:
     """Fill, outline and bar; strong enough to be told apart, light enough to be written on."""
     paper = PAPERS[theme]
     if one is None:
@@ -64,6 +64,13 @@ def _tint(one: float | str | None, colouring: Colouring, theme: str) -> tuple[st
         hue = colouring.hues.get(one) or WORD_HUES[colouring.words.index(one) % len(WORD_HUES)]
         return mix(paper, hue, 0.28), mix(paper, hue, 0.7), hue
     return _number_tint(colouring.share(one), theme)
+
+
+def samples(colouring: Colouring, theme: str) -> dict[str, tuple[str, str, str]]:
+    """The words that occur, or the least and the greatest number, in their colours."""
+    if colouring.words or not colouring.numbers:
+        return {word: tint(word, colouring, theme) for word in colouring.words}
+    return {said: tint(end, colouring, theme) for said, end in zip(colouring.ends, colouring.range, strict=True)}
 
 
 def _number_tint(share: float, theme: str) -> tuple[str, str, str]:
@@ -102,7 +109,7 @@ def _legend(colouring: Colouring, theme: str, top: float) -> list[str]:
     if colouring.words:
         for place, word in enumerate(colouring.words):
             y = top + LINE * (place + 1)
-            lines += [_swatch(MARGIN, y, _tint(word, colouring, theme)), _text(MARGIN + SWATCH + 8, y + 9, word, theme)]
+            lines += [_swatch(MARGIN, y, tint(word, colouring, theme)), _text(MARGIN + SWATCH + 8, y + 9, word, theme)]
     elif colouring.numbers:
         for step in range(STEPS):
             lines.append(_swatch(MARGIN + SWATCH * step, top + LINE, _number_tint(step / (STEPS - 1), theme)))
@@ -116,7 +123,7 @@ def _legend(colouring: Colouring, theme: str, top: float) -> list[str]:
 
 def swatch(x: float, y: float, word: str, colouring: Colouring, theme: str) -> str:
     """A sample of the colour that says a word."""
-    return _swatch(x, y, _tint(word, colouring, theme))
+    return _swatch(x, y, tint(word, colouring, theme))
 
 
 def _swatch(x: float, y: float, tint: tuple[str, str, str]) -> str:
