@@ -254,6 +254,7 @@ def test_the_users_exception_has_the_atlas():
     ("options", "words"),
     [
         ({"repeats": 0}, "repeats=0: wanted a whole number from 1"),
+        ({"repeats": 2.0}, "repeats=2.0: wanted a whole number from 1"),
         ({"warmup": -1}, "warmup=-1: wanted a whole number from 0"),
         ({"mode": "fast"}, "mode='fast' is not one of"),
     ],

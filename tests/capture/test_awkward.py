@@ -210,6 +210,18 @@ def test_types_under_autocast_are_what_they_were():
     assert graph.values[graph.calls[0].outputs[0]].dtype == "float32"
 
 
+def test_a_generator_is_not_read_and_said_so():
+    """What it does when somebody reads it is no part of the run."""
+
+    class Stepwise(nn.Module):
+        def forward(self, x):
+            yield x + 1
+
+    graph = ta.capture(Stepwise(), torch.ones(1)).graph
+    assert [call.name for call in graph.calls] == ["Stepwise"]
+    assert any("returned a generator, which does its work when it is read" in note.text for note in graph.notes)
+
+
 def test_threads_hang_below_the_module_that_started_them():
     """Branches run in a pool: their calls have a thread of their own, and the model as their parent."""
     graph = graph_of("transforms/threads")

@@ -48,7 +48,7 @@ class Wanted:
 
     def __post_init__(self) -> None:
         for name, number, least in (("repeats", self.repeats, 1), ("warmup", self.warmup, 0)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            if isinstance(number, bool) or not hasattr(number, "__index__") or number < least:
                 raise InputError(f"{name}={number!r}: wanted a whole number from {least}.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import platform
+import types
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torchatlas.core.graph import CallKind, Graph
+
+_LATER = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 Mode = Literal["eval", "train", "same"]
 Level = Literal["op", "aten"]
@@ -181,6 +184,8 @@ class Run:
             if bound is not None:
                 keys = self._keys(*bound)
                 result = recorder.root(self._model, (kind, name), keys, *bound)
+                if isinstance(result, _LATER):
+                    recorder.notes[_unread(result)] = None
                 if self._options.grad:
                     given = named_tensors((*bound[0], *bound[1].values()), keys)
                     self.kept = Kept(result, structure.tensors(), given, makers(recorder.calls))
@@ -236,6 +241,11 @@ class Run:
             ("fake", str(options.fake)),
             *((("grad", "True"),) if options.grad else ()),
         )
+
+
+def _unread(result: Any) -> Note:
+    what = type(result).__name__
+    return Note(f"it returned a {what}, which does its work when it is read or awaited: that is not in this record")
 
 
 def _spare_collector(undo: ExitStack) -> None:
