@@ -113,6 +113,20 @@ def test_names_that_meet_are_told_apart():
     }
 
 
+@pytest.mark.parametrize("ran", [True, False])
+def test_modules_whose_names_become_one_keep_their_own_weights(ran):
+    """Of ``a b`` and ``a_b`` the second has another scope, for its calls and for what it holds."""
+    net = nn.Sequential()
+    for name in ("a b", "a_b"):
+        net.add_module(name, nn.Sequential(nn.Linear(2, 2, bias=False)))
+    graph = ta.capture(net, torch.ones(1, 2)).graph if ran else ta.capture(net).graph
+    found = nodes_of(graph, lambda word: word.replace(" ", "_"))
+    assert {"a_b/0/weight", "a_b_1/0/weight"} <= {node.name for node in found.nodes}
+    assert (found.modules["a_b/0"], found.modules["a_b_1/0"]) == ("a b.0", "a_b.0")
+    if ran:
+        assert {"a_b/0/linear", "a_b_1/0/linear"} <= {node.name for node in found.nodes}
+
+
 def test_a_model_that_was_not_run_shows_its_modules():
     """One node for each that holds tensors or no other module; it reads what it holds."""
     graph = ta.capture(nn.Sequential(nn.Linear(2, 3), nn.ReLU())).graph

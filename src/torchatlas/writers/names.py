@@ -17,13 +17,25 @@ class Names:
 
     def __init__(self, paths: Iterable[str], clean: Callable[[str], str]) -> None:
         self._clean = clean
-        self._free = {self.of_path(path) for path in paths}
+        self._free: set[str] = set()
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
+        self._scopes = {"": ""}
+        for path in paths:
+            self.of_path(path)
 
     def of_path(self, path: str) -> str:
-        """The scope of a module; empty for the root."""
-        return "/".join(map(self._clean, path.split("."))) if path else ""
+        """The scope of a module, another one for every path, inside that of the one around it; empty for the root."""
+        missing = []
+        while path not in self._scopes:
+            missing.append(path)
+            path = path.rpartition(".")[0]
+        scope = self._scopes[path]
+        for inner in reversed(missing):
+            part = self._clean(inner.rpartition(".")[2])
+            scope = self._scopes[inner] = self._unused(f"{scope}/{part}" if scope else part)
+            self._free.add(scope)
+        return scope
 
     def scope(self, name: str) -> str:
         """A scope for a call of the module of that name: the name itself for the first."""
@@ -39,13 +51,17 @@ class Names:
         return self._unique(f"{scope}/{part}" if scope else part)
 
     def _unique(self, name: str) -> str:
+        found = self._unused(name)
+        self._taken.add(found)
+        return found
+
+    def _unused(self, name: str) -> str:
         number = self._next.get(name, 0)
         found = f"{name}_{number}" if number else name
         while found in self._taken or found in self._free:
             number += 1
             found = f"{name}_{number}"
         self._next[name] = number + 1
-        self._taken.add(found)
         return found
 
 
@@ -78,7 +94,7 @@ def _module_scope(call: Call, parent: Call | None, own: list[str], names: Names)
     path = call.path or call.name  # a root that calls itself
     if parent is None or not parent.path or not path.startswith(f"{parent.path}."):
         return names.of_path(path)
-    rest = names.of_path(path[len(parent.path) + 1 :])
+    rest = names.of_path(path)[len(names.of_path(parent.path)) + 1 :]
     return f"{own[parent.id]}/{rest}" if own[parent.id] else rest
 
 
