@@ -96,6 +96,22 @@ def test_what_weights_are_made_of_is_seen_through(tmp_path):
     assert found["spectral"] == ("Linear", "3, 4, parametrized")
 
 
+def test_norms_of_weights_keep_buffers_beside_parameters(tmp_path):
+    """Singular vectors are none, the tensor that is replaced may have any name, what holds it is named."""
+    parametrizations = nn.utils.parametrizations
+    model = nn.ModuleDict({
+        "new": parametrizations.spectral_norm(nn.Conv2d(3, 4, 5)),
+        "old": nn.utils.spectral_norm(nn.ConvTranspose2d(3, 4, 5)),
+        "orthogonal": parametrizations.orthogonal(nn.Linear(4, 4)),
+        "lstm": parametrizations.weight_norm(nn.LSTM(3, 4), "weight_hh_l0"),
+    })  # fmt: skip
+    graph = read(saved(tmp_path / "a.pth", model.state_dict()))
+    parameters = {name for value in graph.values if value.kind == "parameter" for name in value.names}
+    assert parameters == dict(model.named_parameters()).keys()
+    assert (graph.module_at["lstm"].name, graph.module_at["lstm"].extra) == ("LSTM", "3, 4, weight_norm")
+    assert graph.module_at["new.parametrizations.weight"].name == "ParametrizationList"
+
+
 def test_packed_and_adapted_layers_are_told(tmp_path):
     """GPTQ, bitsandbytes and LoRA."""
     state = {

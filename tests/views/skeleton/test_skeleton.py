@@ -35,6 +35,52 @@ def rebuilt(state: dict[str, torch.Tensor], path) -> nn.Module:
     return model
 
 
+MADE = nn.utils.parametrizations
+NORMED = {
+    "weight": (lambda: MADE.weight_norm(nn.Conv1d(3, 4, 5)), "weight_norm(nn.Conv1d(3, 4, 5))"),
+    "other axis": (lambda: MADE.weight_norm(nn.Linear(3, 4), dim=1), "weight_norm(nn.Linear(3, 4), dim=1)"),
+    "all axes": (lambda: MADE.weight_norm(nn.Linear(3, 4), dim=None), "weight_norm(nn.Linear(3, 4), dim=None)"),
+    "other tensor": (
+        lambda: MADE.weight_norm(MADE.weight_norm(nn.GRU(3, 4), "weight_hh_l0"), "weight_ih_l0"),
+        '.weight_norm(nn.utils.parametrizations.weight_norm(nn.GRU(3, 4), "weight_ih_l0"), "weight_hh_l0")',
+    ),
+    "spectral": (lambda: MADE.spectral_norm(nn.Conv2d(3, 4, 5)), "spectral_norm(nn.Conv2d(3, 4, 5))"),
+    "transposed": (
+        lambda: MADE.spectral_norm(nn.ConvTranspose2d(3, 4, 2)),
+        "nn.utils.parametrizations.spectral_norm(nn.ConvTranspose2d(3, 4, 2))",
+    ),
+    "inside": (
+        lambda: MADE.spectral_norm(nn.MultiheadAttention(8, 1), "in_proj_weight"),
+        'spectral_norm(nn.MultiheadAttention(8, 1), "in_proj_weight")',
+    ),
+    "old": (lambda: nn.utils.weight_norm(nn.Conv1d(3, 4, 5)), "= nn.utils.weight_norm(nn.Conv1d(3, 4, 5))"),
+    "old spectral": (
+        lambda: nn.utils.spectral_norm(nn.ConvTranspose1d(3, 4, 2)),
+        "= nn.utils.spectral_norm(nn.ConvTranspose1d(3, 4, 2))",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("name", NORMED)
+def test_a_layer_under_a_norm_is_written_with_it(name, tmp_path):
+    """Weight and spectral norm, on any tensor and axis: no class stands for what they keep, and the weights load."""
+    make, code = NORMED[name]
+    model = nn.ModuleDict({"layer": make()})
+    rebuilt(model.state_dict(), tmp_path / "a.pth")
+    source = ta.skeleton(tmp_path / "a.pth")
+    assert code in source
+    assert source.count("class ") == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e8m0fnu, torch.float4_e2m1fn_x2])
+def test_layers_in_dtypes_without_random_numbers_are_made(dtype, tmp_path):
+    """Torch initializes no layer in 8 bits, and casts none to 4."""
+    state = {"a.weight": torch.zeros(4, 3, dtype=torch.uint8).view(dtype), "b.weight": torch.ones(2, 3)}
+    model = rebuilt(state, tmp_path / "a.pth")
+    assert model.state_dict()["a.weight"].dtype == dtype
+
+
 class Block(nn.Module):
     def __init__(self, width):
         super().__init__()

@@ -37,7 +37,8 @@ EXTRA_STATE = "_extra_state"
 """What a module's ``get_extra_state`` gave, a tensor or not: it says nothing of what the module is."""
 NOT_TENSORS = "not tensors"
 """The setting of a module that names what ``load_state_dict`` is given for it besides tensors."""
-PARAMETRIZED = ("weight", "bias", "in_proj_weight")
+BESIDE = re.compile(r"(.*\.)?parametrizations\.[^.]+\.\d+\.(_u|_v|base)")
+"""What parametrizations keep beside the parameters that they make a tensor of."""
 
 
 def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
@@ -118,7 +119,7 @@ def _parts(tree: Mapping[str, list[str]], owned: Owned, checkpoint: Checkpoint) 
     for path in _in_order(tree):
         names = [item for item in owned.get(path, {}).items() if item[0] != EXTRA_STATE]
         own = {name: checkpoint.tensors[full] for name, full in names}
-        shapes, how = weights_of(own, _parametrized(path, owned, checkpoint.tensors))
+        shapes, how = weights_of(own, _parametrized(path, tree, owned, checkpoint.tensors))
         children = tuple(place[len(path) + 1 if path else 0 :] for place in tree[path])
         around = path.rpartition(".")[0] if path else None
         dtypes = {name: stored.dtype for name, stored in own.items()}
@@ -126,11 +127,13 @@ def _parts(tree: Mapping[str, list[str]], owned: Owned, checkpoint: Checkpoint) 
     return found
 
 
-def _parametrized(path: str, owned: Owned, tensors: Mapping[str, Stored]) -> dict[str, dict[str, Stored]]:
+def _parametrized(
+    path: str, tree: Mapping[str, list[str]], owned: Owned, tensors: Mapping[str, Stored]
+) -> dict[str, dict[str, Stored]]:
     """What ``torch.nn.utils.parametrize`` keeps beside a module in place of its tensors, by their names."""
-    inside = f"{path}.parametrizations." if path else "parametrizations."
-    names = [name for name in PARAMETRIZED if inside + name in owned]
-    return {name: {own: tensors[full] for own, full in owned[inside + name].items()} for name in names}
+    inside = tree.get(f"{path}.parametrizations" if path else "parametrizations", ())
+    kept = {place.rpartition(".")[2]: owned.get(place, {}) for place in inside}
+    return {name: {own: tensors[full] for own, full in names.items()} for name, names in kept.items()}
 
 
 def _values(tensors: Mapping[str, Stored]) -> tuple[list[Value], dict[str, int]]:
@@ -144,13 +147,12 @@ def _values(tensors: Mapping[str, Stored]) -> tuple[list[Value], dict[str, int]]
     for number, names in enumerate(groups.values()):
         stored = tensors[names[0]]
         storage = None if stored.storage is None else storages.setdefault(stored.storage, len(storages))
-        values.append(_value(number, tuple(names), stored, storage))
+        values.append(_value(number, tuple(names), stored, storage, kind_of(names[0], tensors)))
         ids.update(dict.fromkeys(names, number))
     return values, ids
 
 
-def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | None) -> Value:
-    kind = kind_of(names[0].rpartition(".")[2], stored)
+def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | None, kind: ValueKind) -> Value:
     guessed = kind == "parameter" and not stored.parameter  # a state dict holds parameters as plain tensors
     return Value(
         number,
@@ -166,11 +168,14 @@ def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | N
     )
 
 
-def kind_of(name: str, stored: Stored) -> ValueKind:
-    """Whether a tensor of this name was a parameter or a buffer; sure only where it was saved as a parameter."""
+def kind_of(full: str, tensors: Mapping[str, Stored]) -> ValueKind:
+    """Whether a tensor was a parameter or a buffer; sure only where it was saved as a parameter."""
+    stored, name = tensors[full], full.rpartition(".")[2]
     if stored.parameter:
         return "parameter"
-    if not stored.dtype.startswith(TRAINABLE) or BUFFERS.fullmatch(name):
+    if not stored.dtype.startswith(TRAINABLE) or BUFFERS.fullmatch(name) or BESIDE.fullmatch(full):
+        return "buffer"
+    if name.endswith(("_u", "_v")) and f"{full[:-2]}_orig" in tensors:  # the vectors of spectral norm
         return "buffer"
     square = len(stored.shape) == MASK_DIMENSIONS and stored.shape[:2] == (1, 1) and stored.shape[2] == stored.shape[3]
     return "buffer" if name == "bias" and square else "parameter"

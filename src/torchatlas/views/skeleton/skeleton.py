@@ -13,10 +13,11 @@ from torchatlas.core.errors import InputError
 from torchatlas.core.version import __version__
 from torchatlas.views.skeleton.layers import COUNTER, WRITERS, written
 from torchatlas.views.skeleton.names import class_name, is_plain, is_taken, quoted
+from torchatlas.views.skeleton.normed import seen_through
 from torchatlas.views.skeleton.tree import inside_first, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     from torchatlas.core.graph import Graph, Value
     from torchatlas.views.skeleton.tree import Place
@@ -29,6 +30,10 @@ NESTED = 3
 GAPS = 4
 """A list with more than so many numbers for each module in it is no list."""
 FLOATS = ("float", "bfloat", "complex")
+SMALL = "float8"
+"""Dtypes in which torch draws no random numbers, so that a layer is made in another first."""
+NO_CASTS = ("float4_e2m1fn_x2", "float4_e2m1", "float6_e2m3", "float6_e3m2")
+"""Dtypes to which torch casts nothing."""
 SPARSE = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
 ARGUMENTLESS = frozenset(("ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Dropout", "Flatten"))
 """Layers without weights that can be made without arguments."""
@@ -135,7 +140,14 @@ class _Writer:
         self.classes: list[str] = []
         self.shared = shared
         expressions: dict[int, Written] = {}
-        for place in inside_first(root):
+
+        def is_layer(place: Place) -> bool:
+            layer = None if place is root else _layer(place)
+            if layer is not None:
+                expressions[id(place)] = layer
+            return layer is not None
+
+        for place in inside_first(root, is_layer):
             inside = {name: expressions[id(child)] for name, child in place.children.items()}
             if place is root:
                 self.classes.append(self._class(place, inside, ROOT))
@@ -143,9 +155,6 @@ class _Writer:
                 expressions[id(place)] = self._expression(place, inside)
 
     def _expression(self, place: Place, inside: dict[str, Written]) -> Written:
-        layer = _layer(place)
-        if layer is not None:
-            return layer
         key = (place.kind, place.not_tensors, _sure(place), *map(_spec, place.tensors.items()), *inside.items())
         found = self._known.get(key)
         if found is None:
@@ -195,18 +204,28 @@ def _layer(place: Place) -> Written | None:
     if any(child.not_tensors for child in (place, *place.children.values())):
         return None
     shapes = {name: value.shape for name, value in tensors.items()}
+    shapes, norms = seen_through(shapes, place.kind)
     layer = written(place.kind, place.settings, shapes)
     # Torch warns of layers without elements, and initializes none of special layouts.
     odd = any(value.type or 0 in value.shape for value in tensors.values())
-    if layer is None or layer.shapes != shapes or odd:
+    dtype = _dtype(tensors)
+    small = dtype.startswith(SMALL)
+    if layer is None or layer.shapes != shapes or odd or not dtype or (small and norms):
         return None
+    code = ", ".join(filter(None, (layer.code, "" if small or dtype == "float32" else f"dtype=torch.{dtype}")))
+    made = f"nn.{place.kind}({code})" + (f".to(torch.{dtype})" if small else "")
+    for norm in norms:
+        made = norm.around(made, place.kind)
+    return Written((made,), comment="; ".join(filter(None, (_sure(place), layer.unknown))))
+
+
+def _dtype(tensors: Mapping[str, Value]) -> str:
+    """The dtype that a layer with these tensors can be made in; empty where there is none."""
     dtypes = {value.dtype for name, value in tensors.items() if name != COUNTER}
     counters = [value.dtype for name, value in tensors.items() if name == COUNTER]
-    if len(dtypes) != 1 or counters not in ([], ["int64"]) or not min(dtypes).startswith(FLOATS):
-        return None
-    dtype = "" if dtypes == {"float32"} else f"dtype=torch.{min(dtypes)}"
-    code = ", ".join(filter(None, (layer.code, dtype)))
-    return Written((f"nn.{place.kind}({code})",), comment="; ".join(filter(None, (_sure(place), layer.unknown))))
+    found = min(dtypes, default="")
+    fits = len(dtypes) == 1 and counters in ([], ["int64"]) and found.startswith(FLOATS) and found not in NO_CASTS
+    return found if fits else ""
 
 
 def _without_weights(place: Place) -> Written:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from torchatlas.core.graph import Node, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torchatlas.core.graph import Graph, Module, Tree, Value
 
@@ -96,11 +96,12 @@ def _place(path: Path, known: dict[Path, Place]) -> Place:
     return known[path]
 
 
-def inside_first(root: Place) -> Iterator[Place]:
-    """Go through all places, each after those inside it."""
+def inside_first(root: Place, is_layer: Callable[[Place], bool]) -> Iterator[Place]:
+    """Go through all places that are no layers, each after those inside it; into a layer nobody looks."""
     order, waiting = [], [root]
     while waiting:
         place = waiting.pop()
-        order.append(place)
-        waiting += place.children.values()
+        if not is_layer(place):
+            order.append(place)
+            waiting += place.children.values()
     return reversed(order)

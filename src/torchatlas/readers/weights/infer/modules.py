@@ -12,6 +12,7 @@ from torchatlas.readers.weights.infer import (
     convolution,
     dense,
     norm,
+    parametrized,
     quantized,
     recurrent,
     weightless,
@@ -46,7 +47,8 @@ def infer(parts: Sequence[Part], *, ordered: bool = True) -> dict[str, Guess]:
         if not set(part.children).isdisjoint(part.shapes):  # what belongs to a tensor stands beside it: it is packed
             guesses[part.path] = quantized.packed(part)
             continue
-        found = recurrent.infer(part) or attention.own(part) or dense.infer(part) or quantized.infer(part)
+        found = parametrized.infer(part) or recurrent.infer(part) or attention.own(part)
+        found = found or dense.infer(part) or quantized.infer(part)
         found = found or norm.infer(part, *layers.dimensions(at)) or convolution.infer(part, layers.beside(at))
         if found is not None:
             guesses[part.path] = found
@@ -72,7 +74,7 @@ def _around(part: Part, known: Mapping[str, Part], guesses: Mapping[str, Guess],
         child.path.rpartition(".")[2]: _matrix(child, guesses) for child in inside if len(child.weight) >= MATRIX
     }
     told = {child.path.rpartition(".")[2]: guesses[child.path] for child in inside}
-    found = quantized.infer(part) or attention.around(part, weights, told)
+    found = parametrized.infer(part) or quantized.infer(part) or attention.around(part, weights, told)
     if found is None and part.children:
         empty = any(not child.shapes and not child.children for child in inside)
         digits = [int(name) for name in part.children if is_number(name)]

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchatlas.readers.weights.infer.guess import Guess
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torchatlas.readers.weights.infer.guess import Shape
+    from torchatlas.readers.weights.infer.guess import Part, Shape
     from torchatlas.readers.weights.stored import Stored
+
+
+HELD = "parametrizations"
+
+
+def infer(part: Part) -> Guess | None:
+    """Tell what ``torch.nn.utils.parametrize`` puts into a module."""
+    if part.name == HELD and part.children and not part.shapes:
+        return Guess("ModuleDict", 0.97)
+    around = (part.around or "").split(".")
+    if around[-1] == HELD and ("original" in part.shapes or {"original0", "original1"} <= set(part.shapes)):
+        return Guess("ParametrizationList", 0.97)
+    return Guess("_SpectralNorm", 0.97) if HELD in around[-2:-1] and part.has("_u", "_v") else None
 
 
 def weights_of(own: Mapping[str, Stored], aside: Mapping[str, Mapping[str, Stored]]) -> tuple[dict[str, Shape], str]:
@@ -40,6 +55,6 @@ def weights_of(own: Mapping[str, Stored], aside: Mapping[str, Mapping[str, Store
 def _original(kept: Mapping[str, Stored]) -> tuple[Shape | None, str]:
     if {"original0", "original1"} <= set(kept):
         one, other = kept["original0"], kept["original1"]
-        magnitude = one.shape and one.numel == max(one.shape) and len(one.shape) == len(other.shape)
+        magnitude = not one.shape or (one.numel == max(one.shape) and len(one.shape) == len(other.shape))
         return (other.shape, "weight_norm") if magnitude else (None, "")
     return (kept["original"].shape, "parametrized") if "original" in kept else (None, "")

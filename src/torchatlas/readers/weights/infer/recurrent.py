@@ -45,6 +45,7 @@ def _layer(part: Part) -> Guess | None:
         "" if bias else "bias=False",
         "bidirectional=True" if both else "",
         f"proj_size={projected[0]}" if projected else "",
+        part.how,
     )
     return Guess(name, 0.99, tuple(settings), words)
 
