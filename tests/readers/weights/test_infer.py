@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from readers.weights.forged import saved
@@ -76,6 +77,57 @@ def test_neighbours_tell_grouped_convolutions(tmp_path):
     found = said(block.state_dict(), tmp_path)
     assert found["conv2"] == ("Conv2d", "128, 128, 3x3, groups=32, bias=False")
     assert found["conv3"] == ("Conv2d", "128, 128, 3x3, groups=128, bias=False")
+
+
+def both_formats(model: nn.Module, tmp_path) -> list[dict[str, tuple[str, str]]]:
+    """What is said of a model's weights, in its own order without what torch notes of modules, and by the alphabet."""
+    save_file(model.state_dict(), tmp_path / "a.safetensors")
+    graph = read(tmp_path / "a.safetensors")
+    alphabet = {module.path: (module.name, module.extra) for module in graph.modules}
+    return [said(model.state_dict(), tmp_path), alphabet]
+
+
+def test_channels_tell_transposed_convolutions(tmp_path):
+    """A generator of DCGAN: without biases, what comes before and after says which way its layers go."""
+    model = nn.Sequential(
+        nn.ConvTranspose2d(100, 64, 4, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
+        nn.ConvTranspose2d(32, 3, 4, 2, 1, bias=False),
+    )  # fmt: skip
+    for found in both_formats(model, tmp_path):
+        assert found["0"] == ("ConvTranspose2d", "100, 64, 4x4, bias=False")
+        assert found["3"] == ("ConvTranspose2d", "64, 32, 4x4, bias=False")
+        assert found["6"] == ("ConvTranspose2d", "32, 3, 4x4, bias=False")
+
+
+class Diffusing(nn.Module):
+    """A block of a diffusion model, whose names do not say which norm it has, and one of a transformer beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm1, self.conv1 = nn.GroupNorm(4, 32), nn.Conv2d(32, 64, 3)
+        self.time = nn.Linear(64, 64)
+        self.norm2, self.conv2 = nn.GroupNorm(4, 64), nn.Conv2d(64, 64, 3)
+        self.block = nn.ModuleDict({"norm1": nn.LayerNorm(64), "mlp": nn.Linear(64, 64), "out": nn.Linear(64, 64)})
+
+
+def test_a_norm_among_convolutions_is_told_from_one_among_matrices(tmp_path):
+    """Their tensors are alike; that it may be another norm is said."""
+    for found in both_formats(Diffusing(), tmp_path):
+        assert [found[name][0] for name in ("norm1", "norm2", "block.norm1")] == ["GroupNorm", "GroupNorm", "LayerNorm"]
+    assert all(module.sure <= 0.7 for module in read(tmp_path / "a.pth").modules if module.name == "GroupNorm")
+
+
+def test_one_channel_is_told_from_one_for_each(tmp_path):
+    """Pictures of one colour, and texts, are read by layers that look like those of a group for every channel."""
+    grey = nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3, groups=16))
+    text = nn.ModuleDict({
+        "embedding": nn.Embedding(1000, 50), "convs": nn.ModuleList(nn.Conv2d(1, 50, (size, 50)) for size in (3, 4)),
+    })  # fmt: skip
+    for found in both_formats(grey, tmp_path):
+        assert [found[name][1] for name in "02"] == ["1, 16, 3x3", "16, 16, 3x3, groups=16"]
+    for found in both_formats(text, tmp_path):
+        assert [found[f"convs.{number}"][1] for number in range(2)] == ["1, 50, 3x50", "1, 50, 4x50"]
 
 
 def test_a_linear_after_an_embedding_is_told_apart(tmp_path):

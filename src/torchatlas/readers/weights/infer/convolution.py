@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part, Shape
 
 UP = re.compile(r"(^|_)up|deconv|conv_?t(\d|_|$|r)|transpos|tconv|upsample|upscale|decode")
+TRANSPOSED = re.compile(r"deconv|transpos|tconv|conv_?t(\d|_|$)|convtr(\d|_|$)")
+"""Names of transposed convolutions; those of `UP` are also of what stands after a resize."""
 DEPTHWISE = re.compile(r"dw|depth_?wise")
 OWN = frozenset(("weight", "bias", "gain", "scale", "zero_point"))
 """Tensors that convolutions have: those with standardized and with quantized weights, too."""
 WIDE = 24
-"""A window wider than this along its only axis is rather the second input of a Bilinear."""
+"""A window wider than this along its only axis is rather the second input of a Bilinear, along one of several an axis
+of the data."""
 COLOURS = (1, 3, 4)
 
 
@@ -33,12 +36,14 @@ class Beside:
         after: channels that are normalized after it.
         alike: channels that the convolution before it reads from each group.
         first: no layer stands before it.
+        last: no layer stands after it in the same module.
     """
 
     before: int = 0
     after: int = 0
     alike: int = 0
     first: bool = False
+    last: bool = False
 
 
 def infer(part: Part, beside: Beside) -> Guess | None:
@@ -73,11 +78,18 @@ def _after(shape: Shape, beside: Beside) -> int:
 
 def _looks_transposed(part: Part, beside: Beside) -> bool:
     """Whether its name, or the channels around it, speak for (in, out) and against (out, in)."""
-    outward, inward = part.weight[:2]
-    if outward != inward and beside.after == inward and beside.before == outward:
+    first, second, *window = part.weight
+    even = all(size % 2 == 0 for size in window)
+    bare = "bias" not in part.shapes  # a bias would have told
+    if bare and first != second and beside.after == second and beside.before in (0, first):
         return True
-    window = part.weight[2:]
-    return bool(UP.search(part.path.lower())) and min(window) > 1 and all(size % 2 == 0 for size in window)
+    # Nothing follows that could tell. Groups would divide the channels, and of a grouped window the sides are odd.
+    shrinks = bare and max(window) > 1 and beside.before == first > second and beside.last
+    if shrinks and (first % second or (even and second in COLOURS)):
+        return True
+    if min(window) > 1 and TRANSPOSED.search(part.path.lower()):
+        return True
+    return even and min(window) > 1 and bool(UP.search(part.path.lower()))
 
 
 def _transposed(part: Part, outward: int, sure: float) -> Guess:
@@ -90,12 +102,16 @@ def _plain(part: Part, beside: Beside) -> Guess:
     outward, each, *window = part.weight
     per_channel = each == 1 < outward  # also without a window: a scale for every channel
     groups, sure = _groups(part, beside) if per_channel or max(window) > 1 else (1, 0.97)
+    if max(window) > 1 and UP.search(".".join(part.path.lower().split(".")[-2:])):
+        sure = min(sure, 0.8)
     return _convolution(part, "Conv", (each * groups, outward, groups), tuple(window), sure)
 
 
 def _groups(part: Part, beside: Beside) -> tuple[int, float]:
     """How many groups a convolution with a window has, and how sure that is."""
-    outward, each = part.weight[:2]
+    outward, each, *window = part.weight
+    if each == 1 and len(window) > 1 and min(window) > 1 and max(window) > WIDE and len(set(window)) > 1:
+        return 1, 0.9  # over all of one axis, as text is read: the width of its embedding
     if each == 1 and outward > 1:
         if beside.first and not DEPTHWISE.search(part.name):
             return 1, 0.7  # a picture of one colour, or a sound

@@ -49,7 +49,11 @@ def infer(parts: Sequence[Part], *, ordered: bool = True) -> dict[str, Guess]:
             continue
         found = parametrized.infer(part) or recurrent.infer(part) or attention.own(part)
         found = found or dense.infer(part) or quantized.infer(part)
-        found = found or norm.infer(part, *layers.dimensions(at)) or convolution.infer(part, layers.beside(at))
+        found = (
+            found
+            or norm.infer(part, *layers.dimensions(at), among=layers.among(at))
+            or convolution.infer(part, layers.beside(at))
+        )
         if found is not None:
             guesses[part.path] = found
     kinds: dict[str, int] = {}
@@ -98,7 +102,31 @@ class _Layers:
         self._layers, self._ordered = layers, ordered
         self._known = {part.path: part for part in layers}
         axes = Counter(len(part.weight) - MATRIX for part in layers if MATRIX < len(part.weight) <= MATRIX + 3)
+        self._beside: dict[str | None, list[Part]] = {}
+        for part in layers:
+            self._beside.setdefault(part.around, []).append(part)
+        self._windows = sum(map(_is_window, layers)) > sum(len(part.weight) == MATRIX for part in layers)
+        self._entry = self._first() if ordered else self._colourless()
         self._usual = axes.most_common(1)[0][0] if axes else 0
+
+    def _first(self) -> Part | None:
+        """The first layer of a file in the order of the model."""
+        return next((part for part in self._layers[:NEAR] if len(part.weight) >= MATRIX), None)
+
+    def _colourless(self) -> Part | None:
+        """Of a file in another order, where none reads colours or words: what may read pictures of one, or sounds."""
+        windows = [part for part in self._layers if len(part.weight) > MATRIX]
+        words = any(dense.TABLE.search(part.name) for part in self._layers if len(part.weight) == MATRIX)
+        if words or any(part.weight[1] in (3, 4) for part in windows):
+            return None
+        single = [
+            part for part in windows if part.weight[1] == 1 < part.weight[0] == part.shapes.get("bias", part.weight)[0]
+        ]
+        return min(single, key=lambda part: (part.path.count("."), _number(part)), default=None)
+
+    def _is_near(self, one: Part, other: Part) -> bool:
+        """Whether what stands side by side in the file does so in the model."""
+        return one.around == other.around if not self._ordered else _near(one, other)
 
     def dimensions(self, at: int) -> tuple[int, bool]:
         """The axes of what a normalization normalizes, and whether a layer of as many channels says so."""
@@ -114,18 +142,31 @@ class _Layers:
     def beside(self, at: int) -> Beside:
         """The channels before and after a convolution, where the layers beside it stand near in the tree."""
         part = self._layers[at]
-        if not self._ordered:
+        if not self._ordered and not is_number(part.name):
             before = self._known.get(_one_less(part.path))
-            return Beside(before=_outward(before), alike=_window(before))
+            return Beside(before=_outward(before), alike=_window(before), first=part is self._entry)
         start = self._layers[max(0, at - NEAR) : at]
-        earlier = [other if _near(other, part) else None for other in start[-2:]]
-        later = next((other for other in self._layers[at + 1 : at + 2] if _near(other, part)), None)
+        earlier = [other if self._is_near(other, part) else None for other in start[-2:]]
+        following = next(iter(self._layers[at + 1 : at + 2]), None)
+        later = following if following and self._is_near(following, part) else None
         return Beside(
             before=_outward(earlier[-1]) if earlier else 0,
             after=_outward(later) if later and len(later.weight) == 1 else 0,
             alike=next(filter(None, map(_window, earlier[::-1])), 0),
-            first=at < NEAR and not any(len(other.weight) >= MATRIX for other in start),
+            first=part is self._entry,
+            last=following is None or following.around != part.around,
         )
+
+    def among(self, at: int) -> bool:
+        """Whether a normalization of channels stands among convolutions, and not among matrices."""
+        part = self._layers[at]
+        count = next(iter(part.shapes.values()), (0,))[:1]
+        around = [other for other in self._beside[part.around] if _has(other, count)]
+        matrices = sum(other.weight[1:2] == count for other in around if len(other.weight) == MATRIX)
+        windows = [other for other in around if _is_window(other)]
+        if any(other.weight[1:2] == count for other in windows):
+            return len(windows) >= matrices
+        return not matrices and self._windows and any(len(other.weight) > MATRIX for other in around)
 
 
 NUMBERED = re.compile(r"(.*[^\d.])(\d+)((?:\.[a-z]+)?)")
@@ -140,6 +181,17 @@ def _one_less(path: str) -> str:
 def _has(part: Part, count: Shape) -> bool:
     """Whether a layer reads or gives so many channels."""
     return len(part.weight) >= MATRIX and count in (part.weight[:1], part.weight[1:2])
+
+
+def _number(part: Part) -> int:
+    """The number that it has among those beside it; 0 for none."""
+    return int(part.name) if is_number(part.name) and len(part.name) < 10 else 0  # noqa: PLR2004 - an int
+
+
+def _is_window(part: Part) -> bool:
+    """Whether it is a convolution that sees neighbours and mixes channels; even windows cut a picture into patches."""
+    _, each, *window = part.weight if len(part.weight) > MATRIX else (0, 0)
+    return each > 1 and max(window) > 1 and all(size % 2 for size in window)
 
 
 def _near(one: Part, other: Part) -> bool:

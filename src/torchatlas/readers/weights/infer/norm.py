@@ -19,18 +19,19 @@ ROOT = re.compile(r"rms|norm|(^|_)ln(_|\d|$)")
 ACTIVATION = re.compile(r"prelu|relu|act")
 
 
-def infer(part: Part, dimensions: int, certain: bool) -> Guess | None:
+def infer(part: Part, dimensions: int, certain: bool, *, among: bool) -> Guess | None:
     """Tell a normalization, or a PReLU.
 
     Args:
         part: the module.
         dimensions: axes of the window of the convolutions around it; 0 where there are none.
         certain: whether one of these has as many channels.
+        among: whether it stands among convolutions, and not among matrices.
     """
     if set(part.shapes) >= STATISTICS:
         return _with_statistics(part, dimensions, certain=certain)
     if part.has("weight", "bias") and part.shapes["weight"] == part.shapes["bias"]:
-        return _affine(part, dimensions if certain else 0)
+        return _affine(part, dimensions if certain else 0, among=among)
     if part.has("weight") and len(part.weight) == 1:
         return _scale(part)
     return None
@@ -50,7 +51,7 @@ def _with_statistics(part: Part, dimensions: int, *, certain: bool) -> Guess | N
     return Guess(name, sure, settings if not frozen else settings[:1], words)
 
 
-def _affine(part: Part, dimensions: int) -> Guess:
+def _affine(part: Part, dimensions: int, *, among: bool) -> Guess:
     shape, name = part.weight, part.name
     layer = (("normalized_shape", pair(shape)), ("elementwise_affine", True))
     if len(shape) > 1:
@@ -63,6 +64,8 @@ def _affine(part: Part, dimensions: int) -> Guess:
         return Guess(f"InstanceNorm{dimensions or 2}d", 0.6, features, str(shape[0]))
     if LAYER.search(name):
         return Guess("LayerNorm", 0.97, layer, by(shape))
+    if among:  # where channels come first, a norm over the last axis is rare
+        return Guess("GroupNorm", 0.7, channels, f"{shape[0]} channels")
     return Guess("LayerNorm", 0.7 if dimensions else 0.95, layer, by(shape))
 
 
