@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,6 +82,56 @@ def test_layers_in_dtypes_without_random_numbers_are_made(dtype, tmp_path):
     state = {"a.weight": torch.zeros(4, 3, dtype=torch.uint8).view(dtype), "b.weight": torch.ones(2, 3)}
     model = rebuilt(state, tmp_path / "a.pth")
     assert model.state_dict()["a.weight"].dtype == dtype
+
+
+def runs_its_own_loading(source: str, folder, monkeypatch) -> nn.Module:
+    """Run a skeleton, and then the lines that it gives for loading the weights."""
+    monkeypatch.chdir(folder)
+    lines = [line[4:] for line in source.split('"""')[1].splitlines() if line.startswith("    ")]
+    space: dict[str, Any] = {"json": json, "pathlib": pathlib, "safetensors": safetensors}
+    exec(compile(source, "skeleton", "exec"), space)  # noqa: S102 - it is what is tested
+    exec(compile("\n".join(lines), "loading", "exec"), space)  # noqa: S102 - as above
+    return space["model"]
+
+
+STATE = nn.Linear(3, 4).state_dict()
+HELD = {
+    "plain": STATE,
+    "under keys": {"epoch": 3, "checkpoints": [1, {"state_dict": STATE}]},
+    "in a list": {"models": [STATE]},
+    "several": {
+        "encoder": STATE,
+        "decoder": {"a": STATE, "b": [torch.ones(2)]},
+        "optimizer": {"state": [torch.ones(3)]},
+    },
+    "a list": {"ema": {"shadow_params": list(STATE.values())}},
+    "beside others": {"weight": torch.ones(2), "best": 3},
+    "a number as a key": {0: STATE},
+    "one tensor": torch.ones(3),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_the_lines_that_load_the_weights_do_so(name, tmp_path, monkeypatch):
+    """Whatever the tensors are wrapped in."""
+    torch.save(HELD[name], tmp_path / "a.pth")
+    model = runs_its_own_loading(ta.skeleton(tmp_path / "a.pth"), tmp_path, monkeypatch)
+    expected = sum(value.numel for value in ta.open(tmp_path / "a.pth").graph.values)
+    assert sum(tensor.numel() for tensor in model.state_dict().values()) == expected > 0
+
+
+def test_the_lines_that_load_several_files_do_so(tmp_path, monkeypatch):
+    """By their index, whose name is not that of the folder; what is missing is said."""
+    index = {"weight_map": {"weight": "one.safetensors", "bias": "two.safetensors", "gone": "three.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    safetensors.torch.save_file({"weight": STATE["weight"]}, tmp_path / "one.safetensors")
+    safetensors.torch.save_file({"bias": STATE["bias"]}, tmp_path / "two.safetensors")
+    source = ta.skeleton(tmp_path)
+    assert "1 of 3 files are missing (three.safetensors)" in source
+    index["weight_map"].pop("gone")
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    model = runs_its_own_loading(ta.skeleton(tmp_path), tmp_path, monkeypatch)
+    assert torch.equal(model.weight, STATE["weight"])
 
 
 class Block(nn.Module):

@@ -9,6 +9,7 @@ pickled model, which cannot be shown without running its code.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
@@ -98,7 +99,7 @@ def checkpoint(path: Path) -> Checkpoint:
         found = sharded.file_in(path) if path.is_dir() else path
         with found.open("rb") as file:
             head = file.read(ENOUGH)
-        return _checkpoint(found, head)
+        return replace(_checkpoint(found, head), file=found.name)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ METADATA, EXTRA = "_metadata", "_extra_state"
 class Part:
     """A dictionary, or list, that holds tensors itself."""
 
-    keys: tuple[str, ...]
+    keys: tuple[str | int, ...]
     tensors: dict[str, Stored]
     source: Any
 
@@ -61,11 +61,13 @@ class Part:
 
     def is_training(self) -> bool:
         """Whether its keys lead to an optimizer or the like."""
-        return MOMENTS.issuperset(self.tensors) or any(part in key.lower() for key in self.keys for part in TRAINING)
+        return MOMENTS.issuperset(self.tensors) or any(
+            part in str(key).lower() for key in self.keys for part in TRAINING
+        )
 
     def is_average(self) -> bool:
         """Whether its keys say that it is a copy of what stands elsewhere."""
-        return any(part in key.lower() for key in self.keys for part in AVERAGES)
+        return any(part in str(key).lower() for key in self.keys for part in AVERAGES)
 
 
 def choose(path: Path, root: object, kind: str) -> Checkpoint:
@@ -84,15 +86,27 @@ def choose(path: Path, root: object, kind: str) -> Checkpoint:
             " torch.save(model.state_dict(), path) writes, or a checkpoint that has it inside."
         )
     depth = len(base)
-    tensors = {".".join((*part.keys[depth:], name)): stored for part in chosen for name, stored in part.tensors.items()}
+    tensors = {
+        ".".join(map(str, (*part.keys[depth:], name))): stored
+        for part in chosen
+        for name, stored in part.tensors.items()
+    }
     notes = [*_left_out(parts, chosen), *_foreign_note(foreign)]
     if len(chosen) > 1:
-        together = ", ".join(repr(".".join(part.keys)) for part in chosen[:NAMED])
+        together = ", ".join(repr(".".join(map(str, part.keys))) for part in chosen[:NAMED])
         more = ", …" if len(chosen) > NAMED else ""
         notes.append(f"{len(chosen)} dictionaries are shown as one, their keys before the names: {together}{more}.")
     whole = chosen[0] if len(chosen) == 1 and chosen[0].keys == base else None
     versions, plain = (_versions(whole), _plain(whole)) if whole else ({}, {})
-    return Checkpoint(tensors, kind, versions, plain, base, notes=tuple(notes))
+    flat = whole is not None and _is_flat(whole, plain)
+    return Checkpoint(tensors, kind, versions, plain, base, flat=flat, notes=tuple(notes))
+
+
+def _is_flat(part: Part, plain: dict[str, str]) -> bool:
+    """Whether ``load_state_dict`` takes a dictionary as it stands."""
+    if not isinstance(part.source, Mapping):
+        return False
+    return all(key in plain or (isinstance(key, str) and isinstance(item, Stored)) for key, item in part.source.items())
 
 
 def _what(root: object) -> str:
@@ -102,7 +116,7 @@ def _what(root: object) -> str:
     return word(root)
 
 
-def _refuse_whole(path: Path, root: object, keys: tuple[str, ...]) -> None:
+def _refuse_whole(path: Path, root: object, keys: tuple[str | int, ...]) -> None:
     if isinstance(root, Foreign) and array(root) is None:
         where = "".join(f"[{key!r}]" for key in keys)
         raise FileError(
@@ -113,7 +127,7 @@ def _refuse_whole(path: Path, root: object, keys: tuple[str, ...]) -> None:
         )
 
 
-def _refuse_model_inside(path: Path, root: object, foreign: list[tuple[tuple[str, ...], Foreign]]) -> None:
+def _refuse_model_inside(path: Path, root: object, foreign: list[tuple[tuple[str | int, ...], Foreign]]) -> None:
     """A checkpoint without weights of its own may hold a pickled model: name that."""
     if isinstance(root, Mapping):
         models = [
@@ -123,11 +137,11 @@ def _refuse_model_inside(path: Path, root: object, foreign: list[tuple[tuple[str
             _refuse_whole(path, thing, keys)
 
 
-def _parts(root: object) -> tuple[list[Part], list[tuple[tuple[str, ...], Foreign]]]:
+def _parts(root: object) -> tuple[list[Part], list[tuple[tuple[str | int, ...], Foreign]]]:
     """Every dictionary or list that holds tensors, outer ones first; and what was not built."""
     parts: list[Part] = []
-    foreign: list[tuple[tuple[str, ...], Foreign]] = []
-    waiting: list[tuple[tuple[str, ...], object]] = [((), root)]
+    foreign: list[tuple[tuple[str | int, ...], Foreign]] = []
+    waiting: list[tuple[tuple[str | int, ...], object]] = [((), root)]
     met: set[int] = set()
     for keys, thing in _taken(waiting):
         if isinstance(thing, Stored):
@@ -137,8 +151,8 @@ def _parts(root: object) -> tuple[list[Part], list[tuple[tuple[str, ...], Foreig
         if not isinstance(thing, (Mapping, list, tuple)) or id(thing) in met or len(keys) > DEEPEST:
             continue
         met.add(id(thing))
-        items = [(str(key), item) for key, item in _items(thing)]
-        tensors = {key: made for key, item in items if (made := _tensor(item)) is not None}
+        items = [(key if isinstance(key, int) else str(key), item) for key, item in _items(thing)]
+        tensors = {str(key): made for key, item in items if (made := _tensor(item)) is not None}
         if tensors:
             parts.append(Part(keys, tensors, thing))
         waiting += [((*keys, key), item) for key, item in items if _tensor(item) is None and not _is_atom(item)]
@@ -167,7 +181,7 @@ def _tensor(item: object) -> Stored | None:
     return item if isinstance(item, Stored) else None
 
 
-def _chosen(parts: list[Part]) -> tuple[tuple[str, ...], list[Part]]:
+def _chosen(parts: list[Part]) -> tuple[tuple[str | int, ...], list[Part]]:
     """The keys that lead to the module, and the parts inside them: a tree of dictionaries is a module too."""
     modules = [part for part in parts if not part.is_training()]
     plain = [part for part in modules if not part.is_average()] or modules
@@ -179,14 +193,16 @@ def _chosen(parts: list[Part]) -> tuple[tuple[str, ...], list[Part]]:
     return base, [part for part in plain if part.keys[: len(base)] == base]
 
 
-def _rank(keys: tuple[str, ...]) -> tuple[int, int]:
+def _rank(keys: tuple[str | int, ...]) -> tuple[int, int]:
     """How sure keys say that they lead to a module's weights; the lower the surer."""
-    return min((FIRST.index(key) for key in keys if key in FIRST), default=len(FIRST)), len(keys)
+    return min((FIRST.index(key) for key in keys if isinstance(key, str) and key in FIRST), default=len(FIRST)), len(
+        keys
+    )
 
 
 def _left_out(parts: list[Part], chosen: list[Part]) -> Iterator[str]:
     """What holds tensors and is not shown, summed by its first key."""
-    groups: dict[str, list[Part]] = {}
+    groups: dict[str | int, list[Part]] = {}
     for part in parts:
         if not any(part is each for each in chosen):
             groups.setdefault(part.keys[0] if part.keys else "", []).append(part)
@@ -194,11 +210,11 @@ def _left_out(parts: list[Part], chosen: list[Part]) -> Iterator[str]:
         count, nbytes = sum(len(part.tensors) for part in group), sum(part.nbytes for part in group)
         same = any(set(part.tensors) == set(chosen[0].tensors) for part in group)
         which = "another copy of the same names" if same else "no weights of this module"
-        where = f"under {key!r}" if key else "beside them"
+        where = "beside them" if key == "" else f"under {key!r}"
         yield f"{count:,} more tensors {where} ({nbytes:,} bytes; {which}) are not shown."
 
 
-def _foreign_note(foreign: list[tuple[tuple[str, ...], Foreign]]) -> Iterator[str]:
+def _foreign_note(foreign: list[tuple[tuple[str | int, ...], Foreign]]) -> Iterator[str]:
     others = [(keys, thing) for keys, thing in foreign if array(thing) is None]
     classes = list(dict.fromkeys(str(thing.made_by) for _, thing in others))
     if classes:

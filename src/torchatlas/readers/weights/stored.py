@@ -114,6 +114,8 @@ class Checkpoint:
         plain: entries that ``load_state_dict`` wants although they are no tensors (``_extra_state``), in words.
         inside: the keys that lead to the dictionary that was chosen (``state_dict``), empty for the whole file.
         ordered: whether they stand in the order in which the model registered them.
+        flat: whether what stands there is what ``load_state_dict`` takes, and not dictionaries, lists or arrays.
+        file: the name of the file itself, where a folder was given.
         notes: what was left out, not built, or not there.
     """
 
@@ -121,6 +123,8 @@ class Checkpoint:
     format: str
     versions: Mapping[str, int] = field(default_factory=dict)
     plain: Mapping[str, str] = field(default_factory=dict)
-    inside: tuple[str, ...] = ()
+    inside: tuple[str | int, ...] = ()
     ordered: bool = True
+    flat: bool = True
+    file: str = ""
     notes: tuple[str, ...] = ()

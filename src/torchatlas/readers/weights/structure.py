@@ -64,7 +64,12 @@ def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
         )
         for part in parts
     ]
-    made = [("file", checkpoint.format), ("state_dict", "".join(f"[{key!r}]" for key in checkpoint.inside))]
+    made = [
+        ("file", checkpoint.format),
+        ("weights", checkpoint.file),
+        ("state_dict", "".join(f"[{key!r}]" for key in checkpoint.inside)),
+        ("parts", "" if checkpoint.flat else "apart"),
+    ]
     return Graph(
         path.name if path.is_dir() else path.name.split(".")[0] or path.name,
         values=tuple(values),

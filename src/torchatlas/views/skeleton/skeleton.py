@@ -7,6 +7,7 @@ in which modules run, strides, activations) is left to whoever completes ``forwa
 from __future__ import annotations
 
 from itertools import groupby
+from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.core.errors import InputError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = "Model"
 INDENT = "    "
+WIDTH = 118
 LISTS = ("Sequential", "ModuleList")
 NESTED = 3
 """Lists inside lists that are written as one expression."""
@@ -37,7 +39,7 @@ NO_CASTS = ("float4_e2m1fn_x2", "float4_e2m1", "float6_e2m3", "float6_e3m2")
 SPARSE = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
 ARGUMENTLESS = frozenset(("ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Dropout", "Flatten"))
 """Layers without weights that can be made without arguments."""
-RESERVED = {ROOT, "torch", "nn", "share"}
+RESERVED = {ROOT, "torch", "nn", "share", "flat"}
 
 SHARE = '''
 def share(model, name, other):
@@ -51,6 +53,19 @@ def share(model, name, other):
         found.append((module._parameters if own in module._parameters else module._buffers, own))
     (held, own), (others, theirs) = found
     held[own] = others[theirs]
+'''
+FLAT = '''
+def flat(saved, model):
+    """The model's tensors in what a file holds, each by all the keys that lead to it."""
+    wanted, found, waiting = set(model.state_dict()), {}, [("", saved)]
+    for name, thing in waiting:
+        if (name or "tensor") in wanted and not isinstance(thing, (dict, list, tuple)):
+            found[name or "tensor"] = torch.as_tensor(thing)
+        elif isinstance(thing, dict):
+            waiting += [(f"{name}.{key}" if name else str(key), item) for key, item in thing.items()]
+        elif isinstance(thing, (list, tuple)):
+            waiting += [(f"{name}.{at}" if name else str(at), item) for at, item in enumerate(thing)]
+    return found
 '''
 FORWARD = """
     def forward(self, *args, **kwargs):
@@ -104,31 +119,52 @@ def skeleton(graph: Graph, weights: str = "weights.pth") -> str:
     parts = [_head(graph, weights), *writer.classes]
     if writer.shared:
         parts.insert(1, SHARE)
+    if "parts" in dict(graph.made):
+        parts.insert(1, FLAT)
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
 def _head(graph: Graph, weights: str) -> str:
-    made = dict(graph.made)
-    reading = f"torch.load({quoted(weights)}, weights_only=True){made.get('state_dict', '')}"
-    if "safetensors" in made.get("file", ""):
-        reading = f"safetensors.torch.load_file({quoted(weights)})"
-    elif "index" in made.get("file", ""):
-        reading = "weights  # of all its files, as one dictionary"
-    said = weights.replace("\\", "/").replace('"', "'")
-    return f'''"""Skeleton of {said}: modules with exactly the names, shapes and dtypes of its weights.
+    said = "\n".join(fill(note.text, WIDTH) for note in graph.notes)
+    loading = "\n".join(f"{INDENT}{line}" for line in _loading(dict(graph.made), weights))
+    return f'''"""Skeleton of {_harmless(weights)}: modules with exactly the names, shapes and dtypes of its weights.
 
-Written by torchatlas {__version__}. Classes were inferred from the weights, each with how sure that is where it is not
-certain; what weights do not say (stride, padding, activations, the order of modules) is for you to write.
+Written by torchatlas {__version__}. Beside what was inferred and is not certain stands how sure it is.
 
-    model = Model()
-    model.load_state_dict({reading})
+{loading}
 
 A large model is best built without memory, under torch.device("meta"), and loaded with assign=True.
+
+{_harmless(said)}
 """
 
 import torch
 from torch import nn
 '''
+
+
+def _harmless(text: str) -> str:
+    """Text of a file that can neither end a string nor escape in it."""
+    return text.replace("\\", "/").replace('"', "'").replace("\0", "?")
+
+
+def _loading(made: Mapping[str, str], weights: str) -> tuple[str, ...]:
+    """Lines that load the weights into the model."""
+    file = quoted(made.get("weights", weights))
+    if "index" in made.get("file", ""):
+        read = "safetensors.torch.load_file(file)" if "safetensors" in file else "torch.load(file, weights_only=True)"
+        return (
+            "model, weights = Model(), {}",
+            f"for file in set(json.loads(pathlib.Path({file}).read_text())['weight_map'].values()):",
+            f"    weights |= {read}",
+            "model.load_state_dict(weights)",
+        )
+    reading = f"torch.load({file}, weights_only=True){made.get('state_dict', '')}"
+    if "safetensors" in made.get("file", ""):
+        reading = f"safetensors.torch.load_file({file})"
+    if "parts" in made:
+        reading = f"flat({reading}, model)"
+    return "model = Model()", f"model.load_state_dict({reading})"
 
 
 class _Writer:
