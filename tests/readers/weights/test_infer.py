@@ -111,6 +111,18 @@ class Diffusing(nn.Module):
         self.block = nn.ModuleDict({"norm1": nn.LayerNorm(64), "mlp": nn.Linear(64, 64), "out": nn.Linear(64, 64)})
 
 
+def test_a_layer_that_may_go_either_way_is_doubted(tmp_path):
+    """As many channels in as out, and an even window, as the mask head of Mask R-CNN has."""
+    model = nn.Sequential(nn.Conv2d(3, 32, 3), nn.ConvTranspose2d(32, 32, 2, 2))
+    assert (read(saved(tmp_path / "a.pth", model.state_dict())).module_at["1"].sure or 1) < 0.8
+
+
+def test_a_scale_is_learned_but_beside_a_zero_point(tmp_path):
+    """Layers that scale their result have it as a parameter, quantized ones as a buffer."""
+    graph = read(saved(tmp_path / "a.pth", shapes(a__scale=(3,), b__scale=(1,), b__zero_point=(1,))))
+    assert {value.names[0] for value in graph.values if value.kind == "parameter"} == {"a.scale"}
+
+
 def test_a_norm_among_convolutions_is_told_from_one_among_matrices(tmp_path):
     """Their tensors are alike; that it may be another norm is said."""
     for found in both_formats(Diffusing(), tmp_path):

@@ -28,7 +28,7 @@ MOST_PARTS = 1000
 BUFFERS = re.compile(
     r"running_(mean|var)|num_batches_tracked|position_ids|token_type_ids|inv_freq|masked_bias|attn_mask"
     r"|relative_position_index|relative_coords_table|(fake_quant|observer)_enabled|eps|.*_(freqs|cached|cache|mask|index)"
-    r"|freqs(_cis)?|(pixel_)?(mean|std)|anchors?|pe|scale|zero_point|min_val|max_val|_extra_state"
+    r"|freqs(_cis)?|(pixel_)?(mean|std)|anchors?|pe|zero_point|min_val|max_val|_extra_state"
 )
 """Names that buffers have; an integer is one by its dtype."""
 TRAINABLE = ("float", "bfloat", "complex")
@@ -181,6 +181,10 @@ def kind_of(full: str, tensors: Mapping[str, Stored]) -> ValueKind:
     if not stored.dtype.startswith(TRAINABLE) or BUFFERS.fullmatch(name) or BESIDE.fullmatch(full):
         return "buffer"
     if name.endswith(("_u", "_v")) and f"{full[:-2]}_orig" in tensors:  # the vectors of spectral norm
+        return "buffer"
+    if (
+        name == "scale" and f"{full.removesuffix('scale')}zero_point" in tensors
+    ):  # of a quantized layer; else it is learned
         return "buffer"
     square = len(stored.shape) == MASK_DIMENSIONS and stored.shape[:2] == (1, 1) and stored.shape[2] == stored.shape[3]
     return "buffer" if name == "bias" and square else "parameter"

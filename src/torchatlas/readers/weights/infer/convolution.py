@@ -102,6 +102,8 @@ def _plain(part: Part, beside: Beside) -> Guess:
     outward, each, *window = part.weight
     per_channel = each == 1 < outward  # also without a window: a scale for every channel
     groups, sure = _groups(part, beside) if per_channel or max(window) > 1 else (1, 0.97)
+    if max(window) > 1 and outward == each and all(size % 2 == 0 for size in window):
+        sure = min(sure, 0.75)  # as many channels, no middle: as well a transposed one
     if max(window) > 1 and UP.search(".".join(part.path.lower().split(".")[-2:])):
         sure = min(sure, 0.8)
     return _convolution(part, "Conv", (each * groups, outward, groups), tuple(window), sure)
