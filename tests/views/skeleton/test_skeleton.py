@@ -134,6 +134,19 @@ def test_the_lines_that_load_several_files_do_so(tmp_path, monkeypatch):
     assert torch.equal(model.weight, STATE["weight"])
 
 
+@pytest.mark.filterwarnings("ignore")  # of quantized tensors, by torch itself
+def test_tensors_are_quantized_as_they_were(tmp_path):
+    """By one scale, or by one for each channel: torch copies only from like to like."""
+    data, ones = torch.ones(3, 4), torch.ones(4)
+    state = {
+        "whole": torch.quantize_per_tensor(data, 0.1, 0, torch.qint8),
+        "rows": torch.quantize_per_channel(data, ones[:3], torch.zeros(3, dtype=torch.int64), 0, torch.qint8),
+        "columns": torch.quantize_per_channel(data, ones, torch.zeros(4, dtype=torch.int64), 1, torch.quint8),
+        "floats": torch.quantize_per_channel(data, ones[:3], torch.zeros(3), 0, torch.quint8),
+    }
+    rebuilt(state, tmp_path / "a.pth")
+
+
 class Block(nn.Module):
     def __init__(self, width):
         super().__init__()

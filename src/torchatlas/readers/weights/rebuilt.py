@@ -153,9 +153,14 @@ def parameter(data: object, requires_grad: object = True, *_: object) -> object:
     return replace(data, parameter=True, requires_grad=requires_grad is True)
 
 
-def quantized(storage: object, offset: int, size: object, stride: object, *_: object) -> Stored:
-    """A quantized tensor; its scales are told with it and not shown."""
-    return replace(tensor(storage, offset, size, stride), type="quantized")
+def quantized(storage: object, offset: int, size: object, stride: object, how: object = (), *_: object) -> Stored:
+    """A quantized tensor; its scales are told with it and not shown, but for the axis along which they differ."""
+    made = replace(tensor(storage, offset, size, stride), type="quantized")
+    if not isinstance(how, tuple) or len(how) != 4 or type(how[3]) is not int:  # noqa: PLR2004 - scheme, two tensors, axis
+        return made
+    points = how[2]  # torch names one scheme for both kinds, and tells them by these
+    floats = isinstance(points, Stored) and points.dtype.startswith("float")
+    return replace(made, type=f"quantized per_channel_affine{'_float_qparams' if floats else ''} {how[3]}")
 
 
 def sparse(layout: object, data: object, *_: object) -> Stored:

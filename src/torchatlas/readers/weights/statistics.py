@@ -132,7 +132,8 @@ def _together(module: Module, values: Mapping[int, Statistics]) -> Statistics:
 
 def _is_readable(stored: Stored) -> bool:
     """Whether its elements stand one beside the other, in whatever order, and are numbers that have one."""
-    if stored.place is None or stored.stride is None or stored.type == "quantized" or not is_known(stored.dtype):
+    quantized = stored.type.startswith("quantized")
+    if stored.place is None or stored.stride is None or quantized or not is_known(stored.dtype):
         return False
     pairs = sorted((step, size) for step, size in zip(stored.stride, stored.shape, strict=True) if size != 1)
     packed = contiguous(tuple(size for _, size in pairs[::-1]))

@@ -334,12 +334,23 @@ def _tensor(name: str, value: Value) -> Iterable[str]:
 def _empty(value: Value) -> str:
     """A tensor of the same shape and dtype, without content."""
     shape = tuple(max(size, 0) for size in value.shape)
-    if value.type == "quantized":
-        return f"torch.quantize_per_tensor(torch.zeros({shape}), 1.0, 0, torch.{value.dtype})"
+    kind, _, how = value.type.partition(" ")
+    if kind == "quantized":
+        return _quantized(shape, value.dtype, how)
     sizes = ", ".join(map(str, shape)) or "()"
     layout = f", layout=torch.{value.type}" if value.type in SPARSE else ""
     dtype = "" if value.dtype == "float32" else f", dtype=torch.{value.dtype}"
     return f"torch.empty({sizes}{dtype}{layout})"
+
+
+def _quantized(shape: tuple[int, ...], dtype: str, how: str) -> str:
+    """A quantized tensor, quantized in the same way: torch copies no other into it."""
+    scheme, _, axis = how.partition(" ")
+    if not scheme or not 0 <= int(axis) < len(shape):
+        return f"torch.quantize_per_tensor(torch.zeros({shape}), 1.0, 0, torch.{dtype})"
+    count = shape[int(axis)]
+    points = f"torch.zeros({count}{'' if 'float' in scheme else ', dtype=torch.int64'})"
+    return f"torch.quantize_per_channel(torch.zeros({shape}), torch.ones({count}), {points}, {axis}, torch.{dtype})"
 
 
 def _module(name: str, written: Written, *, clash: bool) -> Iterable[str]:

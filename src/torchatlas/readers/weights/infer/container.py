@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part
 
 LISTS = re.compile(
-    r"layers?|h|experts?|heads?|.*_(layers|list|heads|experts|projs?|norms|convs|blocks)|convs|norms|hidden_states"
+    r"layers?|h|experts?|heads?|.*_(layers|list|heads|experts|projs?|norms|convs|blocks)|convs\d*|norms|ups|downs|resnets|attentions|hidden_states"
 )
 
 
