@@ -62,6 +62,45 @@ def test_a_write_is_the_producer_of_what_is_read_after_it(write, mode):
     assert producer.id > only(graph, "Tensor.mul").id
 
 
+@pytest.mark.parametrize("level", ["op", "aten"])
+def test_what_is_returned_after_a_write_through_a_view_is_the_writers(level):
+    """By the run, by a module in it, and when a later module hands on what was written before it."""
+
+    class Write(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            y = x.clone()
+            y.t().add_(1)
+            return y
+
+    class Held(nn.Module):
+        def __init__(self, held: list[Tensor]) -> None:
+            super().__init__()
+            self.held = held
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.held[0]
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            held: list[Tensor] = []
+            self.write, self.hand = Write(), Held(held)
+            self.held = held
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            self.held[:] = [x * 2]
+            self.held[0][0].zero_()
+            return self.write(x), self.hand(x)
+
+    graph = capture(Net(), torch.ones(2, 3), level=level)
+    written, held = graph.calls[0].outputs
+    assert written in only(graph, "Write").outputs
+    assert graph.calls[graph.values[written].producer].name in {"Tensor.add_", "aten.add_.Tensor"}
+    assert graph.values[held].producer == only(graph, "Held").id
+    zeroed = graph.values[graph.values[held].same_as]
+    assert graph.calls[zeroed.producer].name in {"Tensor.zero_", "aten.zero_.default"}
+
+
 def test_batch_norm_in_training_writes_its_statistics():
     """The buffers get new versions from it, though C++ writes them; in eval they do not."""
     model = nn.BatchNorm1d(4)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from torchatlas.capture.source import Place
     from torchatlas.capture.state import Guard
     from torchatlas.capture.tape import Tape
+    from torchatlas.capture.tensors import ValueRecord
     from torchatlas.core.graph import Arithmetic, CallKind, Module, Tree
 
 _MESSAGE = 2000  # characters kept of an exception's message
@@ -407,13 +408,23 @@ class Recorder:
                 made = value.view_of
                 if made is not None and made >= call.first_value and values[made].shape == value.shape:
                     value.same_as = made  # made inside and wrapped anew on the way out
-            elif reference.value >= call.first_value or call.kind == "aten":
+            elif call.kind == "aten":
                 value = values[reference.value]
-                if value.slot is None and value.producer == call.id:
-                    value.slot = slot
-            else:  # an older tensor, handed through
-                value = values[tensors.add(tensor, "activation", call.id, slot=slot, same_as=reference.value)]
+                _fill(value, call, slot)
+            else:
+                value = values[tensors.read(tensor)]  # written inside through a view, it is no longer what it was
+                if value.id < call.first_value or (value.producer is not None and value.producer < call.id):
+                    # an older tensor, handed through
+                    value = values[tensors.add(tensor, "activation", call.id, slot=slot, same_as=value.id)]
+                else:
+                    _fill(value, call, slot)
             call.outputs.append(value.id)
+
+
+def _fill(value: ValueRecord, call: CallRecord, slot: int) -> None:
+    """What the call itself wrote comes from the first slot that returns it."""
+    if value.slot is None and value.producer == call.id:
+        value.slot = slot
 
 
 _ENTRY = Recorder._run.__code__
