@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchatlas.core.cost import costs
+from torchatlas.core.figures import figure, figures
 from torchatlas.core.graph import Node as Container
 from torchatlas.core.graph import Slot, Text
 
@@ -47,7 +48,7 @@ class Facts:
         if node.kind == "module":
             module = self._graph.modules[node.at]
             settings = {name: text(setting, ()) for name, setting in module.settings}
-            return _short({"module": module.path, "settings": module.extra, **settings})
+            return _short({"module": module.path, "settings": figures(module.extra), **settings})
         value = self._graph.values[node.at]
         facts = {"kind": node.kind, "names": ", ".join(value.names), "tensor": shaped(value), "device": value.device}
         return _short(facts | {"trained": "no"} if node.kind == "parameter" and not value.requires_grad else facts)
@@ -58,7 +59,7 @@ class Facts:
         module = None if path is None else self._graph.module_at.get(path)
         if module is not None:
             sure = "" if module.sure is None else f" (inferred, {module.sure:.0%} sure)"
-            facts = {"module": module.path, "class": f"{module.name}{sure}", "settings": module.extra}
+            facts = {"module": module.path, "class": f"{module.name}{sure}", "settings": figures(module.extra)}
             facts["mode"] = "training" if module.training else "evaluation"
         if call is not None:
             facts |= self._of_call(self._graph.calls[call])
@@ -136,6 +137,8 @@ def _words(tree: Tree, values: list[Value] | tuple[Value, ...]) -> Iterator[str]
             yield f"{tree.keys[at]}=" if tree.keys else ""
             yield from _words(item, values)
         yield closed
+    elif isinstance(tree, float):
+        yield figure(tree)
     else:
         yield repr(tree) if not isinstance(tree, int) or tree.bit_length() < LONGEST else hex(tree)
 

@@ -187,6 +187,14 @@ def test_an_argument_of_a_function_counts():
     assert [(each.what, each.a, each.b) for each in item.differences] == [("F.leaky_relu negative_slope", "0.1", "0.2")]
 
 
+def test_numbers_are_in_short_unless_they_are_told_apart_in_full():
+    """A third is not given with sixteen digits, nor said to differ from itself."""
+    for one, other, said in ((1 / 3, 0.5, ("0.333333", "0.5")), (0.1, 0.1 + 1e-9, ("0.1", "0.100000001"))):
+        slopes = [partial(nn.functional.leaky_relu, negative_slope=slope) for slope in (one, other)]
+        (item,) = compare(*map(net, slopes)).of("changed")
+        assert [(each.a, each.b) for each in item.differences] == [said]
+
+
 def test_tied_weights_that_are_tied_no_longer():
     """Shapes are the same, but what is trained is not."""
 

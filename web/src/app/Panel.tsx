@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import type { Call, Module, Value } from "../contract/graph.ts";
 import { shortName } from "../graph/facts.ts";
-import { shapeText, short } from "../graph/numbers.ts";
+import { figures, shapeText, short } from "../graph/numbers.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import { argumentsText } from "./arguments.ts";
 import { hueOf } from "./hue.ts";
@@ -125,8 +125,14 @@ function CallPanel({ page, node, call }: { page: Page; node: VisibleNode; call: 
         <Fact name="type">{call.kind === "module" ? call.name : `${call.kind.replace("_", " ")} ${call.name}`}</Fact>
         {module && module.sure !== null && <Fact name="inferred">{sureText(module.sure)}</Fact>}
         {module?.aliases.length ? <Fact name="also">{module.aliases.join(", ")}</Fact> : null}
-        {module?.extra && <Fact name="settings">{module.extra}</Fact>}
-        <Fact name="arguments">{argumentsText(page.model, call)}</Fact>
+        {module?.extra && (
+          <Fact name="settings" exact={module.extra}>
+            {figures(module.extra)}
+          </Fact>
+        )}
+        <Fact name="arguments" exact={argumentsText(page.model, call, true)}>
+          {argumentsText(page.model, call)}
+        </Fact>
         {call.source && (
           <Fact name="source">
             <Copyable text={`${call.source.file}:${call.source.line}`} />

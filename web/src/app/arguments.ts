@@ -1,19 +1,19 @@
 /** A call's arguments as a person would write them. */
 
 import type { Call, Tree } from "../contract/graph.ts";
-import { shapeText } from "../graph/numbers.ts";
+import { figure, shapeText } from "../graph/numbers.ts";
 import type { Model } from "./model.ts";
 
 /** Longer lists are cut. */
 const MOST = 12;
 const LONGEST = 2000;
 
-/** `input = 1×64×56×56, stride = 2`; tensors stand there as their shapes. */
-export function argumentsText(model: Model, call: Call): string {
+/** `input = 1×64×56×56, stride = 2`; tensors stand there as their shapes, long numbers in short. */
+export function argumentsText(model: Model, call: Call, inFull = false): string {
   const { keys, items } = call.arguments;
   if (items.length === 0) return "none";
   return items
-    .map((item, i) => (keys[i] ? `${keys[i]} = ${treeText(model, call, item)}` : treeText(model, call, item)))
+    .map((item, i) => (keys[i] ? `${keys[i]} = ` : "") + treeText(model, call, item, inFull))
     .join(", ")
     .slice(0, LONGEST);
 }
@@ -37,15 +37,15 @@ function join(around: string, key: string): string {
 }
 
 /** A setting or an argument. */
-export function treeText(model: Model, call: Call, tree: Tree): string {
+export function treeText(model: Model, call: Call, tree: Tree, inFull = false): string {
   if (tree === null) return "None";
   if (typeof tree === "boolean") return tree ? "True" : "False";
   if (typeof tree === "string") return JSON.stringify(tree);
-  if (typeof tree === "number") return String(tree);
+  if (typeof tree === "number") return inFull ? String(tree) : figure(tree);
   if ("slot" in tree) return slotText(model, call, tree.slot);
   if ("text" in tree) return tree.text;
   const parts = tree.items.slice(0, MOST).map((item, i) => {
-    const text = treeText(model, call, item);
+    const text = treeText(model, call, item, inFull);
     return tree.keys[i] ? `${tree.keys[i]}: ${text}` : text;
   });
   if (tree.items.length > MOST) parts.push(`… ${tree.items.length - MOST} more`);

@@ -1,7 +1,7 @@
 /** Two calls that belong together, line by line. */
 
-import type { Call, Module, Tree } from "../contract/graph.ts";
-import { shapeText, short } from "../graph/numbers.ts";
+import type { Call, Module } from "../contract/graph.ts";
+import { figures, shapeText, short } from "../graph/numbers.ts";
 import { argumentsText, treeText } from "./arguments.ts";
 import type { Model } from "./model.ts";
 import { bytes, exact } from "./numbers.ts";
@@ -70,23 +70,30 @@ function counts(kind: keyof typeof TITLES, text: (count: number) => string, here
 function settingLines(here: One, there: One): Facing[] {
   const [a, b] = [moduleOf(here), moduleOf(there)];
   if (!a || !b) {
-    const [one, other] = [here, there].map(({ model, call }) => argumentsText(model, call)) as [string, string];
-    return one === "none" && other === "none"
-      ? []
-      : [{ name: "arguments", here: one, there: other, differs: one !== other }];
+    const line = told("arguments", here, there, ({ model, call }, inFull) => argumentsText(model, call, inFull));
+    return line.here === "none" && line.there === "none" ? [] : [line];
   }
-  const [one, other] = [new Map(a.settings), new Map(b.settings)];
-  const text = (of: ReadonlyMap<string, Tree>, name: string, whose: One): string =>
-    of.has(name) ? treeText(whose.model, whose.call, of.get(name)!) : "";
   // What was inferred is silent about what cannot be seen in weights.
   const inferred = isInferred(here) || isInferred(there);
-  const names = [...new Set([...one.keys(), ...other.keys()])];
-  const lines = names
-    .filter((name) => !inferred || (one.has(name) && other.has(name)))
-    .map((name) => ({ name, here: text(one, name, here), there: text(other, name, there), differs: true }))
-    .filter((each) => each.here !== each.there);
+  const [one, other] = [a, b].map(({ settings }) => settings.map(([name]) => name)) as [string[], string[]];
+  const lines = [...new Set([...one, ...other])]
+    .filter((name) => !inferred || (one.includes(name) && other.includes(name)))
+    .map((name) => told(name, here, there, (of, inFull) => settingText(of, name, inFull)))
+    .filter(({ differs }) => differs);
   if (lines.length > 0 || inferred || (a.extra === "" && b.extra === "")) return lines;
-  return [{ name: "settings", here: a.extra, there: b.extra, differs: a.extra !== b.extra }];
+  return [told("settings", here, there, (of, inFull) => (inFull ? moduleOf(of)!.extra : figures(moduleOf(of)!.extra)))];
+}
+
+function settingText(of: One, name: string, inFull: boolean): string {
+  const setting = moduleOf(of)!.settings.find(([key]) => key === name);
+  return setting ? treeText(of.model, of.call, setting[1], inFull) : "";
+}
+
+/** Numbers in short, unless the two are told apart only in full. */
+function told(name: string, a: One, b: One, say: (one: One, inFull: boolean) => string): Facing {
+  const [short, full] = [false, true].map((inFull) => [say(a, inFull), say(b, inFull)] as const);
+  const [here, there] = short![0] === short![1] && full![0] !== full![1] ? full! : short!;
+  return { name, here, there, differs: here !== there };
 }
 
 function moduleOf({ model, call }: One): Module | null {

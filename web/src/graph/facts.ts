@@ -2,6 +2,7 @@
 
 import type { Call, Graph, Module, Tree } from "../contract/graph.ts";
 import type { CallTree } from "./calls.ts";
+import { figure } from "./numbers.ts";
 
 /** Sums over calls and modules, made once per graph. */
 export interface Facts {
@@ -166,8 +167,12 @@ export function settings(known: Facts, call: Call): string {
     pair("in_features", "out_features") ??
     pair("num_embeddings", "embedding_dim") ??
     pair("input_size", "hidden_size") ??
-    (typeof of.get("p") === "number" ? `p ${of.get("p")}` : "")
+    probability(of.get("p"))
   );
+}
+
+function probability(p: Tree | undefined): string {
+  return typeof p === "number" ? `p ${figure(p)}` : "";
 }
 
 function sizes(tree: Tree | undefined, sign: string): string {

@@ -22,3 +22,16 @@ export function isMeasured({ shape, nbytes }: Pick<Value, "shape" | "nbytes">): 
 export function shapeText(value: Pick<Value, "shape" | "nbytes">): string {
   return value.shape.length > 0 ? value.shape.join("×") : isMeasured(value) ? "scalar" : "?";
 }
+
+/** A setting as a person would write it: `0.1` of 0.10000000149011612; more digits where few leave a whole number. */
+export function figure(number: number): string {
+  if (Number.isInteger(number) || !Number.isFinite(number)) return String(number);
+  const short = Number(number.toPrecision(6));
+  const best = Number.isInteger(short) ? Number(number.toPrecision(12)) : short;
+  return Math.abs(best) < 1e-4 ? best.toExponential().replace(/e-(\d)$/, "e-0$1") : String(best);
+}
+
+/** A text, with every number of many digits in it written so; not what is a part of a name, a path or a version. */
+export function figures(text: string): string {
+  return text.replace(/(?<![\w.])\d+\.\d{6,}(?:e[-+]?\d+)?(?![\w.])/g, (long) => figure(Number(long)));
+}

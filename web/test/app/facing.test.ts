@@ -32,6 +32,18 @@ describe("two calls line by line", () => {
     expect(line).toEqual({ name: "FLOPs", here: "1,000,001", there: "1,000,002", differs: true });
   });
 
+  test("give settings in full where they would look the same, else in short", () => {
+    const withMomentum = (momentum: number): typeof deep => {
+      const module = { ...deep.facts.moduleAt.get("bn1")!, settings: [["momentum", momentum]] as [string, number][] };
+      return { ...deep, facts: { ...deep.facts, moduleAt: new Map([["bn1", module]]) } };
+    };
+    const momentum = (a: number, b: number) =>
+      facing(one(withMomentum(a), "bn1"), one(withMomentum(b), "bn1")).find(({ name }) => name === "momentum");
+    expect(momentum(1 / 3, 1 / 7)).toMatchObject({ here: "0.333333", there: "0.142857" });
+    expect(momentum(0.1, 0.10000000149011612)).toMatchObject({ here: "0.1", there: "0.10000000149011612" });
+    expect(momentum(0.1, 0.1)).toBeUndefined();
+  });
+
   test("say nothing differs that is not known of one of them", () => {
     const { graph } = shallow;
     const calls = graph.calls.map((call) => ({ ...call, inputs: [], outputs: [] }));

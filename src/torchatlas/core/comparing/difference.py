@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.classes import constants, settings_of
 from torchatlas.core.comparing.vocabulary import meant
+from torchatlas.core.figures import figure, figures
 from torchatlas.core.graph import Node, Slot, Text
 
 if TYPE_CHECKING:
@@ -62,18 +63,25 @@ def _settings(one: Module, other: Module) -> Iterator[Difference]:
     for name in dict.fromkeys((*left, *right)):
         if left.get(name) != right.get(name) and (one.name == other.name or (name in left and name in right)):
             found = True
-            yield Difference(name, _setting(said_a, name), _setting(said_b, name))
+            yield _of_two(name, said_a, said_b)
     if not found and one.name == other.name and one.extra != other.extra:
         # What counts the places of equal layers differs without a word; what the module prints is meant to be seen.
         counting = [name for name in said_a if name in said_b and said_a[name] != said_b[name]]
         for name in counting:
-            yield Difference(name, said(said_a[name]), said(said_b[name]))
+            yield _of_two(name, said_a, said_b)
         if not counting:
-            yield Difference("printed", _cut(one.extra) or NONE, _cut(other.extra) or NONE)
+            texts = one.extra, other.extra
+            short = tuple(_cut(figures(text)) or NONE for text in texts)
+            yield Difference("printed", *(short if short[0] != short[1] else (_cut(text) or NONE for text in texts)))
 
 
-def _setting(settings: Mapping[str, Tree], name: str) -> str:
-    return said(settings[name]) if name in settings else NONE
+def _of_two(name: str, a: Mapping[str, Tree], b: Mapping[str, Tree]) -> Difference:
+    """A setting or an argument that differs; its numbers in full where they differ in nothing else."""
+    for exact in (False, True):
+        here, there = (said(of[name], exact=exact) if name in of else NONE for of in (a, b))
+        if here != there:
+            break
+    return Difference(name, here, there)
 
 
 def _tensors(one: Module, other: Module, a: Graph, b: Graph, *, known: bool) -> Iterator[Difference]:
@@ -152,15 +160,15 @@ def call_differences(one: Call, other: Call, a: Graph, b: Graph) -> Iterator[Dif
         yield Difference("name", one.name, other.name)
     if constants(one) != constants(other):
         left, right = _arguments(one), _arguments(other)
-        for name in dict.fromkeys((*left, *right)):
-            if left.get(name) != right.get(name):
-                yield Difference(name, left.get(name, NONE), right.get(name, NONE))
+        for difference in (_of_two(name, left, right) for name in dict.fromkeys((*left, *right))):
+            if difference.a != difference.b:
+                yield difference
     yield from result_differences(one, other, a, b)
 
 
-def _arguments(call: Call) -> dict[str, str]:
+def _arguments(call: Call) -> dict[str, Tree]:
     keys = call.arguments.keys or tuple(str(at) for at in range(len(call.arguments.items)))
-    return {key: said(item) for key, item in zip(keys, call.arguments.items, strict=True)}
+    return dict(zip(keys, call.arguments.items, strict=True))
 
 
 def order_difference(lone_a: Sequence[str], lone_b: Sequence[str]) -> Difference | None:
@@ -175,8 +183,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + more or NONE
 
 
-def said(tree: Tree, depth: int = 0) -> str:
-    """An argument as it would be typed; the middle of a long one is left out."""
+def said(tree: Tree, depth: int = 0, *, exact: bool = False) -> str:
+    """An argument as it would be typed, long numbers in short; the middle of a long one is left out."""
     if isinstance(tree, Slot):
         return "tensor"
     if isinstance(tree, Text):
@@ -184,11 +192,11 @@ def said(tree: Tree, depth: int = 0) -> str:
     if isinstance(tree, Node):
         if depth >= DEEPEST:
             return "…"
-        items = [said(item, depth + 1) for item in tree.items]
+        items = [said(item, depth + 1, exact=exact) for item in tree.items]
         if tree.keys:
             items = [f"{key}={item}" for key, item in zip(tree.keys, items, strict=True)]
         return _cut(f"({', '.join(items)})")
-    return _cut(repr(tree))
+    return figure(tree) if isinstance(tree, float) and not exact else _cut(repr(tree))
 
 
 def _cut(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.certainty import guessed
 from torchatlas.core.errors import InputError
+from torchatlas.core.figures import figures
 from torchatlas.core.overlay import PROFILE
 from torchatlas.core.timing import is_timed
 from torchatlas.views.table.facts import kernel_size
@@ -68,6 +69,10 @@ def _type_text(facts: Facts, row: Row) -> str:
 def _details(facts: Facts, row: Row) -> str | None:
     module = facts.module(row)
     return (module.extra or None) if module else None
+
+
+def _details_text(facts: Facts, row: Row) -> str:
+    return figures(_details(facts, row) or NOTHING)
 
 
 def _sure(facts: Facts, row: Row) -> float | None:
@@ -291,7 +296,7 @@ COLUMNS = {
         Column("name", "name", _label, _label),
         Column("path", "path", _path, _worded(_path)),
         Column("type", "type", _type, _type_text),
-        Column("details", "details", _details, _worded(_details)),
+        Column("details", "details", _details, _details_text),
         Column("sure", "sure", _sure, _sure_text, "right"),
         Column("input", "input", _input, _input_text),
         Column("output", "output", _output, _output_text),
