@@ -291,6 +291,25 @@ on(
   { colorScheme: "dark" },
 );
 
+on(
+  "resnet152",
+  "where there is little room the drawing has it, until something is asked for",
+  async (page) => {
+    const drawing = async () => page.locator("canvas.canvas").boundingBox();
+    assert.equal(await panel(page).count(), 0);
+    const all = await drawing();
+    assert.ok(all.width === 480 && all.height > 500);
+    await page.getByTitle("Show or hide the outline").click();
+    await row(page, "layer1").click();
+    assert.match(await panel(page).innerText(), /layer1/);
+    await page.getByTitle("Show or hide the outline").click();
+    assert.equal(await page.locator(".tree").count(), 0);
+    const rest = await drawing();
+    assert.ok(rest.height > 200 && (await panel(page).boundingBox()).y >= rest.y + rest.height);
+  },
+  { viewport: { width: 480, height: 800 } },
+);
+
 on("resnet152", "what is seen is saved as SVG and PNG", async (page) => {
   await row(page, "layer1").dblclick();
   await choose(page, "Parameters");

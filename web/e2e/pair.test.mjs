@@ -272,6 +272,16 @@ on("backward", "a node of the backward pass leads to the call that it is of, and
   assert.equal(await page.locator(".pair-bar .walk").count(), 0);
 });
 
+on("backward", "nothing is said of FLOPs that nobody can count, and no node leads to itself", async (page, file) => {
+  assert.doesNotMatch(await panel(page).innerText(), /FLOPs\s+≥ 0/);
+  const node = graphOf(file).calls.find(({ kind, outputs }) => kind === "backward" && outputs.length > 0);
+  await page.evaluate((id) => (location.hash = `at=%23${id}`), node.id);
+  await settle(page);
+  const made = panel(page).locator(".part", { hasText: "Outputs" });
+  assert.ok(await made.count());
+  assert.equal(await made.getByRole("button").count(), 0);
+});
+
 on("backward", "the table of a backward pass lists its nodes", async (page) => {
   await page.getByRole("tab", { name: "Table" }).click();
   assert.match(await page.locator(".rows tbody").innerText(), /Relu\s+backward/);

@@ -23,7 +23,7 @@ const AT_ONCE = 10000;
 
 /** From this width on, in pixels, two drawings leave room for the outline. */
 const ROOMY = 1600;
-/** Below this width two drawings have the page to themselves, until something is selected. */
+/** Below this width drawings have the page to themselves, until something is selected. */
 const NARROW = 760;
 
 async function start(script: string | null): Promise<void> {
@@ -68,6 +68,8 @@ function open(pages: readonly Page[], pair: Pair | null, { extras }: AtlasDocume
   const link = location.hash.length > 1 ? location.hash : null;
   const given = fromGiven(extras.view);
   const calls = pages.reduce((sum, { model }) => sum + model.graph.calls.length, 0);
+  const room = { outline: innerWidth >= (pair ? ROOMY : NARROW), panel: innerWidth >= NARROW };
+  for (const page of pages) page.store.set(room);
   const isAtOnce = ({ view }: Kept): boolean => calls <= AT_ONCE && (link ? view : given.view).depth === null;
   if (!pair) {
     const { state, camera } = link ? fromHash(link) : { state: given, camera: null };
@@ -75,12 +77,8 @@ function open(pages: readonly Page[], pair: Pair | null, { extras }: AtlasDocume
     return;
   }
   const { states, cameras, sides } = link ? pairFromHash(link) : pair.first(given);
-  const room = { outline: innerWidth >= ROOMY, panel: innerWidth >= NARROW };
   pair.store.set(sides);
-  pages.forEach((page, side) => {
-    page.store.set(room);
-    first(page, states[side]!, cameras[side] ?? null, isAtOnce(states[side]!));
-  });
+  pages.forEach((page, side) => first(page, states[side]!, cameras[side] ?? null, isAtOnce(states[side]!)));
 }
 
 function first(page: Page, state: Kept, camera: Camera | null, atOnce: boolean): void {

@@ -35,6 +35,8 @@ function RunPanel({ page }: { page: Page }) {
   const { totals } = extras;
   const root = graph.calls[0];
   const ran = !page.state.drawn?.visible.still;
+  // No lower bound at all is no number: nothing in the run has FLOPs that can be counted.
+  const counted = totals.exact || totals.flops > 0;
   return (
     <>
       <h2 class="title">{graph.name}</h2>
@@ -47,10 +49,12 @@ function RunPanel({ page }: { page: Page }) {
         {totals.trainable !== totals.parameters && <Fact name="trainable">{short(totals.trainable)}</Fact>}
         {ran && (
           <>
-            <Fact name="FLOPs" exact={exact(totals.flops)}>
-              {totals.exact ? "" : "≥ "}
-              {short(totals.flops)}
-            </Fact>
+            {counted && (
+              <Fact name="FLOPs" exact={exact(totals.flops)}>
+                {totals.exact ? "" : "≥ "}
+                {short(totals.flops)}
+              </Fact>
+            )}
             <Fact name="activations" exact={`${exact(totals.activation_bytes)} bytes`}>
               {bytes(totals.activation_bytes)}
             </Fact>

@@ -27,7 +27,7 @@ export function Tensors({ page, title, call, side = "outputs", values }: Given) 
     <Part title={ids.length > 1 ? `${title} (${ids.length})` : title}>
       <ul class="tensors">
         {ids.slice(0, MOST).map((id, slot) => (
-          <Tensor key={slot} page={page} value={page.model.graph.values[id]!} name={names.get(slot) ?? ""} />
+          <Tensor key={slot} page={page} value={page.model.graph.values[id]!} name={names.get(slot) ?? ""} of={call} />
         ))}
       </ul>
       {ids.length > MOST && <p class="hint">and {ids.length - MOST} more</p>}
@@ -35,7 +35,7 @@ export function Tensors({ page, title, call, side = "outputs", values }: Given) 
   );
 }
 
-function Tensor({ page, value, name }: { page: Page; value: Value; name: string }) {
+function Tensor({ page, value, name, of }: { page: Page; value: Value; name: string; of: Call | undefined }) {
   const { calls } = page.model.graph;
   const producer = value.producer === null ? null : calls[value.producer]!;
   const known = value.names.filter((other) => other !== name);
@@ -47,7 +47,7 @@ function Tensor({ page, value, name }: { page: Page; value: Value; name: string 
       {value.nbytes !== null && <span class="dim">{bytes(value.nbytes)}</span>}
       {value.device !== "cpu" && <span class="dim">{value.device}</span>}
       {known.length > 0 && <span class="names">{known.join(" = ")}</span>}
-      {producer && producer.parent !== null && (
+      {producer && producer.parent !== null && producer !== of && (
         <button class="inline" title="Show what made it" onClick={() => page.show(producer.id)}>
           {(producer.path || shortName(producer)).slice(0, 80)}
         </button>
