@@ -262,6 +262,14 @@ for (const [name, legend, path_] of [
   );
 }
 
+on("resnet152", "where only open boxes have numbers the legend says so", async (page) => {
+  await choose(page, "gradient");
+  await page.getByRole("button", { name: "View" }).click();
+  await page.getByText("Open everything").click();
+  await settle(page);
+  assert.match(await page.locator(".legend").innerText(), /no closed box has a number/);
+});
+
 on("seq2seq", "data flows to the right when asked", async (page, file) => {
   await page.getByRole("button", { name: "View" }).click();
   await page.getByText("Right", { exact: true }).click();
