@@ -69,7 +69,7 @@ def test_the_legend_says_what_the_colours_mean(layers, tmp_path):
     assert "1.80 k" in page.extract_text()
     assert float(page.mediabox.height) > drawing.scene["height"] * 0.75 + 20
     assert {"dtype", "float32"} <= fills(layers.draw(color_by="dtype").svg).keys()
-    assert "no closed box has a number" in layers.draw(color_by="time").svg
+    assert "no closed box has any" in layers.draw(color_by="time").svg
 
 
 def test_the_call_that_failed_stays_red():

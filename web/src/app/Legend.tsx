@@ -31,8 +31,7 @@ export function Legend({ colouring: { overlay, scale, theme } }: { colouring: Co
 
 function Ramp({ colouring: { overlay, scale, theme } }: { colouring: Omit<Colouring, "tints"> }) {
   // Open boxes are not coloured: what is around others may have a number all the same.
-  if (!Number.isFinite(scale.to)) return <p>no closed box has a number</p>;
-  if (scale.to === 0 && scale.from === 0) return <p>nothing shown has any</p>;
+  if (scale.to === 0 && scale.from === 0) return <p>no closed box has any</p>;
   const at = (share: number): number =>
     scale.log ? scale.from * (scale.to / scale.from) ** share : scale.from + (scale.to - scale.from) * share;
   return (

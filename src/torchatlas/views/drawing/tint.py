@@ -117,7 +117,7 @@ def _legend(colouring: Colouring, theme: str, top: float) -> list[str]:
         lines.append(_text(MARGIN, top + 2 * LINE + 9, least, theme))
         lines.append(_text(MARGIN + SWATCH * STEPS, top + 2 * LINE + 9, greatest, theme, ' text-anchor="end"'))
     else:
-        lines.append(_text(MARGIN, top + LINE + 10, "no closed box has a number", theme))
+        lines.append(_text(MARGIN, top + LINE + 10, "no closed box has any", theme))
     return lines
 
 
