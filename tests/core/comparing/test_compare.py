@@ -14,6 +14,7 @@ import torchatlas as ta
 from core.graphs import llama_like
 from find import graph_of
 from pairs import PAIRS, pair
+from pairs import structure as structure_of
 from torchatlas.core.comparing.compare import compare
 from torchatlas.core.comparing.marks import deep_marks, own_marks, pairs
 from torchatlas.core.comparing.verdict import verdict
@@ -137,6 +138,19 @@ def test_a_block_put_in_the_middle_of_a_list_is_the_one_that_is_added():
     changes = compare(a, b)
     assert marked(changes) == {"": "same", "0": "same", "1": "same", "2": "added", "3": "same", "4": "same"}
     assert [(item.a, item.b) for item in changes.renamed] == [("2", "3"), ("3", "4")]
+
+
+@pytest.mark.parametrize("wider", ["efficientnet_b1", "efficientnet_b3"])
+def test_stages_that_grow_in_depth_and_width_stay_in_their_order(wider):
+    """Each block is the one of its number in the stage of its number, and the further ones of a stage are added."""
+    a, b = structure_of("efficientnet_b0")(), structure_of(wider)()
+    changes = compare(a, b)
+    assert not changes.renamed
+    assert not changes.of("removed")
+    added = {item.b for item in changes.of("added")}
+    assert {path for path in added if path.rpartition(".")[0] not in added} == {
+        module.path for module in b.modules if module.name == "MBConv" and module.path not in a.module_at
+    }
 
 
 def test_a_wrapper_in_every_layer_is_looked_through():

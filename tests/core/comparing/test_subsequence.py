@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchatlas.core.comparing.subsequence import common
+from torchatlas.core.comparing.subsequence import common, heaviest
 
 sequences = st.lists(st.integers(0, 3), max_size=12)
 
@@ -46,3 +46,16 @@ def test_what_has_nothing_in_order_costs_no_more_than_it_must(count):
     mixed = common([at * 7 % 5 for at in range(count)], [at * 3 % 5 for at in range(count)])
     assert len(mixed) > count // 5
     assert perf_counter() - began < 5
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=4, max_size=4), max_size=6))
+def test_pairs_that_weigh_most_together_are_found(weights):
+    """No choice of pairs that ascend on both sides weighs more, and none of them weighs nothing."""
+    best = [[0] * 5 for _ in range(len(weights) + 1)]
+    for i, row in enumerate(weights):
+        for j, weight in enumerate(row):
+            best[i + 1][j + 1] = max(best[i][j + 1], best[i + 1][j], best[i][j] + weight)
+    found = heaviest(weights)
+    assert all(weights[i][j] > 0 for i, j in found)
+    assert all(i < k and j < m for (i, j), (k, m) in pairwise(found))
+    assert sum(weights[i][j] for i, j in found) == best[-1][-1]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from torchatlas.core.comparing.subsequence import common
+from torchatlas.core.comparing.subsequence import common, heaviest
 from torchatlas.core.comparing.vocabulary import canonical, nearness, stems, synonyms
 
 if TYPE_CHECKING:
@@ -192,6 +192,8 @@ class _Alignment:
         gaps = [(left, right)]
         for heavy in (True, False):
             for level in range(LEVELS):
+                if heavy and level == LOOSE - 1:  # no more are of one shape throughout
+                    gaps = [part for gap in gaps for part in self._weighed(*gap)]
                 gaps = [part for gap in gaps for part in self._split(*gap, level, heavy=heavy)]
         for xs, ys in gaps:
             names = {self.b.names[y]: y for y in ys}
@@ -214,6 +216,32 @@ class _Alignment:
             yield xs[start : one[i]], ys[begin : two[j]]
             start, begin = one[i] + 1, two[j] + 1
         yield xs[start:], ys[begin:]
+
+    def _weighed(self, xs: list[int], ys: list[int]) -> Iterator[tuple[list[int], list[int]]]:
+        """Pair, in order, what is most alike together, where that is not too much; give what lies between the pairs."""
+        one, two = self._heavy(xs, ys)
+        found = heaviest(self._weights(one, two)) if max(len(one), len(two)) <= OFFERED else []
+        start = begin = 0
+        for i, j in found:
+            self._pair(one[i], two[j])
+            end, stop = xs.index(one[i]), ys.index(two[j])
+            yield xs[start:end], ys[begin:stop]
+            start, begin = end + 1, stop + 1
+        yield xs[start:], ys[begin:]
+
+    def _weights(self, one: list[int], two: list[int]) -> list[list[float]]:
+        """How much each is like each: in what is below it, and in class; of as many pairs, those of the same parts."""
+        bags = [[_bag(tree, node, named=False) for node in nodes] for tree, nodes in self._sides(one, two)]
+        kinds = [[tree.kinds[node] for node in nodes] for tree, nodes in self._sides(one, two)]
+        little = 1 / (len(one) + len(two) + 1)
+        rows: list[list[float]] = []
+        for bag, kind in zip(bags[0], kinds[0], strict=True):
+            rows.append([])
+            for other, its in zip(bags[1], kinds[1], strict=True):
+                shared = 2 * (bag & other).total() / max(bag.total() + other.total(), 1)
+                alike = (kind[LOOSE] == its[LOOSE]) * (1 + little * (kind[LOOSE - 1] == its[LOOSE - 1]))
+                rows[-1].append(alike + (shared if shared > SHARED else 0))
+        return rows
 
     def _likes(self, left: list[int], right: list[int]) -> None:
         """Siblings under other names: those alike in something, the nearest names first."""

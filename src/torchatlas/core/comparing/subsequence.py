@@ -1,4 +1,6 @@
-"""The longest common subsequence of two sequences, in time that grows with how much they differ.
+"""Two sequences, item by item: what they have in common, and what in them is most alike.
+
+The longest common subsequence is found in time that grows with how much the two differ.
 
 Source: E. W. Myers, An O(ND) difference algorithm and its variations, https://doi.org/10.1007/BF01840446
 """
@@ -106,3 +108,26 @@ def _ascending(offered: list[tuple[int, int]]) -> list[tuple[int, int]]:
         found.append(offered[at])
         at = before[at]
     return found[::-1]
+
+
+def heaviest(weights: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+    """Rows with columns, both ascending, of which the weights sum to the most; what weighs nothing is no pair.
+
+    Of several such choices the one that begins first. In time that grows with rows times columns.
+    """
+    rows, columns = len(weights), len(weights[0]) if weights else 0
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    for i in range(rows - 1, -1, -1):
+        for j in range(columns - 1, -1, -1):
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], weights[i][j] + best[i + 1][j + 1])
+    found: list[tuple[int, int]] = []
+    i = j = 0
+    while i < rows and j < columns:
+        if weights[i][j] > 0 and best[i][j] == weights[i][j] + best[i + 1][j + 1]:
+            found.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i][j + 1]:
+            j += 1
+        else:
+            i += 1
+    return found
