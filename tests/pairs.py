@@ -103,6 +103,10 @@ PAIRS: dict[str, tuple[Callable[[], Graph], Callable[[], Graph]]] = {
     "resnet50-resnext50": (image("resnet50"), image("resnext50_32x4d")),
     "vgg11-vgg11_bn": (image("vgg11"), image("vgg11_bn")),
     "bert-roberta": (language("BertForMaskedLM"), language("RobertaForMaskedLM")),
+    "bert-distilbert": (
+        language("BertForMaskedLM"),
+        language("DistilBertForMaskedLM", dim=64, n_heads=4, hidden_dim=128, n_layers=2),
+    ),
     "llama-deeper": (language("LlamaForCausalLM"), language("LlamaForCausalLM", num_hidden_layers=3)),
     "llama-wider": (language("LlamaForCausalLM"), language("LlamaForCausalLM", hidden_size=128)),
     "tagger-quantized": (tagger(), tagger(quantized)),

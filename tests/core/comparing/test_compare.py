@@ -173,6 +173,24 @@ def test_a_wrapper_in_every_layer_is_looked_through():
     assert not changes.of("removed") or {item.a for item in changes.of("removed")} <= {"0", "1", "2"}
 
 
+def test_other_names_in_another_nesting_are_told_by_tensors_in_their_order():
+    """Four projections of one shape, in two modules of one model and directly in that of the other, find each other."""
+    names = {
+        "attention.self.query": "attention.q_lin",
+        "attention.self.key": "attention.k_lin",
+        "attention.self.value": "attention.v_lin",
+        "attention.output.dense": "attention.out_lin",
+        "attention.output.LayerNorm": "sa_layer_norm",
+        "intermediate.dense": "ffn.lin1",
+        "output.dense": "ffn.lin2",
+        "output.LayerNorm": "output_layer_norm",
+    }
+    found = {item.a: item.b for item in compare(*pair("bert-distilbert")).items if item.a is not None}
+    for layer in range(2):
+        for one, other in names.items():
+            assert found[f"bert.encoder.layer.{layer}.{one}"] == f"distilbert.transformer.layer.{layer}.{other}"
+
+
 def net(function):
     """A layer, and a function after it that no module stands for."""
 

@@ -163,6 +163,18 @@ def test_a_guess_is_called_one():
     assert all(rule.sure for rule in rules_for(wanted, {f"net.{key}": shape for key, shape in wanted.items()}))
 
 
+def test_the_order_of_the_alphabet_is_not_taken_for_that_of_a_model():
+    """Four projections of one shape in another nesting: in a sorted file nothing says which is which."""
+    wanted = {f"attention.{name}_lin.weight": (4, 4) for name in ("q", "k", "v", "out")}
+    given = {f"self.{name}.weight": (4, 4) for name in ("query", "key", "value")} | {"output.dense.weight": (4, 4)}
+    net = {"net.conv.weight": (4, 4, 3), "net.conv.bias": (4,)}
+    wanted, given = ({**net, **{f"net.{key}": shape for key, shape in each.items()}} for each in (wanted, given))
+    expected = dict(zip(given, wanted, strict=True))
+    assert [*renamed(given, rules_for(wanted, given))] == [*wanted]
+    rules = rules_for(wanted, dict(sorted(given.items())))
+    assert all(next(iter(renamed({old: ()}, rules))) in {old, new} for old, new in expected.items())
+
+
 def test_weights_of_another_model_are_not_forced():
     """Nothing fits, so nothing is suggested that mends nothing."""
     found = loading(ta.capture(Tagger()).graph, weights({"a.b": torch.zeros(3, 3, 3), "a.c": torch.zeros(7)}))

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.subsequence import common, heaviest
+from torchatlas.core.comparing.tree import LEVELS, LOOSE, is_number
 from torchatlas.core.comparing.vocabulary import canonical, nearness, stems, synonyms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
-LEVELS = 4
-"""Degrees of likeness, from alike in everything to hardly more than of one class."""
+    from torchatlas.core.comparing.tree import Tree
 
-LOOSE = LEVELS - 1
 OFFERED = 24
 """Nodes without a namesake, on either side, up to which each is held against each."""
 
@@ -42,64 +40,6 @@ HEART = 0.9
 
 MOVED = 5
 """Nodes that a part must have to be known again in another place."""
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Nodes, parents before children; node 0 is the root.
-
-    Attributes:
-        names: of each node under its parent.
-        parents: of each node; -1 for the root.
-        kinds: of each node ``LEVELS`` numbers, from the strictest likeness to the loosest, shared with the other tree.
-        heavy: whether a node holds, or is, a tensor: these are aligned before what is only between them.
-    """
-
-    names: tuple[str, ...]
-    parents: tuple[int, ...]
-    kinds: tuple[tuple[int, ...], ...]
-    heavy: tuple[bool, ...]
-
-    @cached_property
-    def children(self) -> tuple[tuple[int, ...], ...]:
-        """Of each node; those with numbers for names in the order of the numbers."""
-        found: list[list[int]] = [[] for _ in self.names]
-        for node, parent in enumerate(self.parents):
-            if parent >= 0:
-                found[parent].append(node)
-        return tuple(tuple(self._sorted(nodes)) for nodes in found)
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """Nodes of each subtree."""
-        sizes = [1] * len(self.names)
-        for node in range(len(self.names) - 1, 0, -1):
-            sizes[self.parents[node]] += sizes[node]
-        return tuple(sizes)
-
-    def below(self, node: int) -> Iterator[int]:
-        """The node and all that is below it."""
-        todo = [node]
-        while todo:
-            at = todo.pop()
-            yield at
-            todo.extend(self.children[at])
-
-    def above(self, node: int) -> Iterator[int]:
-        """The nodes around it, up to the root."""
-        while node:
-            node = self.parents[node]
-            yield node
-
-    def _sorted(self, nodes: list[int]) -> list[int]:
-        numbered = sorted((node for node in nodes if is_number(self.names[node])), key=lambda n: int(self.names[n]))
-        rest = iter(numbered)
-        return [next(rest) if is_number(self.names[node]) else node for node in nodes]
-
-
-def is_number(name: str) -> bool:
-    """Whether a name says a position in a list."""
-    return name.isdecimal() and name.isascii()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +82,7 @@ class _Alignment:
         self._walk()
         self._beside(one, other)
         self._moved()
+        self._in_order()
         self._around()
         return Aligned(self.mate, frozenset(self.guessed))
 
@@ -360,6 +301,23 @@ class _Alignment:
                     self.guessed.add(x)
                     self._walk()
 
+    def _in_order(self) -> None:
+        """Other names in another nesting: what has the same tensors, in the same order, the innermost first.
+
+        Where that is less than half of what has such tensors, it says nothing.
+        """
+        free = _free_inside(self.a, self.mate), _free_inside(self.b, self.taken)
+        for one, other in sorted(self.mate.items(), reverse=True):
+            left, right = self._free(self.a.flat(one, free[0]), self.b.flat(other, free[1]))
+            mine, its = [self.a.owned[x] for x in left], [self.b.owned[y] for y in right]
+            both = {*mine} & {*its}
+            found = common(mine, its) if both else []
+            if len(found) > SHARED * max(sum(owned in both for owned in each) for each in (mine, its)):
+                for i, j in found:
+                    self.mate[left[i]] = right[j]
+                    self.taken.add(right[j])
+                    self.guessed.add(left[i])
+
     def _around(self) -> None:
         """What is around parts that were known again, where that is alone on both sides: the innermost first."""
         offers: dict[tuple[int, int], int] = {}
@@ -372,6 +330,14 @@ class _Alignment:
             if x not in self.mate and y not in self.taken:
                 self.mate[x] = y
                 self.taken.add(y)
+
+
+def _free_inside(tree: Tree, known: Container[int]) -> list[bool]:
+    """Whether a node, or any below it, has tensors of its own and no mate."""
+    found = [owned >= 0 and node not in known for node, owned in enumerate(tree.owned)]
+    for node in range(len(found) - 1, 0, -1):
+        found[tree.parents[node]] |= found[node]
+    return found
 
 
 def _only(tree: Tree, nodes: Sequence[int], level: int) -> tuple[dict[int, int], dict[tuple[str, int], int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.classes import settings_of
-from torchatlas.core.comparing.alignment import LEVELS, Tree
+from torchatlas.core.comparing.tree import LEVELS, Tree, by_alphabet
 from torchatlas.core.comparing.vocabulary import meant
 
 if TYPE_CHECKING:
@@ -49,7 +49,18 @@ def _tree(graph: Graph, numbers: Interned, *, bare: bool) -> Tree:
         parts = [[(names[child], kinds[child][level]) for child in held] for level in range(LEVELS)]
         keys = _bare(graph, module, parts) if bare else _known(graph, module, parts)
         kinds[node] = tuple(numbers.setdefault((level, key), len(numbers)) for level, key in enumerate(keys))
-    return Tree(names, parents, tuple(kinds), tuple(heavy))
+    return Tree(names, parents, tuple(kinds), tuple(heavy), _owned(graph, numbers, bare=bare))
+
+
+def _owned(graph: Graph, numbers: Interned, *, bare: bool) -> tuple[int, ...]:
+    """A number for the tensors of each module; none where a file has sorted them by name."""
+    if is_inferred(graph) and by_alphabet((name, value.shape) for value in graph.values for name in value.names[:1]):
+        return (-1,) * len(graph.modules)
+    keys = []
+    for module in graph.modules:
+        tensors = _tensors(module, graph)
+        keys.append(frozenset((meant(name), value.shape) for name, value in tensors if value.shape or not bare))
+    return tuple(numbers.setdefault(key, len(numbers)) if key else -1 for key in keys)
 
 
 def parent_of(path: str, paths: Mapping[str, int]) -> int:

@@ -12,7 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from torchatlas.core.comparing.alignment import LEVELS, Tree, align, is_number
+from torchatlas.core.comparing.alignment import align
+from torchatlas.core.comparing.tree import LEVELS, Tree, by_alphabet, is_number
 from torchatlas.core.comparing.vocabulary import meant
 
 if TYPE_CHECKING:
@@ -177,7 +178,20 @@ def _tree(shapes: Mapping[str, Shape], numbers: dict[Hashable, int], keys: list[
                 names.append(path.rpartition(".")[2])
                 keys.append(path)
             at = places[path]
-    return Tree(tuple(names), tuple(parents), _kinds(names, parents, keys, shapes, numbers), (True,) * len(keys))
+    kinds = _kinds(names, parents, keys, shapes, numbers)
+    return Tree(tuple(names), tuple(parents), kinds, (True,) * len(keys), _owned(names, keys, shapes, numbers))
+
+
+def _owned(
+    names: Sequence[str], keys: Sequence[str], shapes: Mapping[str, Shape], numbers: dict[Hashable, int]
+) -> tuple[int, ...]:
+    """Of each key a number for its last name and its shape; none where order says nothing."""
+    if by_alphabet(shapes.items()):
+        return (-1,) * len(keys)
+    return tuple(
+        numbers.setdefault((meant(name), shapes[key]), len(numbers)) if key in shapes else -1
+        for name, key in zip(names, keys, strict=True)
+    )
 
 
 def _kinds(
