@@ -99,9 +99,28 @@ class _Alignment:
         self._walk()
 
     def _pair(self, one: int, other: int) -> None:
+        """Note that two are one thing; where one of them has been put around what the other is, that is what it is."""
+        other = self._wrapped_in(self.b, other, self.a, one, self.taken)
+        one = self._wrapped_in(self.a, one, self.b, other, self.mate)
         self.mate[one] = other
         self.taken.add(other)
         self.todo.append((one, other))
+
+    def _wrapped_in(self, outer: Tree, node: int, inner: Tree, leaf: int, known: Container[int]) -> int:
+        """The only node inside that has the tensors of the leaf, or else its class; the node itself where none has.
+
+        ``Linear`` under the name of a ``Sequential`` with a ``Linear`` in it, or of an adapter around it.
+        """
+        if inner.owned[leaf] < 0 or inner.children[leaf] or outer.owned[node] >= 0:
+            return node
+        inside = [at for at in outer.below(node) if outer.owned[at] >= 0 and at not in known]
+        for alike in (
+            [at for at in inside if outer.owned[at] == inner.owned[leaf]],
+            [at for at in inside if outer.kinds[at][LOOSE] == inner.kinds[leaf][LOOSE]],
+        ):
+            if len(alike) == 1:
+                return alike[0]
+        return node
 
     def _children(self, one: int, other: int) -> None:
         left, right = list(self.a.children[one]), list(self.b.children[other])

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torchatlas.core.classes import without_numbers
 from torchatlas.core.comparing.likeness import is_inferred, parent_of
 from torchatlas.core.cost import costs
 from torchatlas.core.span import span
@@ -113,22 +114,23 @@ def _listed(paths: Sequence[str], graph: Graph) -> str:
     lists: dict[str, list[str]] = {}
     for path in paths:
         lists.setdefault(path.rpartition(".")[0], []).append(path)
+    names = {parent: tuple(path.rpartition(".")[2] for path in each) for parent, each in lists.items()}
     alike: dict[tuple[str, ...], list[str]] = {}
+    for parent in lists:
+        alike.setdefault((without_numbers(parent), *names[parent]), []).append(parent)
+    spans: list[str] = []
     for parent, each in lists.items():
-        names = tuple(path.rpartition(".")[2] for path in each)
-        alike.setdefault((parent, "") if any(map(str.isdecimal, names)) else names, []).append(parent)
-    spans = [
-        f"{span([parent or graph.name for parent in parents])}.{_braced(span(names))}"
-        if len(parents) > 1
-        else span([path or graph.name for path in lists[parents[0]]])
-        for names, parents in alike.items()
-    ]
+        parents = alike[(without_numbers(parent), *names[parent])]
+        if len(parents) < (NAMED if any(map(str.isdecimal, names[parent])) else 2):
+            spans.append(span([path or graph.name for path in each]))
+        elif parent == parents[0]:
+            spans.append(f"{span([place or graph.name for place in parents])}.{_braced(span(names[parent]))}")
     more = f" and {len(spans) - LISTS} more" if len(spans) > LISTS else ""
     return ", ".join(spans[:LISTS]) + more
 
 
 def _braced(names: str) -> str:
-    return f"{{{names}}}" if ", " in names else names
+    return f"{{{names}}}" if "," in names else names
 
 
 def topmost(graph: Graph, paths: Sequence[str]) -> list[str]:
@@ -252,7 +254,10 @@ def _numbers(changes: Changes, known: Sizes) -> list[str]:
     flops_a, flops_b = known.flops
     if flops_a is not None and flops_b is not None and flops_a != flops_b:
         bounds = ["" if exact else ">=" for exact in known.exact]
-        told.append(f"{bounds[0]}{_human(flops_a)} -> {bounds[1]}{_human(flops_b)} FLOPs")
+        texts = [_human(flops_a), _human(flops_b)]
+        if texts[0] == texts[1]:  # all digits, for what differs in few
+            texts = [f"{flops_a:,}", f"{flops_b:,}"]
+        told.append(f"{bounds[0]}{texts[0]} -> {bounds[1]}{texts[1]} FLOPs")
     failed = [name for name, graph in (("a", changes.a), ("b", changes.b)) if graph.error is not None]
     told += [f"{name} failed, so its run is compared up to there" for name in failed]
     return told

@@ -127,9 +127,14 @@ class _Union:
         return self._relative(at, place, "a" if self.items[at].b is None else "b") or graph.name
 
     def _relative(self, at: int, path: str, side: str) -> str:
+        """The path as it goes on from the nearest item around that is around it in that graph too."""
         around = self.parents[at]
-        above = getattr(self.items[around], side) if around >= 0 else ""
-        return path[len(above) + 1 :] if above and path.startswith(f"{above}.") else path
+        while around >= 0:
+            above = getattr(self.items[around], side)
+            if above and path.startswith(f"{above}."):
+                return path[len(above) + 1 :]
+            around = self.parents[around]
+        return path
 
     def _was(self, at: int) -> str:
         """The name that it had, if what is around it would now call it by another."""
