@@ -51,6 +51,7 @@ CHANGES = {
     "tensorflow": lambda key: re.sub(r"(layers\.\d+\.1)\.weight", r"\1.gamma", key).replace("1.bias", "1.beta"),
     "one of several": lambda key: key.replace("tagger.", "word.tagger."),
     "numbered from one": lambda key: re.sub(r"layers\.(\d+)", lambda m: f"layers.{int(m[1]) + 1}", key),
+    "slashes": lambda key: key.replace("layers", "blocks").replace(".", "/"),
     "several": lambda key: f"net.{key}".replace("layers", "blocks").replace("tagger.rnn", "words.lstm"),
 }
 
@@ -161,6 +162,27 @@ def test_a_guess_is_called_one():
     assert rules
     assert not any(rule.sure for rule in rules)
     assert all(rule.sure for rule in rules_for(wanted, {f"net.{key}": shape for key, shape in wanted.items()}))
+
+
+def test_numbers_that_agree_by_chance_make_no_rule_for_all_numbers():
+    """``z1`` is ``bn1``, and ``z2`` is another thing: what is true of one number is then said of that one alone."""
+    names = {"z0": "conv1", "z1": "bn1", "z2": "layer1", "z3": "conv2", "z4": "bn2"}
+    shapes = {"z0": (4, 3, 7, 7), "z1": (4,), "z3": (4, 4, 3, 3), "z4": (4,)}
+    given = {f"{path}{name}.weight": shapes[name] for path in ("", "z2.0.", "z2.1.") for name in shapes}
+    wanted = {".".join(names.get(name, name) for name in key.split(".")): shape for key, shape in given.items()}
+    assert renamed(given, rules_for(wanted, given)) == wanted
+
+
+def test_weights_without_counters_of_batches_load():
+    """Torch puts them in where weights have no version, and so it does not miss them."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    state = {key: tensor for key, tensor in net.state_dict().items() if "num_batches_tracked" not in key}
+    net.load_state_dict(state)  # raises where a key is missed
+    found = loading(ta.capture(net).graph, weights(state), net.state_dict().keys())
+    assert found.passes
+    assert found.unsaved == ("1.num_batches_tracked",)
+    state.pop("1.running_mean")
+    assert loading(ta.capture(net).graph, weights(state), net.state_dict().keys()).missing == ("1.running_mean",)
 
 
 def test_the_order_of_the_alphabet_is_not_taken_for_that_of_a_model():

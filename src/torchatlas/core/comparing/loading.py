@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
+COUNTER = "num_batches_tracked"
+"""What ``BatchNorm`` itself puts into weights without a version, as files hold them that are no pickles of torch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loading:
@@ -25,8 +28,9 @@ class Loading:
         missing: keys of the model that the weights lack.
         unexpected: keys of the weights that the model lacks.
         unfit: (key, shape in the model, shape in the weights) where the two differ.
-        unsaved: buffers of the model that the weights lack, and that may be of those that are never saved: whether
-            ``load_state_dict`` misses them is known only of a model, not of its atlas.
+        unsaved: buffers of the model that the weights lack, and that ``load_state_dict`` may do without: those that
+            may never be saved, which is known only of a model and not of its atlas; and counters of batches, which
+            torch makes up for weights of before there were any.
         rules: how to rename keys of the weights so that more fit, to be applied in this order.
         mended: keys that fit only after that renaming.
     """
@@ -65,7 +69,7 @@ def loading(model: Graph, weights: Graph, saved: Collection[str] | None = None) 
     targets = {key: value.shape for key, value in wanted.items()}
     fitting = tuple(key for key in targets if shapes.get(key) == targets[key])
     absent = [key for key in targets if key not in shapes]
-    doubtful = {key for key in absent if saved is None and _maybe_unsaved(key, wanted, given)}
+    doubtful = {key for key in absent if _maybe_unsaved(key, wanted, given, saved)}
     rules = rules_for(targets, shapes)
     after = renamed(shapes, rules)
     mended = sum(after.get(key) == shape for key, shape in targets.items()) - len(fitting)
@@ -82,11 +86,13 @@ def loading(model: Graph, weights: Graph, saved: Collection[str] | None = None) 
     )
 
 
-def _maybe_unsaved(key: str, wanted: Mapping[str, Value], given: Mapping[str, Value]) -> bool:
+def _maybe_unsaved(
+    key: str, wanted: Mapping[str, Value], given: Mapping[str, Value], saved: Collection[str] | None
+) -> bool:
     """A buffer that the weights hold nowhere, by its last name."""
-    if wanted[key].kind != "buffer":
-        return False
     last = key.rpartition(".")[2]
+    if wanted[key].kind != "buffer" or (saved is not None and last != COUNTER):
+        return False
     return not any(other.rpartition(".")[2] == last for other in given)
 
 

@@ -63,6 +63,7 @@ class _Edit:
     before: tuple[str, ...]
     after: tuple[str, ...]
     sure: bool
+    any_number: bool = True
 
     @property
     def renumbers(self) -> bool:
@@ -71,7 +72,9 @@ class _Edit:
 
     @property
     def counted(self) -> bool:
-        """Its numbers stay what they are, so one rule is for all of them."""
+        """Its numbers stay what they are, so one rule can be for all of them."""
+        if not self.any_number:
+            return False
         numbers = NUMBER.findall(".".join(self.old))
         return bool(numbers) and numbers == NUMBER.findall(".".join(self.new))
 
@@ -106,6 +109,10 @@ def renamed(shapes: Mapping[str, Shape], rules: Sequence[Rule]) -> dict[str, Sha
 
 def rules_for(wanted: Mapping[str, Shape], given: Mapping[str, Shape]) -> tuple[Rule, ...]:
     """Rules that turn keys of ``given`` into keys of ``wanted`` of the same shape; the fewest that mend most."""
+    slashed = sum("/" in key for key in given)
+    if slashed and not any("." in key for key in given):  # as in files of other frameworks
+        points = Rule("/", ".", slashed)
+        return (points, *rules_for(wanted, renamed(given, [points])))
     learned = _learn(wanted, given)
     changed = {old: new for old, new in learned.keys.items() if old != new}
     groups: dict[tuple[Hashable, ...], list[tuple[str, _Edit]]] = {}
@@ -258,11 +265,12 @@ def _rules(group: Sequence[tuple[str, _Edit]], given: Mapping[str, Shape]) -> It
     """The plainest rules for edits that are alike which spoil no other key."""
     needing = {key for key, _ in group}
     sure = all(edit.sure for _, edit in group)
-    for around in range(WIDEST + 1):
-        found = Counter(_rule(edit, around) for _, edit in group)
+    tries = [(around, any_number) for around in range(WIDEST + 1) for any_number in (True, False)]
+    for around, any_number in tries:
+        found = Counter(_rule(replace(edit, any_number=any_number), around) for _, edit in group)
         rules = [Rule(pattern, replacement, count, sure) for (pattern, replacement), count in found.items()]
         harmless = [rule for rule in rules if not _spoils(rule, given, needing)]
-        if len(harmless) == len(rules) or around == WIDEST:
+        if len(harmless) == len(rules) or (around, any_number) == tries[-1]:
             yield from harmless[:MOST]
             return
 

@@ -30,7 +30,7 @@ def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
         for key, wanted, given in loading.unfit[:SHOWN]:
             yield f"  {printable(key)}: the model has {list(wanted)}, the weights {list(given)}", PLAIN
         yield from _rest(len(loading.unfit))
-    yield from _keys("buffers that may be of those which are never saved", loading.unsaved)
+    yield from _keys("buffers that load_state_dict may do without", loading.unsaved)
     if loading.rules:
         keys = "1 key" if loading.mended == 1 else f"{loading.mended:,} keys"
         yield f"renaming that mends {keys}, for the weights as `state`:", BOLD
