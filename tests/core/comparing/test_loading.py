@@ -173,6 +173,25 @@ def test_numbers_that_agree_by_chance_make_no_rule_for_all_numbers():
     assert renamed(given, rules_for(wanted, given)) == wanted
 
 
+def test_what_fits_nowhere_is_in_nobodys_way():
+    """Adapters saved with their model, all behind one prefix: the model's own keys are mended by two rules."""
+    wanted = {f"layers.{at}.{name}.weight": (4, 4) for at in range(3) for name in ("q", "k")} | {"norm.weight": (4,)}
+    given = {f"base_model.model.{key}": shape for key, shape in wanted.items() if ".q." not in key}
+    for at in range(3):
+        place = f"base_model.model.layers.{at}.q"
+        given |= {f"{place}.base_layer.weight": (4, 4), f"{place}.A.weight": (2, 4), f"{place}.B.weight": (4, 2)}
+    rules = rules_for(wanted, given)
+    assert len(rules) == 2
+    assert wanted.items() <= renamed(given, rules).items()
+
+
+def test_a_lone_counter_is_not_taken_for_a_part_without_tensors():
+    """A number in the weights that the model lacks is added, and no pooling becomes it."""
+    net = nn.ModuleDict({"conv": nn.Conv2d(3, 4, 1), "pool": nn.MaxPool2d(2)})
+    changes = ta.compare(net, weights({**net.state_dict(), "ema.decay": torch.tensor(0.9)})).changes
+    assert [item.b for item in changes.of("added")] == ["ema"]
+
+
 def test_weights_without_counters_of_batches_load():
     """Torch puts them in where weights have no version, and so it does not miss them."""
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))

@@ -209,12 +209,13 @@ class _Alignment:
             self._kindred(*self._free(left, right), level)
 
     def _kindred(self, left: list[int], right: list[int], level: int) -> None:
-        kinds: dict[int, tuple[list[int], list[int]]] = {}
+        kinds: dict[tuple[int, bool], tuple[list[int], list[int]]] = {}
         for x in left:
-            kinds.setdefault(self.a.kinds[x][level], ([], []))[0].append(x)
+            kinds.setdefault((self.a.kinds[x][level], self.a.heavy[x]), ([], []))[0].append(x)
         for y in right:
-            if self.b.kinds[y][level] in kinds:
-                kinds[self.b.kinds[y][level]][1].append(y)
+            kind = self.b.kinds[y][level], self.b.heavy[y]
+            if kind in kinds:
+                kinds[kind][1].append(y)
         for xs, ys in kinds.values():
             self._nearest(xs, ys)
 
@@ -300,7 +301,7 @@ class _Alignment:
             if level == 1:  # other names, and the only ones in these shapes
                 found += [(x, kinds[kind]) for kind, x in own_kinds.items() if kind in kinds]
             for x, y in found:
-                if self.a.heavy[x] and x not in self.mate and y not in self.taken:
+                if self.a.heavy[x] and self.b.heavy[y] and x not in self.mate and y not in self.taken:
                     self._pair(x, y)
                     if not (synonyms(self.a.names[x], self.b.names[y]) and (x in first[0] or y in first[1])):
                         self.guessed.add(x)

@@ -120,7 +120,8 @@ def rules_for(wanted: Mapping[str, Shape], given: Mapping[str, Shape]) -> tuple[
         for edit in _edits(key, changed[key], learned):
             groups.setdefault(edit.plain, []).append((key, edit))
     ranked = sorted(groups.values(), key=len, reverse=True)[:MOST]
-    rules = [rule for group in ranked for rule in _rules(group, given)]
+    kept = {key for key, shape in given.items() if wanted.get(key) == shape} | changed.keys()
+    rules = [rule for group in ranked for rule in _rules(group, given, kept, wanted)]
     return _needed(sorted(_merged(rules), key=_turn), wanted, given, changed)
 
 
@@ -261,23 +262,28 @@ def _edit(one: Sequence[str], other: Sequence[str], span: tuple[int, int, int, i
     return _Edit(tuple(one[i:j]), tuple(other[k:m]), tuple(one[:i]), tuple(one[j:]), sure)
 
 
-def _rules(group: Sequence[tuple[str, _Edit]], given: Mapping[str, Shape]) -> Iterator[Rule]:
+def _rules(
+    group: Sequence[tuple[str, _Edit]], given: Iterable[str], kept: set[str], wanted: Collection[str]
+) -> Iterator[Rule]:
     """The plainest rules for edits that are alike which spoil no other key."""
     needing = {key for key, _ in group}
+    others = [key for key in given if key not in needing]
     sure = all(edit.sure for _, edit in group)
     tries = [(around, any_number) for around in range(WIDEST + 1) for any_number in (True, False)]
     for around, any_number in tries:
         found = Counter(_rule(replace(edit, any_number=any_number), around) for _, edit in group)
         rules = [Rule(pattern, replacement, count, sure) for (pattern, replacement), count in found.items()]
-        harmless = [rule for rule in rules if not _spoils(rule, given, needing)]
+        harmless = [rule for rule in rules if not _spoils(rule, others, kept, wanted)]
         if len(harmless) == len(rules) or (around, any_number) == tries[-1]:
             yield from harmless[:MOST]
             return
 
 
-def _spoils(rule: Rule, given: Iterable[str], needing: set[str]) -> bool:
+def _spoils(rule: Rule, others: Iterable[str], kept: set[str], wanted: Collection[str]) -> bool:
+    """Whether it changes a key that fits or has rules of its own, or makes one of the model's of any other."""
     pattern = re.compile(rule.pattern)
-    return any(pattern.search(key) for key in given if key not in needing)
+    found = (key for key in others if pattern.search(key))
+    return any(key in kept or pattern.sub(rule.replacement, key) in wanted for key in found)
 
 
 def _rule(edit: _Edit, around: int) -> tuple[str, str]:
