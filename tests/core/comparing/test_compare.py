@@ -212,6 +212,36 @@ def test_what_a_module_computes_counts_though_its_parts_are_the_same():
     assert [(each.what, each.a, each.b) for each in item.differences] == [("calls", "torch.relu", "torch.tanh")]
 
 
+def test_functions_inside_a_module_that_only_one_has_are_found_outside_of_it():
+    """What ran in a part and now runs where that was is no other function; what is new with its module is."""
+
+    class Part(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return torch.tanh(self.layer(x))
+
+    class Net(nn.Module):
+        def __init__(self, parts):
+            super().__init__()
+            self.parts = nn.ModuleList([Part() for _ in range(parts)])
+            self.last = Part() if parts else nn.Linear(4, 4)
+
+        def forward(self, x):
+            for part in self.parts:
+                x = part(x)
+            return self.last(x) if len(self.parts) else torch.tanh(self.last(x))
+
+    plain, nested = (ta.capture(Net(parts), torch.zeros(2, 4)).graph for parts in (0, 1))
+    changes = compare(plain, nested)
+    found = {plain.calls[one].name: nested.calls[other] for one, other in changes.calls}
+    assert nested.calls[found["torch.tanh"].parent].path == "last"
+    marks = own_marks(changes)[1]
+    assert [marks[call.id] for call in nested.calls if call.name == "torch.tanh"] == ["added", "same"]
+
+
 def test_an_argument_of_a_function_counts():
     """The same function with another constant is said with both."""
     slopes = [partial(nn.functional.leaky_relu, negative_slope=slope) for slope in (0.1, 0.2)]

@@ -10,7 +10,7 @@ from torchatlas.core.comparing.likeness import module_trees
 from torchatlas.core.comparing.subsequence import common
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     from torchatlas.core.graph import Call, Graph
 
@@ -25,7 +25,7 @@ def match_calls(a: Graph, b: Graph, modules: Mapping[str, str]) -> dict[int, int
     """For calls of a, the calls of b that they are.
 
     The n-th call of a module is that of the module it was matched with; functions are aligned, as they ran, between
-    the module calls of the calls around them.
+    the module calls of the calls around them. A module that only one graph has around what both have is looked through.
     """
     if not a.calls or not b.calls:
         return {}
@@ -53,6 +53,7 @@ class _Calls:
         if 0 not in self.mate and 0 not in self.mate.values():
             self.mate[0] = 0
         self.taken = {other: one for one, other in self.mate.items()}
+        self.around = _around(a, self.mate), _around(b, self.taken)
         self.numbers: dict[Hashable, int] = {}
 
     def run(self) -> dict[int, int]:
@@ -67,7 +68,7 @@ class _Calls:
 
     def _inside(self, one: int, other: int) -> Iterator[tuple[int, int]]:
         """The functions directly inside two calls: those that did the same, then those of the same name."""
-        gaps = [(self.a.children[one], self.b.children[other])]
+        gaps = [(self._seen(self.a, one), self._seen(self.b, other))]
         for strict in (True, False):
             later = []
             for left, right in gaps:
@@ -84,6 +85,18 @@ class _Calls:
                 later.append((left[start:], right[begin:]))
             gaps = [gap for gap in later if all(gap)]
 
+    def _seen(self, graph: Graph, call: int) -> list[int]:
+        """The calls directly inside, and in the place of one that only one graph has around what both have, its own."""
+        known, around = (self.mate, self.around[0]) if graph is self.a else (self.taken, self.around[1])
+        found, todo = [], [*graph.children[call][::-1]]
+        while todo:
+            at = todo.pop()
+            if at in around and at not in known:
+                todo += graph.children[at][::-1]
+            else:
+                found.append(at)
+        return found
+
     def _key(self, graph: Graph, call: int, *, strict: bool) -> int:
         """Of a module call, which pair it is in; of a function, what it did, or only its name."""
         mine = self.mate.get(call) if graph is self.a else call if call in self.taken else None
@@ -96,3 +109,14 @@ class _Calls:
         else:
             key = did(called, graph) if strict else (called.kind, called.name)
         return self.numbers.setdefault(key, len(self.numbers))
+
+
+def _around(graph: Graph, known: Iterable[int]) -> set[int]:
+    """The calls around those that are known."""
+    found: set[int] = set()
+    for call in known:
+        at = graph.calls[call].parent
+        while at is not None and at not in found:
+            found.add(at)
+            at = graph.calls[at].parent
+    return found
