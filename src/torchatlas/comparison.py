@@ -74,12 +74,12 @@ def compare(
         The comparison: print it, or leave it as the last line of a notebook cell.
 
     Raises:
-        InputError: ``a`` or ``b`` is nothing that can be compared.
+        InputError: ``a`` or ``b`` is nothing that can be compared, or ``titles`` are not two names.
         FileError: a file cannot be read.
     """
     given: dict[str, Any] = {"input_size": input_size, "dtypes": dtypes, "mode": mode, "fake": fake}
     graphs = [_graph(name, one, args, kwargs, given) for name, one in (("a", a), ("b", b))]
-    named = titles or (_title(a, graphs[0]), _title(b, graphs[1]))
+    named = (_title(a, graphs[0]), _title(b, graphs[1])) if titles is None else _checked(titles)
     saved = [_saved(one) for one in (a, b)]
     return Comparison(graphs[0], graphs[1], named, (saved[0], saved[1]))
 
@@ -101,6 +101,12 @@ def _graph(name: str, one: Comparable, args: Any, kwargs: Mapping[str, Any] | No
 
 def _title(one: Comparable, graph: Graph) -> str:
     return Path(one).name if isinstance(one, (str, os.PathLike)) else graph.name
+
+
+def _checked(titles: tuple[str, str]) -> tuple[str, str]:
+    if not isinstance(titles, (tuple, list)) or [type(title) for title in titles] != [str, str]:
+        raise InputError(f"titles={titles!r:.200}; wanted: two names, of a and of b")
+    return titles[0], titles[1]
 
 
 def _saved(one: Comparable) -> Collection[str] | None:

@@ -382,6 +382,21 @@ def test_parts_under_the_same_names_in_other_places_are_told_apart():
     assert said.startswith("added 0..2.up.extra, 0..2.down.extra; ")
 
 
+def test_a_model_is_the_same_as_its_export(tmp_path):
+    """A file says each axis for itself, leaves settings out and has other names for functions: no module differs."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()).eval()
+    image = torch.zeros(1, 3, 8, 8)
+    path = tmp_path / "net.pt2"
+    torch.export.save(torch.export.export(net, (image,)), path)
+    known = ta.capture(net, image)
+    assert ta.compare(known, path).same
+    assert ta.compare(known, path).verdict == "same modules, as far as both tell of them; functions not compared"
+    assert {mark for side in own_marks(ta.compare(known, path).changes) for mark in side.values()} == {"same"}
+    net[3].stride = 1
+    (item,) = [item for item in ta.compare(ta.capture(net, image), path).changed if item.a == "3"]
+    assert [each.what for each in item.differences] == ["stride", "output"]
+
+
 def test_totals_that_differ_in_few_digits_say_all_of_them():
     """No total goes from 297 M to 297 M."""
     a, b = (ta.capture(nn.Sequential(nn.Linear(900, 900), nn.Linear(900, n)), torch.zeros(99, 900)) for n in (1, 2))

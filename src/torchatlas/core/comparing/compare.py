@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.comparing.difference import Difference, call_differences, module_differences, order_difference
-from torchatlas.core.comparing.likeness import is_inferred
+from torchatlas.core.comparing.likeness import is_inferred, reader_of
 from torchatlas.core.comparing.matching import match_calls, match_modules
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def compare(a: Graph, b: Graph) -> Changes:
 
 def _items(a: Graph, b: Graph, modules: Mapping[str, str], calls: Mapping[int, int]) -> Iterator[Item]:
     back = {other: one for one, other in modules.items()}
-    lone = _lone_functions(a, b, calls)
+    lone = _lone_functions(a, b, calls) if reader_of(a) == reader_of(b) else {}
     after = _removed(a, modules)
     unsaid = _without_tensors(a) if is_inferred(b) else frozenset()
     unsaid_b = _without_tensors(b) if is_inferred(a) else frozenset()

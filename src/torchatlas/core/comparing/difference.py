@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.classes import constants, settings_of
+from torchatlas.core.comparing.likeness import is_foreign
 from torchatlas.core.comparing.vocabulary import meant
 from torchatlas.core.figures import figure, figures
 from torchatlas.core.graph import Node, Slot, Text
@@ -42,29 +43,34 @@ class Difference:
 def module_differences(one: Module, other: Module, a: Graph, b: Graph) -> Iterator[Difference]:
     """What differs about a module itself, the modules in it not counted.
 
-    Nothing that was inferred from weights is held against what is known. Flags of training and devices are states, not
-    structure: they do not count.
+    Nothing that was inferred from weights is held against what is known, nor what a file of others leaves out. Flags of
+    training and devices are states, not structure: they do not count.
     """
     known = one.sure is None and other.sure is None
     if known:
-        yield from _settings(one, other)
+        yield from _settings(one, other, whole=not (is_foreign(a) or is_foreign(b)))
     yield from _tensors(one, other, a, b, known=known)
     if a.calls and b.calls:
         yield from _runs(one, other, a, b)
 
 
-def _settings(one: Module, other: Module) -> Iterator[Difference]:
-    """Class, then settings; of another class, only the settings that both have."""
+def _settings(one: Module, other: Module, *, whole: bool) -> Iterator[Difference]:
+    """Class, then settings; of another class, or where not all are known, only the settings that both have."""
     if one.name != other.name:
         yield Difference("class", one.name, other.name)
     left, right = (dict(zip(dict(m.settings), settings_of(m), strict=True)) for m in (one, other))
     said_a, said_b = dict(one.settings), dict(other.settings)
+    if not whole:  # a file says for each axis what a model says once
+        alike = [name for name in said_a if name in said_b and _once(said_a[name]) == _once(said_b[name])]
+        left |= dict.fromkeys(alike, ())
+        right |= dict.fromkeys(alike, ())
     found = False
     for name in dict.fromkeys((*left, *right)):
-        if left.get(name) != right.get(name) and (one.name == other.name or (name in left and name in right)):
+        both = name in left and name in right
+        if left.get(name) != right.get(name) and (both or (whole and one.name == other.name)):
             found = True
             yield _of_two(name, said_a, said_b)
-    if not found and one.name == other.name and one.extra != other.extra:
+    if whole and not found and one.name == other.name and one.extra != other.extra:
         # What counts the places of equal layers differs without a word; what the module prints is meant to be seen.
         counting = [name for name in said_a if name in said_b and said_a[name] != said_b[name]]
         for name in counting:
@@ -82,6 +88,13 @@ def _of_two(name: str, a: Mapping[str, Tree], b: Mapping[str, Tree]) -> Differen
         if here != there:
             break
     return Difference(name, here, there)
+
+
+def _once(setting: Tree) -> str:
+    """A setting as it would be typed; of the same for each axis, that."""
+    if isinstance(setting, Node) and setting.items and len(set(setting.items)) == 1:
+        return said(setting.items[0])
+    return said(setting)
 
 
 def _tensors(one: Module, other: Module, a: Graph, b: Graph, *, known: bool) -> Iterator[Difference]:
@@ -140,9 +153,11 @@ def _runs(one: Module, other: Module, a: Graph, b: Graph) -> Iterator[Difference
 
 
 def result_differences(one: Call, other: Call, a: Graph, b: Graph) -> Iterator[Difference]:
-    """Shapes, or else dtypes, of what two calls gave."""
+    """Shapes, or else dtypes, of what two calls gave, where both are known."""
     left = [a.values[value] for value in one.outputs]
     right = [b.values[value] for value in other.outputs]
+    if not all(value.dtype for value in (*left, *right)):
+        return
     if [v.shape for v in left] != [v.shape for v in right]:
         yield Difference("output", _shapes(left), _shapes(right))
     elif [v.dtype for v in left] != [v.dtype for v in right]:

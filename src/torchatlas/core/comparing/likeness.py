@@ -32,6 +32,16 @@ def is_inferred(graph: Graph) -> bool:
     return not graph.calls and any(module.sure is not None for module in graph.modules)
 
 
+def is_foreign(graph: Graph) -> bool:
+    """Whether it was read from a file of others, which holds of a module's settings what it computes with."""
+    return reader_of(graph) != ""
+
+
+def reader_of(graph: Graph) -> str:
+    """Of a graph that was read from a file of others, what read it: each has its own names for functions."""
+    return dict(graph.made).get("reader", "")
+
+
 def _tree(graph: Graph, numbers: Interned, *, bare: bool) -> Tree:
     paths = {module.path: index for index, module in enumerate(graph.modules)}
     parents = tuple(parent_of(module.path, paths) for module in graph.modules)

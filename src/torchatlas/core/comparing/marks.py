@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from torchatlas.core.comparing.likeness import parent_of
+from torchatlas.core.comparing.likeness import parent_of, reader_of
 from torchatlas.core.comparing.matching import did
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def own_marks(changes: Changes) -> tuple[dict[int, Mark], dict[int, Mark]]:
             if one not in found[0] and changes.a.calls[one].kind != "module":
                 same = did(changes.a.calls[one], changes.a) == did(changes.b.calls[other], changes.b)
                 found[0][one] = found[1][other] = "same" if same else "changed"
-    _fill(sides[0], found[0], "removed" if both_ran else "same")
-    _fill(sides[1], found[1], "added" if both_ran else "same")
+    comparable = both_ran and reader_of(changes.a) == reader_of(changes.b)
+    _fill(sides[0], found[0], "removed" if comparable else "same")
+    _fill(sides[1], found[1], "added" if comparable else "same")
     return found
 
 

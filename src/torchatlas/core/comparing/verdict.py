@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.classes import without_numbers
-from torchatlas.core.comparing.likeness import is_inferred, parent_of
+from torchatlas.core.comparing.likeness import is_inferred, parent_of, reader_of
 from torchatlas.core.cost import costs
 from torchatlas.core.span import span
 
@@ -78,6 +78,8 @@ def _count(changes: Changes, side: str) -> int:
 def _same(changes: Changes) -> str:
     if is_inferred(changes.a) or is_inferred(changes.b):
         return "the same tensors in the same shapes"
+    if reader_of(changes.a) != reader_of(changes.b):
+        return "same modules, as far as both tell of them; functions not compared"
     if changes.a.calls and changes.b.calls:
         return "same architecture and shapes"
     return "same modules, settings and weights' shapes; not compared by a run"
@@ -252,7 +254,8 @@ def _numbers(changes: Changes, known: Sizes) -> list[str]:
     if one != other:
         told.append(f"{one:,} -> {other:,} parameters")
     flops_a, flops_b = known.flops
-    if flops_a is not None and flops_b is not None and flops_a != flops_b:
+    unseen = any(not flops and not exact for flops, exact in zip(known.flops, known.exact, strict=True))
+    if flops_a is not None and flops_b is not None and flops_a != flops_b and not unseen:
         bounds = ["" if exact else ">=" for exact in known.exact]
         texts = [_human(flops_a), _human(flops_b)]
         if texts[0] == texts[1]:  # all digits, for what differs in few

@@ -8,6 +8,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
+from torchatlas.core.comparing.likeness import is_foreign, reader_of
 from torchatlas.core.comparing.verdict import Sizes, verdict
 from torchatlas.views.table import export, html, text
 from torchatlas.views.table.facts import Facts
@@ -169,6 +170,10 @@ class Differences:
                 yield f"{letter} was not run, so outputs and FLOPs are not compared"
             if any(module.sure is not None for module in graph.modules):
                 yield f"the classes of {letter} are inferred from weights, and not held against those of the other"
+            if is_foreign(graph):
+                yield f"{letter} was read from a file: settings that it does not hold are not compared"
+        if self.changes.a.calls and self.changes.b.calls and reader_of(self.changes.a) != reader_of(self.changes.b):
+            yield "a and b name functions in other words, so modules alone are compared"
         told = [dict.fromkeys(note.text for note in graph.notes) for graph in (self.changes.a, self.changes.b)]
         for note in told[0] | told[1]:
             yield f"{' and '.join(letter for letter, notes in zip('ab', told, strict=True) if note in notes)}: {note}"
