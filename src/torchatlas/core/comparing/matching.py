@@ -91,7 +91,7 @@ class _Calls:
         found, todo = [], [*graph.children[call][::-1]]
         while todo:
             at = todo.pop()
-            if at in around and at not in known:
+            if at in around and at not in known and graph.calls[at].kind == "module":
                 todo += graph.children[at][::-1]
             else:
                 found.append(at)
