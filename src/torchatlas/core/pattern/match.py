@@ -11,7 +11,7 @@ from bisect import bisect_left
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from torchatlas.core.pattern.automaton import ACCEPT, Choice, Fork, Step, automaton
+from torchatlas.core.pattern.automaton import ACCEPT, JOIN, Choice, Fork, Step, automaton
 from torchatlas.core.pattern.condition import holds
 
 if TYPE_CHECKING:
@@ -25,13 +25,18 @@ Frontier: TypeAlias = "tuple[Source, ...]"
 
 
 class Branching(NamedTuple):
-    """A fork on its way: where it began, which of its branches is gone through, where those before it ended."""
+    """A fork on its way: where it began, which of its branches is gone through, where those before it ended.
+
+    ``taken`` are the calls with which the branches began and ended: no other branch takes them once more. Both are in
+    running order, so that it does not matter which branch took what.
+    """
 
     fork: int
     begin: Frontier
     start: int
     branch: int
     ends: Frontier
+    taken: tuple[int, ...]
     around: Branching | None
 
 
@@ -161,7 +166,16 @@ class _Search:
         for unit in self._candidates(goal):
             if unit in self.used or not self._is(unit, step.atom):
                 continue
-            found = yield Goal(step.after, (unit,), -1, goal.around)
+            around = goal.around
+            if around is not None:
+                if unit in around.taken:
+                    continue
+                if goal.frontier == around.begin:
+                    around = around._replace(taken=_joined(around.taken, (unit,)))
+            found = yield Goal(step.after, (unit,), -1, around)
+            if found is not None and not self._is_closed(unit, found) and step.after in self.automaton.final:
+                # What could come next cannot be had, but it may also end here.
+                found = yield Goal(JOIN if around else ACCEPT, (unit,), -1, around)
             if found is not None and self._is_closed(unit, found):
                 return Found(unit, found, found.exits, found.ordered and (found.unit < 0 or unit < found.unit))
         return None
@@ -188,7 +202,8 @@ class _Search:
         if self.patience <= 0:
             return None
         if goal.frontier:
-            around = Branching(goal.state, goal.frontier, goal.start, 0, (), goal.around)
+            taken = goal.around.taken if goal.around else ()
+            around = Branching(goal.state, goal.frontier, goal.start, 0, (), taken, goal.around)
             return (yield Goal(fork.branches[0], goal.frontier, goal.start, around))
         # At the beginning of a pattern: the branches start from something that the first call reads.
         for source in self.flow.reads.get(goal.start, ()):
@@ -199,23 +214,25 @@ class _Search:
 
     def _joining(self, goal: Goal) -> Solving:
         """A branch is at its end: the next one, or what comes after all of them."""
-        fork, begin, start, branch, ends, around = goal.around or _NO_FORK
+        fork, begin, start, branch, ends, taken, around = goal.around or _NO_FORK
         state = self.automaton.states[fork]
         if not isinstance(state, Fork):
             return None
-        ends += goal.frontier
+        ends = _joined(ends, goal.frontier)
         if branch and state.after not in self.automaton.final and not self._meet(ends):
             return None
         if branch + 1 < len(state.branches):
-            further = Branching(fork, begin, start, branch + 1, ends, around)
+            further = Branching(fork, begin, start, branch + 1, ends, _joined(taken, goal.frontier), around)
             return (yield Goal(state.branches[branch + 1], begin, start, further))
         if set(ends) <= set(begin):
             return None
-        return (yield Goal(state.after, tuple(dict.fromkeys(ends)), -1, around))
+        if around is not None:
+            around = around._replace(taken=_joined(taken, goal.frontier))
+        return (yield Goal(state.after, ends, -1, around))
 
     def _meet(self, ends: Frontier) -> bool:
         """Whether anything reads all of these, as what comes after the fork must."""
-        readers = [self.flow.readers.get(end, ()) for end in dict.fromkeys(ends)]
+        readers = [self.flow.readers.get(end, ()) for end in ends]
         nearest = min(readers, key=len)
         return any(all(end in self.flow.reads[unit] for end in ends) for unit in nearest)
 
@@ -235,10 +252,11 @@ class _Search:
             wanted = set()
         elif unit in self.flow.returned or not readers:
             return False
+        is_first = found.ordered and unit < found.unit
         if not wanted:
-            return found.ordered or unit not in _units(found)
+            return is_first or unit not in _units(found)
         near = islice(_units(found), AHEAD)
-        if found.ordered and unit < found.unit:
+        if is_first:
             last = max(wanted)
             return wanted <= set(takewhile(lambda other: other <= last, near))
         members = set(near)
@@ -250,7 +268,12 @@ class _Search:
         return all(read < first or read in inside for unit in members for read in self.flow.reads[unit])
 
 
-_NO_FORK = Branching(ACCEPT, (), -1, 0, (), None)
+_NO_FORK = Branching(ACCEPT, (), -1, 0, (), (), None)
+
+
+def _joined(some: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
+    """Both, each once, in running order."""
+    return tuple(sorted({*some, *more}))
 
 
 def _units(found: Found) -> Iterator[int]:
