@@ -65,9 +65,7 @@ def find(graph: Graph, pattern: str, deed: str, name: str = "") -> Finding:
         known = [call.name for call in graph.calls[1:]]
         notes.append(nothing_found(graph, deed, pattern, known, flow, names))
     if not whole:
-        notes.append(
-            f"{deed}{quoted(pattern)}) was ended early: its branches fit together in too many ways to try them all"
-        )
+        notes.append(f"{deed}{quoted(pattern)}) was ended early: it may fit in too many ways to try them all")
     places = [Place(name, match.units, _with_passing(flow, match.units, match.exits)) for match in found]
     return Finding(flow, tuple(places), tuple(notes))
 

@@ -80,8 +80,11 @@ AHEAD = 1000
 FAN = 16
 """How many readers of one tensor a branch is looked for among, and four times as many as there are branches."""
 
-PATIENCE = 100_000
-"""How many steps, and two for each call, are taken inside branches, which can be combined in very many ways."""
+PATIENCE, FOR_EACH_CALL, FOR_EACH_FOUND = 300_000, 15, 30
+"""How many steps are taken, more for each call of the run, and more again for each that was found."""
+
+IN_BRANCHES = 3
+"""How many steps one counts for that is taken inside branches, which can be combined in very many ways."""
 
 
 def matches(flow: Units, pattern: Pattern) -> Matches:
@@ -89,7 +92,7 @@ def matches(flow: Units, pattern: Pattern) -> Matches:
     search = _Search(flow, pattern)
     found = []
     for unit in flow.calls:
-        if unit not in search.used:
+        if unit not in search.used and search.patience > 0:
             match = search.at(unit)
             if match is not None:
                 found.append(match)
@@ -103,14 +106,13 @@ class _Search:
         self.flow = flow
         self.automaton = automaton(pattern)
         self.used: set[int] = set()
-        self.patience = PATIENCE + 2 * len(flow.calls)
+        self.patience = PATIENCE + FOR_EACH_CALL * len(flow.calls)
         self.failed: set[Goal] = set()
         self.solved: dict[Goal, Found] = {}
         self.tested: dict[tuple[Atom, str, str, frozenset[str]], bool] = {}
 
     def at(self, unit: int) -> Match | None:
         """The match that begins with this unit."""
-        patience = self.patience
         found = self.solve(Goal(self.automaton.start, (), unit, None))
         if found is None:
             return None
@@ -120,7 +122,7 @@ class _Search:
             return None
         self.used.update(members)
         self.solved.clear()
-        self.patience = patience  # only what leads nowhere wears it out
+        self.patience += FOR_EACH_FOUND * len(members)
         return Match(tuple(sorted(members)), exits)
 
     def solve(self, goal: Goal) -> Found | None:
@@ -149,7 +151,9 @@ class _Search:
 
     def _solving(self, goal: Goal) -> Solving:
         state = self.automaton.states[goal.state]
-        self.patience -= goal.around is not None
+        self.patience -= IN_BRANCHES if goal.around else 1
+        if self.patience <= 0:
+            return None
         if isinstance(state, Choice):
             _, frontier, start, around = goal
             found = yield Goal(state.first, frontier, start, around)
@@ -199,8 +203,6 @@ class _Search:
         return len(state.branches) if isinstance(state, Fork) else 0
 
     def _forking(self, fork: Fork, goal: Goal) -> Solving:
-        if self.patience <= 0:
-            return None
         if goal.frontier:
             taken = goal.around.taken if goal.around else ()
             around = Branching(goal.state, goal.frontier, goal.start, 0, (), taken, goal.around)
