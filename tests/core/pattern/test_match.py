@@ -109,6 +109,52 @@ def test_branches_at_the_end_hold_no_way_out_and_back():
 
 
 @pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("Linear | Linear | Linear", [["F.linear"] * 3]),
+        ("Linear | Linear | Linear | Linear", []),
+        ("(Linear > Sigmoid) | Linear", [["F.linear", "F.linear", "torch.sigmoid"]]),
+    ],
+)
+def test_branches_that_lead_out_have_calls_of_their_own(pattern, names):
+    """Alike ones too, as the projections of attention: none is taken twice, and all are found."""
+    graph = build("""
+        input x 2
+        Net x -> q k v
+          F.linear x -> a 2
+          F.linear x -> k 2
+          F.linear x -> v 2
+          torch.sigmoid a -> q 2
+    """)
+    assert found(graph, pattern) == names
+
+
+def test_a_match_ends_before_an_optional_step_that_it_cannot_have():
+    """What the norm made is read by others too: then it is the end."""
+    graph = build("""
+        input x 2
+        Net x -> y
+          F.conv2d x -> a 2
+          F.batch_norm a -> b 2
+          F.relu b -> c 2
+          torch.add b c -> y 2
+    """)
+    assert found(graph, "Conv > BatchNorm > Relu?") == [["F.conv2d", "F.batch_norm"]]
+
+
+def test_branches_that_fit_in_very_many_ways_end_the_search():
+    """Twenty calls that each read the twelve before; what was not tried is said."""
+    recorder = Recorder("Net")
+    values = [recorder.leaf("input", "x", (2,))]
+    recorder.begin("Net", values[:1], "")
+    for _ in range(20):
+        values.append(recorder.call("F.relu", values[-12:], (2,)))
+    recorder.end(values[-1:])
+    tree = parse("(Relu+ | Relu+ | Relu+ | Relu+) > Concat")
+    assert matches(units(recorder.graph(), ["Relu", "Concat"]), tree) == ((), False)
+
+
+@pytest.mark.parametrize(
     ("reader", "there"),
     [("torch.neg a -> z 2", False), ("torch._assert a", True)],
 )
