@@ -110,6 +110,7 @@ class _Search:
         self.failed: set[Goal] = set()
         self.solved: dict[Goal, Found] = {}
         self.tested: dict[tuple[Atom, str, str, frozenset[str]], bool] = {}
+        self.read: dict[int, frozenset[Source]] = {}
 
     def at(self, unit: int) -> Match | None:
         """The match that begins with this unit."""
@@ -196,7 +197,14 @@ class _Search:
             nearest = nearest[begin : begin + max(FAN, 4 * self._branches(goal.around))]
         if len(goal.frontier) == 1:
             return nearest
-        return [unit for unit in nearest if set(goal.frontier) <= set(flow.reads[unit])]
+        return [unit for unit in nearest if self._reads(unit).issuperset(goal.frontier)]
+
+    def _reads(self, unit: int) -> frozenset[Source]:
+        """What a unit reads: asked of one that joins very many as often as there are ways to it."""
+        known = self.read.get(unit)
+        if known is None:
+            known = self.read[unit] = frozenset(self.flow.reads[unit])
+        return known
 
     def _branches(self, around: Branching) -> int:
         state = self.automaton.states[around.fork]
@@ -236,7 +244,7 @@ class _Search:
         """Whether anything reads all of these, as what comes after the fork must."""
         readers = [self.flow.readers.get(end, ()) for end in ends]
         nearest = min(readers, key=len)
-        return any(all(end in self.flow.reads[unit] for end in ends) for unit in nearest)
+        return any(self._reads(unit).issuperset(ends) for unit in nearest)
 
     def _is(self, unit: int, atom: Atom) -> bool:
         call = self.flow.graph.calls[unit]
