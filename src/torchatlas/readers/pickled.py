@@ -14,6 +14,7 @@ Source: https://docs.python.org/3/library/pickletools.html, whose readers of arg
 from __future__ import annotations
 
 import pickletools
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -165,7 +166,8 @@ class Machine:
             Damaged: it is no pickle, ends too early, or goes beyond a limit.
             FileError: as ``call`` and ``stored`` raise it.
         """
-        with collection_paused():
+        with collection_paused(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes in strings, which are the file's
             return self._run()
 
     def _run(self) -> object:

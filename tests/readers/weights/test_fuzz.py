@@ -27,8 +27,20 @@ def archive(path: Path) -> None:
 
 
 def legacy(path: Path) -> None:
-    """What it wrote before."""
-    torch.save({"state_dict": state()}, path, _use_new_zipfile_serialization=False)
+    """What it wrote before; numbers stand for the addresses of storages, so it is always the same."""
+    tensors = state()
+    most = max(tensor.numel() for tensor in tensors.values())
+    storages = sorted((torch.zeros(most).untyped_storage() for _ in tensors), key=lambda storage: str(storage._cdata))
+    placed = {
+        name: torch.empty(0).set_(storage, 0, tensor.shape).copy_(tensor)
+        for storage, (name, tensor) in zip(storages, tensors.items(), strict=True)
+    }
+    torch.save({"state_dict": placed}, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    for number, storage in enumerate(storages):
+        key = str(storage._cdata).encode()
+        data = data.replace(b"X%c\0\0\0%b" % (len(key), key), b"X\1\0\0\0%d" % number)
+    path.write_bytes(data)
 
 
 def safetensors(path: Path) -> None:
