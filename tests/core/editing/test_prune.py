@@ -14,6 +14,7 @@ from core.pattern.test_match import FORK, RESIDUAL
 from core.strategies import runs
 from torchatlas.core.check import problems
 from torchatlas.core.cost import total
+from torchatlas.core.editing.folding import fold
 from torchatlas.core.editing.prune import prune
 from torchatlas.core.memory import memory
 
@@ -110,6 +111,13 @@ def test_nothing_to_prune_is_said():
     graph = prune(llama_like(1, 4), "Convv")
     assert graph.calls == llama_like(1, 4).calls
     assert "found nothing" in graph.notes[-1].text
+
+
+def test_what_is_only_inside_groups_is_said_to_be_there():
+    """Patterns do not look into what was folded."""
+    folded = fold(build(RESIDUAL), "Conv > Norm", "ConvNorm")
+    assert "folded into groups: Conv; unfold() opens them" in prune(folded, "Conv").notes[-1].text
+    assert "not there: Convv" in prune(folded, "Convv").notes[-1].text
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torchatlas.core.editing.renumber import remove
 from torchatlas.core.editing.told import nothing_found, quoted
 from torchatlas.core.pattern.language import atoms, parse
 from torchatlas.core.pattern.match import matches
@@ -63,7 +64,9 @@ def find(graph: Graph, pattern: str, deed: str, name: str = "") -> Finding:
     notes = []
     if not found:
         known = [call.name for call in graph.calls[1:]]
-        notes.append(nothing_found(graph, deed, pattern, known, flow, names))
+        groups = [call.kind == "group" for call in graph.calls]
+        opened = units(remove(graph, groups), names) if any(groups) else flow
+        notes.append(nothing_found(graph, deed, pattern, known, flow, names, opened))
     if not whole:
         notes.append(f"{deed}{quoted(pattern)}) was ended early: it may fit in too many ways to try them all")
     places = [Place(name, match.units, _with_passing(flow, match.units, match.exits)) for match in found]

@@ -29,7 +29,13 @@ def quoted(pattern: str) -> str:
 
 
 def nothing_found(
-    graph: Graph, deed: str, pattern: str, known: Sequence[str], flow: Units | None = None, names: Sequence[str] = ()
+    graph: Graph,
+    deed: str,
+    pattern: str,
+    known: Sequence[str],
+    flow: Units | None = None,
+    names: Sequence[str] = (),
+    opened: Units | None = None,
 ) -> str:
     """One sentence.
 
@@ -40,13 +46,17 @@ def nothing_found(
         known: what it could have been.
         flow: the run as the pattern saw it.
         names: those in the pattern.
+        opened: the run without the groups that were folded.
     """
     begin = f"{deed}{quoted(pattern)}) found nothing in {graph.name}"
     if flow is not None and not graph.calls:
         return f"{begin}: it was not run, and only calls are looked through; capture it with an input"
-    absent = [name for name in names if flow is not None and not any(flow.is_named(unit, name) for unit in flow.calls)]
+    absent = [name for name in names if flow is not None and not flow.has(name)]
     if flow is not None and names and not absent:
         return f"{begin}: all that it names is there, but not joined in this way"
+    grouped = [name for name in absent if opened is not None and opened.has(name)]
+    if grouped:
+        return f"{begin}; folded into groups: {', '.join(grouped)}; unfold() opens them"
     near = [_near(name, known) for name in absent or [pattern.partition(":")[2] or pattern]]
     return f"{begin}{'; not there: ' + ', '.join(absent) if absent else ''}{''.join(near)}"
 

@@ -57,6 +57,10 @@ class Units:
         """Whether a pattern's name means this unit."""
         return family_named(name) in self.kinds[unit] or goes_by(self.graph.calls[unit], name)
 
+    def has(self, name: str) -> bool:
+        """Whether a pattern's name means any unit."""
+        return any(self.is_named(unit, name) for unit in self.calls)
+
     def passing_from(self, call: int) -> int:
         """Where, among those that only hand on, the first stands that began after this call."""
         return bisect_left(self.passing, call)
