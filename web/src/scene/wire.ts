@@ -45,13 +45,14 @@ function fromFork(line: readonly number[], drawn: readonly (readonly number[])[]
   return [line[shared - 2]! + dx * step, line[shared - 1]! + dy * step, ...line.slice(shared)];
 }
 
-/** How far `other` runs along with `line` beyond their common points. */
+/** How far `other` runs along with `line` beyond their common points: to where it begins to turn. */
 function overlap(line: readonly number[], other: readonly number[], shared: number): number {
   if (other.length <= shared || other[shared - 2] !== line[shared - 2] || other[shared - 1] !== line[shared - 1])
     return 0;
   const [ax, ay] = direction(line, shared - 2, shared);
   const [bx, by] = direction(other, shared - 2, shared);
-  return ax === bx && ay === by ? Math.min(length(line, shared - 2), length(other, shared - 2)) : 0;
+  const reach = length(other, shared - 2) - (other.length > shared + 2 ? ROUND : 0);
+  return ax === bx && ay === by ? Math.min(length(line, shared - 2), reach) : 0;
 }
 
 function withoutRepeats(points: readonly number[]): number[] {
