@@ -152,8 +152,12 @@ function outerPorts(outer: Level, inner: Level, ports: ReadonlyMap<number, numbe
 function leafShape(work: Work, level: Level, ordered: Ordered, child: number, seat: number): Shape {
   const { ins, outs } = ordered.ports[seat]!;
   const leaving = outs.map((net) => ({ net, label: work.input.nets[level.nets[net]!]!.label }));
-  const main = mainEntry(ordered, seat, ins);
-  return closedShape(work.input.boxes[child]!.size, ins, main, leaving, hanging(work, child), work.input.direction);
+  const link = ordered.rows.onward[seat]!;
+  const straight = {
+    entry: mainEntry(ordered, seat, ins),
+    exit: link < 0 ? -1 : outs.indexOf(ordered.rows.net[link]!),
+  };
+  return closedShape(work.input.boxes[child]!.size, ins, leaving, straight, hanging(work, child), work.input.direction);
 }
 
 function positions(work: Work): Layout {

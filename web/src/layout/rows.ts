@@ -31,6 +31,8 @@ export interface Rows {
   /** Links by element, as positions in the arrays above. */
   readonly down: readonly (readonly number[])[];
   readonly up: readonly (readonly number[])[];
+  /** By element: the link that leads further down than those of all its other nets, or -1. */
+  readonly onward: Int32Array;
   /** By child: 1 where nothing leads to it from outside or from what belongs at the start. */
   readonly floats: Uint8Array;
   /** Null while elements count as points. */
@@ -91,20 +93,41 @@ function indexed(boxes: number, ends: number, rank: readonly number[], links: Li
   const up: number[][] = rank.map(() => []);
   links.upper.forEach((element, i) => down[element]!.push(i));
   links.lower.forEach((element, i) => up[element]!.push(i));
+  const height = rank.reduce((most, row) => Math.max(most, row + 1), 0);
   return {
     count: rank.length,
     ends,
     boxes,
     row: Int32Array.from(rank),
-    height: rank.reduce((most, row) => Math.max(most, row + 1), 0),
+    height,
     upper: Int32Array.from(links.upper),
     lower: Int32Array.from(links.lower),
     net: Int32Array.from(links.net),
     back: Uint8Array.from(links.back),
     down,
     up,
+    onward: onward(rank, height, links, down),
     slots: null,
   };
+}
+
+/** What goes on where several wires leave is told from side outputs by how far down it leads. */
+function onward(rank: readonly number[], height: number, { lower, net }: Links, down: readonly number[][]): Int32Array {
+  const lowest = Int32Array.from(rank);
+  const found = new Int32Array(rank.length).fill(-1);
+  const byRow: number[][] = Array.from({ length: height }, () => []);
+  rank.forEach((row, element) => byRow[row]!.push(element));
+  for (const element of byRow.reverse().flat()) {
+    let [best, most, second] = [-1, -1, -1];
+    for (const link of down[element]!) {
+      const reach = lowest[lower[link]!]!;
+      if (reach > most) [best, most, second] = [link, reach, best >= 0 && net[best] !== net[link] ? most : second];
+      else if (net[link] !== net[best]) second = Math.max(second, reach);
+    }
+    if (best >= 0) lowest[element] = Math.max(rank[element]!, most);
+    if (second >= 0 && second < most) found[element] = best;
+  }
+  return found;
 }
 
 /** Tell ports apart: `ports` gives, by child, the order in which it would like its nets, null where it does not care. */

@@ -41,23 +41,29 @@ export function fitTags<T>(tags: readonly T[], rest: T): readonly T[] {
   return tags.length <= TAGS ? tags : [...tags.slice(0, TAGS - 1), rest];
 }
 
-/** The shape of a closed box. `main` is the position among `ins` of the wire that should run straight. */
+/** The wires that should run straight into a box and on out of it, as positions among its ports; -1 for none. */
+export interface Straight {
+  readonly entry: number;
+  readonly exit: number;
+}
+
+/** The shape of a closed box: what leads straight in stands above what leads straight on. */
 export function closedShape(
   size: Size,
   ins: readonly number[],
-  main: number,
   outs: readonly Leaving[],
+  straight: Straight,
   hanging: Hanging,
   direction: Direction,
 ): Shape {
   const flat = direction === "TB";
-  const reach = Math.max(main, ins.length - 1 - main);
   const spread = outs.reduce((most, { label }) => Math.max(most, gapFor(label, flat)), PORT_GAP);
-  const need = Math.max(reach * PORT_GAP, ((outs.length - 1) * spread) / 2) + PORT_GAP / 2;
+  const outOffsets = outs.map((_, i) => Math.round((i - (outs.length - 1) / 2) * spread));
+  const onward = outOffsets[straight.exit] ?? 0;
+  const inOffsets = ins.map((_, i) => onward + (i - straight.entry) * PORT_GAP);
+  const need = Math.max(0, ...[...inOffsets, ...outOffsets].map(Math.abs)) + PORT_GAP / 2;
   const half = Math.max(Math.ceil((flat ? size.width : size.height) / 2), Math.ceil(need));
   const along = flat ? size.height : size.width;
-  const inOffsets = ins.map((_, i) => (i - main) * PORT_GAP);
-  const outOffsets = outs.map((_, i) => Math.round((i - (outs.length - 1) / 2) * spread));
   const labels = outs.map(({ label }, i) => labelRoom(label, outOffsets[i]!, flat));
   const side = hangingRoom(hanging, flat);
   return {

@@ -65,12 +65,14 @@ function heaviest({ rows, place, main }: Ordered, upper: readonly number[], widt
   return links;
 }
 
-/** Weight, more in the middle of its ends' links and along the main wire from outside, less from what only joins in. */
+/** Weight, more in the middle of its ends' links, along the main wire and onward, less from what only joins in. */
 function preference(rows: Rows, place: Int32Array, link: number, main: number): number {
   const upper = rows.upper[link]!;
   const above = central(rows.down[upper]!, link, rows.lower, place);
   const below = central(rows.up[rows.lower[link]!]!, link, rows.upper, place);
-  const extra = upper === main ? 2 : rows.floats[upper] === 1 ? -1.5 : 0;
+  const joins = upper === main ? 2 : rows.floats[upper] === 1 ? -1.5 : 0;
+  const onward = rows.onward[upper]!;
+  const extra = joins + (onward < 0 ? 0 : onward === link ? 1.5 : -4);
   return weightOf(rows, link) + above + below + extra;
 }
 

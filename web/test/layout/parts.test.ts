@@ -123,3 +123,22 @@ test("nothing gives an empty drawing", () => {
   expect(made.wires).toEqual([]);
   expect(made.size.width).toBeGreaterThan(0);
 });
+
+describe("what goes on among side outputs", () => {
+  /** Boxes 0, 3, 6, … in a row; each gives the next one a wire, and one each to two boxes that lead nowhere. */
+  const steps = 12;
+  const row = Array.from({ length: steps }, (_, i) => 3 * i);
+  const sides = row.flatMap((i) => [net(i, i + 1), net(i, i + 2)]);
+  const onward = row.slice(0, -1).map((i) => net(i, i + 3));
+
+  test.each([
+    ["before them", [...onward, ...sides]],
+    ["after them", [...sides, ...onward]],
+  ])("runs straight, so that the picture does not drift to a side: %s", (_, nets) => {
+    const made = layout(flat(3 * steps, nets));
+    const wires = made.wires.filter((wire) => onward.includes(nets[wire.net]!));
+    expect(wires).toHaveLength(steps - 1);
+    for (const { branches } of wires) expect(new Set(branches[0]!.points.filter((_, i) => i % 2 === 0)).size).toBe(1);
+    expect(made.size.width).toBeLessThan(6 * 60 + 100);
+  });
+});
