@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE = 1
 
 # Tests that need torch and what comes with it alone: no library of models, which want a newer torch, and no extra.
-ON_LOWEST := $(shell grep -rLE --include='test_*.py' 'torchvision_cpu|transformers|from models import|import pairs|pypdf|onnx|tensorboard|torchviz|safetensors|pandas|PIL|docs' tests/core tests/capture tests/test_*.py)
+ON_LOWEST := $(shell grep -rLE --include='test_*.py' 'torchvision_cpu|transformers|from models import|save.*onnx|docs/|^ *(import|from) (pairs|pypdf|onnx|tensorboard|torchviz|safetensors|pandas|PIL)' tests/core tests/capture tests/test_*.py)
 
 # What is made of web/ is committed, so only whoever changes web/ needs Node; with it, tests see that nothing is stale.
 NPM := $(shell command -v npm)
@@ -59,7 +59,7 @@ search: .venv/ready  ## other examples for the tests of properties than those of
 bench: .venv/bench-ready  ## measure beside other tools, print the tables, write bench/RESULTS.md
 	@$(BIN)/python bench/all.py
 
-test-lowest: .venv-lowest/ready  ## the tests that need no model library, against the lowest versions (3 GB on Linux)
+test-lowest: .venv-lowest/ready  ## the tests that need no model library and no extra, on the lowest versions (3 GB on Linux)
 	@.venv-lowest/bin/python -m pytest $(ON_LOWEST)
 
 clean:  ## remove what the targets set up

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A run of the tests says the same of one tree wherever and whenever it is made; `make search` looks for what it misses.
-settings.register_profile("same", derandomize=True, database=None, print_blob=True)
-settings.register_profile("search", print_blob=True)
+# How long an example takes is the machine's affair.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("same", unhurried, derandomize=True, database=None)
+settings.register_profile("search", unhurried)
 settings.load_profile("same")
 
 

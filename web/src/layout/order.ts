@@ -3,7 +3,7 @@
 import { type Arrangement, crossingsBelow, totalCrossings } from "./crossings.ts";
 import type { Level } from "./levels.ts";
 import { type PortOrder, portOrders } from "./ports.ts";
-import { type Rows, SLOTS, rows, withSlots } from "./rows.ts";
+import { type Rows, SLOTS, byRow, rows, withSlots } from "./rows.ts";
 import { type Working, moved, sift, working } from "./sift.ts";
 
 const SWEEPS = 24;
@@ -133,7 +133,8 @@ function parts(rows: Rows, entries: readonly number[]): number[][] {
   for (const entry of entries) if (!number.has(part[entry]!)) number.set(part[entry]!, number.size);
   for (let i = 0; i < rows.count; i++) if (!number.has(part[i]!)) number.set(part[i]!, number.size);
   const found: number[][] = Array.from(number, () => []);
-  for (const line of byRow(rows)) for (const element of line) found[number.get(part[element]!)!]!.push(element);
+  for (const line of byRow(rows.row, rows.height))
+    for (const element of line) found[number.get(part[element]!)!]!.push(element);
   return found;
 }
 
@@ -146,12 +147,6 @@ function joined({ count, upper, lower }: Rows): Int32Array {
   };
   for (let link = 0; link < upper.length; link++) part[of(lower[link]!)] = of(upper[link]!);
   return part.map((_, element) => of(element));
-}
-
-function byRow({ count, height, row }: Rows): number[][] {
-  const found: number[][] = Array.from({ length: height }, () => []);
-  for (let element = 0; element < count; element++) found[row[element]!]!.push(element);
-  return found;
 }
 
 function numbered(rows: Rows, at: readonly (readonly number[])[]): Arrangement {

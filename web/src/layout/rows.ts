@@ -111,13 +111,18 @@ function indexed(boxes: number, ends: number, rank: readonly number[], links: Li
   };
 }
 
+/** Elements by row, in their own order. */
+export function byRow(row: ArrayLike<number>, height: number): number[][] {
+  const found: number[][] = Array.from({ length: height }, () => []);
+  for (let element = 0; element < row.length; element++) found[row[element]!]!.push(element);
+  return found;
+}
+
 /** What goes on where several wires leave is told from side outputs by how far down it leads. */
 function onward(rank: readonly number[], height: number, { lower, net }: Links, down: readonly number[][]): Int32Array {
   const lowest = Int32Array.from(rank);
   const found = new Int32Array(rank.length).fill(-1);
-  const byRow: number[][] = Array.from({ length: height }, () => []);
-  rank.forEach((row, element) => byRow[row]!.push(element));
-  for (const element of byRow.reverse().flat()) {
+  for (const element of byRow(rank, height).reverse().flat()) {
     let [best, most, second] = [-1, -1, -1];
     for (const link of down[element]!) {
       const reach = lowest[lower[link]!]!;

@@ -61,7 +61,7 @@ export function closedShape(
   const outOffsets = outs.map((_, i) => Math.round((i - (outs.length - 1) / 2) * spread));
   const onward = outOffsets[straight.exit] ?? 0;
   const inOffsets = ins.map((_, i) => onward + (i - straight.entry) * PORT_GAP);
-  const need = Math.max(0, ...[...inOffsets, ...outOffsets].map(Math.abs)) + PORT_GAP / 2;
+  const need = [...inOffsets, ...outOffsets].reduce((most, at) => Math.max(most, Math.abs(at)), 0) + PORT_GAP / 2;
   const half = Math.max(Math.ceil((flat ? size.width : size.height) / 2), Math.ceil(need));
   const along = flat ? size.height : size.width;
   const labels = outs.map(({ label }, i) => labelRoom(label, outOffsets[i]!, flat));

@@ -53,7 +53,7 @@ export function sift(rows: Rows, now: Working, fixed: ReadonlySet<number>): void
 }
 
 /** How far the links of a row's elements reach on one side of it: it tells which of them cross, and on which hand. */
-export interface Reach {
+interface Reach {
   readonly links: readonly (readonly number[])[];
   readonly far: Int32Array;
   readonly slots: Int32Array | undefined;
@@ -68,7 +68,7 @@ export interface Reach {
 }
 
 /** What is above a row, and what is below it. */
-export interface Sides {
+interface Sides {
   readonly up: Reach;
   readonly down: Reach;
 }

@@ -51,7 +51,7 @@ def backward_graph(outputs: Any, params: Any, forward: Graph | None, kept: Kept 
         saved: with the tensors that nodes keep.
 
     Raises:
-        InputError: there is no graph behind the outputs, the run did not make it, or ``params`` names nothing.
+        InputError: there is no graph behind the outputs, the run did not make it, or ``params`` is of another type.
     """
     with unrecorded():
         known = known_tensors(params, forward, kept)

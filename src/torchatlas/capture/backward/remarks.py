@@ -30,7 +30,7 @@ class Remarks:
         copied: nodes of writes through views.
         written: saved tensors that were written since.
         unread: how many saved tensors a hook had packed.
-        strange: the user named tensors, and not one is a leaf.
+        strange: the user named tensors and not one is a leaf, while leaves are without a name.
         unsure: how many nodes could be of two calls.
         threads: in how many threads the forward made nodes.
         depth: nodes on the longest way through the graph.
