@@ -101,6 +101,9 @@ def test_it_is_saved_by_its_suffix(tmp_path):
     with pytest.raises(ta.FileError, match="cannot be written"):
         found.save(tmp_path / "nowhere" / "net.txt")
     assert not list(tmp_path.glob(".torchatlas*"))
+    for none in (3, ""):
+        with pytest.raises(InputError, match="path="):
+            found.save(none)
 
 
 def test_it_prints_and_shows_itself(capsys):

@@ -15,6 +15,7 @@ from torchatlas.core.comparing import compare as changes_of
 from torchatlas.core.comparing.likeness import is_inferred
 from torchatlas.core.comparing.loading import loading
 from torchatlas.core.errors import InputError
+from torchatlas.core.filename import filename
 from torchatlas.core.graph import Graph
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
 from torchatlas.views.table.page import Page as Paper
@@ -296,10 +297,10 @@ class Comparison:
             The path.
 
         Raises:
-            InputError: another suffix.
+            InputError: another suffix, or the path is none.
             FileError: it cannot be written; what stood there still does.
         """
-        target = Path(path)
+        target = Path(filename(path))
         suffix = target.suffix.lower()
         if suffix in PICTURES:
             return self.draw(**options).save(target)

@@ -142,3 +142,40 @@ def test_what_decides_a_condition_and_a_loop_goes_into_them(tmp_path):
     (merge,) = [call for call in graph.calls if call.name == "merge"]
     deciders = [graph.calls[graph.values[call.inputs[0]].producer].name for call in (condition, merge, loop)]
     assert deciders == ["aten.gt", "aten.gt", "aten.lt"]
+
+
+class Raising(nn.Module):
+    """Writes in a branch inside a branch, and raises there."""
+
+    def forward(self, x):
+        if bool(x.sum() > 0):  # noqa: SIM102 - a branch in a branch is what is asked
+            if bool(x.sum() > 1):
+                x.mul_(2)
+                raise ValueError
+        return x + 1
+
+
+class Counting(nn.Module):
+    """A loop that writes into what decides whether it goes on."""
+
+    def forward(self, x):
+        c = x.sum()
+        while bool(c > 0):
+            c.sub_(1)
+        return c
+
+
+def test_what_a_branch_wrote_before_it_raised_is_taken_back(tmp_path):
+    """Also for the branch around it, which is left as if nothing had been written."""
+    graph = scripted(Raising(), tmp_path)
+    (added,) = [call for call in graph.calls if call.name == "aten.add"]
+    assert history(graph, added.inputs[0]) == []
+
+
+def test_a_loop_reads_what_was_there_before_it(tmp_path):
+    """What its body writes comes out of it, and does not go into it."""
+    graph = scripted(Counting(), tmp_path)
+    loop = next(call for call in graph.calls if call.name == "prim.Loop")
+    assert loop.inputs
+    assert not set(loop.inputs) & set(loop.outputs)
+    assert all(value < min(loop.outputs) for value in loop.inputs)

@@ -170,8 +170,10 @@ class Draft:
                 before.setdefault(first, old)
         found = {}
         for first, old in before.items():
-            found[old if old is not None else first] = self._written[first]
-            self._stands(first, old)
+            new = self._written.get(first)
+            if new is not None and new != old:  # else a branch inside has taken it back
+                found[old if old is not None else first] = new
+                self._stands(first, old)
         return found
 
     def replace(self, value: int, by: int) -> None:

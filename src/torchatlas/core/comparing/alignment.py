@@ -264,8 +264,8 @@ class _Alignment:
 
     def _hearts(self, x: int, y: int) -> tuple[int, int]:
         """What two nodes hold nearly all in, where that is made of the same: ``blocks`` and ``encoder.layers``."""
-        chains = [list(_chain(tree, node)) for tree, node in ((self.a, x), (self.b, y))]
-        offers = [(self._resemblance(one, other), one, other) for one in chains[0] for other in chains[1]]
+        left, right = self._free(list(_chain(self.a, x)), list(_chain(self.b, y)))  # further in may be known already
+        offers = [(self._resemblance(one, other), one, other) for one in left for other in right]
         best = max(resemblance for resemblance, _, _ in offers)
         return next((one, other) for resemblance, one, other in offers if resemblance == best)
 

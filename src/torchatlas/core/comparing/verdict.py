@@ -126,7 +126,7 @@ def _listed(paths: Sequence[str], graph: Graph) -> str:
         if len(parents) < (NAMED if any(map(str.isdecimal, names[parent])) else 2):
             spans.append(span([path or graph.name for path in each]))
         elif parent == parents[0]:
-            spans.append(f"{span([place or graph.name for place in parents])}.{_braced(span(names[parent]))}")
+            spans.append(f"{span(parents)}.{_braced(span(names[parent]))}")
     more = f" and {len(spans) - LISTS} more" if len(spans) > LISTS else ""
     return ", ".join(spans[:LISTS]) + more
 

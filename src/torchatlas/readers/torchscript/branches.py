@@ -127,6 +127,8 @@ class Branches:
         turns: Any = None
         over: Any = SCALAR
         test = self._follower.value(told.test, frame) if isinstance(told, ast.While) else None
+        if isinstance(test, Made):  # before the body, which may write into it
+            step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
         if isinstance(told, ast.For):
             turns, over = self._turns(told, frame)
         inner = Frame(step, frame.owner, frame.depth, dict(frame.names))
@@ -148,10 +150,9 @@ class Branches:
         ended = self._follower.block(told.body, inner)
         for before, after in self._draft.undo(mark).items():
             self._draft.replace(before, self._outside(step, after))
-        count = turns if isinstance(turns, int) else None
-        step.arguments = Node("arguments", ("max_trip_count",), (count,))
-        if isinstance(test, Made):
-            step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
+        if not isinstance(test, Made):
+            count = turns if isinstance(turns, int) else None
+            step.arguments = Node("arguments", ("max_trip_count",), (count,))
         if not step.children:
             frame.names |= inner.names
             return None
