@@ -22,6 +22,7 @@ _QUIET = frozenset(
     is_neg is_inference is_pinned is_shared is_same_size is_set_to get_device storage_offset data_ptr element_size
     untyped_storage storage storage_type has_names dense_dim sparse_dim is_coalesced result_type promote_types can_cast
     get_default_dtype is_tensor is_storage sym_int sym_float sym_max sym_min sym_not
+    device dtype finfo iinfo Size broadcast_shapes
     __repr__ __format__ __str__ __hash__ __dir__ __sizeof__ __reduce_ex__ __reduce__ __setstate__ __torch_dispatch__
     __deepcopy__ _is_view _set_grad_enabled set_grad_enabled retain_grad register_hook
     register_post_accumulate_grad_hook

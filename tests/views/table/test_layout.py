@@ -13,7 +13,8 @@ NATURAL = (30, 18, 17, 18, 10, 7, 9)
 
 def widths(room, *, chosen=False, natural=NATURAL):
     """By column name, the columns that are left."""
-    found = fit([COLUMNS[name] for name in NAMES], natural, room, chosen=chosen)
+    cells = [[width] * 4 for width in natural]
+    found = fit([COLUMNS[name] for name in NAMES], cells, room, chosen=chosen)
     return {name: width for name, width in zip(NAMES, found, strict=True) if width}
 
 

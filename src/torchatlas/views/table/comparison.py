@@ -17,7 +17,7 @@ from torchatlas.views.table.letters import printable
 from torchatlas.views.table.loading import headline, lines_of
 from torchatlas.views.table.sides import Sides, columns, marks
 from torchatlas.views.table.summary import ROWS_IN_HTML
-from torchatlas.views.table.table import Table
+from torchatlas.views.table.table import Table, below_default
 from torchatlas.views.table.union import cut_both, rows_of_both
 from torchatlas.views.table.units import exact, human
 
@@ -83,11 +83,13 @@ class Differences:
             yield from text.wrapped([title], page, f"{letter}: ", text.PLAIN)
         yield from text.wrapped([self.verdict], page, "", text.BOLD)
         yield [("", text.PLAIN)]
-        yield from text.grid(self._table(), page)
+        sheet = text.lay_out(self._table(), page)
+        yield from sheet.grid()
         yield from text.totals(list(self._totals()), page)
         for told, style in lines_of(self.loading):
             yield from text.wrapped([told], page, "", style) if style != text.PLAIN else iter([[(told, style)]])
-        yield from text.wrapped(self._notes(), page, "note: ", text.DIM)
+        missing = sheet.missing()
+        yield from text.wrapped([*self._notes(), *([missing] if missing else [])], page, "note: ", text.DIM)
 
     def text(self, page: Page) -> str:
         """The table as one string without colour."""
@@ -146,7 +148,10 @@ class Differences:
         return json.dumps(document, indent=1)
 
     def _table(self) -> Table:
-        return Table(self._facts, cut_both(rows_of_both(self.changes), self.depth), columns(self._sides))
+        every = rows_of_both(self.changes)
+        rows = cut_both(every, self.depth)
+        below = below_default(every, rows) if self.depth is None else None
+        return Table(self._facts, rows, columns(self._sides), below=below)
 
     def _data(self) -> Table:
         """Every item once, in the order of the items."""

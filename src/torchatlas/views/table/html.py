@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from torchatlas.views.table import footer
-from torchatlas.views.table.letters import cell_width, printable
+from torchatlas.views.table.letters import cell_width, printable, shorten
 from torchatlas.views.table.rows import fitting_depth
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torchatlas.views.table.table import Table
 
 WIDEST_NAME, WIDEST = 48, 32
+LEAST_NAME = 10
 ROWS_OPEN = 40
 INDENT = 1.2
 MARKED = frozenset({"added", "removed", "changed", "same"})
@@ -78,8 +79,13 @@ def _track(index: int, table: Table) -> str:
     width = min(max(width, len(column.title)), WIDEST)
     if column.name != "name":
         return f"{width}ch"
-    named = (cell_width(_named(row, table)) + 2 * row.depth + 3 for row in table.rows)
+    named = (cell_width(_named(row, table)) + _indent(row) for row in table.rows)
     return f"{min(max(named, default=0), WIDEST_NAME)}ch"
+
+
+def _indent(row: Row) -> int:
+    """Letters that the indent and the sign of opening take, rounded up."""
+    return 2 * row.depth + 3
 
 
 def _head(columns: Sequence[Column]) -> str:
@@ -123,7 +129,8 @@ def _cell(column: Column, row: Row, table: Table) -> str:
     if column.name == "name":
         indent = f"padding-left: {INDENT * row.depth:.1f}em"
         title = escape(printable(row.path or row.label))
-        return f'<span class="ta-name" style="{indent}" title="{title}">{escape(_named(row, table))}</span>'
+        name = _named(row, table, WIDEST_NAME - _indent(row))
+        return f'<span class="ta-name" style="{indent}" title="{title}">{escape(name)}</span>'
     value, shown = column.value(table.facts, row), printable(column.text(table.facts, row))
     title = f' title="{escape(_exact(value))}"' if value is not None and str(value) != shown else ""
     return f"<span{_class(column)}{title}>{escape(shown)}</span>"
@@ -133,10 +140,14 @@ def _exact(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
-def _named(row: Row, table: Table) -> str:
+def _named(row: Row, table: Table, width: int | None = None) -> str:
+    """The name with what belongs to it; in a width, cut in its middle: a browser would cut off how it ends."""
     repeats = f" \N{MULTIPLICATION SIGN}{row.count}" if row.count > 1 else ""
     mark = f"  {table.mark(row)}" if table.mark(row) else ""
-    return f"{printable(row.label)}{repeats}{mark}"
+    label = printable(row.label)
+    if width is not None:
+        label = shorten(label, max(LEAST_NAME, width - len(repeats) - len(mark)), "\N{HORIZONTAL ELLIPSIS}")
+    return f"{label}{repeats}{mark}"
 
 
 def _foot(table: Table, left_out: int) -> Iterator[str]:

@@ -53,7 +53,11 @@ class Stretches:
     def _is_shown(self, call: Call, *, ops: bool) -> bool:
         if call.parent is None or call.kind in {"module", "group"} or call.id == self.failed:
             return True
-        return ops and call.kind != "aten"
+        return ops and call.kind != "aten" and self._is_operation(call)
+
+    def _is_operation(self, call: Call) -> bool:
+        """Whether tensors went in or came out, of it or of what ran inside: ``torch.device("cpu")`` is none."""
+        return bool(call.inputs or call.outputs or call.writes or self.graph.children[call.id])
 
     def _is_told_within(self, call: Call) -> bool:
         """Whether it is a group of repeats, and nothing else, so that their own row says all of it."""

@@ -13,7 +13,7 @@ from torchatlas.views.table.columns import EVERYTHING, choose, default_columns
 from torchatlas.views.table.facts import Facts
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, Page, can_write, page_of
 from torchatlas.views.table.rows import cut, fitting_depth, rows_of
-from torchatlas.views.table.table import Table
+from torchatlas.views.table.table import Table, below_default
 from torchatlas.views.table.torchinfo import TITLES, torchinfo
 from torchatlas.views.table.torchsummary import torchsummary
 
@@ -192,7 +192,8 @@ class Summary:
         return text.plain(self._table(), page)
 
     def _table(self) -> Table:
-        return Table(self._facts, self.rows, self._columns, chosen=self._chosen)
+        below = below_default(self._every, self.rows) if self._depth is None else None
+        return Table(self._facts, self.rows, self._columns, chosen=self._chosen, below=below)
 
     def _data(self) -> Table:
         """For programs, all rows and columns unless the reader chose: they can leave out what they do not need."""
