@@ -48,7 +48,7 @@ def backward(
             f"atlas={type(atlas).__name__}(…); wanted the run that made the outputs, as capture(model, ..., grad=True)"
             " returns it."
         )
-    if isinstance(outputs, Atlas):
+    if issubclass(type(outputs), Atlas):  # not isinstance, which asks the user's object what it is
         raise InputError(
             "outputs=Atlas(…) is a run; wanted what it returned: backward(atlas=…), or a loss made of that."
         )

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from torchatlas.core.errors import TargetError
@@ -196,7 +197,7 @@ def is_module(thing: Any) -> bool:
 def is_module_class(thing: Any) -> bool:
     """Whether it is a class of ``nn.Module``."""
     nn = sys.modules.get("torch.nn")
-    return nn is not None and isinstance(thing, type) and issubclass(thing, nn.Module)
+    return nn is not None and issubclass(type(thing), type) and issubclass(thing, nn.Module)
 
 
 def spread(arguments: Arguments | None) -> tuple[list[Any], dict[str, Any]]:
@@ -253,10 +254,9 @@ def kind_of(name: str, thing: Any, module: ModuleType) -> str:
         return ""
     if is_module(thing):
         return f"a {type(thing).__name__}"
-    own = getattr(thing, "__module__", None) == module.__name__
-    if own and is_module_class(thing):
-        return "class"
-    return "function" if own and inspect.isfunction(thing) else ""
+    if not issubclass(type(thing), (type, FunctionType)) or thing.__module__ != module.__name__:
+        return ""
+    return "function" if type(thing) is FunctionType else "class" if is_module_class(thing) else ""
 
 
 def suggest(names: Iterable[str]) -> str:

@@ -56,7 +56,7 @@ TEXTS = {
     "two": (Pair(), "forward(x, y)", "ta.capture(model, (x, y))"),
     "none": (Alone(), "forward()", "ta.capture(model)"),
     "function": (loss, "loss(prediction, target, weight=None)", "ta.capture(model, (prediction, target))"),
-    "partial": (functools.partial(loss, weight=1), "partial(prediction, target, *, weight=1)", None),
+    "partial": (functools.partial(loss, weight=1), "loss(prediction, target, *, weight=1)", None),
     "C function": (torch.relu, "relu(...)", "ta.capture(model, x)"),
     "parallel wrapper": (nn.DataParallel(Pair()), "forward(x, y)", "ta.capture(model, (x, y))"),
     "averaging wrapper": (torch.optim.swa_utils.AveragedModel(Pair()), "forward(x, y)", None),

@@ -350,7 +350,7 @@ class Guarded:
         return super().__getattribute__(name)
 
 
-def test_an_object_that_refuses_to_be_read_is_named():
-    """Reading the arguments must never be what makes a run fail."""
+def test_an_object_that_refuses_to_be_read_is_not_asked():
+    """Reading the arguments must never be what makes a run fail: what it stores is read, not what it answers."""
     graph = captured(lambda x, guarded: x + 1, torch.zeros(1), Guarded(torch.zeros(1)))
-    assert graph.calls[0].arguments.items[1] == Text("Guarded")
+    assert graph.calls[0].arguments.items[1] == Node("Guarded", ("tensor",), (Slot(1),))

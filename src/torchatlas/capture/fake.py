@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture.private import NEEDS_DATA, FakeTensor, FakeTensorMode
 from torchatlas.capture.state import own_tensors
+from torchatlas.capture.substitute import NotCopiedError, substituted
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
 
@@ -56,8 +57,19 @@ class Faker:
         return known[1]
 
     def inside(self, thing: Any) -> Any:
-        """A structure of arguments with twins in the place of tensors."""
-        return torch.utils._pytree.tree_map_only(Tensor, self.twin, thing)
+        """A structure of arguments with twins in the place of tensors; no object of the user's is changed.
+
+        Raises:
+            InputError: an object that holds tensors cannot be copied.
+        """
+        try:
+            return substituted(thing, Tensor, self.twin)
+        except NotCopiedError as error:
+            raise InputError(
+                f"an argument holds tensors in an object of the class {error}, which only its own code can make, and"
+                " so there is none with fake tensors in it. Capture with fake=False, or give the tensors in a plain"
+                " container."
+            ) from None
 
     @contextmanager
     def rebound(self, modules: Sequence[nn.Module]) -> Iterator[None]:

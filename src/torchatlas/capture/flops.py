@@ -119,7 +119,7 @@ def direct(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Formula | 
     if formula is None:
         return None
     for argument in (*args, *kwargs.values()) if kwargs else args:
-        if isinstance(argument, Tensor) and not _is_plain(argument):
+        if issubclass(type(argument), Tensor) and not _is_plain(argument):
             return None
     return formula
 
@@ -218,7 +218,7 @@ def free_kind(func: Any, args: Sequence[Any]) -> Arithmetic | None:
         return None
     for argument in args:
         one = argument[0] if type(argument) in {list, tuple} and argument else argument
-        if isinstance(one, Tensor) and type(one) not in _PLAIN_TENSORS:
+        if type(one) not in _PLAIN_TENSORS and issubclass(type(one), Tensor):
             return None
     return kind
 

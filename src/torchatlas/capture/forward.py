@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from inspect import Parameter, Signature
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 from torch.jit import ScriptModule
+
+from torchatlas.capture.contents import FUNCTIONS, attributes, callable_name, is_a, of_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +28,27 @@ def signature(model: Any) -> Signature | None:
     """
     model = unwrapped(model)
     try:
-        if isinstance(model, ScriptModule):
+        if is_a(model, ScriptModule):
             return _scripted(model)
-        return inspect.signature(model.forward if isinstance(model, nn.Module) else model)
+        return inspect.signature(_plain(model.forward if is_a(model, nn.Module) else model))
     except (TypeError, ValueError, AttributeError, RuntimeError):  # C functions; a module that defines no forward
         return None
 
 
+def _plain(function: Any) -> Any:
+    """What Python knows the signature of; for an object that is called, its method, so that it is not asked itself."""
+    if is_a(function, (*FUNCTIONS, functools.partial, type)) or "__wrapped__" in attributes(function):
+        return function
+    method = of_class(type(function), "__call__")
+    return MethodType(method, function) if is_a(method, FunctionType) else function
+
+
 def unwrapped(model: Any) -> Any:
     """The module inside wrappers whose own ``forward`` takes anything and passes it on."""
-    while isinstance(model, nn.Module) and not isinstance(model, ScriptModule):
-        inner = getattr(model, "_orig_mod", None) or getattr(model, "module", None)  # torch.compile; all others
-        if not isinstance(inner, nn.Module) or not _takes_anything(model):
+    while is_a(model, nn.Module) and not is_a(model, ScriptModule):
+        inside = model._modules
+        inner = inside.get("_orig_mod") if inside.get("_orig_mod") is not None else inside.get("module")
+        if inner is None or not _takes_anything(model):  # torch.compile has the first name, all others the second
             return model
         model = inner
     return model
@@ -89,7 +102,7 @@ def has(parameters: Signature, kind: Any) -> bool:
 def render(model: Any) -> str:
     """The signature as its author wrote it, types left out: ``forward(x, mask=None)``."""
     model = unwrapped(model)
-    name = "forward" if isinstance(model, nn.Module) else getattr(model, "__name__", type(model).__name__)
+    name = "forward" if is_a(model, nn.Module) else callable_name(model)
     parameters = signature(model)
     if parameters is None:
         return f"{name}(...)"

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from torchatlas.capture import forward
+from torchatlas.capture.contents import class_name, is_a
 from torchatlas.capture.made_inputs import made_inputs
+from torchatlas.capture.tree import PLAIN
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def _needs_input(model: Any) -> bool:
     parameters = forward.signature(model)
     if parameters is None or forward.has(parameters, Parameter.VAR_POSITIONAL):
         return True
-    return any(one.default in (Parameter.empty, None) for one in _plain(parameters))
+    return any(one.default is Parameter.empty or one.default is None for one in _plain(parameters))
 
 
 def _plain(parameters: Signature) -> list[Parameter]:
@@ -125,7 +127,7 @@ def _refuse_shapes(given: _Given, positional: tuple[Any, ...], keywords: dict[st
 
     A forward may take numbers: fewer than three, or any that it declares, pass, and so does whatever has a name.
     """
-    if keywords or not isinstance(given.model, nn.Module):
+    if keywords or not is_a(given.model, nn.Module):
         return
     if _is_shape(given.args) and not _declares_numbers(given.model, len(given.args)):
         sizes = tuple(given.args)
@@ -142,7 +144,7 @@ def _refuse_shapes(given: _Given, positional: tuple[Any, ...], keywords: dict[st
 
 
 def _is_shape(thing: Any) -> bool:
-    if isinstance(thing, torch.Size):
+    if is_a(thing, torch.Size):
         return True
     return type(thing) in {tuple, list} and len(thing) >= _SHAPE and all(type(size) is int for size in thing)
 
@@ -150,18 +152,23 @@ def _is_shape(thing: Any) -> bool:
 def _declares_numbers(model: Any, count: int) -> bool:
     parameters = forward.signature(model)
     first = forward.positional(parameters)[:count] if parameters is not None else []
-    return any(one.annotation in (int, "int", float, "float") or type(one.default) in {int, float} for one in first)
+    return any(
+        any(one.annotation is number or one.annotation == number.__name__ for number in (int, float))
+        or type(one.default) in {int, float}
+        for one in first
+    )
 
 
 def _refuse_names(given: _Given, keywords: dict[str, Any]) -> None:
     """A dict of arguments by name in the place of positional ones."""
     parameters = forward.signature(given.model)
-    if not isinstance(given.args, Mapping) or not given.args or keywords or parameters is None:
+    if not is_a(given.args, dict) or keywords or parameters is None:
         return
-    if set(given.args) <= set(forward.named(parameters)):
+    names = list(dict.keys(given.args))
+    if names and all(type(name) is str for name in names) and set(names) <= set(forward.named(parameters)):
         raise given.refused(
             "The keys of this dict are names of arguments: give it as kwargs (or, as one argument, in a tuple).",
-            f"ta.capture(model, kwargs={_described(dict(given.args))})",
+            f"ta.capture(model, kwargs={_described(dict(dict.items(given.args)))})",
         )
 
 
@@ -203,13 +210,13 @@ def _quoted(names: list[str]) -> str:
 
 def _described(thing: Any) -> str:
     """A tensor as dtype and shape, ``float32[1, 3]``; containers with what they hold; the rest shortened."""
-    if isinstance(thing, Tensor):
+    if is_a(thing, Tensor):
         return f"{str(thing.dtype).removeprefix('torch.')}{list(thing.shape)}"
     if type(thing) is tuple:
         return f"({', '.join(map(_described, thing))}{',' if len(thing) == 1 else ''})"
     if type(thing) is list:
         return f"[{', '.join(map(_described, thing))}]"
-    if isinstance(thing, Mapping):
-        return "{" + ", ".join(f"{key!r}: {_described(value)}" for key, value in thing.items()) + "}"
-    text = repr(thing)
-    return text if len(text) <= _LONG and "\n" not in text else type(thing).__name__
+    if type(thing) is dict:
+        return "{" + ", ".join(f"{_described(key)}: {_described(value)}" for key, value in thing.items()) + "}"
+    text = repr(thing) if type(thing) in PLAIN else class_name(type(thing))
+    return text if len(text) <= _LONG and "\n" not in text else class_name(type(thing))

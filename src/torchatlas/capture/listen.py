@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from torchatlas.capture import names
+from torchatlas.capture.contents import is_a
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,7 +88,7 @@ class Listener(ABC):
 
 def key_of(thing: Any, paths: Mapping[int, str]) -> tuple[str | None, str]:
     """What is called, as the record of a call has it: path, of a module only, and name."""
-    if isinstance(thing, nn.Module):
+    if is_a(thing, nn.Module):
         return paths.get(id(thing), "?"), type(thing).__name__
     return None, thing if isinstance(thing, str) else names.function(thing).name
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from torchatlas.capture import forward
+from torchatlas.capture.contents import is_a
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -142,7 +143,7 @@ def _device(model: Any, given: Any, refuse: Refuse) -> torch.device:
 
 
 def _state(model: Any) -> Iterable[Tensor]:
-    if isinstance(model, nn.Module):
+    if is_a(model, nn.Module):
         yield from model.parameters()
         yield from model.buffers()
 
@@ -164,7 +165,7 @@ def _annotated_whole(model: Any, name: str) -> bool:
 
 def _embeds_first(model: Any) -> bool:
     """Whether the first registered module that has parameters of its own is an embedding."""
-    modules = model.modules() if isinstance(model, nn.Module) else ()
+    modules = model.modules() if is_a(model, nn.Module) else ()
     first = next((module for module in modules if any(True for _ in module.parameters(recurse=False))), None)
     return isinstance(first, (nn.Embedding, nn.EmbeddingBag))
 

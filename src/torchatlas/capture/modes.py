@@ -197,7 +197,7 @@ def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
 def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
     """A thread that no capture started in: it joins the capture that knows the module, or a replica of it."""
     for recorder in _active:
-        if id(module) not in recorder.paths and not getattr(module, "_is_replica", False):
+        if id(module) not in recorder.paths and not module.__dict__.get("_is_replica"):
             continue
         _here.recorder = recorder
         try:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from torchatlas.capture.contents import OPAQUE, attributes, contents, is_a
 from torchatlas.capture.private import FakeTensor
 from torchatlas.capture.state import Guard, no_trace
 from torchatlas.capture.structure import modules_of
+from torchatlas.capture.substitute import holders, substituted
 from torchatlas.capture.tree import tensors_in
 from torchatlas.core.errors import InputError
 
@@ -68,14 +68,14 @@ class Origin:
     """
 
     def __init__(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: str) -> None:
-        self._given = torch.utils._pytree.tree_map_only(Tensor, Sized.like, (args, kwargs))
-        left = tensors_in(self._given)  # in objects that no exporter can look into
-        self._opaque = bool(left) or any(tensor.layout is not torch.strided for tensor in tensors_in((args, kwargs)))
-        if self._opaque:
-            self._given = ((), {})
+        around = holders((args, kwargs), Tensor).values()
+        self._opaque = not all(_is_exported(type(thing)) for thing in around) or any(
+            tensor.layout is not torch.strided for tensor in tensors_in((args, kwargs))
+        )
+        self._given = ((), {}) if self._opaque else substituted((args, kwargs), Tensor, Sized.like)
         self._mode = mode
         self._held: Any = None
-        self._model = weakref.ref(model) if isinstance(model, nn.Module) else None
+        self._model = weakref.ref(model) if is_a(model, nn.Module) else None
 
     def hold(self) -> None:
         """Keep the model alive as long as this is."""
@@ -96,7 +96,7 @@ class Origin:
         """
         model = self._alive()
         modules = list({id(module): module for module in modules_of(model).values()}.values())
-        args, kwargs = torch.utils._pytree.tree_map_only(Sized, lambda sized: sized.zeros(model), self._given)
+        args, kwargs = substituted(self._given, Sized, lambda sized: sized.zeros(model))
         with no_trace(modules, (args, kwargs), Guard()):
             if self._mode != "same":
                 for module in modules:
@@ -137,6 +137,11 @@ class Origin:
         return model
 
 
+def _is_exported(kind: type) -> bool:
+    """Whether exporters look into containers of this class."""
+    return kind in torch.utils._pytree.SUPPORTED_NODES or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+
+
 def _flat(names: list[str], _: nn.Module, __: Any, result: Any) -> tuple[Tensor, ...]:
     """The tensors of a result of any structure, each with the name of its place."""
     names.clear()
@@ -145,7 +150,7 @@ def _flat(names: list[str], _: nn.Module, __: Any, result: Any) -> tuple[Tensor,
     seen: set[int] = set()
     while todo:
         name, thing = todo.pop()
-        if isinstance(thing, Tensor):
+        if is_a(thing, Tensor):
             found.append(thing)
             names.append(name or "output")
         elif id(thing) not in seen:
@@ -158,10 +163,10 @@ def _flat(names: list[str], _: nn.Module, __: Any, result: Any) -> tuple[Tensor,
 
 def _items(thing: Any) -> list[tuple[Any, Any]]:
     """What a container or an object of the user's holds."""
-    if isinstance(thing, Mapping):
-        return list(thing.items())
-    if isinstance(thing, (tuple, list)):
-        return list(zip(getattr(thing, "_fields", None) or range(len(thing)), thing, strict=True))
-    if isinstance(thing, (type, ModuleType, nn.Module)) or callable(thing):
+    if is_a(thing, OPAQUE):
         return []
-    return list(getattr(thing, "__dict__", {}).items())
+    try:
+        held = contents(thing)
+        return held.pairs() if held is not None else list(attributes(thing).items())
+    except Exception:  # noqa: BLE001 - a proxy asks what it stands for, which may answer with any exception
+        return []

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from torchatlas.capture import names
+from torchatlas.capture.contents import class_name, is_a
 from torchatlas.capture.flops import Watch, count, direct, free_kind, learn
 from torchatlas.capture.flops_aten import aten_flops
 from torchatlas.capture.private import in_transform, next_node, overrides_off
@@ -155,7 +156,7 @@ class Recorder:
             if self.tensors.known(found[slot]) is None:
                 self.tensors.add(found[slot], "input", names=(place,))
         self._entered = model
-        out = self._run(call, model, args, kwargs, keys, closed=isinstance(model, torch.jit.ScriptModule))
+        out = self._run(call, model, args, kwargs, keys, closed=is_a(model, torch.jit.ScriptModule))
         if self._tape is not None:
             self._tape.close(call, out)
         return out
@@ -357,8 +358,12 @@ class Recorder:
         return out
 
     def _fail(self, call: CallRecord, error: BaseException) -> None:
-        text = str(error)[:_MESSAGE]
-        call.error = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        name = class_name(type(error))
+        try:
+            text = str(error)[:_MESSAGE]
+        except Exception:  # noqa: BLE001 - the user's exception may fail to say what it is
+            text = ""
+        call.error = f"{name}: {text}" if text else name
         if self._failing is None or self._failing[0] not in (error, error.__cause__, error.__context__):
             innermost = call
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import platform
 import types
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 
 from torchatlas.capture.backward.kept import Kept, makers, named_tensors
+from torchatlas.capture.contents import callable_name, class_name, is_a
 from torchatlas.capture.fake import FAKE, Faker, advice
 from torchatlas.capture.forward import positional, signature, sized_example
 from torchatlas.capture.inputs import bind
@@ -24,7 +24,7 @@ from torchatlas.capture.private import ModeStacks, eager_stance
 from torchatlas.capture.recorder import Recorder
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
-from torchatlas.capture.structure import Structure, held_by, modules_of, unwrapped
+from torchatlas.capture.structure import Structure, held_by, modules_of, name_of, unwrapped
 from torchatlas.capture.tape import Tape
 from torchatlas.capture.tree import tensors_in
 from torchatlas.core.errors import InputError
@@ -85,7 +85,7 @@ class Run:
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
         self._unique = list({id(module): module for module in self._modules.values()}.values())
-        self._held = [] if isinstance(self._model, nn.Module) else [thing for _, thing in held_by(self._model)]
+        self._held = [] if is_a(self._model, nn.Module) else [thing for _, thing in held_by(self._model)]
         self._guard = Guard()
         self._options = options
         self.bound: Any = None
@@ -184,7 +184,7 @@ class Run:
             if bound is not None:
                 keys = self._keys(*bound)
                 result = recorder.root(self._model, (kind, name), keys, *bound)
-                if isinstance(result, _LATER):
+                if is_a(result, _LATER):
                     recorder.notes[_unread(result)] = None
                 if self._options.grad:
                     given = named_tensors((*bound[0], *bound[1].values()), keys)
@@ -218,12 +218,9 @@ class Run:
         return args, kwargs
 
     def _root(self) -> tuple[CallKind, str]:
-        if isinstance(self._model, nn.Module):
-            return "module", getattr(self._model, "original_name", None) or type(self._model).__name__
-        inner: Any = self._model
-        while isinstance(inner, functools.partial):
-            inner = inner.func
-        return "function", getattr(inner, "__name__", type(inner).__name__)
+        if is_a(self._model, nn.Module):
+            return "module", name_of(self._model)
+        return "function", callable_name(self._model)
 
     def _keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
         known = signature(self._model)
@@ -244,7 +241,7 @@ class Run:
 
 
 def _unread(result: Any) -> Note:
-    what = type(result).__name__
+    what = class_name(type(result))
     return Note(f"it returned a {what}, which does its work when it is read or awaited: that is not in this record")
 
 
@@ -267,12 +264,12 @@ def add_note(error: BaseException, text: str) -> None:
 
 
 def _check_callable(model: Any) -> None:
-    if isinstance(model, type):
+    if is_a(model, type):
         raise InputError(
             f"{model.__name__} is a class; capture needs a model. Build one: capture({model.__name__}(...), ...)."
         )
     if not callable(model):
         raise InputError(
-            f"a model or another callable was wanted, and {type(model).__name__} was given. "
+            f"a model or another callable was wanted, and {class_name(type(model))} was given. "
             "For a file of weights, build its model first and call load_state_dict."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import deque
+from collections import OrderedDict, deque
 from contextlib import ExitStack, contextmanager, suppress
 from operator import is_
 from types import FunctionType, MethodType, ModuleType
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from torchatlas.capture.contents import is_a, stores
 from torchatlas.capture.private import FakeTensor, storage_key, storage_of
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.tree import tensors_in
@@ -184,6 +185,7 @@ _OBJECTS = 200_000  # snapshot no more than this many: a module may hold a whole
 _ATOMS = (bytes, complex, type, FunctionType, MethodType, ModuleType, Tensor, nn.Module)
 _QUICK = frozenset({str, int, float, bool, type(None), Tensor, nn.Parameter})  # most attributes, told without a search
 _CONTAINERS = (dict, list, set, deque, tuple)
+_BUILTIN = frozenset((*_CONTAINERS, OrderedDict))
 
 
 def _keep_objects(modules: Sequence[nn.Module], inputs: Any, stack: ExitStack) -> None:
@@ -193,8 +195,8 @@ def _keep_objects(modules: Sequence[nn.Module], inputs: Any, stack: ExitStack) -
 
     def restore() -> None:
         for thing in empty:
-            if thing:
-                thing.clear()
+            if _items_of(thing):
+                _put_back(thing, [])
         for thing, saved in snapshots:
             _put_back(thing, saved)
         for module, kind in classes:  # a lazy module becomes its eager class
@@ -205,7 +207,7 @@ def _keep_objects(modules: Sequence[nn.Module], inputs: Any, stack: ExitStack) -
 
 
 def _snapshots(modules: Sequence[nn.Module], inputs: Any) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """(container, shallow copy) of everything mutable, and the containers that are empty."""
+    """(container, its items) of everything mutable, and the containers that are empty."""
     known = {id(module) for module in modules}
     queue: deque[Any] = deque(module.__dict__ for module in modules)
     queue.append(inputs or ())
@@ -216,30 +218,46 @@ def _snapshots(modules: Sequence[nn.Module], inputs: Any) -> tuple[list[tuple[An
         if id(thing) in known:
             continue
         known.add(id(thing))
-        if not isinstance(thing, tuple):
-            found.append((thing, thing.copy()))
-        for item in thing.values() if isinstance(thing, dict) else thing:
+        items = thing.copy() if type(thing) is dict else _items_of(thing)
+        if not is_a(thing, tuple):
+            found.append((thing, items))
+        for item in dict.values(thing) if is_a(thing, dict) else items:
             kind = type(item)
             if kind in _QUICK or id(item) in known:
                 continue
-            if kind is dict or isinstance(item, _CONTAINERS):
-                if item:
+            if issubclass(kind, _CONTAINERS):
+                if item if kind in _BUILTIN else _items_of(item):
                     queue.append(item)
                 elif kind is not tuple:
                     empty.append(item)
-            elif not isinstance(item, _ATOMS):
-                queue.append(getattr(item, "__dict__", ()))
+            elif not issubclass(kind, _ATOMS):
+                queue += [read(item) for read in stores(kind)[0]]
     return found, empty
 
 
-def _put_back(thing: Any, saved: Any) -> None:
+def _items_of(thing: Any) -> list[Any]:
+    """Keys and values of a dictionary, items of another container, whatever its class makes of iteration."""
+    if is_a(thing, dict):
+        return [part for pair in dict.items(thing) for part in pair]
+    return list(next(base for base in _CONTAINERS if is_a(thing, base)).__iter__(thing))
+
+
+def _put_back(thing: Any, saved: list[Any] | dict[Any, Any]) -> None:
     """Only what differs is touched, by identity: comparing tensors by value would compute."""
-    if isinstance(thing, dict):
-        if len(thing) != len(saved) or not (
-            all(map(is_, thing.values(), saved.values())) and all(map(is_, thing, saved))
+    if type(saved) is dict:
+        if not (
+            len(thing) == len(saved) and all(map(is_, thing.values(), saved.values())) and all(map(is_, thing, saved))
         ):
             thing.clear()
             thing.update(saved)
-    elif len(thing) != len(saved) or not all(map(is_, thing, saved)):
-        thing.clear()
-        (thing.update if isinstance(thing, set) else thing.extend)(saved)
+        return
+    items = _items_of(thing)
+    if len(items) == len(saved) and all(map(is_, items, saved)):
+        return
+    base: Any = next(base for base in (OrderedDict, *_CONTAINERS) if is_a(thing, base))
+    base.clear(thing)
+    if issubclass(base, dict):
+        for key, value in zip(saved[::2], saved[1::2], strict=True):
+            base.__setitem__(thing, key, value)
+    else:
+        (base.update if base is set else base.extend)(thing, saved)

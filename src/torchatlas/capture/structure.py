@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from types import ModuleType
+from contextlib import suppress
+from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from torchatlas.capture.contents import OPAQUE, attributes, class_name, is_a
 from torchatlas.capture.tensors import measure
 from torchatlas.capture.tree import PLAIN, describe, places
 from torchatlas.core.graph import Module, Node
@@ -28,16 +29,23 @@ _SETTING = 8  # numbers in a tuple that still is a setting (kernel_size, normali
 
 def unwrapped(model: Callable[..., Any]) -> Callable[..., Any]:
     """The model inside what ``torch.compile`` made: capture runs it eagerly."""
-    inner = getattr(model, "_orig_mod", None)
-    return inner if isinstance(model, nn.Module) and isinstance(inner, nn.Module) else model
+    if not is_a(model, nn.Module) or is_a(model, torch.jit.ScriptModule):
+        return model
+    inner = model._modules.get("_orig_mod")
+    return model if inner is None else inner
+
+
+def name_of(module: nn.Module) -> str:
+    """The name of its class; of a scripted module, of the class that was scripted."""
+    return str(module.original_name) if is_a(module, torch.jit.ScriptModule) else class_name(type(module))
 
 
 def modules_of(model: Callable[..., Any]) -> dict[str, nn.Module]:
     """Every path of every module that a model, or a function through what it holds, can call."""
     found: dict[str, nn.Module] = {}
-    roots = [("", model)] if isinstance(model, nn.Module) else held_by(model)
+    roots = [("", model)] if is_a(model, nn.Module) else held_by(model)
     for name, root in roots:
-        if isinstance(root, nn.Module):
+        if is_a(root, nn.Module):
             _add_paths(name, root, found)
     return found
 
@@ -70,22 +78,38 @@ def _is_inside(module: nn.Module, around: tuple[Any, ...]) -> bool:
 def held_by(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     """(name, thing) for what a function can reach by itself: its owner, bound arguments, attributes, variables."""
     found: list[tuple[str, Any]] = []
-    while isinstance(function, functools.partial):
-        found += [(f"args[{number}]", item) for number, item in enumerate(function.args)]
-        found += function.keywords.items()
-        function = function.func
-    owner = getattr(function, "__self__", None)
-    if owner is not None and not isinstance(owner, ModuleType):
+    while is_a(function, functools.partial):
+        parts = attributes(function)
+        found += [(f"args[{number}]", item) for number, item in enumerate(parts["args"])]
+        found += parts["keywords"].items()
+        function = parts["func"]
+    owner: Any = function.__self__ if is_a(function, _BOUND) else None  # type: ignore[attr-defined]  # the check
+    if owner is not None and not is_a(owner, ModuleType):
         found.append(("", owner))
     for thing in (owner, function):
-        attributes = getattr(thing, "__dict__", None)
-        if isinstance(attributes, dict) and not isinstance(thing, (nn.Module, ModuleType)):
-            found += attributes.items()
-    plain = inspect.unwrap(function)
-    if inspect.isfunction(plain):
-        variables = inspect.getclosurevars(plain)
-        found += [*variables.nonlocals.items(), *variables.globals.items()]
-    return [(name, thing) for name, thing in found if not isinstance(thing, (ModuleType, type))]
+        if thing is not None and not is_a(thing, (nn.Module, ModuleType, type)):
+            found += [item for item in attributes(thing).items() if item[0][:2] != "__"]
+    found += _variables(function)
+    return [(name, thing) for name, thing in found if not is_a(thing, (ModuleType, type))]
+
+
+_BOUND = (MethodType, BuiltinFunctionType, MethodWrapperType)
+
+
+def _variables(function: Any) -> list[tuple[str, Any]]:
+    """What a function, out of what is wrapped around it, reads of the functions around it and of its module."""
+    seen: set[int] = set()
+    while id(function) not in seen and not is_a(function, nn.Module) and "__wrapped__" in attributes(function):
+        seen.add(id(function))
+        function = attributes(function)["__wrapped__"]
+    if not is_a(function, FunctionType):
+        return []
+    found: list[tuple[str, Any]] = []
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # it has no content yet
+            found.append((name, cell.cell_contents))
+    space = function.__globals__
+    return found + [(name, space[name]) for name in function.__code__.co_names if name in space]
 
 
 class Structure:
@@ -132,24 +156,21 @@ class Structure:
 
     def _attributes(self, module: nn.Module) -> tuple[tuple[str, Tree], ...]:
         """The settings; and tensors kept as plain attributes (anchors, masks) get a name, should the run read them."""
-        if isinstance(module, torch.jit.ScriptModule):
+        if is_a(module, torch.jit.ScriptModule):
             return ()
         public = [item for item in module.__dict__.items() if item[0][:1] != "_" and item[0] != "training"]
-        key = (type(module), *public, *[type(thing) for _, thing in public])
-        try:
-            known = self._known_settings.get(key)
-        except TypeError:  # something among them cannot be hashed
+        if not all(_is_plain(thing) for _, thing in public):
             return self._settings_of(module, public)
+        key = (id(type(module)), *public, *[type(thing) for _, thing in public])
+        known = self._known_settings.get(key)
         if known is None:
-            known = self._settings_of(module, public)
-            if all(type(thing) in PLAIN or type(thing) is tuple for _, thing in public):
-                self._known_settings[key] = known
+            known = self._known_settings[key] = self._settings_of(module, public)
         return known
 
     def _settings_of(self, module: nn.Module, public: list[tuple[str, Any]]) -> tuple[tuple[str, Tree], ...]:
         settings: list[tuple[str, Tree]] = []
         for name, thing in public:
-            if type(thing) not in PLAIN and callable(thing):
+            if is_a(thing, OPAQUE) and type(thing) not in PLAIN:
                 continue
             found: list[Tensor] = []
             tree = describe(thing, found)
@@ -179,15 +200,20 @@ class Structure:
         first, *aliases = self._paths[id(module)]
         return Module(
             first,
-            getattr(module, "original_name", None) or type(module).__name__,
+            name_of(module),
             tuple(aliases),
             self._parameters[index],
             self._buffers[index],
             self._settings[index],
             _extra(module),
             self._training[index],
-            isinstance(module, torch.jit.ScriptModule),
+            is_a(module, torch.jit.ScriptModule),
         )
+
+
+def _is_plain(thing: object) -> bool:
+    """Whether it is of builtin classes throughout, so that no code of the user's runs to hash it."""
+    return type(thing) in PLAIN or (type(thing) is tuple and all(map(_is_plain, thing)))
 
 
 def _extra(module: nn.Module) -> str:

@@ -16,9 +16,11 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from torchatlas.capture.ambient import Ambient
+from torchatlas.capture.contents import is_a
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
-from torchatlas.capture.tree import tensors_in
+from torchatlas.capture.substitute import NotCopiedError, substituted
+from torchatlas.capture.tree import PLAIN, tensors_in
 from torchatlas.core.errors import ReplayError
 
 if TYPE_CHECKING:
@@ -206,12 +208,12 @@ class Tape:
 
     def _placed(self, thing: Any, values: dict[int, int]) -> Any:
         """The arguments with places instead of tensors."""
-        if isinstance(thing, Tensor):
+        if is_a(thing, Tensor):
             return _Place(values[id(thing)]) if id(thing) in values else thing
-        if isinstance(thing, torch.Generator):
+        if is_a(thing, torch.Generator):
             self._generators.setdefault(id(thing), (thing, thing.get_state()))
             return thing
-        return _mapped(thing, lambda item: self._placed(item, values))
+        return _mapped(thing, Tensor, lambda item: self._placed(item, values))
 
 
 class _Player:
@@ -269,29 +271,32 @@ class _Player:
 
     def _filled(self, thing: Any) -> Any:
         """The arguments with tensors in their places."""
-        if isinstance(thing, _Place):
+        if is_a(thing, _Place):
             return self._find(thing.value)
-        if isinstance(thing, torch.Generator):
+        if is_a(thing, torch.Generator):
             return self._generators[id(thing)]
-        return _mapped(thing, self._filled)
+        return _mapped(thing, _Place, self._filled)
 
 
 def _layout(tensor: Tensor) -> tuple[Any, ...]:
     return tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset()
 
 
-def _mapped(thing: Any, change: Callable[[Any], Any]) -> Any:
-    """The same container with its items changed; anything else as it is."""
+def _mapped(thing: Any, inner: type, change: Callable[[Any], Any]) -> Any:
+    """The same container with its items changed; an object that holds some ``inner``, with those changed."""
     kind = type(thing)
     if kind is tuple or kind is list:
         return kind([change(item) for item in thing])
     if kind is dict:
         return {key: change(item) for key, item in thing.items()}
-    if isinstance(thing, tuple) and hasattr(thing, "_fields"):
-        return kind(*[change(item) for item in thing])
     if kind is slice:
         return slice(change(thing.start), change(thing.stop), change(thing.step))
-    return thing
+    if kind in PLAIN:
+        return thing
+    try:
+        return substituted(thing, inner, change)
+    except NotCopiedError:  # it is run again with the very object
+        return thing
 
 
 def _difference(got: Tensor, wanted: Tensor) -> str | None:

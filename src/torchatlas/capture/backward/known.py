@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
 
+from torchatlas.capture.contents import callable_name, is_a
 from torchatlas.capture.private import storage_key, storage_of
 from torchatlas.capture.recorder import Recorder
 from torchatlas.capture.state import Guard
-from torchatlas.capture.structure import Structure, modules_of, unwrapped
+from torchatlas.capture.structure import Structure, modules_of, name_of, unwrapped
 from torchatlas.capture.tensors import ValueRecord, frozen, measure
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Value
@@ -170,7 +171,7 @@ def _add_module(known: Known, module: nn.Module) -> None:
     each = {id(inner): inner for inner in modules.values()}
     structure = Structure(modules, [bool(inner.training) for inner in each.values()], recorder)
     known.modules = structure.records()
-    known.name = getattr(model, "original_name", None) or type(model).__name__
+    known.name = name_of(model) if is_a(model, nn.Module) else callable_name(model)
     known.values = [frozen(value, value.kind) for value in recorder.tensors.values]
     _register(known, structure.tensors())
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
+from torchatlas.capture.contents import class_name, is_a
 from torchatlas.capture.tree import describe, places
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Node, Slot, Text
@@ -71,8 +72,8 @@ def _keep(tree: Tree, slots: dict[int, int]) -> Tree:
 
 
 def _no_tensor(outputs: Any) -> str:
-    given = f"outputs={type(outputs).__name__}"
-    if isinstance(outputs, nn.Module):
+    given = f"outputs={class_name(type(outputs))}"
+    if is_a(outputs, nn.Module):
         return (
             f"{given} is a model; backward wants what the model returned, or a loss made of it. Run the model first: "
             "backward(model(x), params=model), or atlas = capture(model, x, grad=True) and backward(atlas=atlas)."
