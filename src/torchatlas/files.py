@@ -24,7 +24,7 @@ def load(path: str | os.PathLike[str]) -> Atlas:
 
 
 def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
-    path: str | os.PathLike[str], *, statistics: bool = False
+    path: str | os.PathLike[str], *, key: str | None = None, statistics: bool = False
 ) -> Atlas:
     """Read the model in a file, without its code.
 
@@ -35,6 +35,9 @@ def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
 
     Args:
         path: of the file; of weights in several files, their index or their folder.
+        key: of a checkpoint that holds several dictionaries of weights, the one that is meant: ``"model_ema"``, or
+            ``"state.model"`` for one inside another. Without, the one that most likely is the network's; notes say
+            which that is, and what else there is.
         statistics: of weights alone, read all their numbers, a piece at a time, and lay over the modules the mean, the
             standard deviation, least, greatest, and share of zeros of what each holds.
 
@@ -44,22 +47,24 @@ def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
 
     Raises:
         FileError: it is missing, damaged, encrypted, or of another kind; the message says what it looks like.
-        InputError: statistics of a file that is no file of weights.
+        InputError: no weights stand under the key, and the message lists the keys that there are; a key or statistics
+            of a file that is no file of weights.
         MissingError: reading this kind needs an optional package; the message names the extra.
     """
     from torchatlas.readers import open as reading  # noqa: PLC0415  # the readers are loaded when asked for
 
-    graph = reading.read(path)
-    return Atlas(reading.with_statistics(path, graph) if statistics else graph)
+    graph = reading.read(path, key)
+    return Atlas(reading.with_statistics(path, graph, key) if statistics else graph)
 
 
-def skeleton(path: str | os.PathLike[str]) -> str:
+def skeleton(path: str | os.PathLike[str], *, key: str | None = None) -> str:
     """Write the Python code of a module tree that has exactly the parameter names and shapes of a file of weights.
 
     The file is read as `open` reads it: nothing of it is executed, no tensor is loaded.
 
     Args:
         path: of any file that `open` reads.
+        key: as `open` takes it.
 
     Returns:
         Source text with a class ``Model``, whose ``load_state_dict(weights, strict=True)`` takes the file's weights.
@@ -67,9 +72,9 @@ def skeleton(path: str | os.PathLike[str]) -> str:
 
     Raises:
         FileError: missing, damaged, foreign, harmful, or a pickled model instead of weights; the message says which.
-        InputError: it holds no named parameters.
+        InputError: it holds no named parameters, or none under the key.
     """
     from torchatlas.readers.open import read  # noqa: PLC0415  # the readers are loaded when asked for
     from torchatlas.views.skeleton.skeleton import skeleton as write  # noqa: PLC0415  # as above
 
-    return write(read(path), Path(path).name)
+    return write(read(path, key), Path(path).name)

@@ -34,6 +34,7 @@ class Run:
         kwargs: JSON object of more arguments of ``forward``.
         arguments: JSON object or list of what a class or factory is called with.
         fake, device, mode, level: as ``capture`` takes them.
+        key: of a file, which dictionary of weights is meant, as `torchatlas.open` takes it.
     """
 
     target: str
@@ -45,6 +46,7 @@ class Run:
     device: str | None
     mode: str
     level: str
+    key: str | None = None
 
     @property
     def given(self) -> list[str]:
@@ -72,12 +74,9 @@ def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas
         AtlasError: target, inputs or file cannot be used.
     """
     if is_file(run.target):
-        if run.given:
-            raise InputError(
-                f"{run.target} is a file and is not run; {', '.join(run.given)} would have no effect on it."
-            )
-        with waiting(f"Reading {run.target}"):
-            return open_file(run.target), None
+        return _opened(run), None
+    if run.key is not None:
+        raise InputError(f"--key {run.key}: {run.target} is no file; a key chooses among the weights in a file.")
     input_size, dtypes = read_inputs(run.inputs, run.dtypes)
     kwargs = read_json("--kwargs", run.kwargs, dict)
     arguments = read_json("--arguments", run.arguments, dict, list)
@@ -104,6 +103,14 @@ def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas
     if atlas.origin is not None:
         atlas.origin.hold()  # nobody else does
     return atlas, None
+
+
+def _opened(run: Run) -> Atlas:
+    """The atlas of a file."""
+    if run.given:
+        raise InputError(f"{run.target} is a file and is not run; {', '.join(run.given)} would have no effect on it.")
+    with waiting(f"Reading {run.target}"):
+        return open_file(run.target, key=run.key)
 
 
 def move(model: Any, device: str) -> None:

@@ -71,6 +71,12 @@ def compare(
     arguments: ArgumentsOption = None,
     depth: Annotated[int | None, typer.Option(min=0, help="How many levels of modules to show.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Of the text, in characters.")] = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", metavar="KEY", help="Of a file with several sets of weights: which. Twice, for A and for B."
+        ),
+    ] = None,
     real: Annotated[bool, typer.Option("--real", help="Run on real tensors; without, on fake ones.")] = False,
     device: DeviceOption = None,
     mode: ModeOption = Mode.EVAL,
@@ -86,8 +92,24 @@ def compare(
             raise InputError(f"--format {form.value} -o {output}: the name of the file says the format; leave one out.")
         if is_file(a) and is_file(b) and (inputs or dtypes or kwargs or arguments or device):
             raise InputError("both are files, which hold a run or none: inputs and options of a run have no effect.")
-        sides = [_side(text, inputs or [], dtypes or [], kwargs, arguments, real, device, mode) for text in (a, b)]
+        chosen = _keys(keys or [], a, b)
+        sides = [
+            _side(text, inputs or [], dtypes or [], kwargs, arguments, real, device, mode, key)
+            for text, key in zip((a, b), chosen, strict=True)
+        ]
         _deliver(_compared(a, b, sides[0], sides[1]), form or Format.TEXT, output, depth, width)
+
+
+def _keys(keys: list[str], a: str, b: str) -> tuple[str | None, str | None]:
+    """The key of each of the two, which must be a file."""
+    files = (is_file(a), is_file(b))
+    if len(keys) > 2:  # noqa: PLR2004 - one for each
+        raise InputError(f"{len(keys)} --key: give one, or one for A and one for B.")
+    if len(keys) > sum(files):
+        raise InputError(f"{len(keys)} --key for {sum(files)} files: a key chooses among the weights in a file.")
+    if len(keys) == 2:  # noqa: PLR2004 - as above
+        return keys[0], keys[1]
+    return (keys[0] if files[0] else None, keys[0] if files[1] else None) if keys else (None, None)
 
 
 def _side(
@@ -99,10 +121,11 @@ def _side(
     real: bool,
     device: str | None,
     mode: Mode,
+    key: str | None,
 ) -> Atlas:
     """One of the two; files have their run in them, if any, so that inputs are for models alone."""
     if is_file(text):
-        run = Run(text, [], [], None, None, False, None, Mode.EVAL.value, Level.OP.value)  # noqa: FBT003
+        run = Run(text, [], [], None, None, False, None, Mode.EVAL.value, Level.OP.value, key)  # noqa: FBT003
     else:
         fake = not real and bool(inputs or kwargs)
         run = Run(text, inputs, dtypes, kwargs, arguments, fake, device, mode.value, Level.OP.value)

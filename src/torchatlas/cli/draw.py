@@ -17,6 +17,7 @@ from torchatlas.cli.options import (
     DtypeOption,
     FakeOption,
     InputOption,
+    KeyOption,
     KwargsOption,
     Level,
     LevelOption,
@@ -86,11 +87,12 @@ def draw(
     device: DeviceOption = None,
     mode: ModeOption = Mode.EVAL,
     level: LevelOption = Level.OP,
+    key: KeyOption = None,
 ) -> None:
     """Draw one run of a model."""
     from torchatlas.views.page.page import page  # noqa: PLC0415  # the other commands do not wait for it
 
-    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
         pages = [output for output in outputs if output.name.lower().endswith(PAGES)]
         pictures = [output for output in outputs if output not in pages]

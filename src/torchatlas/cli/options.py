@@ -53,6 +53,12 @@ FakeOption = Annotated[bool, typer.Option("--fake", help="Run without memory or 
 DeviceOption = Annotated[str | None, typer.Option(metavar="DEVICE", help="Where to run, as cpu or cuda:0.")]
 ModeOption = Annotated[Mode, typer.Option(help="The training flag of the modules during the run.")]
 LevelOption = Annotated[Level, typer.Option(help="Record functions, or ATen operators too.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY", help="Of a checkpoint with several sets of weights: which, as model_ema or state.model."
+    ),
+]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.")]
 
 

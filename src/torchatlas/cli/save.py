@@ -16,6 +16,7 @@ from torchatlas.cli.options import (
     DtypeOption,
     FakeOption,
     InputOption,
+    KeyOption,
     KwargsOption,
     Level,
     LevelOption,
@@ -71,9 +72,10 @@ def save(
     device: DeviceOption = None,
     mode: ModeOption = Mode.EVAL,
     level: LevelOption = Level.OP,
+    key: KeyOption = None,
 ) -> None:
     """Write one run of a model to a file: the record itself, a page or picture, or what other programs read."""
-    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
         kind = format_of(output, form.value if form else None)
         if kind != EVENTS:  # for which folders are made, and found

@@ -16,6 +16,7 @@ from torchatlas.cli.options import (
     DtypeOption,
     FakeOption,
     InputOption,
+    KeyOption,
     KwargsOption,
     Level,
     LevelOption,
@@ -49,11 +50,12 @@ def show(
     device: DeviceOption = None,
     mode: ModeOption = Mode.EVAL,
     level: LevelOption = Level.OP,
+    key: KeyOption = None,
 ) -> None:
     """Show one run of a model in the browser: a page that works offline."""
     from torchatlas.views.page.page import page  # noqa: PLC0415  # the other commands do not wait for it
 
-    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
         check_place(output)
         if output is not None and not output.name.lower().endswith(PAGES):

@@ -9,7 +9,7 @@ import typer
 
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit
-from torchatlas.cli.options import OutputOption  # noqa: TC001 - read when the program runs
+from torchatlas.cli.options import KeyOption, OutputOption  # noqa: TC001 - read when the program runs
 from torchatlas.cli.place import check_place, put
 
 SKELETON_EXAMPLES = """\b
@@ -25,6 +25,7 @@ def skeleton(
         Path, typer.Argument(metavar="WEIGHTS", help="A .pth, .pt, .bin, .ckpt or .safetensors, an index, or a folder.")
     ],
     *,
+    key: KeyOption = None,
     output: OutputOption = None,
 ) -> None:
     """Write the Python code of a module that loads a file of weights, as a start of rebuilding a network."""
@@ -32,7 +33,7 @@ def skeleton(
 
     with clean_exit():
         check_place(output)
-        text = write(weights)
+        text = write(weights, key=key)
         put(text, output)
         if output is not None:
             typer.echo(f"{output}: {len(text.splitlines()):,} lines", err=True)

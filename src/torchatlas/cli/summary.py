@@ -16,6 +16,7 @@ from torchatlas.cli.options import (
     DtypeOption,
     FakeOption,
     InputOption,
+    KeyOption,
     KwargsOption,
     Level,
     LevelOption,
@@ -86,11 +87,12 @@ def summary(
     device: DeviceOption = None,
     mode: ModeOption = Mode.EVAL,
     level: LevelOption = Level.OP,
+    key: KeyOption = None,
     form: Annotated[Format | None, typer.Option("--format", help="By default what -o's suffix says, or text.")] = None,
     output: OutputOption = None,
 ) -> None:
     """Print the table of one run of a model."""
-    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value)
+    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
         kind = form or format_of(output)
         check_place(output)

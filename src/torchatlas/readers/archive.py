@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.readers.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,30 +42,26 @@ DAMAGE = (
 class Archive:
     """An open archive. torch puts all members below one folder, which names leave out here."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | Source) -> None:
+        self._file = Source.of(path).open()
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(self._file)
+            self.members = _members(path, self._zip.infolist())
+        except FileError:
+            self._file.close()
+            raise
         except DAMAGE as error:
+            self._file.close()
             raise FileError(
                 f"{path} begins as a zip archive and is damaged or cut short: {error}. Copy it again."
             ) from error
-        self.members: dict[str, zipfile.ZipInfo] = {}
-        infos = self._zip.infolist()
-        if len(infos) > MOST:
-            raise FileError(f"{path} is a zip archive of {len(infos):,} members; at most {MOST:,} are read.")
-        locked = [info.filename for info in infos if info.flag_bits & ENCRYPTED]
-        if locked:
-            raise FileError(f"{path} is encrypted (its member {locked[0]!r} wants a password). Unpack it first.")
-        folders = {info.filename.partition("/")[0] for info in infos if "/" in info.filename}
-        bare = any("/" not in info.filename for info in infos)
-        cut = len(next(iter(folders))) + 1 if len(folders) == 1 and not bare else 0
-        self.members = {info.filename[cut:]: info for info in infos}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._zip.close()
+        self._file.close()
 
     def read(self, name: str, limit: int = LARGEST) -> bytes:
         """The content of a member.
@@ -97,3 +94,16 @@ class Archive:
             raise
         except (OSError, *DAMAGE) as error:
             raise FileError(f"its member {full!r} is damaged: {error}. Copy it again from where it came.") from error
+
+
+def _members(path: Path | Source, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """The members by name, without the folder that all of them are below."""
+    if len(infos) > MOST:
+        raise FileError(f"{path} is a zip archive of {len(infos):,} members; at most {MOST:,} are read.")
+    locked = [info.filename for info in infos if info.flag_bits & ENCRYPTED]
+    if locked:
+        raise FileError(f"{path} is encrypted (its member {locked[0]!r} wants a password). Unpack it first.")
+    folders = {info.filename.partition("/")[0] for info in infos if "/" in info.filename}
+    bare = any("/" not in info.filename for info in infos)
+    cut = len(next(iter(folders))) + 1 if len(folders) == 1 and not bare else 0
+    return {info.filename[cut:]: info for info in infos}

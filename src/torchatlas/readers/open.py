@@ -42,17 +42,25 @@ DAMAGE = (
 """What code that follows a file's structure raises where that is broken."""
 
 
-def read(path: str | os.PathLike[str]) -> Graph:
+def read(path: str | os.PathLike[str], key: str | None = None) -> Graph:
     """Read a graph from a file of any kind that is known; its name does not matter, and nothing in it is executed.
+
+    Args:
+        path: of the file, or of a folder of weights.
+        key: of weights, the keys that lead to the dictionary that is meant, joined by dots.
 
     Raises:
         FileError: it is missing, damaged, encrypted, or of a kind that is not read; the message says which.
+        InputError: there is no such key.
         MissingError: reading this kind needs an optional package; the message names the extra.
     """
     name = filename(path)
     try:
         with collection_paused():
-            return _reader(Path(path))(Path(path))
+            reader = _reader(Path(path))
+            return reader(Path(path)) if key is None else _keyed(name, reader)(Path(path), _text(key))
+    except InputError:
+        raise
     except FileError as error:
         if name in str(error):
             raise
@@ -65,7 +73,24 @@ def read(path: str | os.PathLike[str]) -> Graph:
         ) from error
 
 
-def with_statistics(path: str | os.PathLike[str], graph: Graph) -> Graph:
+def _keyed(name: str, reader: Callable[[Path], Graph]) -> Callable[[Path, str], Graph]:
+    """The reader, if it is one that takes keys."""
+    if getattr(reader, "__module__", "") != WEIGHTS:
+        raise InputError(
+            f"{name}: a key chooses among the weights in a file (.pth, .ckpt, …), and this one holds a graph. Open it"
+            " without a key."
+        )
+    taking: Callable[[Path, str], Graph] = import_module(WEIGHTS).read
+    return taking
+
+
+def _text(key: object) -> str:
+    if not isinstance(key, str) or not key:
+        raise InputError(f"key={key!r:.80}; wanted the keys to a dictionary as text, joined by dots, as 'state.model'.")
+    return key
+
+
+def with_statistics(path: str | os.PathLike[str], graph: Graph, key: str | None = None) -> Graph:
     """Lay over a graph of weights alone what the numbers in their file are like.
 
     Raises:
@@ -77,7 +102,7 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph) -> Graph:
             f"{os.fspath(path)}: statistics are of the numbers in a file of weights (.pth, .safetensors, …), and this"
             " one holds a graph. Open it without them."
         )
-    found: Graph = import_module(WEIGHTS).with_statistics(Path(path), graph)
+    found: Graph = import_module(WEIGHTS).with_statistics(Path(path), graph, key)
     return found
 
 

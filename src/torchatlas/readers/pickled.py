@@ -6,7 +6,8 @@ reader of each kind of file says by those words: a record of a tensor, a contain
 would have been called. No module is imported and no attribute looked up.
 
 A hostile program cannot make the machine work for long or take much memory: `STEPS` and `BYTES` bound it, what stands
-in the file as one long string of bytes is stepped over, and nothing is hashed or compared but numbers and strings.
+in the file as one long string of bytes is stepped over, and nothing is hashed or compared but numbers, strings, and
+objects by which of them they are.
 
 Source: https://docs.python.org/3/library/pickletools.html, whose readers of arguments are used.
 """
@@ -217,7 +218,13 @@ def _fill(mapping: object, items: list[Any]) -> None:
     if not isinstance(mapping, Mapping) or len(items) % 2:
         raise Damaged("it sets items of what is no dictionary")
     for key, value in zip(items[::2], items[1::2], strict=True):
-        mapping[key if isinstance(key, (str, int, float, bytes, type(None))) else f"<{type(key).__name__}>"] = value
+        mapping[key if isinstance(key, (str, int, float, bytes, type(None), Foreign)) else _label(key, mapping)] = value
+
+
+def _label(key: object, mapping: Mapping) -> str:
+    """What stands for a key that is not hashed, since that could take for ever."""
+    label = f"<{type(key).__name__}>"
+    return label if label not in mapping else f"{label[:-1]} {len(mapping)}>"
 
 
 def _extend(collection: object, items: list[Any]) -> None:

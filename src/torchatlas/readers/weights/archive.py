@@ -17,7 +17,7 @@ from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, wor
 from torchatlas.readers.weights.stored import Place, Stored
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from torchatlas.readers.source import Source
 
 PICKLE = "data.pkl"
 PACKED = 1 << 28
@@ -30,7 +30,7 @@ def pickle_member(members: tuple[str, ...]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def load(path: Path) -> object:
+def load(path: Source) -> object:
     """Give the object that was saved, its tensors as `Stored`.
 
     Raises:
@@ -42,6 +42,11 @@ def load(path: Path) -> object:
         name = pickle_member(tuple(infos))
         if name is None:
             raise FileError(f"{path}: a zip archive without a {PICKLE}, which torch.save would have written.")
+        if min(info.header_offset for info in infos.values()):
+            raise FileError(
+                f"{path}: several files of torch.save, one after the other, as the shards of a distributed checkpoint"
+                " are (.distcp). Open the folder with the .metadata that says what they hold."
+            )
         if infos[name].compress_type != zipfile.ZIP_STORED and infos[name].file_size > PACKED:
             raise FileError(f"{path}: its {PICKLE} unpacks to {infos[name].file_size:,} bytes; {PACKED:,} are read.")
         around = name.removesuffix(PICKLE)
@@ -61,7 +66,7 @@ def _is_big(archive: Archive, byteorder: str) -> bool:
 class _Storages:
     """What the persistent ids of a pickle stand for."""
 
-    def __init__(self, path: Path, infos: dict[str, zipfile.ZipInfo], folder: str, *, big: bool) -> None:
+    def __init__(self, path: Source, infos: dict[str, zipfile.ZipInfo], folder: str, *, big: bool) -> None:
         self._path, self._infos, self._folder, self._big = path, infos, folder, big
         self._known: dict[tuple[str, str], Stored] = {}
 

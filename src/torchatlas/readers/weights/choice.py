@@ -1,21 +1,32 @@
-"""Which part of a checkpoint is the module's: one dictionary of tensors, among optimizers, averages and what else."""
+"""Which part of a checkpoint is the module's: one dictionary of tensors, among optimizers, averages and what else.
+
+The rules, in this order:
+
+1. What optimizers, schedulers and the like keep is not the module's: by its form, or by the keys that lead to it.
+2. A copy (``ema``, ``teacher``, …) is left out where the weights that it is of are there too.
+3. Loose tensors beside dictionaries of layers are not the network, whatever they are called.
+4. A dictionary under a usual key (``state_dict``, ``model``, …) is the module, unless another is far larger.
+5. What is left are several modules, or a tree of dictionaries: they are shown as one.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from typing import TYPE_CHECKING
 
-from torchatlas.core.errors import FileError
-from torchatlas.readers.pickled import Blob, Foreign, Global, Mapping
+from torchatlas.core.errors import FileError, InputError
+from torchatlas.readers.pickled import Foreign, Mapping
+from torchatlas.readers.weights.parts import METADATA, Part, is_training, joined, parts_of
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.stored import Checkpoint, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-DEEPEST = 32
-"""Dictionaries inside dictionaries that are looked into."""
+    from torchatlas.readers.source import Source
+    from torchatlas.readers.weights.parts import Keys
+
 FIRST = (
     "state_dict",
     "model_state_dict",
@@ -29,77 +40,86 @@ FIRST = (
     "state",
 )
 """Keys under which people keep what a module's ``state_dict`` gave, the surest first."""
-TRAINING = ("optim", "sched", "scaler", "rng", "amp", "loss", "callbacks", "exp_avg", "momentum", "lr_", "loops")
-"""Parts of keys that lead to what a training keeps beside the module."""
-AVERAGES = ("ema", "average", "shadow", "swa", "target", "teacher")
-"""Parts of keys that lead to another copy of the weights."""
-MOMENTS = frozenset(
-    ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "acc_delta", "sum")
-)
-"""What optimizers keep of a parameter, by name."""
+HALF = 2
+"""So many times fewer tensors may a dictionary have than another and still be the one that is meant."""
+FEW = 4
+"""So many times fewer tensors, without names of layers, are beside the network and not of it."""
 NAMED = 5
 """How many classes or keys a note names."""
-METADATA, EXTRA = "_metadata", "_extra_state"
+MOST_KEYS = 12
+"""How many dictionaries an error lists."""
+EXTRA = "_extra_state"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A dictionary, or list, that holds tensors itself."""
-
-    keys: tuple[str | int, ...]
-    tensors: dict[str, Stored]
-    source: Any
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its tensors."""
-        return sum(stored.nbytes or 0 for stored in self.tensors.values())
-
-    def is_flat(self) -> bool:
-        """Whether names with dots make it what a ``state_dict`` is."""
-        return any("." in name for name in self.tensors)
-
-    def is_training(self) -> bool:
-        """Whether its keys lead to an optimizer or the like."""
-        return MOMENTS.issuperset(self.tensors) or any(
-            part in str(key).lower() for key in self.keys for part in TRAINING
-        )
-
-    def is_average(self) -> bool:
-        """Whether its keys say that it is a copy of what stands elsewhere."""
-        return any(part in str(key).lower() for key in self.keys for part in AVERAGES)
-
-
-def choose(path: Path, root: object, kind: str) -> Checkpoint:
+def choose(path: Path | Source, root: object, kind: str, key: str | None = None) -> Checkpoint:
     """Give what of a pickled object is the module's.
+
+    Args:
+        path: of the file, for messages.
+        root: the object.
+        kind: what kind of file it is.
+        key: the keys that lead to what is meant, joined by dots; None for what is most likely.
 
     Raises:
         FileError: it is a whole model, which needs its code, or holds no tensors.
+        InputError: no such key leads to tensors.
     """
     _refuse_whole(path, root, ())
-    parts, foreign = _parts(root)
-    base, chosen = _chosen(parts)
+    parts, foreign = parts_of(root)
+    base, chosen = _chosen(parts, 0) if key is None else _asked(path, parts, key)
     if not chosen:
         _refuse_model_inside(path, root, foreign)
+        hint = f" To open what is there, give key={joined(parts[0].keys)!r}." if parts and parts[0].keys else ""
         raise FileError(
             f"{path}: {kind} without the weights of a module; it holds {_what(root)}. Wanted what"
-            " torch.save(model.state_dict(), path) writes, or a checkpoint that has it inside."
+            f" torch.save(model.state_dict(), path) writes, or a checkpoint that has it inside.{hint}"
         )
     depth = len(base)
-    tensors = {
-        ".".join(map(str, (*part.keys[depth:], name))): stored
-        for part in chosen
-        for name, stored in part.tensors.items()
-    }
-    notes = [*_left_out(parts, chosen), *_foreign_note(foreign)]
+    tensors = {joined((*part.keys[depth:], name)): stored for part in chosen for name, stored in part.tensors.items()}
+    notes = [*_left_out(parts, chosen, base), *_foreign_note(foreign)]
     if len(chosen) > 1:
-        together = ", ".join(repr(".".join(map(str, part.keys))) for part in chosen[:NAMED])
+        together = ", ".join(repr(joined(part.keys)) for part in chosen[:NAMED])
         more = ", …" if len(chosen) > NAMED else ""
         notes.append(f"{len(chosen)} dictionaries are shown as one, their keys before the names: {together}{more}.")
     whole = chosen[0] if len(chosen) == 1 and chosen[0].keys == base else None
     versions, plain = (_versions(whole), _plain(whole)) if whole else ({}, {})
     flat = whole is not None and _is_flat(whole, plain)
     return Checkpoint(tensors, kind, versions, plain, base, flat=flat, notes=tuple(notes))
+
+
+def refuse_key(path: Path | Source, key: str | None) -> None:
+    """Say that a file has no dictionaries to choose from.
+
+    Raises:
+        InputError: a key was given.
+    """
+    if key is not None:
+        raise InputError(f"key={key!r}: {path} holds one set of weights and no others; open it without a key.")
+
+
+def _asked(path: Path | Source, parts: list[Part], key: str) -> tuple[Keys, list[Part]]:
+    """The keys that were asked for, and what is the module's of what they lead to."""
+    bases = {part.keys[:depth] for part in parts for depth in range(1, len(part.keys) + 1)}
+    base = next((keys for keys in sorted(bases, key=len) if joined(keys) == key), None)
+    if base is None:
+        raise InputError(f"key={key!r} leads to no tensors in {path}. {_candidates(parts)}")
+    inside = [part for part in parts if part.keys[: len(base)] == base]
+    found, chosen = _chosen(inside, len(base))
+    return (found, chosen) if chosen else (base, inside)
+
+
+def _candidates(parts: list[Part]) -> str:
+    """What a key may be, with how many tensors it leads to."""
+    counts: dict[str, int] = {}
+    for part in parts:
+        if part.keys:
+            counts[joined(_group(part, ()))] = counts.get(joined(_group(part, ())), 0) + len(part.tensors)
+    deeper = {joined(part.keys): len(part.tensors) for part in parts if len(part.keys) > 1 and not part.is_training()}
+    listed = [f"{name!r} ({count:,} tensors)" for name, count in ({**counts, **deeper}).items()]
+    if not listed:
+        return "It holds one dictionary of tensors; open it without a key."
+    more = f" and {len(listed) - MOST_KEYS:,} more" if len(listed) > MOST_KEYS else ""
+    return f"Those that do: {', '.join(listed[:MOST_KEYS])}{more}."
 
 
 def _is_flat(part: Part, plain: dict[str, str]) -> bool:
@@ -116,7 +136,7 @@ def _what(root: object) -> str:
     return word(root)
 
 
-def _refuse_whole(path: Path, root: object, keys: tuple[str | int, ...]) -> None:
+def _refuse_whole(path: Path | Source, root: object, keys: Keys) -> None:
     if isinstance(root, Foreign) and array(root) is None:
         where = "".join(f"[{key!r}]" for key in keys)
         raise FileError(
@@ -127,7 +147,7 @@ def _refuse_whole(path: Path, root: object, keys: tuple[str | int, ...]) -> None
         )
 
 
-def _refuse_model_inside(path: Path, root: object, foreign: list[tuple[tuple[str | int, ...], Foreign]]) -> None:
+def _refuse_model_inside(path: Path | Source, root: object, foreign: list[tuple[Keys, Foreign]]) -> None:
     """A checkpoint without weights of its own may hold a pickled model: name that."""
     if isinstance(root, Mapping):
         models = [
@@ -137,84 +157,134 @@ def _refuse_model_inside(path: Path, root: object, foreign: list[tuple[tuple[str
             _refuse_whole(path, thing, keys)
 
 
-def _parts(root: object) -> tuple[list[Part], list[tuple[tuple[str | int, ...], Foreign]]]:
-    """Every dictionary or list that holds tensors, outer ones first; and what was not built."""
-    parts: list[Part] = []
-    foreign: list[tuple[tuple[str | int, ...], Foreign]] = []
-    waiting: list[tuple[tuple[str | int, ...], object]] = [((), root)]
-    met: set[int] = set()
-    for keys, thing in _taken(waiting):
-        if isinstance(thing, Stored):
-            parts.append(Part((), {"tensor": thing}, root))
-        if isinstance(thing, Foreign):
-            foreign.append((keys, thing))
-        if not isinstance(thing, (Mapping, list, tuple)) or id(thing) in met or len(keys) > DEEPEST:
-            continue
-        met.add(id(thing))
-        items = [(key if isinstance(key, int) else str(key), item) for key, item in _items(thing)]
-        tensors = {str(key): made for key, item in items if (made := _tensor(item)) is not None}
-        if tensors:
-            parts.append(Part(keys, tensors, thing))
-        waiting += [((*keys, key), item) for key, item in items if _tensor(item) is None and not _is_atom(item)]
-    return parts, foreign
+def _chosen(parts: list[Part], depth: int) -> tuple[Keys, list[Part]]:
+    """The keys that lead to the module, and the parts inside them; keys before ``depth`` say nothing."""
+    modules = [part for part in parts if not part.is_training(depth)] or [part for part in parts if not part.state]
+    modules = _without_loose(_without_copies(modules, depth))
+    if not modules:
+        return (), []
+    base = _usual(modules, depth)
+    inside = [part for part in modules if part.keys[: len(base)] == base]
+    if len(inside) == 1:
+        (only,) = inside
+        return (base if base and base[-1] in FIRST and only.keys != base else only.keys), inside
+    if not base[depth:] and all(part.is_flat for part in inside):
+        base = reduce(_shared, (part.keys for part in inside))
+    return base, inside
 
 
-def _taken(waiting: list[Any]) -> Iterator[Any]:
-    """Go through a list that grows meanwhile."""
-    at = 0
-    while at < len(waiting):
-        yield waiting[at]
-        at += 1
+def _without_copies(modules: list[Part], depth: int) -> list[Part]:
+    """What is left without averages of weights that are there too; of averages alone, the largest of each kind."""
+    copies: dict[Keys, list[Part]] = {}
+    plain = []
+    for part in modules:
+        average = part.average(depth)
+        if average is None:
+            plain.append(part)
+        else:
+            copies.setdefault(average, []).append(part)
+    most = sum(len(part.tensors) for part in plain if part.is_layers)
+    kept = {keys: group for keys, group in copies.items() if _count(group) > most * HALF}
+    if plain and not kept:
+        return plain
+    names: list[set[str]] = []
+    left = []
+    for keys, group in sorted((kept or copies).items(), key=lambda item: -_count(item[1])):
+        own = {joined((*part.keys[len(keys) :], name)) for part in group for name in part.tensors}
+        if own not in names:
+            names.append(own)
+            left += group
+    return [part for part in modules if part in plain or part in left]
 
 
-def _items(thing: object) -> Iterator[tuple[object, object]]:
-    return iter(thing.items()) if isinstance(thing, Mapping) else enumerate(thing)  # type: ignore[arg-type]  # a sequence
+def _count(parts: Iterable[Part]) -> int:
+    return sum(len(part.tensors) for part in parts)
 
 
-def _is_atom(item: object) -> bool:
-    return item is None or isinstance(item, (str, int, float, bytes, Blob, Global))
+def _without_loose(modules: list[Part]) -> list[Part]:
+    """What is left without tensors that stand beside a network, around it, or inside it."""
+    flat = [part for part in modules if part.is_flat]
+    if not flat:
+        return modules
+    largest = max(flat, key=lambda part: len(part.tensors))
+    most = len(largest.tensors)
+    around = min(
+        (part for part in flat if len(part.tensors) * HALF >= most), key=lambda part: len(part.keys), default=largest
+    )
+    return [
+        part
+        for part in modules
+        if part is around
+        or (
+            not (_is_below(part, around) and not around.keys)
+            and (part.is_layers or len(part.tensors) * FEW > most)
+            and not (_is_below(largest, part) and len(part.tensors) * HALF < most)
+        )
+    ]
 
 
-def _tensor(item: object) -> Stored | None:
-    if isinstance(item, Foreign):
-        return array(item)
-    return item if isinstance(item, Stored) else None
+def _is_below(part: Part, other: Part) -> bool:
+    return part is not other and part.keys[: len(other.keys)] == other.keys
 
 
-def _chosen(parts: list[Part]) -> tuple[tuple[str | int, ...], list[Part]]:
-    """The keys that lead to the module, and the parts inside them: a tree of dictionaries is a module too."""
-    modules = [part for part in parts if not part.is_training()]
-    plain = [part for part in modules if not part.is_average()] or modules
-    if not plain or (not plain[0].keys and plain[0].is_flat()):
-        return (), plain[:1]
-    keys = min((part.keys for part in plain), key=_rank)
-    named = [at for at, key in enumerate(keys) if key in FIRST]
-    base = keys[: named[-1] + 1] if named else keys if len(plain) == 1 else ()
-    return base, [part for part in plain if part.keys[: len(base)] == base]
+def _usual(modules: list[Part], depth: int) -> Keys:
+    """The usual keys to the module; those before ``depth`` where there are none, or others lead to far more."""
+    for part in sorted(modules, key=lambda part: _rank(part.keys[depth:])):
+        named = [at for at, key in enumerate(part.keys) if at >= depth and key in FIRST]
+        if named:
+            base = part.keys[: named[-1] + 1]
+            inside = _count(each for each in modules if each.keys[: len(base)] == base)
+            others = [len(each.tensors) for each in modules if each.keys[: len(base)] != base]
+            if inside * HALF >= max(others, default=0):
+                return base
+    return modules[0].keys[:depth]
 
 
-def _rank(keys: tuple[str | int, ...]) -> tuple[int, int]:
+def _rank(keys: Keys) -> tuple[int, int]:
     """How sure keys say that they lead to a module's weights; the lower the surer."""
     return min((FIRST.index(key) for key in keys if isinstance(key, str) and key in FIRST), default=len(FIRST)), len(
         keys
     )
 
 
-def _left_out(parts: list[Part], chosen: list[Part]) -> Iterator[str]:
-    """What holds tensors and is not shown, summed by its first key."""
-    groups: dict[str | int, list[Part]] = {}
+def _shared(one: Keys, other: Keys) -> Keys:
+    """The keys that both begin with."""
+    differ = (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return one[: next(differ, min(len(one), len(other)))]
+
+
+def _group(part: Part, base: Keys) -> Keys:
+    """The keys up to the one that leads away from ``base``, or from the whole."""
+    return part.keys[: len(_shared(part.keys, base)) + 1]
+
+
+def _left_out(parts: list[Part], chosen: list[Part], base: Keys) -> Iterator[str]:
+    """What holds tensors and is not shown, summed by its first key that is another."""
+    groups: dict[tuple[Keys, bool], list[Part]] = {}
     for part in parts:
         if not any(part is each for each in chosen):
-            groups.setdefault(part.keys[0] if part.keys else "", []).append(part)
-    for key, group in groups.items():
-        count, nbytes = sum(len(part.tensors) for part in group), sum(part.nbytes for part in group)
-        same = any(set(part.tensors) == set(chosen[0].tensors) for part in group)
-        which = "another copy of the same names" if same else "no weights of this module"
-        where = "beside them" if key == "" else f"under {key!r}"
-        yield f"{count:,} more tensors {where} ({nbytes:,} bytes; {which}) are not shown."
+            loose = part.keys == base[: len(part.keys)] or any(part.keys == each.keys for each in chosen)
+            groups.setdefault((part.keys if loose else _group(part, base), loose), []).append(part)
+    for (keys, loose), group in groups.items():
+        count, nbytes = _count(group), sum(part.nbytes for part in group)
+        names = {name for part in group for name in part.tensors}
+        where = f"beside them ({', '.join(sorted(names)[:NAMED])})" if loose else f"under {joined(keys)!r}"
+        hint = "" if loose else f"; key={joined(keys)!r} opens them"
+        which = _which(group, chosen, keys)
+        tensors, are = ("tensor", "is") if count == 1 else ("tensors", "are")
+        yield f"{count:,} more {tensors} {where} ({nbytes:,} bytes; {which}) {are} not shown{hint}."
 
 
-def _foreign_note(foreign: list[tuple[tuple[str | int, ...], Foreign]]) -> Iterator[str]:
+def _which(group: list[Part], chosen: list[Part], keys: Keys) -> str:
+    """What is not shown, in words."""
+    if all(part.state for part in group) or is_training(keys[-1] if keys else ""):
+        return "kept by the training"
+    if any(set(part.tensors) == set(each.tensors) for part in group for each in chosen):
+        return "another copy of the same names"
+    return "other names"
+
+
+def _foreign_note(foreign: list[tuple[Keys, Foreign]]) -> Iterator[str]:
     others = [(keys, thing) for keys, thing in foreign if array(thing) is None]
     classes = list(dict.fromkeys(str(thing.made_by) for _, thing in others))
     if classes:
@@ -242,4 +312,4 @@ def _plain(part: Part) -> dict[str, str]:
     if not isinstance(part.source, Mapping):
         return {}
     others = [(key, item) for key, item in part.source.items() if isinstance(key, str) and key not in part.tensors]
-    return {key: word(item) for key, item in others if key.rpartition(".")[2] == EXTRA or part.is_flat()}
+    return {key: word(item) for key, item in others if key.rpartition(".")[2] == EXTRA or part.is_flat}

@@ -18,8 +18,9 @@ from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, vie
 from torchatlas.readers.weights.stored import BITS, Place, Stored
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import BinaryIO
+
+    from torchatlas.readers.source import Source
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
@@ -27,14 +28,14 @@ COUNT = 8
 """Bytes of the number of elements that stands before each storage."""
 
 
-def load(path: Path) -> tuple[object, str]:
+def load(path: Source) -> tuple[object, str]:
     """Give the object that was saved, its tensors as `Stored`, and what kind of file it is.
 
     Raises:
         FileError: what it calls can do harm, or storages are cut short.
         Damaged: its pickles are.
     """
-    with path.open("rb") as file:
+    with path.open() as file:
         storages = _Storages()
         first = _pickle(file, storages)
         if first != MAGIC:
@@ -73,11 +74,11 @@ class _Storages:
         return view(made, made.dtype, part[1], (part[2],), (1,))
 
 
-def _places(path: Path, file: BinaryIO, keys: object, storages: _Storages, *, big: bool) -> dict[str, Place]:
+def _places(path: Source, file: BinaryIO, keys: object, storages: _Storages, *, big: bool) -> dict[str, Place]:
     """Where each storage is, by stepping from one to the next."""
     if not isinstance(keys, list):
         raise Damaged("it has no list of storages")
-    end, places = path.stat().st_size, {}
+    end, places = path.size, {}
     for key in map(word, keys):
         made = storages.known.get(key)
         if made is None:

@@ -14,7 +14,7 @@ from torchatlas.core.errors import FileError
 from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from torchatlas.readers.source import Source
 
 LENGTH = 8
 LARGEST = 100_000_000
@@ -50,14 +50,14 @@ DTYPES = {
 """torch's name of each of the format's dtypes."""
 
 
-def load(path: Path) -> tuple[dict[str, Stored], dict[str, str]]:
+def load(path: Source) -> tuple[dict[str, Stored], dict[str, str]]:
     """Give the tensors by name, in the order of their data, and the metadata.
 
     Raises:
         FileError: cut short, damaged, or none of the format.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = path.size
+    with path.open() as file:
         length = int.from_bytes(file.read(LENGTH), "little")
         if not 2 <= length <= LARGEST or LENGTH + length > size:  # noqa: PLR2004 - the shortest JSON object
             raise FileError(
@@ -74,11 +74,11 @@ def load(path: Path) -> tuple[dict[str, Stored], dict[str, str]]:
     return dict(sorted(found.items(), key=lambda item: _start(item[1]))), metadata
 
 
-def _damaged(path: Path, what: str) -> FileError:
+def _damaged(path: Source, what: str) -> FileError:
     return FileError(f"{path}: a .safetensors file that is damaged: {what}. Copy it again from where it came.")
 
 
-def _parse(path: Path, header: bytes) -> dict[str, Any]:
+def _parse(path: Source, header: bytes) -> dict[str, Any]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
@@ -95,7 +95,7 @@ def _parse(path: Path, header: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _tensor(path: Path, name: str, entry: object, start: int) -> Stored:
+def _tensor(path: Source, name: str, entry: object, start: int) -> Stored:
     told: dict[str, Any] = entry if isinstance(entry, dict) else {}
     kind, shape, ends = (told.get(word) for word in ("dtype", "shape", "data_offsets"))
     dtype = DTYPES.get(kind) if isinstance(kind, str) else None
@@ -108,7 +108,7 @@ def _tensor(path: Path, name: str, entry: object, start: int) -> Stored:
         raise _damaged(path, f"{name[:80]!r} is {dtype} {shape[:8]} and has {end - begin:,} bytes")
     place = Place(path, start + begin, end - begin)
     return Stored(
-        tuple(shape), dtype, "cpu", end - begin, (str(path), begin, end), stride=contiguous(tuple(shape)), place=place
+        tuple(shape), dtype, "cpu", end - begin, (path, begin, end), stride=contiguous(tuple(shape)), place=place
     )
 
 
@@ -122,7 +122,7 @@ def _start(stored: Stored) -> int:
     return stored.place.start if stored.place else 0
 
 
-def _check_layout(path: Path, found: dict[str, Stored], start: int, size: int) -> None:
+def _check_layout(path: Source, found: dict[str, Stored], start: int, size: int) -> None:
     """The data of the tensors fills the file, without holes and without sharing."""
     end = start
     for name, stored in sorted(found.items(), key=lambda item: (_start(item[1]), item[1].nbytes or 0)):

@@ -1,4 +1,4 @@
-"""Weights in several files: an index that says which tensor is in which (``*.index.json``), or the folder with it.
+"""Weights in several files: by an index that says which tensor is in which (``*.index.json``), or by their numbers.
 
 Source: https://huggingface.co/docs/transformers/big_models (sharded checkpoints).
 """
@@ -6,65 +6,48 @@ Source: https://huggingface.co/docs/transformers/big_models (sharded checkpoints
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.readers.weights import single
+from torchatlas.readers.weights.stored import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
-    from torchatlas.readers.weights.stored import Checkpoint, Stored
+    from torchatlas.readers.source import Source
 
 SUFFIX = ".index.json"
 KEY = "weight_map"
 LARGEST = 1 << 27
 """Bytes of an index that are read; a million names take less."""
 NAMED = 3
-WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
-USUAL = ("model", "pytorch_model", "diffusion_pytorch_model", "adapter_model", "open_clip_pytorch_model", "weights")
+SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
+OF = re.compile(r"(?P<stem>.+?)[-_.]?(?P<number>\d{1,6})[-_]of[-_](?P<of>\d{1,6})")
+"""``model-00001-of-00003``, without the ending."""
+NUMBER = re.compile(r"\d+")
+LAYER = re.compile(r"(?i)(^|[^a-z])(layers?|blocks?|stages?|h)[-_.]?\d")
+"""A file for each layer; the names in it are those of one layer."""
 
 
-def file_in(folder: Path) -> Path:
-    """Give the index or the weights that a folder is about.
+def indexed(index: Source, files: Mapping[str, Source]) -> Checkpoint:
+    """Give the tensors that an index names, from the headers of their files.
 
-    Raises:
-        FileError: it holds none, or several that may be meant.
-    """
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    indexes = [path for path in files if path.name.endswith(SUFFIX)]
-    single = [path for path in files if path.suffix in WEIGHTS]
-    usual = [path for path in single if path.stem in USUAL]
-    # The same weights often stand there in two formats; the one that holds no program comes first.
-    found = sorted(indexes or usual or single, key=lambda path: ("safetensors" not in path.name, path.name))
-    if not found:
-        raise FileError(f"{folder}: a folder without weights; wanted one that holds *{SUFFIX} or {', '.join(WEIGHTS)}.")
-    safe = [path for path in found if "safetensors" in path.name]
-    if len(safe or found) > 1 and not usual:
-        names = ", ".join(path.name for path in (safe or found)[:NAMED])
-        raise FileError(f"{folder}: a folder with several files of weights ({names}, …). Name the one that is meant.")
-    return found[0]
-
-
-def load(path: Path, checkpoint: Callable[[Path], Checkpoint]) -> tuple[dict[str, Stored], list[str]]:
-    """Give the tensors that an index names, from the headers of their files, and what must be said of them.
+    Args:
+        index: the ``*.index.json``.
+        files: what stands beside it, by name.
 
     Raises:
         FileError: the index is damaged, or none of its files is there.
     """
-    where = _index(path)
-    there: dict[str, Checkpoint] = {}
-    missing: list[str] = []
-    notes: list[str] = []
-    for name in dict.fromkeys(where.values()):
-        shard = path.parent / name
-        if shard.is_file():
-            there[name] = checkpoint(shard)
-            notes += there[name].notes
-        else:
-            missing.append(name)
+    where = _index(index)
+    there = {name: single.load(files[name]) for name in dict.fromkeys(where.values()) if name in files}
+    missing = [name for name in dict.fromkeys(where.values()) if name not in files]
     if not there:
-        raise FileError(f"{path}: none of the {len(missing)} files that it names is beside it ({missing[0]!r}, …).")
+        raise FileError(f"{index}: none of the {len(missing)} files that it names is beside it ({missing[0]!r}, …).")
+    notes = [note for shard in there.values() for note in shard.notes]
     found = {
         name: there[file].tensors[name] for name, file in where.items() if file in there and name in there[file].tensors
     }
@@ -72,26 +55,125 @@ def load(path: Path, checkpoint: Callable[[Path], Checkpoint]) -> tuple[dict[str
     unnamed = [name for shard in there.values() for name in shard.tensors if name not in where]
     if missing:
         notes.append(
-            f"{len(missing)} of {len(missing) + len(there)} files are missing ({_some(missing)}), and with them"
+            f"{len(missing)} of {len(missing) + len(there)} files are missing ({some(missing)}), and with them"
             f" {len(absent):,} of {len(where):,} tensors."
         )
     elif absent:
-        notes.append(f"{len(absent):,} tensors of the index are in none of its files ({_some(absent)}).")
+        notes.append(f"{len(absent):,} tensors of the index are in none of its files ({some(absent)}).")
     if unnamed:
-        notes.append(f"{len(unnamed):,} tensors of its files are not in the index and not shown ({_some(unnamed)}).")
-    return found, list(dict.fromkeys(notes))
+        notes.append(f"{len(unnamed):,} tensors of its files are not in the index and not shown ({some(unnamed)}).")
+    return Checkpoint(found, "an index of sharded weights", ordered=False, notes=tuple(dict.fromkeys(notes)))
 
 
-def _some(names: list[str]) -> str:
+def numbered(top: Mapping[str, Source]) -> dict[str, Source]:
+    """The files of one model among those of a folder, by the numbers in their names; empty where it has no such.
+
+    Safetensors come before others of the same weights.
+    """
+    families: dict[tuple[str, str, str], dict[str, Source]] = {}
+    for name, source in top.items():
+        stem, dot, suffix = name.rpartition(".")
+        if f"{dot}{suffix}" not in SUFFIXES or not NUMBER.search(stem):
+            continue
+        match = OF.fullmatch(stem)
+        family = (match["stem"], match["of"]) if match else (NUMBER.sub("#", stem), "")
+        families.setdefault((f"{dot}{suffix}", *family), {})[name] = source
+    several = [(SUFFIXES.index(key[0]), not key[2], key, files) for key, files in families.items() if len(files) > 1]
+    counted = [entry for entry in several if entry[2][2]]
+    chosen = min(counted or several, key=lambda entry: (entry[:2], -len(entry[3])), default=None)
+    return chosen[3] if chosen and (counted or len(several) == 1) else {}
+
+
+def together(shards: Mapping[str, Source]) -> Checkpoint | None:
+    """Give the tensors of files that have no index, where they are one model; None where each is a whole one.
+
+    Raises:
+        FileError: one of them cannot be read.
+    """
+    in_order = sorted(shards, key=lambda name: [int(each) for each in NUMBER.findall(name)])
+    read = {name: single.load(shards[name]) for name in in_order}
+    names = [name for shard in read.values() for name in shard.tensors]
+    notes = [note for shard in read.values() for note in shard.notes]
+    first, *others = read.values()
+    form = f"{len(read):,} files of weights without an index"
+    if len(set(names)) == len(names):
+        found = {name: stored for shard in read.values() for name, stored in shard.tensors.items()}
+        notes = [*_absent(in_order), *notes]
+        return Checkpoint(
+            found, form, inside=first.inside, flat=_are_flat(read), notes=tuple(dict.fromkeys(notes)), ordered=False
+        )
+    if all(LAYER.search(name) for name in in_order):
+        found = {
+            f"{_scope(file)}.{name}": stored for file, shard in read.items() for name, stored in shard.tensors.items()
+        }
+        note = f"{len(read):,} files of one layer each are shown as one, the name of the file before their names."
+        return Checkpoint(found, form, flat=False, notes=(note, *dict.fromkeys(notes)), ordered=False)
+    if any(_are_slices(first, other) for other in others) or _are_ranks(in_order):
+        return _parallel(read)
+    return None
+
+
+def _parallel(read: Mapping[str, Checkpoint]) -> Checkpoint:
+    """One of several shards of tensor parallelism, with a note on what it is."""
+    (file, first), *_ = read.items()
+    total = sum(stored.numel for shard in read.values() for stored in shard.tensors.values())
+    own = sum(stored.numel for stored in first.tensors.values())
+    note = (
+        f"{len(read):,} shards of tensor parallelism: each holds a slice of the same tensors, and the files do not say"
+        f" along which axis they were cut. Shapes and numbers are of one of them, {file}: {own:,} of the {total:,}"
+        " elements in all; small tensors, as of norms, may stand in each of them whole."
+    )
+    return replace(first, format="one shard of several", file=file, notes=(note, *first.notes))
+
+
+def _are_slices(one: Checkpoint, other: Checkpoint) -> bool:
+    """Whether two hold the same names in shapes that differ along one axis."""
+    if set(one.tensors) != set(other.tensors):
+        return False
+    pairs = [(stored.shape, other.tensors[name].shape) for name, stored in one.tensors.items()]
+    return any(a != b for a, b in pairs) and all(len(a) == len(b) for a, b in pairs)
+
+
+def _are_ranks(files: Iterable[str]) -> bool:
+    """Whether the names say that each is what one process had."""
+    return all(re.match(r"(?i)(consolidated\.\d+|.*(rank|tp|mp|model_parallel)[-_.]?\d+)", file) for file in files)
+
+
+def _are_flat(read: Mapping[str, Checkpoint]) -> bool:
+    return all(shard.flat and not shard.inside for shard in read.values())
+
+
+def _scope(file: str) -> str:
+    return file.rpartition(".")[0].replace(".", "_")
+
+
+def _absent(files: list[str]) -> list[str]:
+    """What the numbers say is missing."""
+    found = [match for file in files if (match := OF.fullmatch(file.rpartition(".")[0]))]
+    if not found:
+        return []
+    of = int(found[0]["of"])
+    numbers = {int(match["number"]) for match in found}
+    lacking = of - len(numbers)
+    if lacking <= 0:
+        return []
+    start = 0 if 0 in numbers else 1
+    absent = [str(number) for number in range(start, min(of + start, 10_000)) if number not in numbers]
+    return [f"{lacking:,} of {of:,} files are missing (number {some(absent)}), and their tensors with them."]
+
+
+def some(names: list[str]) -> str:
+    """The first of them."""
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-def _index(path: Path) -> dict[str, str]:
+def _index(path: Source) -> dict[str, str]:
     """File names by tensor name; files stand beside the index and nowhere else."""
-    if path.stat().st_size > LARGEST:
-        raise FileError(f"{path}: an index of {path.stat().st_size:,} bytes; at most {LARGEST:,} are read.")
+    if path.size > LARGEST:
+        raise FileError(f"{path}: an index of {path.size:,} bytes; at most {LARGEST:,} are read.")
     try:
-        parsed = json.loads(path.read_bytes())
+        with path.open() as file:
+            parsed = json.loads(file.read())
     except (ValueError, RecursionError) as error:
         raise FileError(f"{path}: the index of sharded weights was wanted, in JSON; {error}.") from None
     where = parsed.get(KEY) if isinstance(parsed, dict) else None

@@ -20,10 +20,10 @@ from torchatlas.readers.weights.stored import BITS, Place, Stored, contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
     from typing import IO
 
     from torchatlas.core.graph import Graph, Module
+    from torchatlas.readers.source import Source
 
 PIECE = 1 << 23
 """Bytes that are read at once; a multiple of every element's."""
@@ -132,6 +132,8 @@ def _together(module: Module, values: Mapping[int, Statistics]) -> Statistics:
 
 def _is_readable(stored: Stored) -> bool:
     """Whether its elements stand one beside the other, in whatever order, and are numbers that have one."""
+    if stored.parts:
+        return all(map(_is_readable, stored.parts))
     quantized = stored.type.startswith("quantized")
     if stored.place is None or stored.stride is None or quantized or not is_known(stored.dtype):
         return False
@@ -141,6 +143,8 @@ def _is_readable(stored: Stored) -> bool:
 
 
 def _measure(stored: Stored, files: _Files) -> Statistics:
+    if stored.parts:
+        return reduce(Statistics.with_, (_measure(part, files) for part in stored.parts))
     found = Statistics()
     for piece in files.pieces(stored):
         found = found.with_(_of(as_floats(piece, stored.dtype, big=bool(stored.place and stored.place.big))))
@@ -170,8 +174,8 @@ class _Files:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self._plain: dict[Path, IO[bytes]] = {}
-        self._archives: dict[Path, Archive] = {}
+        self._plain: dict[Source, IO[bytes]] = {}
+        self._archives: dict[Source, Archive] = {}
 
     def pieces(self, stored: Stored) -> Iterator[bytes]:
         """Give the data of a tensor, piece by piece.
@@ -202,5 +206,5 @@ class _Files:
                 yield file
         else:
             if place.file not in self._plain:
-                self._plain[place.file] = self._stack.enter_context(place.file.open("rb"))
+                self._plain[place.file] = self._stack.enter_context(place.file.open())
             yield self._plain[place.file]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
-    from pathlib import Path
+
+    from torchatlas.readers.source import Source
 
 BITS: Mapping[str, int] = {
     **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 64),
@@ -31,14 +32,14 @@ class Place:
     """Where the bytes of a tensor, or of what holds it, stand.
 
     Attributes:
-        file: which file.
+        file: which bytes.
         start: the first byte.
         size: how many.
         member: inside a zip archive, the member's name; ``start`` counts from where its data begins.
         big: the bytes of a number stand in big-endian order.
     """
 
-    file: Path
+    file: Source
     start: int
     size: int
     member: str = ""
@@ -61,6 +62,7 @@ class Stored:
         requires_grad: as it was saved.
         type: the tensor subclass or layout, empty for a plain one.
         place: where the bytes of the storage are.
+        parts: of a tensor that was cut into pieces, these, where they can be read; together they have its elements.
     """
 
     shape: tuple[int, ...]
@@ -74,6 +76,7 @@ class Stored:
     requires_grad: bool = False
     type: str = ""
     place: Place | None = None
+    parts: tuple[Stored, ...] = ()
 
     @property
     def numel(self) -> int:

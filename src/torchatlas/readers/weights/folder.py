@@ -1,0 +1,59 @@
+"""Folders of weights: which files make one model, and what the others are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchatlas.core.errors import FileError
+from torchatlas.readers.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEEPEST = 4
+"""Folders inside folders that are looked into."""
+MOST = 200_000
+"""Files at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of the disk, or the members of an archive.
+
+    Attributes:
+        named: the folder, as messages call it.
+        files: by their names below it, with ``/`` between folders.
+    """
+
+    named: Source
+    files: Mapping[str, Source]
+
+    @classmethod
+    def of(cls, path: Path) -> Folder:
+        """List a folder of the disk."""
+        files: dict[str, Source] = {}
+        for at, folders, names in os.walk(path):
+            below = Path(at).relative_to(path)
+            folders[:] = sorted(folders) if len(below.parts) < DEEPEST else []
+            files |= {(below / name).as_posix(): Source(Path(at) / name) for name in sorted(names)}
+            if len(files) > MOST:
+                raise FileError(f"{path}: a folder of more than {MOST:,} files. Name the one that is meant.")
+        return cls(Source(path), files)
+
+    def top(self) -> dict[str, Source]:
+        """The files that stand in no folder of it."""
+        return {name: source for name, source in self.files.items() if "/" not in name}
+
+    def below(self, name: str) -> Folder:
+        """A folder in it."""
+        start = f"{name}/"
+        inside = {file.removeprefix(start): source for file, source in self.files.items() if file.startswith(start)}
+        named = replace(self.named, path=self.named.path / name) if self.named.is_whole else self.named
+        return Folder(named, inside)
+
+    def folders(self) -> list[str]:
+        """The folders in it that hold files, by name."""
+        return sorted({name.partition("/")[0] for name in self.files if "/" in name})

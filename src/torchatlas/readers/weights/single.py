@@ -1,0 +1,101 @@
+"""One file of weights: what kind it is, told from its first bytes, and its tensors."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from torchatlas.core.errors import FileError
+from torchatlas.core.foreign import ENOUGH, looks_like
+from torchatlas.readers.pickled import Damaged
+from torchatlas.readers.weights import archive, legacy, safetensors
+from torchatlas.readers.weights.choice import choose, refuse_key
+from torchatlas.readers.weights.stored import Checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from torchatlas.readers.source import Source
+    from torchatlas.readers.weights.stored import Stored
+
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+TAR = slice(257, 262)
+WANTED = "Wanted weights: what torch.save writes of a state_dict, .safetensors, or an index of several files."
+
+
+def kind_of(head: bytes) -> str | None:
+    """What kind of file of weights begins so, by the name of its part of this package; None for another file."""
+    if head.startswith(b"PK\x03\x04"):
+        return "archive"
+    if head.startswith(PICKLES):
+        return "legacy"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= safetensors.LARGEST:
+        return "safetensors"
+    return None
+
+
+def head_of(source: Source) -> bytes:
+    """Give the first bytes."""
+    with source.open() as file:
+        return file.read(ENOUGH)
+
+
+def load(source: Source, key: str | None = None) -> Checkpoint:
+    """Give the tensors of a file by name.
+
+    Args:
+        source: the file.
+        key: of the dictionary that is meant, where the file holds several.
+
+    Raises:
+        FileError: missing, damaged, encrypted, foreign, harmful, or not weights alone; the message says which.
+        InputError: there is no such key.
+    """
+    with named(source):
+        if kind_of(head_of(source)) == "safetensors":
+            tensors, metadata = safetensors.load(source)
+            refuse_key(source, key)
+            return Checkpoint(tensors, "a .safetensors file", ordered=False, notes=_tied_elsewhere(metadata, tensors))
+        return choose(source, *load_object(source), key)
+
+
+def load_object(source: Source) -> tuple[object, str]:
+    """Give the object that ``torch.save`` or ``pickle`` wrote, its tensors as `Stored`, and what kind of file it is.
+
+    Raises:
+        FileError: as `load`.
+    """
+    head = head_of(source)
+    kind = kind_of(head)
+    if kind == "archive":
+        return archive.load(source), "a file of torch.save"
+    if kind == "legacy":
+        return legacy.load(source)
+    if head[TAR] == b"ustar":
+        raise FileError(
+            f"{source}: a tar archive. If it is one of torch before 0.1.10, load it with torch.load and save it again."
+        )
+    raise FileError(f"{source}: {looks_like(head) if head else 'an empty file'}. {WANTED}")
+
+
+@contextmanager
+def named(source: Path | Source) -> Iterator[None]:
+    """What goes wrong says in which file."""
+    try:
+        yield
+    except Damaged as error:
+        raise FileError(f"{source}: a damaged pickle: {error}. Copy the file again from where it came.") from None
+    except FileError as error:
+        said = str(error)
+        raise FileError(said if said.startswith(str(source)) else f"{source}: {said}") from None
+    except FileNotFoundError:
+        raise FileError(f"{source}: there is no such file.") from None
+    except OSError as error:
+        raise FileError(f"{source}: it cannot be read: {error.strerror or error}.") from None
+
+
+def _tied_elsewhere(metadata: Mapping[str, str], tensors: Mapping[str, Stored]) -> tuple[str, ...]:
+    """What ``safetensors.torch.save_model`` left out because it is another name of what is there."""
+    tied = [f"{name} is {kept}" for name, kept in metadata.items() if kept in tensors and name not in tensors]
+    return (f"left out of the file as other names of what is in it: {', '.join(tied[:5])}.",) if tied else ()
