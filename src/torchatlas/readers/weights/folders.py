@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.weights import distributed, sharded, single
+from torchatlas.readers.weights import deepspeed, distributed, sharded, single
 from torchatlas.readers.weights.choice import refuse_key
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ USUAL = ("model", "pytorch_model", "diffusion_pytorch_model", "adapter_model", "
 
 def fits(folder: Folder) -> bool:
     """Whether a folder holds weights."""
-    return distributed.fits(folder) or any(name.endswith((sharded.SUFFIX, *sharded.SUFFIXES)) for name in folder.top())
+    if distributed.fits(folder) or deepspeed.fits(folder):
+        return True
+    return any(name.endswith((sharded.SUFFIX, *sharded.SUFFIXES)) for name in folder.top())
 
 
 def load(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
@@ -31,6 +33,8 @@ def load(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
     """
     if distributed.fits(folder):
         return distributed.load(folder, key, numbers=numbers)
+    if deepspeed.fits(folder):
+        return deepspeed.load(folder, key)
     return _files(folder, key)
 
 

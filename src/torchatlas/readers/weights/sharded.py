@@ -95,7 +95,7 @@ def together(shards: Mapping[str, Source]) -> Checkpoint | None:
     names = [name for shard in read.values() for name in shard.tensors]
     notes = [note for shard in read.values() for note in shard.notes]
     first, *others = read.values()
-    form = f"{len(read):,} files of weights without an index"
+    form = f"{len(read):,} files of weights"
     if len(set(names)) == len(names):
         found = {name: stored for shard in read.values() for name, stored in shard.tensors.items()}
         notes = [*_absent(in_order), *notes]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.foreign import ENOUGH, looks_like
 from torchatlas.readers.pickled import Damaged
-from torchatlas.readers.weights import archive, legacy, safetensors
+from torchatlas.readers.weights import archive, legacy, safetensors, zero
 from torchatlas.readers.weights.choice import choose, refuse_key
 from torchatlas.readers.weights.stored import Checkpoint
 
@@ -57,7 +58,10 @@ def load(source: Source, key: str | None = None) -> Checkpoint:
             tensors, metadata = safetensors.load(source)
             refuse_key(source, key)
             return Checkpoint(tensors, "a .safetensors file", ordered=False, notes=_tied_elsewhere(metadata, tensors))
-        return choose(source, *load_object(source), key)
+        held, kind = load_object(source)
+        root, notes = zero.filled(held)
+        found = choose(source, root, kind, key)
+        return replace(found, notes=(*found.notes, *notes))
 
 
 def load_object(source: Source) -> tuple[object, str]:
