@@ -25,6 +25,8 @@ MOST = 1_000_000
 """Members of an archive at most."""
 STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 ENCRYPTED = 0x1
+LOCAL = struct.Struct("<26x2H")
+"""The header before a member's data; its last fields are the lengths of the name and of what follows that."""
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -43,7 +45,8 @@ class Archive:
     """An open archive. torch puts all members below one folder, which names leave out here."""
 
     def __init__(self, path: Path | Source) -> None:
-        self._file = Source.of(path).open()
+        self._source = Source.of(path)
+        self._file = self._source.open()
         try:
             self._zip = zipfile.ZipFile(self._file)
             self.members = _members(path, self._zip.infolist())
@@ -79,6 +82,22 @@ class Archive:
         if len(data) > limit:
             raise FileError(f"its member {name!r} unpacks to more than the {info.file_size:,} bytes it names.")
         return data
+
+    def part(self, info: zipfile.ZipInfo) -> Source | None:
+        """Where the bytes of a member stand, if they are not packed.
+
+        Raises:
+            FileError: the archive is damaged there.
+        """
+        if info.compress_type != zipfile.ZIP_STORED:
+            return None
+        self._file.seek(info.header_offset)
+        header = self._file.read(LOCAL.size)
+        if len(header) != LOCAL.size or not header.startswith(STARTS[0]):
+            raise FileError(f"its member {info.filename!r} does not begin where the archive says. Copy it again.")
+        name, extra = LOCAL.unpack(header)
+        start = info.header_offset + LOCAL.size + name + extra
+        return self._source.part(start, info.file_size, f"its member {info.filename!r}")
 
     @contextmanager
     def opened(self, full: str) -> Iterator[IO[bytes]]:

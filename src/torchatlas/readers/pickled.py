@@ -25,6 +25,8 @@ from torchatlas.core.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torchatlas.readers.source import Source
+
 STEPS = 10_000_000
 """Opcodes at most; a tensor takes some forty."""
 
@@ -77,10 +79,15 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A long string of bytes that was stepped over."""
+    """A long string of bytes that was stepped over; where it stands, if the pickle is all of a source."""
 
     start: int
     size: int
+    source: Source | None = None
+
+    def part(self, inside: str) -> Source | None:
+        """Where its bytes can be read; ``inside`` says what they are."""
+        return self.source and self.source.part(self.start, self.size, inside)
 
 
 class Mapping(dict[Any, Any]):
@@ -112,10 +119,11 @@ class Damaged(Exception):  # noqa: N818 - it never leaves the readers
 
 @dataclass(slots=True)
 class Bounded:
-    """A file from which no more than ``left`` bytes are taken."""
+    """A file from which no more than ``left`` bytes are taken; ``source``, where it is known, is what was opened."""
 
     file: File
     left: int = BYTES
+    source: Source | None = None
 
     def read(self, size: int) -> bytes:
         """Give exactly so many bytes, or what is left of the file."""
@@ -135,7 +143,7 @@ class Bounded:
             self.file.seek(start + size - 1)
             if self.file.tell() != start + size - 1 or len(self.file.read(1)) != 1:
                 raise Damaged("it ends inside a string of bytes")
-        return Blob(start, size)
+        return Blob(start, size, self.source)
 
     def _take(self, size: int) -> None:
         if not 0 <= size <= self.left:

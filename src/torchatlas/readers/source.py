@@ -50,6 +50,11 @@ class Source:
     unpacked: Unpacked | None = None
 
     @classmethod
+    def of_bytes(cls, data: bytes, inside: str) -> Source:
+        """Give the source of bytes that are in memory already."""
+        return cls(Path(inside), inside=inside, unpacked=Unpacked(io.BytesIO(data)))
+
+    @classmethod
     def of(cls, source: Path | Source) -> Source:
         """Give the source of a whole file."""
         return cls(source) if isinstance(source, Path) else source

@@ -18,6 +18,7 @@ from torchatlas.readers.weights.stored import Place, Stored
 
 if TYPE_CHECKING:
     from torchatlas.readers.source import Source
+    from torchatlas.readers.weights.rebuilt import Call
 
 PICKLE = "data.pkl"
 PACKED = 1 << 28
@@ -30,8 +31,8 @@ def pickle_member(members: tuple[str, ...]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def load(path: Source) -> object:
-    """Give the object that was saved, its tensors as `Stored`.
+def load(path: Source, call: Call = call) -> object:
+    """Give the object that was saved, its tensors as `Stored`; ``call`` says what calls in the pickle give.
 
     Raises:
         FileError: damaged, encrypted, or no file of weights.
@@ -55,7 +56,8 @@ def load(path: Source) -> object:
         with archive.opened(name) as member:
             # A member gives single bytes slowly. It is no raw file to the checker, but has what is asked of one.
             buffered = io.BufferedReader(member)  # type: ignore[type-var]
-            return Machine(Bounded(buffered), call, storages.stored).run()
+            bounded = Bounded(buffered, source=archive.part(infos[name]))
+            return Machine(bounded, call, storages.stored).run()
 
 
 def _is_big(archive: Archive, byteorder: str) -> bool:

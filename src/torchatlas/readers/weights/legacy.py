@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from torchatlas.readers.source import Source
+    from torchatlas.readers.weights.rebuilt import Call
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
@@ -28,15 +29,17 @@ COUNT = 8
 """Bytes of the number of elements that stands before each storage."""
 
 
-def load(path: Source) -> tuple[object, str]:
+def load(path: Source, call: Call = call) -> tuple[object, str]:
     """Give the object that was saved, its tensors as `Stored`, and what kind of file it is.
+
+    ``call`` says what calls in its pickles give.
 
     Raises:
         FileError: what it calls can do harm, or storages are cut short.
         Damaged: its pickles are.
     """
     with path.open() as file:
-        storages = _Storages()
+        storages = _Storages(path, call)
         first = _pickle(file, storages)
         if first != MAGIC:
             return first, "a pickle"
@@ -51,13 +54,14 @@ def load(path: Source) -> tuple[object, str]:
 
 
 def _pickle(file: BinaryIO, storages: _Storages) -> object:
-    return Machine(Bounded(file), call, storages.stored).run()
+    return Machine(Bounded(file, source=storages.path), storages.call, storages.stored).run()
 
 
 class _Storages:
     """What the persistent ids stand for; where their data is is not known before the last pickle."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Source, call: Call) -> None:
+        self.path, self.call = path, call
         self.known: dict[str, Stored] = {}
 
     def stored(self, key: object) -> object:

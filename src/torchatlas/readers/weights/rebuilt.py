@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.pickled import Damaged, Foreign, Global, Mapping
+from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping
+from torchatlas.readers.source import Source
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
-from torchatlas.readers.weights.stored import Stored, contiguous, size_of
+from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Call: TypeAlias = "Callable[[Global | Foreign, object], object]"
 
 HARM = (
     "Nothing of it was run. Loaded with torch.load(weights_only=False), it could do whatever its maker wanted: do not"
@@ -80,6 +83,11 @@ def call(called: Global | Foreign, args: object) -> object:
         return Foreign(called.made_by, (called.args, args))
     if is_harmful(called):
         raise FileError(f"its pickle calls {called}, which has no place in a file of weights. {HARM}")
+    if called.module.partition(".")[0] == "joblib":
+        raise FileError(
+            f"its pickle names {called}: it is a file of joblib, which puts the numbers of arrays between the pickle's"
+            " words, and is not read. Where joblib is, write it anew: pickle.dump(joblib.load(path), file)."
+        )
     known = KNOWN.get(str(called))
     return Foreign(called, args) if known is None or not isinstance(args, tuple) else known(*args)
 
@@ -234,17 +242,52 @@ def _short(named: object) -> str:
 
 def array(made: Foreign) -> Stored | None:
     """The NumPy array that an object which was not built stands for; None where it is none."""
-    state = made.state
-    if made.made_by.name not in ("_reconstruct", "_frombuffer") or not made.made_by.module.startswith("numpy"):
+    if made.made_by.module.partition(".")[0] != "numpy":
         return None
-    if not isinstance(state, tuple) or len(state) != 5:  # noqa: PLR2004 - version, shape, dtype, order, data
+    if made.made_by.name == "_reconstruct":
+        given, order = made.state, (1, 2, 3, 4)  # behind a version: shape, dtype, whether columns come first, data
+    elif made.made_by.name == "_frombuffer":
+        given, order = made.args, (2, 1, 3, 0)  # data, dtype, shape, "C" or "F"
+    else:
         return None
-    dtype = ARRAYS.get(_code(state[2]))
-    if dtype is None:
+    if not isinstance(given, tuple) or len(given) <= max(order):
         return None
-    shape = sizes(state[1])
-    stored = Stored(shape, dtype, stride=None, type="ndarray")
-    return replace(stored, nbytes=size_of(dtype, stored.numel))
+    shape, kind, turned, data = (given[at] for at in order)
+    dtype = ARRAYS.get(_code(kind))
+    return None if dtype is None else _array(sizes(shape), dtype, data, turned=turned in (True, "F"), big=_is_big(kind))
+
+
+def _array(shape: tuple[int, ...], dtype: str, data: object, *, turned: bool, big: bool) -> Stored:
+    """An array whose elements are in ``data``, one after the other, by rows or, turned, by columns."""
+    stride = contiguous(shape[::-1])[::-1] if turned else contiguous(shape)
+    stored = Stored(shape, dtype, stride=stride, type="ndarray")
+    stored = replace(stored, nbytes=size_of(dtype, stored.numel))
+    source = source_of(data, "an array in its pickle")
+    if source is None or source.size != stored.nbytes:
+        return stored
+    return replace(stored, place=Place(source, 0, source.size, big=big))
+
+
+def source_of(data: object, inside: str) -> Source | None:
+    """Where a string of bytes of a pickle can be read; ``inside`` says what it is."""
+    if isinstance(data, Blob):
+        return data.part(inside)
+    return Source.of_bytes(data, inside) if isinstance(data, bytes) else None
+
+
+def _encoded(text: object, how: object = "latin1", *_: object) -> object:
+    """Bytes, as protocols before 3 write them (``_codecs.encode``)."""
+    if isinstance(text, str) and how == "latin1":
+        try:
+            return text.encode("latin-1")
+        except UnicodeEncodeError:
+            raise Damaged("bytes hold what is no byte") from None
+    return b""
+
+
+def _is_big(dtype: object) -> bool:
+    state = dtype.state if isinstance(dtype, Foreign) else None
+    return isinstance(state, tuple) and len(state) > 1 and state[1] == ">"
 
 
 def _code(dtype: object) -> str:
@@ -308,6 +351,7 @@ KNOWN: dict[str, Callable[..., Any]] = {
     "torch._tensor._rebuild_from_type": subclass,
     "torch.nn.parameter.Parameter": parameter,
     "torch.nn.Parameter": parameter,
+    "_codecs.encode": _encoded,
     "torch.Size": lambda size=(), *_: sizes(size),
     "torch.device": _device,
     "collections.OrderedDict": Mapping.of,

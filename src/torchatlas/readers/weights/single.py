@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.foreign import ENOUGH, looks_like
-from torchatlas.readers.pickled import Damaged
+from torchatlas.readers.pickled import Damaged, Foreign, Global
 from torchatlas.readers.weights import archive, legacy, safetensors, zero
 from torchatlas.readers.weights.choice import choose, refuse_key
-from torchatlas.readers.weights.stored import Checkpoint
+from torchatlas.readers.weights.rebuilt import call, source_of
+from torchatlas.readers.weights.stored import Checkpoint, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from torchatlas.readers.source import Source
-    from torchatlas.readers.weights.stored import Stored
+    from torchatlas.readers.weights.rebuilt import Call
 
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+INNER = "torch.storage._load_from_bytes"
+"""What pickles of a tensor call by themselves, outside ``torch.save``: it loads a file of ``torch.save`` from bytes."""
+DEEPEST = 4
+"""Files inside files inside a pickle."""
 TAR = slice(257, 262)
 WANTED = "Wanted weights: what torch.save writes of a state_dict, .safetensors, or an index of several files."
 
@@ -70,17 +75,38 @@ def load_object(source: Source) -> tuple[object, str]:
     Raises:
         FileError: as `load`.
     """
+    return _object(source, 0)
+
+
+def _object(source: Source, depth: int) -> tuple[object, str]:
     head = head_of(source)
     kind = kind_of(head)
     if kind == "archive":
-        return archive.load(source), "a file of torch.save"
+        return archive.load(source, _calls(depth)), "a file of torch.save"
     if kind == "legacy":
-        return legacy.load(source)
+        return legacy.load(source, _calls(depth))
     if head[TAR] == b"ustar":
         raise FileError(
             f"{source}: a tar archive. If it is one of torch before 0.1.10, load it with torch.load and save it again."
         )
     raise FileError(f"{source}: {looks_like(head) if head else 'an empty file'}. {WANTED}")
+
+
+def _calls(depth: int) -> Call:
+    """What calls in a pickle give, where a tensor may be a file of ``torch.save`` inside it."""
+
+    def apply(called: Global | Foreign, args: object) -> object:
+        if str(called) != INNER or not isinstance(args, tuple) or len(args) != 1:
+            return call(called, args)
+        inner = source_of(args[0], "a tensor in its pickle")
+        if inner is None or depth >= DEEPEST:
+            raise Damaged(f"it calls {INNER} for what are no bytes, or too deep inside each other")
+        held, _ = _object(inner, depth + 1)
+        if not isinstance(held, Stored):
+            return held
+        return replace(held, storage=(inner.start, id(inner.unpacked), held.storage))  # keys are of that file alone
+
+    return apply
 
 
 @contextmanager
