@@ -102,7 +102,8 @@ def checkpoint(path: Path, key: str | None = None, *, numbers: bool = False) -> 
             refuse_key(path, key)
             return replace(sharded.indexed(source, _Beside(path.parent)), file=path.name)
         distributed.refuse_shard(source)
-        return replace(single.load(source, key), file=path.name)
+        found = single.load(source, key)
+        return replace(found, file=path.name, notes=(*found.notes, *sharded.one_of(path.name)))
 
 
 class _Beside(dict[str, Source]):

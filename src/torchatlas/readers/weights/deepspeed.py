@@ -71,9 +71,9 @@ def load(folder: Folder, key: str | None) -> Checkpoint:
 
 def _step(folder: Folder) -> tuple[str, Folder] | None:
     """The folder of the newest step, with its name where it is inside."""
-    if _has_states(folder):
+    if has_states(folder):
         return "", folder
-    steps = [name for name in folder.folders() if _has_states(folder.below(name))]
+    steps = [name for name in folder.folders() if has_states(folder.below(name))]
     if not steps:
         return None
     latest = _latest(folder)
@@ -82,7 +82,8 @@ def _step(folder: Folder) -> tuple[str, Folder] | None:
     return chosen, folder.below(chosen)
 
 
-def _has_states(folder: Folder) -> bool:
+def has_states(folder: Folder) -> bool:
+    """Whether a folder holds the files of one step itself."""
     files = _files(folder)
     return bool(files.states or files.layers)
 

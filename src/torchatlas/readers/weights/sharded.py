@@ -78,10 +78,11 @@ def numbered(top: Mapping[str, Source]) -> dict[str, Source]:
         match = OF.fullmatch(stem)
         family = (match["stem"], match["of"]) if match else (NUMBER.sub("#", stem), "")
         families.setdefault((f"{dot}{suffix}", *family), {})[name] = source
-    several = [(SUFFIXES.index(key[0]), not key[2], key, files) for key, files in families.items() if len(files) > 1]
-    counted = [entry for entry in several if entry[2][2]]
-    chosen = min(counted or several, key=lambda entry: (entry[:2], -len(entry[3])), default=None)
-    return chosen[3] if chosen and (counted or len(several) == 1) else {}
+    counted = [(SUFFIXES.index(key[0]), -len(files), files) for key, files in families.items() if key[2]]
+    others = [files for key, files in families.items() if len(files) > 1 and not key[2]]
+    if counted:
+        return min(counted, key=lambda entry: entry[:2])[2]
+    return others[0] if len(others) == 1 else {}
 
 
 def together(shards: Mapping[str, Source]) -> Checkpoint | None:
@@ -108,9 +109,17 @@ def together(shards: Mapping[str, Source]) -> Checkpoint | None:
         }
         note = f"{len(read):,} files of one layer each are shown as one, the name of the file before their names."
         return Checkpoint(found, form, flat=False, notes=(note, *dict.fromkeys(notes)), ordered=False)
-    if any(_are_slices(first, other) for other in others) or _are_ranks(in_order):
+    if _are_ranks(in_order) and all(set(other.tensors) == set(first.tensors) for other in others):
         return _parallel(read)
     return None
+
+
+def one_of(file: str) -> tuple[str, ...]:
+    """What to say of a file that is one of several by its name."""
+    match = OF.fullmatch(file.rpartition(".")[0])
+    if match is None or int(match["of"]) < 2:  # noqa: PLR2004 - several
+        return ()
+    return (f"by its name, one of {int(match['of']):,} files of a model: the folder, or its index, opens all of them.",)
 
 
 def _parallel(read: Mapping[str, Checkpoint]) -> Checkpoint:
@@ -124,14 +133,6 @@ def _parallel(read: Mapping[str, Checkpoint]) -> Checkpoint:
         " elements in all; small tensors, as of norms, may stand in each of them whole."
     )
     return replace(first, format="one shard of several", file=file, notes=(note, *first.notes))
-
-
-def _are_slices(one: Checkpoint, other: Checkpoint) -> bool:
-    """Whether two hold the same names in shapes that differ along one axis."""
-    if set(one.tensors) != set(other.tensors):
-        return False
-    pairs = [(stored.shape, other.tensors[name].shape) for name, stored in one.tensors.items()]
-    return any(a != b for a, b in pairs) and all(len(a) == len(b) for a, b in pairs)
 
 
 def _are_ranks(files: Iterable[str]) -> bool:
