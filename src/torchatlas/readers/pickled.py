@@ -66,11 +66,19 @@ class Global:
 
 @dataclass(slots=True, eq=False, repr=False)  # its parts may hold each other
 class Foreign:
-    """An object that is not built: what would have been called, with what, and the state it would have been given."""
+    """An object that is not built: what would have been called, with what, and the state it would have been given.
+
+    Attributes:
+        made_by: what would have been called.
+        args: with what.
+        state: what it would have been set from.
+        items: of a subclass of dict or list, what would have been put into it; None where nothing was.
+    """
 
     made_by: Global
     args: object = ()
     state: object = None
+    items: Mapping | list[Any] | None = None
 
     def build(self, state: object) -> None:
         """Take the state that it would have been given."""
@@ -111,6 +119,12 @@ class Mapping(dict[Any, Any]):
                 if isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], (str, int)):  # noqa: PLR2004
                     made[pair[0]] = pair[1]
         return made
+
+
+class Set(list[Any]):
+    """A set of the file, in the order in which it stands there: nothing of a file is hashed."""
+
+    __slots__ = ()
 
 
 class Damaged(Exception):  # noqa: N818 - it never leaves the readers
@@ -221,8 +235,9 @@ def _fail(why: str) -> Any:
 
 
 def _fill(mapping: object, items: list[Any]) -> None:
-    if isinstance(mapping, Foreign):  # a subclass of dict that is not built keeps nothing
-        return
+    if isinstance(mapping, Foreign):
+        mapping.items = mapping.items if isinstance(mapping.items, Mapping) else Mapping()
+        mapping = mapping.items
     if not isinstance(mapping, Mapping) or len(items) % 2:
         raise Damaged("it sets items of what is no dictionary")
     for key, value in zip(items[::2], items[1::2], strict=True):
@@ -237,7 +252,8 @@ def _label(key: object, mapping: Mapping) -> str:
 
 def _extend(collection: object, items: list[Any]) -> None:
     if isinstance(collection, Foreign):
-        return
+        collection.items = collection.items if isinstance(collection.items, list) else []
+        collection = collection.items
     if not isinstance(collection, list):
         raise Damaged("it appends to what is no list")
     collection.extend(items)
@@ -412,7 +428,7 @@ OPERATIONS: dict[bytes, Callable[[Machine], None]] = {
     b"]": _constant(list),
     b"}": _constant(Mapping),
     b")": _constant(tuple),
-    b"\x8f": _constant(list),  # a set: nothing of a file is hashed
+    b"\x8f": _constant(Set),
     **{
         pickletools_code: _pushed(name)
         for pickletools_code, name in (
@@ -449,7 +465,7 @@ OPERATIONS: dict[bytes, Callable[[Machine], None]] = {
     b"\x85": _tuple(1),
     b"\x86": _tuple(2),
     b"\x87": _tuple(3),
-    b"\x91": lambda machine: machine.push(machine.unmark()),  # a frozenset
+    b"\x91": lambda machine: machine.push(Set(machine.unmark())),  # a frozenset
     b"\x90": _appends,
     b"a": _append,
     b"e": _appends,

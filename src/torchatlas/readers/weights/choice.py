@@ -16,30 +16,20 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.readers.pickled import Foreign, Mapping
-from torchatlas.readers.weights.parts import METADATA, Part, is_training, joined, parts_of
+from torchatlas.readers.weights.models import base_of, beside, chosen_models, models_in, outweigh, what_holds
+from torchatlas.readers.weights.parts import FIRST, METADATA, Part, is_training, joined, parts_of, rank
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.stored import Checkpoint, Stored
+from torchatlas.readers.weights.whole import named_tensors, tree, uncompiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from torchatlas.readers.source import Source
+    from torchatlas.readers.weights.models import Model
     from torchatlas.readers.weights.parts import Keys
 
-FIRST = (
-    "state_dict",
-    "model_state_dict",
-    "model_state",
-    "model",
-    "module",
-    "net",
-    "network",
-    "weights",
-    "params",
-    "state",
-)
-"""Keys under which people keep what a module's ``state_dict`` gave, the surest first."""
 HALF = 2
 """So many times fewer tensors may a dictionary have than another and still be the one that is meant."""
 FEW = 4
@@ -61,14 +51,17 @@ def choose(path: Path | Source, root: object, kind: str, key: str | None = None)
         key: the keys that lead to what is meant, joined by dots; None for what is most likely.
 
     Raises:
-        FileError: it is a whole model, which needs its code, or holds no tensors.
+        FileError: it holds no tensors.
         InputError: no such key leads to tensors.
     """
-    _refuse_whole(path, root, ())
     parts, foreign = parts_of(root)
+    models = models_in(root, key)
+    if models and not _leads_to(key, parts):
+        return _whole(root, models, parts, kind)
     base, chosen = _chosen(parts, 0) if key is None else _asked(path, parts, key)
+    if models and outweigh(models, chosen):
+        return _whole(root, models, parts, kind)
     if not chosen:
-        _refuse_model_inside(path, root, foreign)
         hint = f" To open what is there, give key={joined(parts[0].keys)!r}." if parts and parts[0].keys else ""
         raise FileError(
             f"{path}: {kind} without the weights of a module; it holds {_what(root)}. Wanted what"
@@ -136,25 +129,19 @@ def _what(root: object) -> str:
     return word(root)
 
 
-def _refuse_whole(path: Path | Source, root: object, keys: Keys) -> None:
-    if isinstance(root, Foreign) and array(root) is None:
-        where = "".join(f"[{key!r}]" for key in keys)
-        raise FileError(
-            f"{path}: {f'under {where} stands' if where else 'this is'} a pickled object of the class {root.made_by},"
-            " not weights alone. To open it, its code would have to be imported and run, which is not done here (nor by"
-            " torch.load(weights_only=True)). Where that code is, write the weights alone:"
-            " torch.save(model.state_dict(), path)."
-        )
+def _leads_to(key: str | None, parts: list[Part]) -> bool:
+    """Whether a key leads to tensors that stand in no model; without a key, all are asked for."""
+    return key is None or any(joined(part.keys[:depth]) == key for part in parts for depth in range(len(part.keys) + 1))
 
 
-def _refuse_model_inside(path: Path | Source, root: object, foreign: list[tuple[Keys, Foreign]]) -> None:
-    """A checkpoint without weights of its own may hold a pickled model: name that."""
-    if isinstance(root, Mapping):
-        models = [
-            (keys, thing) for keys, thing in foreign if isinstance(thing.state, Mapping) and "_modules" in thing.state
-        ]
-        for keys, thing in models:
-            _refuse_whole(path, thing, keys)
+def _whole(root: object, models: list[Model], parts: list[Part], kind: str) -> Checkpoint:
+    """The models of a file that were pickled whole: the one that is meant, or all of them together."""
+    shown = chosen_models(models)
+    base = base_of(shown)
+    modules = tree((joined(model.keys[len(base) :]), uncompiled(model.module)) for model in shown)
+    notes = (*_left_out(parts, [], base), *beside(models, shown))
+    around = "" if len(shown) == 1 and shown[0].keys == base else what_holds(root, base)
+    return Checkpoint(named_tensors(modules), kind, inside=base, flat=False, notes=notes, modules=modules, around=around)
 
 
 def _chosen(parts: list[Part], depth: int) -> tuple[Keys, list[Part]]:
@@ -229,7 +216,7 @@ def _is_below(part: Part, other: Part) -> bool:
 
 def _usual(modules: list[Part], depth: int) -> Keys:
     """The usual keys to the module; those before ``depth`` where there are none, or others lead to far more."""
-    for part in sorted(modules, key=lambda part: _rank(part.keys[depth:])):
+    for part in sorted(modules, key=lambda part: rank(part.keys[depth:])):
         named = [at for at, key in enumerate(part.keys) if at >= depth and key in FIRST]
         if named:
             base = part.keys[: named[-1] + 1]
@@ -238,13 +225,6 @@ def _usual(modules: list[Part], depth: int) -> Keys:
             if inside * HALF >= max(others, default=0):
                 return base
     return modules[0].keys[:depth]
-
-
-def _rank(keys: Keys) -> tuple[int, int]:
-    """How sure keys say that they lead to a module's weights; the lower the surer."""
-    return min((FIRST.index(key) for key in keys if isinstance(key, str) and key in FIRST), default=len(FIRST)), len(
-        keys
-    )
 
 
 def _shared(one: Keys, other: Keys) -> Keys:

@@ -46,7 +46,7 @@ NAMES = _words(
     "torch.load torch.save torch.serialization.load torch.serialization._load torch.storage._load_from_bytes",
     "torch.jit.load torch.jit._script.load torch.ops.load_library torch.classes.load_library torch._ops.load_library",
     "torch._inductor.codecache.compile_file torch.utils._config_module.load_config",
-    "torch.fx.graph_module.reduce_graph_module torch.fx.graph_module._exec_with_source",
+    "torch.fx.graph_module._exec_with_source",
 )
 """Single functions of modules that are harmless otherwise."""
 
@@ -59,12 +59,15 @@ GETATTR = frozenset(f"{module}.getattr" for module in PYTHON)
 
 ORDINARY = _words("code trace site profile platform signal glob commands inspect test http")
 """Modules whose names classes and functions have too."""
+SINGLE = _words("code trace site profile platform signal glob commands inspect")
+"""Of these, the modules of Python that are no packages: with another after a dot, they are somebody's own package."""
 
 
 def is_harmful(named: Global) -> bool:
     """Whether calling it can do harm: run commands or code, read or write files, reach the network, load a library."""
     full = str(named)
-    if named.module.partition(".")[0] in MODULES:
+    package, _, inside = named.module.partition(".")
+    if package in MODULES and not (inside and package in SINGLE):
         return full not in FINE
     if named.module in PYTHON and named.name in BUILTINS:
         return True

@@ -10,7 +10,7 @@ Source: ``torch/serialization.py`` (``_legacy_save``, ``_legacy_load``).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping
@@ -46,11 +46,13 @@ def load(path: Source, call: Call = call) -> tuple[object, str]:
         if _pickle(file, storages) != PROTOCOL:
             raise FileError(f"{path}: of a protocol that torch does not have. A file of torch.save was wanted.")
         made_on = _pickle(file, storages)
-        found = _pickle(file, storages)
+        start = file.tell()
+        _pickle(file, storages)
         keys = _pickle(file, storages)
         big = isinstance(made_on, Mapping) and made_on.get("little_endian") is False
-        places = _places(path, file, keys, storages, big=big)
-        return _placed(found, places), "a legacy file of torch.save"
+        storages.place(_places(path, file, keys, storages, big=big))
+        file.seek(start)  # once more, now that it is known where the data of each storage begins
+        return _pickle(file, storages), "a legacy file of torch.save"
 
 
 def _pickle(file: BinaryIO, storages: _Storages) -> object:
@@ -77,6 +79,10 @@ class _Storages:
             return made
         return view(made, made.dtype, part[1], (part[2],), (1,))
 
+    def place(self, places: dict[str, Place]) -> None:
+        """Say where the data of each is."""
+        self.known = {key: replace(made, place=places.get(key)) for key, made in self.known.items()}
+
 
 def _places(path: Source, file: BinaryIO, keys: object, storages: _Storages, *, big: bool) -> dict[str, Place]:
     """Where each storage is, by stepping from one to the next."""
@@ -98,20 +104,3 @@ def _places(path: Source, file: BinaryIO, keys: object, storages: _Storages, *, 
         places[key] = Place(path, start, size, big=big)
         file.seek(start + size)
     return places
-
-
-def _placed(found: object, places: dict[str, Place]) -> object:
-    """The same object, each of its tensors with the place of its storage."""
-    waiting: list[Any] = [found]
-    met: set[int] = set()
-    while waiting:
-        thing = waiting.pop()
-        if id(thing) in met or not isinstance(thing, (dict, list)):
-            continue
-        met.add(id(thing))
-        for key, item in list(thing.items() if isinstance(thing, dict) else enumerate(thing)):
-            if isinstance(item, Stored) and item.storage in places:
-                thing[key] = replace(item, place=places[str(item.storage)])
-            else:
-                waiting.append(item)
-    return replace(found, place=places.get(str(found.storage))) if isinstance(found, Stored) else found

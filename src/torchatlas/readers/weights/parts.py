@@ -54,6 +54,19 @@ MOMENTS = frozenset(
 """What optimizers keep of a parameter, by names that nothing else has."""
 BESIDE_MOMENTS = frozenset(("step", "sum", "prev", "eta", "mu", "ax", "mu_product", "step_size", "initial_lr"))
 """What they keep beside those."""
+FIRST = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "module",
+    "net",
+    "network",
+    "weights",
+    "params",
+    "state",
+)
+"""Keys under which people keep what a module's ``state_dict`` gave, the surest first."""
 LEAVES = re.compile(r"(weight|bias)(_[a-z0-9_]+)?|gamma|beta|kernel|running_(mean|var)|qweight|scales?")
 """Names that tensors of layers have by themselves."""
 
@@ -97,10 +110,15 @@ class Part:
 
     def average(self, base: int = 0) -> Keys | None:
         """The keys up to the one that says that it is a copy of what stands elsewhere; None where none does."""
-        for at, key in enumerate(self.keys[base:], base):
-            if not AVERAGES.isdisjoint(words(key)):
-                return self.keys[: at + 1]
-        return None
+        return average(self.keys, base)
+
+
+def average(keys: Keys, base: int = 0) -> Keys | None:
+    """The keys up to the one that says that it is a copy of what stands elsewhere; None where none does."""
+    for at, key in enumerate(keys[base:], base):
+        if not AVERAGES.isdisjoint(words(key)):
+            return keys[: at + 1]
+    return None
 
 
 def words(key: str | int) -> list[str]:
@@ -111,6 +129,13 @@ def words(key: str | int) -> list[str]:
 def is_training(key: str | int) -> bool:
     """Whether a key leads to what a training keeps beside the module."""
     return not TRAINING.isdisjoint(words(key)) or any(part in str(key).lower() for part in TRAINING_PARTS)
+
+
+def rank(keys: Keys) -> tuple[int, int]:
+    """How sure keys say that they lead to a module's weights; the lower the surer."""
+    return min((FIRST.index(key) for key in keys if isinstance(key, str) and key in FIRST), default=len(FIRST)), len(
+        keys
+    )
 
 
 def joined(keys: Iterable[str | int]) -> str:

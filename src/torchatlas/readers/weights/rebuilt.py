@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping
+from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping, Set
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
 from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
@@ -53,7 +53,7 @@ STORAGES = {
     },
 }
 """The dtype of a storage's elements, by the class that the file names."""
-COMPLEX = {"complex64": 64, "complex128": 128, "complex32": 32}
+TYPE = ("builtins.type", "__builtin__.type")
 
 
 def dtype_of(named: object) -> str:
@@ -81,7 +81,7 @@ def call(called: Global | Foreign, args: object) -> object:
         if str(called.made_by) in GETATTR:
             raise FileError(f"its pickle calls what {called.made_by} finds, which can be any function there is. {HARM}")
         return Foreign(called.made_by, (called.args, args))
-    if is_harmful(called):
+    if is_harmful(called) and not _is_class_of_nothing(called, args):
         raise FileError(f"its pickle calls {called}, which has no place in a file of weights. {HARM}")
     if called.module.partition(".")[0] == "joblib":
         raise FileError(
@@ -90,6 +90,11 @@ def call(called: Global | Foreign, args: object) -> object:
         )
     known = KNOWN.get(str(called))
     return Foreign(called, args) if known is None or not isinstance(args, tuple) else known(*args)
+
+
+def _is_class_of_nothing(called: Global, args: object) -> bool:
+    """``type(None)``, as pickles write it; with more than one argument ``type`` makes a class."""
+    return str(called) in TYPE and isinstance(args, tuple) and len(args) == 1
 
 
 def word(thing: object) -> str:
@@ -315,12 +320,41 @@ ARRAYS = {
 """torch's names of NumPy's dtypes."""
 
 
+class Device(str):
+    """A device by its name, which is no word of the file's."""
+
+    __slots__ = ()
+
+
+def instance(kind: object, *args: object) -> object:
+    """An object of a class, as the oldest protocols write it (``copyreg``)."""
+    return Foreign(kind, args) if isinstance(kind, Global) else Foreign(Global("copyreg", "_reconstructor"), args)
+
+
+def graph_module(body: object, code: object = "", *_: object) -> Foreign:
+    """A module of ``torch.fx``: its state is there; its forward is code of the file, which loading it would run.
+
+    Raises:
+        FileError: it is no module, so that only the running is left.
+    """
+    if not isinstance(body, Mapping) or not all(isinstance(body.get(name), Mapping) for name in ("_modules", "_parameters")):
+        raise FileError(f"its pickle calls {GRAPH_MODULE}, which runs code that stands in the file. {HARM}")
+    return Foreign(GRAPH_MODULE, (code,), body)
+
+
+GRAPH_MODULE = Global("torch.fx.graph_module", "GraphModule")
+
+
 def _items(*args: object) -> list[object]:
     return list(args[0]) if args and isinstance(args[0], (list, tuple)) else []
 
 
-def _device(kind: object = "cpu", index: object = None, *_: object) -> str:
-    return word(kind) if index is None else f"{word(kind)}:{word(index)}"
+def _set(*args: object) -> Set:
+    return Set(_items(*args))
+
+
+def _device(kind: object = "cpu", index: object = None, *_: object) -> Device:
+    return Device(word(kind) if index is None else f"{word(kind)}:{word(index)}")
 
 
 def _where(device: object) -> str:
@@ -357,13 +391,16 @@ KNOWN: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": Mapping.of,
     "collections.defaultdict": lambda *args: Mapping.of(*args[1:]),
     "collections.Counter": Mapping.of,
+    "torch.fx.graph_module.reduce_graph_module": graph_module,
+    **{f"{module}._reconstructor": instance for module in ("copyreg", "copy_reg")},
+    **{f"{module}.__newobj__": instance for module in ("copyreg", "copy_reg")},
     **{
         f"{module}.{name}": make
         for module in ("builtins", "__builtin__")
         for name, make in (
             ("dict", Mapping.of),
-            ("set", _items),
-            ("frozenset", _items),
+            ("set", _set),
+            ("frozenset", _set),
             ("list", _items),
             ("tuple", lambda *args: tuple(_items(*args))),
         )

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from torchatlas.readers.source import Source
 
+    from torchatlas.readers.weights.whole import Kept
+
 BITS: Mapping[str, int] = {
     **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 64),
     **dict.fromkeys(("float32", "int32", "uint32", "qint32", "complex32"), 32),
@@ -120,6 +122,8 @@ class Checkpoint:
         flat: whether what stands there is what ``load_state_dict`` takes, and not dictionaries, lists or arrays.
         file: the name of the file itself, where a folder was given.
         notes: what was left out, not built, or not there.
+        modules: of a model that was pickled whole, every module with its paths; empty for weights alone.
+        around: where these are of several models, what holds them, in a word; empty for one.
     """
 
     tensors: Mapping[str, Stored]
@@ -131,3 +135,5 @@ class Checkpoint:
     flat: bool = True
     file: str = ""
     notes: tuple[str, ...] = ()
+    modules: tuple[tuple[tuple[str, ...], Kept], ...] = ()
+    around: str = ""

@@ -9,6 +9,7 @@ from torchatlas.core.graph import Graph, Module, Node, Note, Text, Value
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
 from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
+from torchatlas.readers.weights.model import graph_of as graph_of_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,6 +49,8 @@ def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
         checkpoint: what was read.
         path: of the file; its name becomes the graph's.
     """
+    if checkpoint.modules:
+        return graph_of_model(checkpoint, path)
     owned = _owned(checkpoint.tensors)
     tree = _tree(owned, checkpoint.versions)
     parts = _parts(tree, owned, checkpoint)

@@ -325,6 +325,7 @@ OF_A_RUN = ("name", "type", "input", "output", "params", "share", "mult_adds")
 OF_A_PROFILE = ("name", "type", "output", "time", "time_share", "peak memory", "params", "mult_adds")
 OF_WEIGHTS = ("name", "type", "details", "params", "share", "dtype")
 OF_A_STRUCTURE = ("name", "type", "params", "share", "trainable")
+OF_A_FILE = ("name", "type", "details", "params", "share", "trainable")
 FEW = 5
 """So many overlays of a graph are columns without being asked for; of more, none."""
 
@@ -339,7 +340,8 @@ def default_columns(facts: Facts) -> tuple[str, ...]:
     graph = facts.graph
     names: tuple[str, ...]
     if not graph.calls:
-        names = OF_WEIGHTS if any(module.sure is not None for module in graph.modules) else OF_A_STRUCTURE
+        stored = OF_A_FILE if "file" in dict(graph.made) else OF_A_STRUCTURE
+        names = OF_WEIGHTS if any(module.sure is not None for module in graph.modules) else stored
     elif is_timed(graph):
         names = tuple(name for name in OF_A_PROFILE if name in COLUMNS or name in facts.overlays)
     else:

@@ -1,0 +1,192 @@
+"""A pickled model as the Graph of a model that was not run: nothing is inferred, all of it stands in the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from torchatlas.core.graph import Graph, Module, Note, Value
+from torchatlas.readers.pickled import Foreign, Mapping
+from torchatlas.readers.weights.rebuilt import GRAPH_MODULE
+from torchatlas.readers.weights.settings import details, settings_of
+from torchatlas.readers.weights.stored import Stored
+from torchatlas.readers.weights.whole import class_of, expression, modules_in, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torchatlas.core.graph import ValueKind
+    from torchatlas.readers.weights.stored import Checkpoint
+    from torchatlas.readers.weights.whole import Kept
+
+NAMED = 5
+"""Classes that a note names."""
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
+    """Give the Graph of the modules that a file holds whole.
+
+    Args:
+        checkpoint: what was read; ``modules`` is not empty.
+        path: of the file.
+    """
+    values = _Values()
+    parameters = [values.of(paths, module.parameters, "parameter") for paths, module in checkpoint.modules]
+    buffers = [values.of(paths, module.buffers, "buffer") for paths, module in checkpoint.modules]
+    modules = tuple(
+        _module(paths, module, own, beside)
+        for (paths, module), own, beside in zip(checkpoint.modules, parameters, buffers, strict=True)
+    )
+    if checkpoint.around:
+        modules = (Module("", checkpoint.around), *modules)
+    made = [
+        ("file", checkpoint.format),
+        ("reader", "pickle"),
+        ("weights", checkpoint.file),
+        ("state_dict", expression(checkpoint.inside)),
+    ]
+    return Graph(
+        modules[0].name if not checkpoint.around else path.name.split(".")[0] or path.name,
+        values=values.all(),
+        modules=modules,
+        notes=tuple(Note(text) for text in _notes(checkpoint)),
+        made=tuple(pair for pair in made if pair[1]),
+    )
+
+
+class _Values:
+    """A Value for every tensor, however many names it has: what is one object in the file is one tensor."""
+
+    def __init__(self) -> None:
+        self._ids: dict[int, int] = {}
+        self._names: list[list[str]] = []
+        self._made: list[tuple[ValueKind, object]] = []
+
+    def of(self, paths: tuple[str, ...], held: dict[str, object], kind: ValueKind) -> tuple[tuple[str, int], ...]:
+        """The tensors of one module, by their own names."""
+        found = []
+        for name, thing in held.items():
+            if not isinstance(thing, (Stored, Foreign)):
+                continue
+            number = self._ids.setdefault(id(thing), len(self._made))
+            if number == len(self._made):
+                self._made.append((kind, thing))
+                self._names.append([])
+            self._names[number] += [f"{path}.{name}" if path else name for path in paths]
+            found.append((name, number))
+        return tuple(found)
+
+    def all(self) -> tuple[Value, ...]:
+        """All of them, in order."""
+        storages: dict[object, int] = {}
+        return tuple(
+            _value(number, kind, tuple(names), thing, storages)
+            for number, ((kind, thing), names) in enumerate(zip(self._made, self._names, strict=True))
+        )
+
+
+def _value(number: int, kind: ValueKind, names: tuple[str, ...], thing: object, storages: dict[object, int]) -> Value:
+    tensor = stored(thing)
+    if tensor is None:  # a lazy one, or an object of a class that keeps no tensor
+        trained = isinstance(thing, Foreign) and isinstance(thing.args, tuple) and thing.args[:1] == (True,)
+        return Value(number, kind, names, (), "float32", "cpu", None, requires_grad=trained)
+    storage = None if tensor.storage is None else storages.setdefault(tensor.storage, len(storages))
+    return Value(
+        number,
+        kind,
+        names,
+        tensor.shape,
+        tensor.dtype,
+        tensor.device,
+        tensor.nbytes,
+        requires_grad=tensor.requires_grad,
+        storage=storage,
+        type=tensor.type,
+    )
+
+
+def _module(
+    paths: tuple[str, ...], module: Kept, parameters: tuple[tuple[str, int], ...], buffers: tuple[tuple[str, int], ...]
+) -> Module:
+    settings = settings_of(module)
+    return Module(
+        paths[0],
+        module.name,
+        paths[1:],
+        parameters,
+        buffers,
+        settings,
+        details(module, settings),
+        training=module.state is not None and module.state.get("training") is True,
+        opaque=module.state is None,
+    )
+
+
+def _notes(checkpoint: Checkpoint) -> Iterator[str]:
+    modules = [module for _, module in checkpoint.modules]
+    yield f"classes from the file, not imported: {_classes(modules)}. Their settings and weights are as they were saved."
+    yield "a file of a whole model names the classes and does not hold their code: in which order modules run is not in it."
+    if checkpoint.inside:
+        yield f"the model stands under {expression(checkpoint.inside)} in the file."
+    coded = sum(module.defined == GRAPH_MODULE for module in modules)
+    if coded:
+        yield (
+            f"the file holds the code of {coded:,} modules of torch.fx, which torch.load(weights_only=False) would run:"
+            " load it only from a source that you trust."
+        )
+    closed = Counter(module.name for module in modules if module.state is None)
+    if closed:
+        yield f"what is in them is kept in a form of their own, and only its tensors are shown: {', '.join(closed)}."
+    hooks = list(dict.fromkeys(name for module in modules for name in _hooks(module)))
+    if hooks:
+        yield f"hooks change what modules compute: {', '.join(hooks[:NAMED])}{', …' if len(hooks) > NAMED else ''}."
+    yield from _unheld(checkpoint)
+    yield from checkpoint.notes
+
+
+def _classes(modules: list[Kept]) -> str:
+    """The classes with where they stand, those of torch in a number."""
+    every = list(dict.fromkeys(str(module.defined) for module in modules))
+    own = [name for name in every if not name.startswith("torch.")]
+    parts = own[:NAMED] + ([f"{len(own) - NAMED:,} more"] if len(own) > NAMED else [])
+    if len(every) > len(own):
+        parts.append(f"{len(every) - len(own):,} {'classes' if len(every) - len(own) > 1 else 'class'} of torch")
+    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
+
+
+def _hooks(module: Kept) -> Iterator[str]:
+    for kind in HOOKS if module.state is not None else ():
+        held = module.state.get(kind) if module.state is not None else None
+        for hook in held.values() if isinstance(held, Mapping) else ():
+            named = hook.made_by if isinstance(hook, Foreign) else hook
+            if "getattr" in str(named) and isinstance(hook, Foreign) and isinstance(hook.args, tuple):
+                named = hook.args[1] if len(hook.args) > 1 else named  # a method of an object
+            if str(named) not in LAZY:
+                yield str(named)[:80]
+
+
+LAZY = ("_infer_parameters",)
+"""The hook by which lazy modules make their weights."""
+
+
+def _unheld(checkpoint: Checkpoint) -> Iterator[str]:
+    """Modules that stand in plain attributes, lists and dictionaries of modules: ``state_dict`` has none of them."""
+    held = {id(module.thing) for _, module in checkpoint.modules}
+    found: dict[int, str] = {}
+    for _, module in checkpoint.modules:
+        for name, item in module.state.items() if module.state is not None else ():
+            if str(name) not in INSIDE and isinstance(item, (list, tuple, Mapping, Foreign)):
+                for _, each in modules_in(item):
+                    if id(each) not in held:
+                        found.setdefault(id(each), class_of(each.made_by))
+    if found:
+        names = ", ".join(dict.fromkeys(found.values()))
+        yield (
+            f"{len(found):,} modules ({names}) stand in plain lists, dictionaries or objects of other modules: they are no"
+            " part of the model to torch, and are not shown."
+        )
+
+
+INSIDE = frozenset(("_modules", "_parameters", "_buffers", *HOOKS, "_state_dict_hooks", "_load_state_dict_pre_hooks"))
