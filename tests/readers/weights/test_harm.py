@@ -112,18 +112,38 @@ def test_what_stands_beside_weights_is_named_and_not_built(tmp_path):
     assert "functools.partial" in note
 
 
-def test_a_pickled_model_is_refused_with_what_to_do(tmp_path):
-    """The message names its class, says why, and how the weights alone are written."""
-    with pytest.raises(FileError, match=r"torch\.nn\.modules\.linear\.Linear.*torch\.save\(model\.state_dict\(\)"):
-        read(saved(tmp_path / "a.pt", torch.nn.Linear(2, 3)))
-    with pytest.raises(FileError, match=r"under \['ema'\] stands.*Linear"):
-        read(saved(tmp_path / "b.pt", {"epoch": 1, "ema": torch.nn.Linear(2, 3)}))
+def test_code_of_a_file_is_refused_where_no_module_stands(tmp_path):
+    """What torch.fx rebuilds runs code of the file: a module is shown, with a warning, anything else refused."""
+    hostile = Calls(torch.fx.graph_module.reduce_graph_module, {"_code": GREETING}, "import os")
+    with pytest.raises(FileError, match="runs code that stands in the file"):
+        read(saved(tmp_path / "a.pt", {"x": hostile, **state()}))
+    traced = torch.fx.symbolic_trace(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()))
+    graph = read(saved(tmp_path / "b.pt", traced))
+    assert [module.name for module in graph.modules] == ["GraphModule", "Linear", "ReLU"]
+    assert any("code" in note.text and "trust" in note.text for note in graph.notes)
+
+
+def test_classes_are_made_by_type_and_nothing_is_read_from_none(tmp_path):
+    """``type(None)`` is what a pickle has for NoneType; with three arguments ``type`` makes a class."""
+    assert read(saved(tmp_path / "a.pt", {"kind": type(None), **state()})).values
+    with pytest.raises(FileError, match=r"builtins?\w*\.type"):
+        read(saved(tmp_path / "b.pt", {"kind": Calls(type, "Mine", (), {}), **state()}))
+
+
+def test_a_package_with_a_name_of_pythons_is_somebodys_own(tmp_path):
+    """``code.model.Net`` cannot be of Python's own module ``code``, which is no package; ``code.interact`` is."""
+    own = b"\x80\x02}X\x01\x00\x00\x00acCODE\nNet\n)\x81s.".replace(b"CODE", b"code.model")
+    with pytest.raises(FileError, match="without the weights"):
+        read(archived(tmp_path / "a.pth", own))
+    with pytest.raises(FileError, match="has no place"):
+        read(archived(tmp_path / "b.pth", own.replace(b"code.model", b"code").replace(b"Net", b"interact")))
 
 
 def test_weights_beside_a_pickled_model_are_read(tmp_path):
     """A checkpoint that holds both is opened by its weights."""
     graph = read(saved(tmp_path / "a.pt", {"net": torch.nn.Linear(2, 3), "state_dict": state()}))
     assert len(graph.values) == len(state())
+    assert any("key='net' opens it" in note.text for note in graph.notes)
 
 
 BOMBS = {

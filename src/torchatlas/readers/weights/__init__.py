@@ -2,8 +2,8 @@
 
 What is trusted: nothing. The data of the tensors is not read, only what describes it: the header of a
 ``.safetensors`` file, the pickle of a file of torch. That pickle is read by a machine that calls nothing (`pickled`);
-what it names is neither imported nor looked up. A file whose pickle calls what can do harm is refused, and so is a
-pickled model, which cannot be shown without running its code.
+what it names is neither imported nor looked up. A file whose pickle calls what can do harm is refused. Of a model that
+was pickled whole, the classes, settings and modules are what the file says of them (`whole`).
 """
 
 from __future__ import annotations

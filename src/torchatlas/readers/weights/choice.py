@@ -59,7 +59,7 @@ def choose(path: Path | Source, root: object, kind: str, key: str | None = None)
     if models and not _leads_to(key, parts):
         return _whole(root, models, parts, kind)
     base, chosen = _chosen(parts, 0) if key is None else _asked(path, parts, key)
-    if models and outweigh(models, chosen):
+    if models and (not chosen or outweigh(models, chosen)):
         return _whole(root, models, parts, kind)
     if not chosen:
         hint = f" To open what is there, give key={joined(parts[0].keys)!r}." if parts and parts[0].keys else ""
@@ -69,7 +69,7 @@ def choose(path: Path | Source, root: object, kind: str, key: str | None = None)
         )
     depth = len(base)
     tensors = {joined((*part.keys[depth:], name)): stored for part in chosen for name, stored in part.tensors.items()}
-    notes = [*_left_out(parts, chosen, base), *_foreign_note(foreign)]
+    notes = [*_left_out(parts, chosen, base), *beside(models, []), *_foreign_note(foreign)]
     if len(chosen) > 1:
         together = ", ".join(repr(joined(part.keys)) for part in chosen[:NAMED])
         more = ", …" if len(chosen) > NAMED else ""
@@ -126,7 +126,7 @@ def _what(root: object) -> str:
     if isinstance(root, Mapping):
         keys = [word(key) for key in list(root)[:NAMED]]
         return f"a dictionary with {len(root)} keys ({', '.join(keys)})" if keys else "an empty dictionary"
-    return word(root)
+    return f"an object of the class {root.made_by}" if isinstance(root, Foreign) else word(root)
 
 
 def _leads_to(key: str | None, parts: list[Part]) -> bool:
@@ -139,9 +139,10 @@ def _whole(root: object, models: list[Model], parts: list[Part], kind: str) -> C
     shown = chosen_models(models)
     base = base_of(shown)
     modules = tree((joined(model.keys[len(base) :]), uncompiled(model.module)) for model in shown)
-    notes = (*_left_out(parts, [], base), *beside(models, shown))
+    tensors = named_tensors(modules)
+    notes = (*_left_out(parts, [Part(base, tensors, None)], base), *beside(models, shown))
     around = "" if len(shown) == 1 and shown[0].keys == base else what_holds(root, base)
-    return Checkpoint(named_tensors(modules), kind, inside=base, flat=False, notes=notes, modules=modules, around=around)
+    return Checkpoint(tensors, kind, inside=base, flat=False, notes=notes, modules=modules, around=around)
 
 
 def _chosen(parts: list[Part], depth: int) -> tuple[Keys, list[Part]]:

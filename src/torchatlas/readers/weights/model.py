@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Graph, Module, Note, Value
 from torchatlas.readers.pickled import Foreign, Mapping
-from torchatlas.readers.weights.rebuilt import GRAPH_MODULE
+from torchatlas.readers.weights.harmful import GETATTR
+from torchatlas.readers.weights.rebuilt import GRAPH_MODULE, word
 from torchatlas.readers.weights.settings import details, settings_of
 from torchatlas.readers.weights.stored import Stored
 from torchatlas.readers.weights.whole import class_of, expression, modules_in, stored
@@ -81,19 +83,25 @@ class _Values:
     def all(self) -> tuple[Value, ...]:
         """All of them, in order."""
         storages: dict[object, int] = {}
-        return tuple(
-            _value(number, kind, tuple(names), thing, storages)
-            for number, ((kind, thing), names) in enumerate(zip(self._made, self._names, strict=True))
-        )
+        latest: dict[object, int] = {}
+        found = []
+        for number, ((kind, thing), names) in enumerate(zip(self._made, self._names, strict=True)):
+            value, memory = _value(number, kind, tuple(names), thing)
+            if memory is not None:
+                storage = storages.setdefault(memory, len(storages))
+                value = replace(value, storage=storage, view_of=latest.get(memory))
+                latest[memory] = number
+            found.append(value)
+        return tuple(found)
 
 
-def _value(number: int, kind: ValueKind, names: tuple[str, ...], thing: object, storages: dict[object, int]) -> Value:
+def _value(number: int, kind: ValueKind, names: tuple[str, ...], thing: object) -> tuple[Value, object]:
+    """The Value of a tensor, and what is equal for those that share memory."""
     tensor = stored(thing)
     if tensor is None:  # a lazy one, or an object of a class that keeps no tensor
         trained = isinstance(thing, Foreign) and isinstance(thing.args, tuple) and thing.args[:1] == (True,)
-        return Value(number, kind, names, (), "float32", "cpu", None, requires_grad=trained)
-    storage = None if tensor.storage is None else storages.setdefault(tensor.storage, len(storages))
-    return Value(
+        return Value(number, kind, names, (), "float32", "cpu", None, requires_grad=trained), None
+    value = Value(
         number,
         kind,
         names,
@@ -102,9 +110,9 @@ def _value(number: int, kind: ValueKind, names: tuple[str, ...], thing: object, 
         tensor.device,
         tensor.nbytes,
         requires_grad=tensor.requires_grad,
-        storage=storage,
         type=tensor.type,
     )
+    return value, tensor.storage
 
 
 def _module(
@@ -126,8 +134,8 @@ def _module(
 
 def _notes(checkpoint: Checkpoint) -> Iterator[str]:
     modules = [module for _, module in checkpoint.modules]
-    yield f"classes from the file, not imported: {_classes(modules)}. Their settings and weights are as they were saved."
-    yield "a file of a whole model names the classes and does not hold their code: in which order modules run is not in it."
+    yield f"classes from the file, not imported: {_classes(modules)}; settings and weights are as they were saved."
+    yield "a file of a whole model names classes and does not hold their code: in which order modules run is not in it."
     if checkpoint.inside:
         yield f"the model stands under {expression(checkpoint.inside)} in the file."
     coded = sum(module.defined == GRAPH_MODULE for module in modules)
@@ -157,17 +165,17 @@ def _classes(modules: list[Kept]) -> str:
 
 
 def _hooks(module: Kept) -> Iterator[str]:
-    for kind in HOOKS if module.state is not None else ():
+    for kind in HOOKS:
         held = module.state.get(kind) if module.state is not None else None
         for hook in held.values() if isinstance(held, Mapping) else ():
             named = hook.made_by if isinstance(hook, Foreign) else hook
-            if "getattr" in str(named) and isinstance(hook, Foreign) and isinstance(hook.args, tuple):
-                named = hook.args[1] if len(hook.args) > 1 else named  # a method of an object
-            if str(named) not in LAZY:
-                yield str(named)[:80]
+            if isinstance(hook, Foreign) and str(named) in GETATTR and isinstance(hook.args, tuple):
+                named = hook.args[-1]  # a method of an object
+            if str(named) != LAZY:
+                yield word(named)
 
 
-LAZY = ("_infer_parameters",)
+LAZY = "_infer_parameters"
 """The hook by which lazy modules make their weights."""
 
 
@@ -185,7 +193,7 @@ def _unheld(checkpoint: Checkpoint) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(found.values()))
         yield (
             f"{len(found):,} modules ({names}) stand in plain lists, dictionaries or objects of other modules: they are no"
-            " part of the model to torch, and are not shown."
+            " part of the model to torch, and not shown."
         )
 
 

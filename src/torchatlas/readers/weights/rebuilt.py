@@ -337,7 +337,9 @@ def graph_module(body: object, code: object = "", *_: object) -> Foreign:
     Raises:
         FileError: it is no module, so that only the running is left.
     """
-    if not isinstance(body, Mapping) or not all(isinstance(body.get(name), Mapping) for name in ("_modules", "_parameters")):
+    if not isinstance(body, Mapping) or not all(
+        isinstance(body.get(name), Mapping) for name in ("_modules", "_parameters")
+    ):
         raise FileError(f"its pickle calls {GRAPH_MODULE}, which runs code that stands in the file. {HARM}")
     return Foreign(GRAPH_MODULE, (code,), body)
 

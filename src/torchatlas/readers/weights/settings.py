@@ -36,7 +36,9 @@ def settings_of(module: Kept) -> Settings:
     """The settings of a module, in the order in which it got them."""
     found = [] if module.state is None else [(str(name), thing) for name, thing in module.state.items()]
     return tuple(
-        (name, _tree(thing, 0)) for name, thing in found if name[:1] != "_" and name != "training" and _is_setting(thing)
+        (name, _tree(thing, 0))
+        for name, thing in found
+        if name[:1] != "_" and name != "training" and _is_setting(thing)
     )
 
 
@@ -56,23 +58,23 @@ def _has_tensors(thing: object, depth: int) -> bool:
 
 
 def _tree(thing: object, depth: int) -> Tree:
-    if isinstance(thing, str) and type(thing) is str:
-        return thing if len(thing) <= CHARACTERS else thing[:CHARACTERS] + "…"
-    if thing is None or type(thing) in PLAIN:
-        return thing  # type: ignore[return-value]  # the set of plain types is the check
-    if isinstance(thing, (list, tuple)):
-        name = "set" if isinstance(thing, Set) else "tuple" if isinstance(thing, tuple) else "list"
+    if isinstance(thing, (list, tuple, Mapping)):
+        name = next(name for kind, name in CONTAINERS if isinstance(thing, kind))
         if len(thing) > MOST or depth >= DEEPEST:
             return Text(f"{name} of {len(thing)}")
-        return Node(name, (), tuple(_tree(item, depth + 1) for item in thing))
-    if isinstance(thing, Mapping):
-        if len(thing) > MOST or depth >= DEEPEST:
-            return Text(f"dict of {len(thing)}")
-        return Node("dict", tuple(map(str, thing)), tuple(_tree(item, depth + 1) for item in thing.values()))
+        items = thing.values() if isinstance(thing, Mapping) else thing
+        keys = tuple(map(str, thing)) if isinstance(thing, Mapping) else ()
+        return Node(name, keys, tuple(_tree(item, depth + 1) for item in items))
     if isinstance(thing, (Global, Foreign)):
         named = thing if isinstance(thing, Global) else thing.made_by
         return Text(named.name.rpartition(".")[2][:CHARACTERS])
-    return Text(str(thing)[:CHARACTERS] if isinstance(thing, str) else type(thing).__name__)
+    if isinstance(thing, str):
+        text = thing if len(thing) <= CHARACTERS else thing[:CHARACTERS] + "…"
+        return text if type(thing) is str else Text(str(text))
+    return thing if thing is None or isinstance(thing, (bool, int, float)) else Text(type(thing).__name__)
+
+
+CONTAINERS = ((Set, "set"), (list, "list"), (tuple, "tuple"), (Mapping, "dict"))
 
 
 def details(module: Kept, settings: Settings) -> str:
@@ -102,7 +104,7 @@ def _printed(form: str, held: dict[str, Tree], module: Kept) -> Iterator[str]:
 
 
 def _is_usual(text: str, usual: str) -> bool:
-    return text == usual or (text.startswith("(") and {part for part in text.strip("(,)").split(", ")} == {usual})
+    return text == usual or (text.startswith("(") and set(text.strip("(,)").split(", ")) == {usual})
 
 
 def _text(value: Tree) -> str:
@@ -114,9 +116,15 @@ def _text(value: Tree) -> str:
     return value.text if isinstance(value, Text) else str(value)
 
 
-CONVOLUTION = "in_channels out_channels kernel_size= stride= padding?0 dilation?1 output_padding?0 groups?1 bias?True padding_mode?zeros"
+CONVOLUTION = (
+    "in_channels out_channels kernel_size= stride= padding?0 dilation?1 output_padding?0 groups?1 bias?True"
+    " padding_mode?zeros"
+)
 BATCH_NORM = "num_features eps= momentum= affine= track_running_stats="
-RECURRENT = "input_size hidden_size num_layers?1 bias?True batch_first?False dropout?0.0 bidirectional?False proj_size?0"
+RECURRENT = (
+    "input_size hidden_size num_layers?1 bias?True batch_first?False dropout?0.0 bidirectional?False proj_size?0"
+)
+EMBEDDING = "num_embeddings embedding_dim padding_idx?None max_norm?None norm_type?2.0 scale_grad_by_freq?False"
 MAX_POOL = "kernel_size= stride= padding= dilation= ceil_mode="
 AVERAGE_POOL = "kernel_size= stride= padding="
 
@@ -127,15 +135,17 @@ PRINTED: dict[str, str] = {
     **{f"AvgPool{axes}d": AVERAGE_POOL for axes in (1, 2, 3)},
     **{f"Adaptive{kind}Pool{axes}d": "output_size=" for kind in ("Avg", "Max") for axes in (1, 2, 3)},
     **dict.fromkeys(("RNN", "LSTM", "GRU"), RECURRENT),
-    **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"), "p= inplace="),
+    **dict.fromkeys(
+        ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"), "p= inplace="
+    ),
     **dict.fromkeys(("ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid"), "inplace?False"),
     **dict.fromkeys(("ELU", "CELU"), "alpha= inplace?False"),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Softmin"), "dim="),
     "SyncBatchNorm": BATCH_NORM,
     **dict.fromkeys(("Linear", "NonDynamicallyQuantizableLinear"), "in_features= out_features= bias="),
     "Bilinear": "in1_features= in2_features= out_features= bias=",
-    "Embedding": "num_embeddings embedding_dim padding_idx?None max_norm?None norm_type?2.0 scale_grad_by_freq?False sparse?False",
-    "EmbeddingBag": "num_embeddings embedding_dim max_norm?None norm_type?2.0 scale_grad_by_freq?False mode= padding_idx?None",
+    "Embedding": f"{EMBEDDING} sparse?False",
+    "EmbeddingBag": f"{EMBEDDING} mode=",
     "LayerNorm": "normalized_shape eps= elementwise_affine=",
     "RMSNorm": "normalized_shape eps= elementwise_affine=",
     "GroupNorm": "num_groups num_channels eps= affine=",

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from torchatlas.readers.source import Source
-
     from torchatlas.readers.weights.whole import Kept
 
 BITS: Mapping[str, int] = {

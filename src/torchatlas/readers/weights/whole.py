@@ -30,7 +30,12 @@ class Argument(int):
 
 DEEPEST = 32
 """Containers inside containers that are looked into for modules."""
-QUANTIZED = ("torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.", "torch.nn.quantized.", "torch.nn.intrinsic.q")
+QUANTIZED = (
+    "torch.ao.nn.quantized.",
+    "torch.ao.nn.intrinsic.quantized.",
+    "torch.nn.quantized.",
+    "torch.nn.intrinsic.q",
+)
 CONVOLUTION = (
     *("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "transposed", "output_padding"),
     *("groups", "padding_mode", "weight", "bias", "scale", "zero_point", "training"),
@@ -208,7 +213,12 @@ def stored(held: object) -> Stored | None:
     largest = max(parts, key=lambda part: part.nbytes or 0)
     total = sum(part.nbytes or 0 for part in parts)
     return Stored(
-        largest.shape, largest.dtype, largest.device, total, parameter=True, type=held.made_by.name.rpartition(".")[2][:40]
+        largest.shape,
+        largest.dtype,
+        largest.device,
+        total,
+        parameter=True,
+        type=held.made_by.name.rpartition(".")[2][:40],
     )
 
 
