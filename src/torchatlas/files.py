@@ -43,7 +43,7 @@ def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
 
     Returns:
         The atlas. Sizes that vary are -1, and a note says what they are called in the file. Of weights alone, the
-        structure that they most likely belonged to.
+        structure that they most likely belonged to; of a model that was pickled whole, its own, as the file has it.
 
     Raises:
         FileError: it is missing, damaged, encrypted, or of another kind; the message says what it looks like.
@@ -71,7 +71,7 @@ def skeleton(path: str | os.PathLike[str], *, key: str | None = None) -> str:
         Classes of layers are inferred, with how sure that is beside them; ``forward`` is left to be written.
 
     Raises:
-        FileError: missing, damaged, foreign, harmful, or a pickled model instead of weights; the message says which.
+        FileError: missing, damaged, foreign or harmful; the message says which.
         InputError: it holds no named parameters, or none under the key.
     """
     from torchatlas.readers.open import read  # noqa: PLC0415  # the readers are loaded when asked for

@@ -58,7 +58,14 @@ def index(path: Path) -> None:
     path.write_text(json.dumps({"metadata": {}, "weight_map": where}))
 
 
-FORMATS = {"archive": archive, "legacy": legacy, "safetensors": safetensors, "index": index}
+def whole(path: Path) -> None:
+    """A model that was pickled whole, with its classes and settings."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    torch.save({"model": model, "epoch": 3}, path)
+
+
+FORMATS = {"archive": archive, "whole": whole, "legacy": legacy, "safetensors": safetensors, "index": index}
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:

@@ -192,8 +192,8 @@ def _unheld(checkpoint: Checkpoint) -> Iterator[str]:
     if found:
         names = ", ".join(dict.fromkeys(found.values()))
         yield (
-            f"{len(found):,} modules ({names}) stand in plain lists, dictionaries or objects of other modules: they are no"
-            " part of the model to torch, and not shown."
+            f"{len(found):,} modules ({names}) stand in plain lists, dictionaries or objects of other modules: they are"
+            " no part of the model to torch, and not shown."
         )
 
 
