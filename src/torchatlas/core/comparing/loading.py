@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.renaming import Rule, renamed, rules_for
+from torchatlas.core.comparing.tied import tied
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -33,6 +34,8 @@ class Loading:
             torch makes up for weights of before there were any.
         rules: how to rename keys of the weights so that more fit, to be applied in this order.
         mended: keys that fit only after that renaming.
+        tied: of the missing keys, those whose tensor the weights have under another name, each with that name:
+            ``load_state_dict(strict=False)`` fills them, since the model ties the two.
     """
 
     fitting: tuple[str, ...]
@@ -42,6 +45,7 @@ class Loading:
     unsaved: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     mended: int = 0
+    tied: tuple[tuple[str, str], ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -83,6 +87,7 @@ def loading(model: Graph, weights: Graph, saved: Collection[str] | None = None) 
         unsaved=tuple(key for key in absent if key in doubtful),
         rules=rules if mended > 0 else (),
         mended=max(mended, 0),
+        tied=tied([key for key in absent if key not in doubtful], wanted, after.keys() | shapes.keys()),
     )
 
 

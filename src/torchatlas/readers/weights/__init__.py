@@ -9,10 +9,11 @@ was pickled whole, the classes, settings and modules are what the file says of t
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from torchatlas.readers.source import Source
-from torchatlas.readers.weights import archive, distributed, folders, sharded, single
+from torchatlas.readers.weights import archive, config, distributed, folders, sharded, single
 from torchatlas.readers.weights.choice import refuse_key
 from torchatlas.readers.weights.folder import Folder
 from torchatlas.readers.weights.structure import graph_of
@@ -96,25 +97,23 @@ def checkpoint(path: Path, key: str | None = None, *, numbers: bool = False) -> 
     with single.named(path):
         path = _whole(path)
         if path.is_dir():
-            return folders.load(Folder.of(path), key, numbers=numbers)
-        source = Source(path)
+            folder = Folder.of(path)
+            return _with_ties(folders.load(folder, key, numbers=numbers), folder.files.get(config.CONFIG))
+        source, beside = Source(path), _beside(path, config.CONFIG)
         if _is_index(path, single.head_of(source)):
             refuse_key(path, key)
-            return replace(sharded.indexed(source, _Beside(path.parent)), file=path.name)
+            return _with_ties(replace(sharded.indexed(source, partial(_beside, path)), file=path.name), beside)
         distributed.refuse_shard(source)
         found = single.load(source, key)
-        return replace(found, file=path.name, notes=(*found.notes, *sharded.one_of(path.name)))
+        return _with_ties(replace(found, file=path.name, notes=(*found.notes, *sharded.one_of(path.name))), beside)
 
 
-class _Beside(dict[str, Source]):
-    """The files of a folder, looked up when they are asked for."""
+def _with_ties(found: Checkpoint, settings: Source | None) -> Checkpoint:
+    """The same, with what the settings beside it say of a key that is tied to one of these."""
+    return replace(found, notes=(*found.notes, *config.tied(settings, found.tensors)))
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
 
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (self._folder / name).is_file()
-
-    def __missing__(self, name: str) -> Source:
-        return Source(self._folder / name)
+def _beside(path: Path, name: str) -> Source | None:
+    """Another file of the same folder, if it is there."""
+    other = path.parent / name
+    return Source(other) if other.is_file() else None

@@ -74,7 +74,7 @@ def _files(folder: Folder, key: str | None) -> Checkpoint:
     (name, *_) = names
     if name.endswith(sharded.SUFFIX):
         refuse_key(folder.named, key)
-        return replace(sharded.indexed(top[name], top), file=name)
+        return replace(sharded.indexed(top[name], top.get), file=name)
     found = single.load(top[name], key)
     others = [other for other in names if other != name]
     beside = (f"shown is {name}; beside it, not read: {sharded.some(others)}.",) if others else ()

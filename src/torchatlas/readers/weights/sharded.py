@@ -15,7 +15,7 @@ from torchatlas.readers.weights import single
 from torchatlas.readers.weights.stored import Checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from torchatlas.readers.source import Source
 
@@ -32,19 +32,20 @@ LAYER = re.compile(r"(?i)(^|[^a-z])(layers?|blocks?|stages?|h)[-_.]?\d")
 """A file for each layer; the names in it are those of one layer."""
 
 
-def indexed(index: Source, files: Mapping[str, Source]) -> Checkpoint:
+def indexed(index: Source, find: Callable[[str], Source | None]) -> Checkpoint:
     """Give the tensors that an index names, from the headers of their files.
 
     Args:
         index: the ``*.index.json``.
-        files: what stands beside it, by name.
+        find: gives a file beside it by its name; None where there is none.
 
     Raises:
         FileError: the index is damaged, or none of its files is there.
     """
     where = _index(index)
-    there = {name: single.load(files[name]) for name in dict.fromkeys(where.values()) if name in files}
-    missing = [name for name in dict.fromkeys(where.values()) if name not in files]
+    files = {name: find(name) for name in dict.fromkeys(where.values())}
+    there = {name: single.load(source) for name, source in files.items() if source is not None}
+    missing = [name for name in files if name not in there]
     if not there:
         raise FileError(f"{index}: none of the {len(missing)} files that it names is beside it ({missing[0]!r}, …).")
     notes = [note for shard in there.values() for note in shard.notes]

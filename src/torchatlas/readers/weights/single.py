@@ -26,6 +26,8 @@ INNER = "torch.storage._load_from_bytes"
 """What pickles of a tensor call by themselves, outside ``torch.save``: it loads a file of ``torch.save`` from bytes."""
 DEEPEST = 4
 """Files inside files inside a pickle."""
+NAMED = 5
+"""How many keys a note names."""
 TAR = slice(257, 262)
 WANTED = "Wanted weights: what torch.save writes of a state_dict, .safetensors, or an index of several files."
 
@@ -127,5 +129,6 @@ def named(source: Path | Source) -> Iterator[None]:
 
 def _tied_elsewhere(metadata: Mapping[str, str], tensors: Mapping[str, Stored]) -> tuple[str, ...]:
     """What ``safetensors.torch.save_model`` left out because it is another name of what is there."""
-    tied = [f"{name} is {kept}" for name, kept in metadata.items() if kept in tensors and name not in tensors]
-    return (f"left out of the file as other names of what is in it: {', '.join(tied[:5])}.",) if tied else ()
+    tied = [f"{name} is tied to {kept}" for name, kept in metadata.items() if kept in tensors and name not in tensors]
+    more = f" and {len(tied) - NAMED:,} more" if len(tied) > NAMED else ""
+    return (f"left out of the file as other names of what is there: {', '.join(tied[:NAMED])}{more}.",) if tied else ()

@@ -24,6 +24,7 @@ def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
     if loading is None:
         return
     yield from _keys("missing in the weights", loading.missing)
+    yield from _tied(loading)
     yield from _keys("unexpected in the weights", loading.unexpected)
     if loading.unfit:
         yield f"{len(loading.unfit):,} of another shape:", RED
@@ -52,6 +53,17 @@ def headline(loading: Loading) -> str:
             told.append(f"{count:,} {word}")
     mended = f"; renamed as below, {len(loading.fitting) + loading.mended:,} fit" if loading.rules else ""
     return f"load_state_dict(strict=True) would fail: {', '.join(told)}{mended}"
+
+
+def _tied(loading: Loading) -> Iterator[tuple[str, str]]:
+    """Missing keys that the model ties to keys that are there."""
+    if not loading.tied:
+        return
+    count = f"{len(loading.tied):,}" if len(loading.tied) < len(loading.missing) else "all"
+    yield f"{count} of the missing are tied in the model to keys that are there (strict=False fills them):", BOLD
+    for key, other in loading.tied[:SHOWN]:
+        yield f"  {printable(key)} is tied to {printable(other)}, which is there", PLAIN
+    yield from _rest(len(loading.tied))
 
 
 def _keys(what: str, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
