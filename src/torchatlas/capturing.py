@@ -36,7 +36,8 @@ def capture(
 ) -> Atlas:
     """Run a model once and record everything that happens.
 
-    The model is left as it was: weights, buffers, flags, hooks, gradients and random state, also after an exception.
+    The model is left as it was: weights, buffers, flags, hooks, gradients, attributes and random state, also after an
+    exception. What stands behind other objects (queues, loaders, trainers) is left as the run and others left it.
 
     Args:
         model: an ``nn.Module`` or any callable.

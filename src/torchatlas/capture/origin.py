@@ -95,9 +95,10 @@ class Origin:
             InputError: there is no module, it is gone, it is TorchScript, or it has no numbers in it.
         """
         model = self._alive()
-        modules = list({id(module): module for module in modules_of(model).values()}.values())
+        paths = modules_of(model)
+        modules = list({id(module): module for module in paths.values()}.values())
         args, kwargs = substituted(self._given, Sized, lambda sized: sized.zeros(model))
-        with no_trace(modules, (args, kwargs), Guard()):
+        with no_trace(list(paths.items()), [("args", args), ("kwargs", kwargs)], Guard()):
             if self._mode != "same":
                 for module in modules:
                     if module.training != (self._mode == "train"):

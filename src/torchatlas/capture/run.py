@@ -24,7 +24,7 @@ from torchatlas.capture.private import ModeStacks, eager_stance
 from torchatlas.capture.recorder import Recorder
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
-from torchatlas.capture.structure import Structure, held_by, modules_of, name_of, unwrapped
+from torchatlas.capture.structure import Structure, held_by, modules_of, name_of, owner_of, unwrapped
 from torchatlas.capture.tape import Tape
 from torchatlas.capture.tree import tensors_in
 from torchatlas.core.errors import InputError
@@ -33,9 +33,12 @@ from torchatlas.core.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
+    from torchatlas.capture.snapshot import Snapshot
     from torchatlas.core.graph import CallKind, Graph
 
+_NAMED = 3  # objects that a note names one by one
 _LATER = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 Mode = Literal["eval", "train", "same"]
@@ -85,7 +88,7 @@ class Run:
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
         self._unique = list({id(module): module for module in self._modules.values()}.values())
-        self._held = [] if is_a(self._model, nn.Module) else [thing for _, thing in held_by(self._model)]
+        self._held = [] if is_a(self._model, nn.Module) else held_by(self._model)
         self._guard = Guard()
         self._options = options
         self.bound: Any = None
@@ -124,7 +127,7 @@ class Run:
         undo = ExitStack()
         try:
             with uninterrupted():
-                undo.enter_context(no_trace(self._unique, (self.bound, self._held), guard))
+                undo.enter_context(self._no_trace(guard))
                 guard.keep_as(self._guard)
                 buffers = [buffer for module in self._unique for buffer in module._buffers.values()]
                 for tensor in (*filter(torch.is_tensor, buffers), *tensors_in((args, kwargs))):
@@ -159,13 +162,13 @@ class Run:
         try:
             with uninterrupted():
                 _spare_collector(undo)
-                undo.enter_context(no_trace(self._unique, (bound, self._held), self._guard))
+                snapshot = undo.enter_context(self._no_trace(self._guard))
                 training = [bool(module.training) for module in self._unique]
                 prepared = self._prepare(*bound, undo) if bound is not None else None
                 structure = Structure(self._modules, training, recorder)
                 if prepared is not None:
                     undo.enter_context(recording(recorder))
-            self._record(recorder, structure, prepared)
+            self._record(recorder, structure, prepared, snapshot)
             if bound is not None:
                 self.origin = Origin(self._model, *bound, self._options.mode)
         finally:
@@ -175,7 +178,13 @@ class Run:
             finally:
                 undo.close()  # nothing is left to do, unless a Ctrl-C came just before it was held back
 
-    def _record(self, recorder: Recorder, structure: Structure, bound: Any) -> None:
+    def _no_trace(self, guard: Guard) -> AbstractContextManager[Snapshot]:
+        """All that the run may change, put back on leaving."""
+        args, kwargs = self.bound or ((), {})
+        inputs = list(zip(self._keys(args, kwargs), (*args, *kwargs.values()), strict=True))
+        return no_trace(list(self._modules.items()), inputs, guard, self._held, belonging_to=owner_of(self._model))
+
+    def _record(self, recorder: Recorder, structure: Structure, bound: Any, snapshot: Snapshot) -> None:
         """The run itself, and its graph, whatever way it ends."""
         kind, name = self._root()
         error: BaseException | None = None
@@ -196,6 +205,7 @@ class Run:
             raise
         finally:
             with unrecorded():
+                recorder.notes.update(dict.fromkeys(_changed(snapshot.changed())))
                 self.graph = recorder.finish(name, structure.records(), self._made(), error)
             recorder.tensors.close()
             del result  # it lived until here, so that what it holds counts as alive at the end of the run
@@ -243,6 +253,18 @@ class Run:
 def _unread(result: Any) -> Note:
     what = class_name(type(result))
     return Note(f"it returned a {what}, which does its work when it is read or awaited: that is not in this record")
+
+
+def _changed(objects: list[str]) -> list[Note]:
+    if not objects:
+        return []
+    names = ", ".join(objects[:_NAMED]) + (f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else "")
+    return [
+        Note(
+            f"Changed during the run and left so: {names}. A capture puts back modules, tensors, plain containers and"
+            " optimizers, not what stands behind other objects."
+        )
+    ]
 
 
 def _spare_collector(undo: ExitStack) -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import OrderedDict, deque
+import threading
 from contextlib import ExitStack, contextmanager, suppress
-from operator import is_
-from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from torchatlas.capture.contents import is_a, stores
 from torchatlas.capture.private import FakeTensor, storage_key, storage_of
 from torchatlas.capture.silence import unrecorded
+from torchatlas.capture.snapshot import Snapshot
 from torchatlas.capture.tree import tensors_in
 
 if TYPE_CHECKING:
@@ -110,19 +109,55 @@ def _same_memory(tensor: Tensor, alias: Tensor) -> bool:
 
 
 @contextmanager
-def no_trace(modules: Sequence[nn.Module], inputs: Any, guard: Guard) -> Iterator[None]:
-    """What a run may change in the modules, the inputs and torch's global state is as before on leaving."""
+def no_trace(
+    modules: Sequence[tuple[str, nn.Module]],
+    inputs: Sequence[tuple[str, Any]],
+    guard: Guard,
+    variables: Sequence[tuple[str, Any]] = (),
+    *,
+    belonging_to: Any = None,
+) -> Iterator[Snapshot]:
+    """What a run may change in the modules, the inputs and torch's global state is as before on leaving.
+
+    Args:
+        modules: with their paths.
+        inputs: the arguments of the run, by name.
+        guard: copies memory before it is written.
+        variables: what a function reaches by itself, by name.
+        belonging_to: the object that the function is a method of: what it holds is its own, and not put back.
+    """
     with ExitStack() as stack:
         _keep_globals(stack)
-        scripted = [module for module in modules if isinstance(module, torch.jit.ScriptModule)]
-        eager = [module for module in modules if not isinstance(module, torch.jit.ScriptModule)]
-        _keep_objects(eager, inputs, stack)
-        _keep_tensors(eager, tensors_in(inputs), guard, stack)
+        snapshot = Snapshot(modules, inputs, variables, belonging_to)
+        stack.callback(snapshot.restore)
+        scripted = [module for module in snapshot.modules if isinstance(module, torch.jit.ScriptModule)]
+        eager = [module for module in snapshot.modules if not isinstance(module, torch.jit.ScriptModule)]
+        trained = [group["params"] for optimizer in snapshot.optimizers for group in optimizer.param_groups]
+        given = [thing for _, thing in (*inputs, *variables)]
+        _keep_tensors(eager, tensors_in((given, trained)), guard, stack)
+        _keep_optimizers(snapshot, guard, stack)
         for module in scripted:  # their attributes live in C++, their writes are not announced
             stack.callback(setattr, module, "training", module.training)
             for buffer in module.buffers(recurse=False):
                 guard.keep(buffer)
-        yield
+        yield snapshot
+
+
+def _keep_optimizers(snapshot: Snapshot, guard: Guard, stack: ExitStack) -> None:
+    """The state of every optimizer, just before it makes a step in this thread: it may be as large as the model."""
+    thread = threading.get_ident()
+
+    def before_step(optimizer: Any, _: Any, __: Any) -> None:
+        if threading.get_ident() == thread:
+            with unrecorded():
+                snapshot.add(optimizer)
+                for tensor in tensors_in(
+                    (dict(optimizer.state), [group["params"] for group in optimizer.param_groups])
+                ):
+                    if not isinstance(tensor, FakeTensor):
+                        guard.keep(tensor)
+
+    stack.callback(register_optimizer_step_pre_hook(before_step).remove)
 
 
 def own_tensors(module: nn.Module) -> list[Tensor]:
@@ -181,83 +216,3 @@ def _gradient(tensor: Tensor) -> Tensor | None:
 
 
 _LAZY = (UninitializedParameter, UninitializedBuffer)
-_OBJECTS = 200_000  # snapshot no more than this many: a module may hold a whole data set
-_ATOMS = (bytes, complex, type, FunctionType, MethodType, ModuleType, Tensor, nn.Module)
-_QUICK = frozenset({str, int, float, bool, type(None), Tensor, nn.Parameter})  # most attributes, told without a search
-_CONTAINERS = (dict, list, set, deque, tuple)
-_BUILTIN = frozenset((*_CONTAINERS, OrderedDict))
-
-
-def _keep_objects(modules: Sequence[nn.Module], inputs: Any, stack: ExitStack) -> None:
-    """The attributes of every module, and the lists, dictionaries and objects reachable from them and the inputs."""
-    classes = [(module, type(module)) for module in modules]
-    snapshots, empty = _snapshots(modules, inputs)
-
-    def restore() -> None:
-        for thing in empty:
-            if _items_of(thing):
-                _put_back(thing, [])
-        for thing, saved in snapshots:
-            _put_back(thing, saved)
-        for module, kind in classes:  # a lazy module becomes its eager class
-            if type(module) is not kind:
-                module.__class__ = kind
-
-    stack.callback(restore)
-
-
-def _snapshots(modules: Sequence[nn.Module], inputs: Any) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """(container, its items) of everything mutable, and the containers that are empty."""
-    known = {id(module) for module in modules}
-    queue: deque[Any] = deque(module.__dict__ for module in modules)
-    queue.append(inputs or ())
-    found: list[tuple[Any, Any]] = []
-    empty: list[Any] = []
-    while queue and len(found) < _OBJECTS:
-        thing = queue.popleft()
-        if id(thing) in known:
-            continue
-        known.add(id(thing))
-        items = thing.copy() if type(thing) is dict else _items_of(thing)
-        if not is_a(thing, tuple):
-            found.append((thing, items))
-        for item in dict.values(thing) if is_a(thing, dict) else items:
-            kind = type(item)
-            if kind in _QUICK or id(item) in known:
-                continue
-            if issubclass(kind, _CONTAINERS):
-                if item if kind in _BUILTIN else _items_of(item):
-                    queue.append(item)
-                elif kind is not tuple:
-                    empty.append(item)
-            elif not issubclass(kind, _ATOMS):
-                queue += [read(item) for read in stores(kind)[0]]
-    return found, empty
-
-
-def _items_of(thing: Any) -> list[Any]:
-    """Keys and values of a dictionary, items of another container, whatever its class makes of iteration."""
-    if is_a(thing, dict):
-        return [part for pair in dict.items(thing) for part in pair]
-    return list(next(base for base in _CONTAINERS if is_a(thing, base)).__iter__(thing))
-
-
-def _put_back(thing: Any, saved: list[Any] | dict[Any, Any]) -> None:
-    """Only what differs is touched, by identity: comparing tensors by value would compute."""
-    if type(saved) is dict:
-        if not (
-            len(thing) == len(saved) and all(map(is_, thing.values(), saved.values())) and all(map(is_, thing, saved))
-        ):
-            thing.clear()
-            thing.update(saved)
-        return
-    items = _items_of(thing)
-    if len(items) == len(saved) and all(map(is_, items, saved)):
-        return
-    base: Any = next(base for base in (OrderedDict, *_CONTAINERS) if is_a(thing, base))
-    base.clear(thing)
-    if issubclass(base, dict):
-        for key, value in zip(saved[::2], saved[1::2], strict=True):
-            base.__setitem__(thing, key, value)
-    else:
-        (base.update if base is set else base.extend)(thing, saved)

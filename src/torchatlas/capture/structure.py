@@ -112,6 +112,14 @@ def _variables(function: Any) -> list[tuple[str, Any]]:
     return found + [(name, space[name]) for name in function.__code__.co_names if name in space]
 
 
+def owner_of(function: Callable[..., Any]) -> Any:
+    """The object that a method belongs to, or that is called itself; None for a function or a module."""
+    while is_a(function, functools.partial):
+        function = attributes(function)["func"]
+    owner: Any = function.__self__ if is_a(function, MethodType) else function
+    return None if is_a(owner, OPAQUE) else owner
+
+
 class Structure:
     """The modules of one run, registered with its recorder.
 
