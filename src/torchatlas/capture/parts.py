@@ -87,17 +87,16 @@ def parts_of(thing: Any) -> Iterator[Any]:
 
 def copy_of(part: Any) -> Any:
     """The items of a container, in a container of the built-in class; those of slots as a dictionary."""
-    kind = type(part)
-    if kind is dict or kind is list:
+    if type(part) is dict:
         return part.copy()
     base = kind_of(part).base
     if base is None:
         return _slot_values(part.thing)
     if base is OrderedDict or base is dict:
         return dict(base.items(part))
-    if base is deque:
-        return [*deque.__iter__(part)]
-    return (*tuple.__iter__(part),) if base is tuple else base(part)  # the others read their own kind by themselves
+    if base is set or base is frozenset:
+        return base(part)  # which ask a set of any class for nothing
+    return [*base.__iter__(part)] if base is not tuple else (*tuple.__iter__(part),)
 
 
 def items_of(part: Any) -> Iterable[Any]:
