@@ -16,6 +16,7 @@ export const NETWORKS = [
   "llama32",
   "clip",
   "shared",
+  "messages",
   "failing",
   "unrun",
 ] as const;

@@ -90,7 +90,7 @@ function NodePanel({ page, node }: { page: Page; node: VisibleNode }) {
 }
 
 function EndPanel({ page, node, detail }: { page: Page; node: VisibleNode; detail: string }) {
-  const isEnd = node.kind === "input" || node.kind === "output";
+  const isEnd = node.kind === "input" || node.kind === "output" || node.kind === "constant";
   return (
     <>
       <p class="hint">{isEnd ? detail : countText(node)}</p>

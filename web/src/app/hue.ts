@@ -7,7 +7,7 @@ import type { Hue } from "../scene/theme.ts";
 import type { Model } from "./model.ts";
 
 export function hueOf({ graph }: Model, node: VisibleNode): Hue {
-  if (node.kind === "input" || node.kind === "output") return "end";
+  if (node.kind === "input" || node.kind === "output" || node.kind === "constant") return "end";
   if (node.kind !== "call") return "module";
   const call = graph.calls[node.call]!;
   if (call.error !== null) return "error";

@@ -40,6 +40,7 @@ export function callOf({ graph }: Model, node: VisibleNode): Call | null {
 
 /** The name that a box goes by in lists: its path's last part, or what it does. */
 export function titleOf(model: Model, node: VisibleNode): { name: string; detail: string } {
+  if (node.kind === "constant") return { name: node.name, detail: model.graph.values[node.members[0]!]!.kind };
   if (node.kind === "input" || node.kind === "output") return { name: node.name || node.kind, detail: node.kind };
   if (node.kind === "range") return { name: node.name, detail: "" };
   if (node.kind === "fold") {

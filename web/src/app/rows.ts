@@ -58,14 +58,14 @@ const LISTED: ReadonlySet<Call["kind"]> = new Set<Call["kind"]>(["module", "grou
 
 /** Rows in the order in which they ran. */
 export function tableRows(model: Model, modulesOnly: boolean): TableRow[] {
-  const { tree, flow, folds, graph } = model.indexed;
+  const { tree, flow, revealed, folds, graph } = model.indexed;
   const made = noBoxes(tree);
   // At any depth groups stay closed, and modules that hold one call alone, unless they are named.
   const named = graph.calls.flatMap(({ id, kind, parent }) =>
     kind === "group" ? id : kind === "backward" ? parent! : [],
   );
   const expand = [...new Set(named)].map((call) => `#${call}`);
-  addCalls(made, tree, flow, folds, new Map(), { ...DEFAULT_STATE, depth: Infinity, expand }, Infinity);
+  addCalls(made, tree, flow, revealed, folds, new Map(), { ...DEFAULT_STATE, depth: Infinity, expand }, Infinity);
   const rows: TableRow[] = [];
   const waiting: [VisibleNode, number][] = made.top.map((i): [VisibleNode, number] => [made.nodes[i]!, 0]).reverse();
   for (let next = waiting.pop(); next; next = waiting.pop()) {

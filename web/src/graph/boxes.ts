@@ -4,6 +4,7 @@ import type { Call, Fold } from "../contract/graph.ts";
 import { type CallTree, isAround, isThin } from "./calls.ts";
 import { type Chosen, type Folds, pieces } from "./chosen.ts";
 import type { Flow } from "./flow.ts";
+import type { Revealed } from "./revealed.ts";
 import type { ViewState } from "./state.ts";
 import type { VisibleNode } from "./visible.ts";
 
@@ -32,6 +33,7 @@ export interface Boxes {
 interface Plan {
   readonly tree: CallTree;
   readonly flow: Flow;
+  readonly revealed: Revealed;
   readonly state: ViewState;
   readonly depth: number;
   readonly folds: Folds;
@@ -70,6 +72,7 @@ export function addCalls(
   made: Boxes,
   tree: CallTree,
   flow: Flow,
+  revealed: Revealed,
   folds: Folds,
   chosen: Chosen,
   state: ViewState,
@@ -78,7 +81,7 @@ export function addCalls(
   const expand = new Set(state.expand);
   const collapse = new Set(state.collapse);
   const unfold = new Set(state.unfold);
-  const plan: Plan = { tree, flow, state, depth, folds, chosen, expand, collapse, unfold };
+  const plan: Plan = { tree, flow, revealed, state, depth, folds, chosen, expand, collapse, unfold };
   if (tree.graph.calls.length === 0) return;
   const inside = tree.children[0]!;
   const tasks: Task[] = [{ box: -1, calls: inside.length > 0 ? inside : [0], depth: 1 }];
@@ -99,10 +102,11 @@ function fill(plan: Plan, made: Boxes, task: Task, tasks: Task[]): void {
   for (const unit of units) addUnit(plan, made, task, unit, tasks);
 }
 
-/** Constants are hidden, except inside a module that makes nothing else: it would stand empty. */
-function isShown({ tree, flow, state }: Plan, call: number, parent: number | null): boolean {
+/** Constants are hidden, except inside a module that makes nothing else, and where a box would be reached by nothing. */
+function isShown({ tree, flow, revealed, state }: Plan, call: number, parent: number | null): boolean {
   const { kind, error } = tree.graph.calls[call]!;
-  if (state.constants || flow.constant[call] === 0 || isAround(kind) || error !== null) return true;
+  if (state.constants || revealed.calls[call] === 1 || flow.constant[call] === 0 || isAround(kind) || error !== null)
+    return true;
   return parent === null || flow.constant[parent] === 1;
 }
 

@@ -1,9 +1,12 @@
-/** The inputs and outputs of the run, under the names the user knows: argument names and dictionary keys. */
+/** The inputs and outputs of the run, under the names the user knows: argument names, keys and attributes; and constants. */
 
 import type { Graph, Tree } from "../contract/graph.ts";
 import { type Boxes, add } from "./boxes.ts";
+import { type CallTree, isLeaf } from "./calls.ts";
+import type { Flow } from "./flow.ts";
+import type { Revealed } from "./revealed.ts";
 
-/** A container with more tensors than this is one box. */
+/** A container with more tensors than this is one box; of an input, with more that are read. */
 const MANY = 4;
 
 /** Some values under one name. */
@@ -12,14 +15,52 @@ export interface End {
   readonly values: readonly number[];
 }
 
-export function inputs(graph: Graph): End[] {
-  const root = graph.calls[0];
-  return root ? ends(root.arguments, root.inputs, "") : [];
+export function inputs(tree: CallTree, flow: Flow): End[] {
+  const root = tree.graph.calls[0];
+  return root ? ends(root.arguments, root.inputs, "", used(tree, flow)) : [];
 }
 
 export function outputs(graph: Graph): End[] {
   const root = graph.calls[0];
-  return root ? ends(root.returns, root.outputs, "output") : [];
+  return root ? ends(root.returns, root.outputs, "output", null) : [];
+}
+
+/** Values that some call reads, or that the run returns. */
+function used(tree: CallTree, flow: Flow): Set<number> {
+  const { calls } = tree.graph;
+  const found = new Set<number>(calls[0]!.outputs.map((value) => flow.origin[value]!));
+  for (const call of calls) if (isLeaf(tree, call.id)) for (const value of call.inputs) found.add(flow.origin[value]!);
+  return found;
+}
+
+/** Add a box for every constant that is drawn and that no call made, beside what reads it; their boxes. */
+export function addConstants(made: Boxes, { graph }: CallTree, revealed: Revealed): number[] {
+  const boxes = new Map<number, number>();
+  for (const [reader, values] of revealed.values) {
+    const box = made.own[reader]!;
+    if (box < 0 || made.first[reader] !== reader) continue;
+    for (const value of values) {
+      if (boxes.has(value)) continue;
+      const name = nameIn(graph, value, reader);
+      const parent = made.nodes[box]!.parent;
+      const added = add(made, { kind: "constant", key: `constant:${value}`, members: [value], name, parent });
+      boxes.set(value, added);
+      const siblings = parent < 0 ? made.top : made.nodes[parent]!.children;
+      siblings.pop();
+      siblings.splice(siblings.indexOf(box), 0, added);
+    }
+  }
+  return [...boxes.values()];
+}
+
+/** The name of a tensor in the module that its reader is called in. */
+function nameIn({ calls, values }: Graph, value: number, reader: number): string {
+  const name = values[value]!.names[0] ?? "constant";
+  for (let at = calls[reader]!.parent; at !== null; at = calls[at]!.parent) {
+    const { path } = calls[at]!;
+    if (path) return name.startsWith(`${path}.`) ? name.slice(path.length + 1) : name;
+  }
+  return name;
 }
 
 /** Add a box per end and return, by value, the box of its input. */
@@ -33,15 +74,21 @@ interface Place {
   readonly top: boolean;
 }
 
-/** Walk a structure of arguments or results; containers inside it that hold many tensors stay one end. */
-function ends(tree: Tree, values: readonly number[], whole: string): End[] {
+/**
+ * Walk a structure of arguments or results; containers inside it that hold many tensors stay one end. Of one in which
+ * few are `used`, these are ends of their own, and the rest is one.
+ */
+function ends(tree: Tree, values: readonly number[], whole: string, used: ReadonlySet<number> | null): End[] {
   const found: End[] = [];
   const stack: Place[] = [{ tree, name: "", top: true }];
   for (let place = stack.pop(); place; place = stack.pop()) {
     const inside = slotsOf(place.tree).map((slot) => values[slot]!);
     if (inside.length === 0) continue;
+    const isRead = (value: number): boolean => used !== null && used.has(value);
     if (isNode(place.tree) && (place.top || inside.length <= MANY)) {
       for (let i = place.tree.items.length - 1; i >= 0; i--) stack.push(child(place, place.tree, i));
+    } else if (isNode(place.tree) && new Set(inside.filter(isRead)).size <= MANY && inside.some(isRead)) {
+      found.push(...apart(place, values, isRead));
     } else {
       found.push({ name: place.name || whole, values: [...new Set(inside)] });
     }
@@ -49,8 +96,29 @@ function ends(tree: Tree, values: readonly number[], whole: string): End[] {
   return found;
 }
 
+/** The tensors of a container that are read, each by its name, and one end for the others. */
+function apart(whole: Place, values: readonly number[], isRead: (value: number) => boolean): End[] {
+  const found = new Map<number, string>();
+  const rest = new Set<number>();
+  const stack: Place[] = [whole];
+  for (let place = stack.pop(); place; place = stack.pop()) {
+    if (isNode(place.tree))
+      for (let i = place.tree.items.length - 1; i >= 0; i--) stack.push(child(place, place.tree, i));
+    else {
+      for (const value of slotsOf(place.tree).map((slot) => values[slot]!))
+        if (isRead(value)) found.set(value, found.get(value) ?? place.name);
+        else rest.add(value);
+    }
+  }
+  const named = [...found].map(([value, name]) => ({ name, values: [value] }));
+  return rest.size === 0 ? named : [...named, { name: `rest of ${whole.name}`, values: [...rest] }];
+}
+
 function child(place: Place, node: Extract<Tree, { items: Tree[] }>, i: number): Place {
   const key = node.keys[i] ?? String(i);
+  // What is all that an object holds, and private to it, goes by the name of the object.
+  if (place.name && node.keys.length === 1 && key.startsWith("_"))
+    return { tree: node.items[i]!, name: place.name, top: false };
   const name = place.name ? `${place.name}.${key}` : node.keys.length > 0 ? key : `output ${i}`;
   return { tree: node.items[i]!, name, top: false };
 }

@@ -4,9 +4,10 @@ import type { Fold, Graph } from "../contract/graph.ts";
 import { type Boxes, addCalls, noBoxes } from "./boxes.ts";
 import { type CallTree, type Level, callTree } from "./calls.ts";
 import { type Chosen, type Folds, chosen } from "./chosen.ts";
-import { type End, addEnds, inputs, outputs } from "./ends.ts";
+import { type End, addConstants, addEnds, inputs, outputs } from "./ends.ts";
 import { type Flow, flow } from "./flow.ts";
 import { nets, shown } from "./nets.ts";
+import { type Revealed, revealed } from "./revealed.ts";
 import type { ViewState } from "./state.ts";
 import type { VisibleGraph } from "./visible.ts";
 
@@ -20,6 +21,7 @@ export interface Indexed {
   readonly graph: Graph;
   readonly tree: CallTree;
   readonly flow: Flow;
+  readonly revealed: Revealed;
   readonly folds: Folds;
   readonly inputs: readonly End[];
   readonly outputs: readonly End[];
@@ -36,7 +38,10 @@ export function index(graph: Graph, level: Level): Indexed {
     if (known) known.push(fold);
     else folds.set(fold.parent, [fold]);
   }
-  return { graph, tree, flow: flow(tree), folds, inputs: inputs(graph), outputs: outputs(graph) };
+  const flows = flow(tree);
+  const constants = revealed(tree, flows);
+  const from = inputs(tree, flows);
+  return { graph, tree, flow: flows, revealed: constants, folds, inputs: from, outputs: outputs(graph) };
 }
 
 /** The boxes and nets that `state` shows. */
@@ -45,10 +50,11 @@ export function visible(indexed: Indexed, state: ViewState): VisibleGraph {
   const depth = state.depth ?? readableDepth(indexed, apart, state);
   const made = noBoxes(indexed.tree);
   const sources = addEnds(made, "input", indexed.inputs);
-  addCalls(made, indexed.tree, indexed.flow, indexed.folds, apart, state, depth);
+  addCalls(made, indexed.tree, indexed.flow, indexed.revealed, indexed.folds, apart, state, depth);
+  sources.push(...addConstants(made, indexed.tree, indexed.revealed));
   const sinks = addEnds(made, "output", indexed.outputs);
   const where = shown(indexed.tree, made);
-  const found = nets(indexed.tree, indexed.flow, made, where, [sources, sinks]);
+  const found = nets(indexed.tree, indexed.flow, indexed.revealed, made, where, [sources, sinks]);
   const still = isStill(indexed.graph);
   return { nodes: made.nodes, top: made.top, nets: found, box: where.box, hidden: made.hidden, still, depth };
 }
@@ -64,7 +70,7 @@ function readableDepth(indexed: Indexed, apart: Chosen, state: ViewState): numbe
   let last = 0;
   for (let depth = 1; ; depth++) {
     const made = noBoxes(indexed.tree);
-    addCalls(made, indexed.tree, indexed.flow, indexed.folds, apart, state, depth);
+    addCalls(made, indexed.tree, indexed.flow, indexed.revealed, indexed.folds, apart, state, depth);
     const boxes = made.nodes.length;
     if (boxes === last) return depth;
     if (depth > 1 && (countLeaves(made) > READABLE || boxes > 2 * READABLE)) return depth - 1;

@@ -3,6 +3,7 @@
 import type { Boxes } from "./boxes.ts";
 import { type CallTree, isLeaf } from "./calls.ts";
 import type { Flow } from "./flow.ts";
+import { type Revealed, isWanted } from "./revealed.ts";
 import type { Net } from "./visible.ts";
 
 /** By call: the box that shows it, and the call that stands for it when repeats are shown once. */
@@ -38,6 +39,7 @@ function closedBox(made: Boxes, around: number): number {
 interface Work {
   readonly tree: CallTree;
   readonly flow: Flow;
+  readonly revealed: Revealed;
   readonly made: Boxes;
   readonly shown: Shown;
   /** By value: the box of its input, or -1. */
@@ -48,18 +50,26 @@ interface Work {
 }
 
 /** Collect, for each value and box that makes it, the boxes that read it; in the order of values and boxes. */
-export function nets(tree: CallTree, flow: Flow, made: Boxes, where: Shown, ends: readonly number[][]): Net[] {
+export function nets(
+  tree: CallTree,
+  flow: Flow,
+  revealed: Revealed,
+  made: Boxes,
+  where: Shown,
+  ends: readonly number[][],
+): Net[] {
   const [sources = [], sinks = []] = ends;
   const input = new Int32Array(tree.graph.values.length).fill(-1);
   for (const box of sources) for (const value of made.nodes[box]!.members) input[value] = box;
-  const work: Work = { tree, flow, made, shown: where, input, readers: new Map(), behind: new Map() };
+  const work: Work = { tree, flow, revealed, made, shown: where, input, readers: new Map(), behind: new Map() };
   for (const call of tree.graph.calls) {
     if (!isLeaf(tree, call.id)) continue;
-    const read = [...new Set(call.inputs)]
-      .map((value) => returned(tree, value, call.id))
-      .flatMap((value) => seen(work, value));
+    const own = [...new Set(call.inputs)].map((value) => returned(tree, value, call.id));
+    const read = own.flatMap((value) => seen(work, value));
     if (where.box[call.id]! < 0) work.behind.set(call.id, [...new Set(read)]);
-    else for (const value of read) connect(work, value, call.id);
+    else
+      for (const value of read)
+        if (own.includes(value) || isShownTo(work, value, call.id)) connect(work, value, call.id);
   }
   for (const box of sinks)
     for (const value of made.nodes[box]!.members.flatMap((value) => seen(work, value))) attach(work, value, box);
@@ -114,6 +124,14 @@ function isKept({ calls }: CallTree["graph"], value: number, producer: number, r
 function seen(work: Work, value: number): readonly number[] {
   const { producer } = work.tree.graph.values[work.flow.origin[value]!]!;
   return (producer === null ? undefined : work.behind.get(producer)) ?? [value];
+}
+
+/** Does what a hidden call read matter to who reads its result? A constant does where it is drawn for its sake. */
+function isShownTo({ tree, flow, revealed, input }: Work, value: number, reader: number): boolean {
+  const origin = flow.origin[value]!;
+  const { producer, kind } = tree.graph.values[origin]!;
+  const constant = producer === null ? kind !== "input" && input[origin]! >= 0 : revealed.calls[producer] === 1;
+  return !constant || isWanted(revealed, tree, reader);
 }
 
 /** A leaf call reads a value. */

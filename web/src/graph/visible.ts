@@ -11,10 +11,10 @@ export interface Repeat {
 export interface VisibleNode {
   readonly index: number;
   readonly key: string;
-  readonly kind: "call" | "fold" | "range" | "input" | "output";
-  /** The call it shows; of a fold or range, the first one; -1 for inputs and outputs. */
+  readonly kind: "call" | "fold" | "range" | "input" | "output" | "constant";
+  /** The call it shows; of a fold or range, the first one; -1 for inputs, outputs and constants. */
   readonly call: number;
-  /** Of a fold, and of an open group that says how often it repeats, the calls of one repeat; of a range, its calls; of an input or output, its values. */
+  /** Of a fold, and of an open group that says how often it repeats, the calls of one repeat; of a range, its calls; of an input, an output or a constant, its values. */
   readonly members: readonly number[];
   /** -1 at the top. */
   readonly parent: number;
@@ -22,7 +22,7 @@ export interface VisibleNode {
   readonly open: boolean;
   readonly openable: boolean;
   readonly repeat: Repeat | null;
-  /** The name of an input or output, or what a range covers. */
+  /** The name of an input, an output or a constant, or what a range covers. */
   readonly name: string;
 }
 

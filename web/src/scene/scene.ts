@@ -94,7 +94,7 @@ function tagSize(said: string): { width: number; height: number } {
 /** A tunnel is named after the input that it is, or after the outermost module that returns it. */
 function tagName({ facts, visible }: Speaker, source: number, value: number): string {
   const node = visible.nodes[source]!;
-  if (node.kind === "input") return node.name;
+  if (node.kind === "input" || node.kind === "constant") return node.name;
   const { calls, values } = facts.graph;
   let call = calls[values[value]!.producer ?? node.call]!;
   for (let at = call.parent; at !== null && calls[at]!.outputs.includes(value); at = calls[at]!.parent) {
@@ -133,7 +133,7 @@ function closed({ speaker, said, made, flat }: Parts): Group[] {
   return shut.map((node) => {
     const where = area(made, node.index);
     const own = said[node.index]!;
-    const isEnd = node.kind === "input" || node.kind === "output";
+    const isEnd = node.kind === "input" || node.kind === "output" || node.kind === "constant";
     const shapes = isEnd ? endBox(where, own) : closedBox(where, own, node.openable && !isThinCall(speaker, node));
     return group("box", node.key, -1, own.title, [...shapes, ...loop(node, where, flat)]);
   });

@@ -190,6 +190,7 @@ function otherWords({ facts, visible }: Speaker, node: VisibleNode): Words {
     return { ...plain, name: node.open ? "repeat" : inside, badge, hue: "module", title: inside };
   }
   if (node.kind === "range") return { ...plain, name: node.name, left: "part of a long list", hue: "module" };
-  const more = node.members.length > 1 ? `${node.members.length} tensors` : "";
+  const many = node.members.length > 1 ? `${node.members.length} tensors` : "";
+  const more = node.kind === "constant" ? facts.graph.values[node.members[0]!]!.kind : many;
   return { ...plain, name: node.name || node.kind, left: more, hue: "end", title: visible.nodes[node.index]!.name };
 }

@@ -157,13 +157,77 @@ describe("constants", () => {
     const all = show(llama, { depth: 2, constants: true });
     expect(hidden.hidden).toBeGreaterThan(0);
     expect(all.hidden).toBe(0);
-    expect(named(llama, hidden)).not.toContain("torch.arange");
-    expect(named(llama, all)).toContain("torch.arange");
+    expect(named(llama, hidden)).not.toContain("torch.where");
+    expect(named(llama, all).length).toBeGreaterThan(named(llama, hidden).length);
+  });
+
+  test("what is all that a module reads is drawn, for that module alone", () => {
+    const wires = edges(llama, show(llama, { depth: 2 })).filter((edge) => edge.startsWith("torch.arange"));
+    expect(wires).toEqual(["torch.arange -> model.rotary_emb"]);
   });
 
   test("a module that makes only constants keeps its box, and its readers keep their edge past what is hidden", () => {
     const cosAndSin = edges(llama, show(llama, { depth: 2 })).filter((edge) => edge.startsWith("model.rotary_emb"));
     expect(cosAndSin).toEqual(Array(2).fill("model.rotary_emb -> model.layers.0 ×32"));
+  });
+});
+
+describe("constants that are drawn", () => {
+  const graph = payload("messages");
+  const wires = edges(graph, show(graph));
+  const readers = (source: string): string[] =>
+    wires.filter((edge) => edge.startsWith(`${source} -> `)).map((edge) => edge.slice(source.length + 4));
+
+  test("a module that reads nothing else gets what its constant was computed from", () => {
+    expect(readers("torch.arange")).toEqual(["degree"]);
+  });
+
+  test("a tensor of the module around it, whatever was cut out of it, stands beside the module that reads it", () => {
+    const shown = show(graph);
+    expect(readers("ids")).toEqual(["positions.table"]);
+    const box = shown.nodes.find(({ kind, name }) => kind === "constant" && name === "ids")!;
+    const around = shown.nodes[box.parent]!;
+    expect(graph.calls[around.call]!.path).toBe("positions");
+    expect(around.children.indexOf(box.index)).toBeLessThan(around.children.length - 1);
+  });
+
+  test("a plain attribute has its name, one of another kind of value than another its kind", () => {
+    expect(readers("anchor")).toEqual(["project"]);
+    const kinds = show(graph)
+      .nodes.filter(({ kind }) => kind === "constant")
+      .map(({ members }) => members[0]!);
+    expect(kinds.map((value) => graph.values[value]!.kind).sort()).toEqual(["buffer", "buffer", "constant"]);
+  });
+
+  test("what a call fills in place is drawn, made in the run or before it", () => {
+    expect(readers("torch.zeros")).toEqual(["Tensor.index_add_"]);
+    expect(readers("total")).toEqual(["Tensor.add_"]);
+  });
+
+  test("closed, the module that holds the constant needs no box beside it", () => {
+    const closed = show(graph, { depth: 1 });
+    expect(closed.nodes.some(({ name }) => name === "ids")).toBe(false);
+  });
+
+  test("every box that is no end of the run is reached by a wire, or holds one that is", () => {
+    const shown = show(graph);
+    const reached = new Set(shown.nets.flatMap((net) => net.readers));
+    for (const node of shown.nodes)
+      for (let at = node; reached.has(node.index) && at; at = shown.nodes[at.parent]!) reached.add(at.index);
+    const alone = shown.nodes.filter(({ index, kind, open }) => kind === "call" && !open && !reached.has(index));
+    expect(alone.map(({ call }) => graph.calls[call]!.name)).toEqual(["torch.arange", "torch.zeros"]);
+  });
+});
+
+describe("inputs", () => {
+  test("of a container with many tensors those that are read have boxes of their own, the others one", () => {
+    const graph = payload("messages");
+    const found = show(graph).nodes.filter(({ kind }) => kind === "input");
+    expect(found.map(({ name, members }) => [name, members.length])).toEqual([
+      ["batch.x", 1],
+      ["batch.edge_index", 1],
+      ["rest of batch", 3],
+    ]);
   });
 });
 
