@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree as ET
 
@@ -159,6 +160,13 @@ def test_aten_operators_are_drawn_where_they_were_captured():
     atlas = ta.capture(Residual(), torch.zeros(2, 4), level="aten")
     assert "addmm" in texts(atlas.draw(level="aten", depth=9).svg)
     assert "addmm" not in texts(atlas.draw(depth=9).svg)
+
+
+def test_what_operators_made_was_made_by_the_functions_around_them():
+    """Drawn at the level of functions, a capture of operators has the wires of a capture of functions."""
+    model, x = Residual(), torch.zeros(2, 4)
+    fine, coarse = (ta.capture(model, x, level=level).draw(level="op", depth=9).svg for level in ("aten", "op"))
+    assert re.findall(r'<path d="([^"]*)"', fine) == re.findall(r'<path d="([^"]*)"', coarse)
 
 
 def test_the_notes_say_what_was_left_closed(stacked):

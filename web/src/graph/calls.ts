@@ -4,7 +4,7 @@ import type { Call, Graph } from "../contract/graph.ts";
 
 export type Level = "op" | "aten";
 
-/** Calls below `level` are left out: they are not children of anything. */
+/** Calls below `level` are left out: they are not children of anything, and nothing was made by one. */
 export interface CallTree {
   readonly graph: Graph;
   readonly level: Level;
@@ -31,7 +31,20 @@ export function callTree(graph: Graph, level: Level): CallTree {
       children[call.parent]!.push(call.id);
     }
   }
-  return { graph, level, children, place, depth };
+  return { graph: lifted(graph, depth), level, children, place, depth };
+}
+
+/** What was made by a call that is left out was made by the call around it. */
+function lifted(graph: Graph, depth: Int32Array): Graph {
+  const { calls } = graph;
+  const values = graph.values.map((value) => {
+    let producer = value.producer;
+    while (producer !== null && depth[producer]! < 0) producer = calls[producer]!.parent;
+    if (producer === value.producer) return value;
+    const slot = producer === null ? -1 : calls[producer]!.outputs.indexOf(value.id);
+    return { ...value, producer, slot: slot < 0 ? null : slot };
+  });
+  return { ...graph, values };
 }
 
 /** Does data flow through this call itself, rather than through calls inside it? */

@@ -150,22 +150,15 @@ export function isWanted({ readers }: Revealed, { graph }: CallTree, reader: num
   return false;
 }
 
-/** A call, or the one around it that is in the tree: what is finer than the level is left out. */
-function inTree({ graph, depth }: Pick<CallTree, "graph" | "depth">, call: number): number {
-  let at = call;
-  while (depth[at]! < 0) at = graph.calls[at]!.parent!;
-  return at;
-}
-
 function isInside({ graph, depth }: CallTree, call: number, around: number): boolean {
-  let at = inTree({ depth, graph }, call);
+  let at = call;
   while (depth[at]! > depth[around]!) at = graph.calls[at]!.parent!;
   return at === around;
 }
 
 /** The depth of the innermost call around both. */
 function commonDepth({ graph, depth }: CallTree, one: number, other: number): number {
-  let [a, b] = [one, inTree({ graph, depth }, other)];
+  let [a, b] = [one, other];
   while (depth[a]! > depth[b]!) a = graph.calls[a]!.parent!;
   while (depth[b]! > depth[a]!) b = graph.calls[b]!.parent!;
   while (a !== b) [a, b] = [graph.calls[a]!.parent!, graph.calls[b]!.parent!];
