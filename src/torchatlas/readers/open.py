@@ -14,6 +14,8 @@ from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.filename import filename
 from torchatlas.core.foreign import ENOUGH, looks_like, looks_like_folder, members_look_like
 from torchatlas.readers.archive import STARTS, Archive
+from torchatlas.readers.kinds import program_of
+from torchatlas.readers.package import is_package
 from torchatlas.readers.wire import is_onnx
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ WANTED = (
     "Wanted: a file of torchatlas (.atlas, .json), ONNX (.onnx), torch.export (.pt2), TorchScript (torch.jit.save), or"
     " weights (.safetensors, or .pt, .pth, .bin, .ckpt from torch.save)."
 )
-WEIGHTS = "torchatlas.readers.weights"
+WEIGHTS, INSIDE = "torchatlas.readers.weights", "torchatlas.readers.inside"
 BLANK = b"\xef\xbb\xbf \t\r\n"
 DAMAGE = (
     ArithmeticError,
@@ -75,12 +77,13 @@ def read(path: str | os.PathLike[str], key: str | None = None) -> Graph:
 
 def _keyed(name: str, reader: Callable[[Path], Graph]) -> Callable[[Path, str], Graph]:
     """The reader, if it is one that takes keys."""
-    if getattr(reader, "__module__", "") != WEIGHTS:
+    module = getattr(reader, "__module__", "")
+    if module not in (WEIGHTS, INSIDE):
         raise InputError(
             f"{name}: a key chooses among the weights in a file (.pth, .ckpt, …), and this one holds a graph. Open it"
             " without a key."
         )
-    taking: Callable[[Path, str], Graph] = import_module(WEIGHTS).read
+    taking: Callable[[Path, str], Graph] = import_module(module).read
     return taking
 
 
@@ -102,7 +105,8 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph, key: str | None 
             f"{os.fspath(path)}: statistics are of the numbers in a file of weights (.pth, .safetensors, …), and this"
             " one holds a graph. Open it without them."
         )
-    found: Graph = import_module(WEIGHTS).with_statistics(Path(path), graph, key)
+    module = getattr(_reader(Path(path)), "__module__", WEIGHTS)
+    found: Graph = import_module(module).with_statistics(Path(path), graph, key)
     return found
 
 
@@ -115,6 +119,11 @@ def _reader(path: Path) -> Callable[[Path], Graph]:
         return codec.read
     if head.startswith(STARTS):
         return _archive(path, head)
+    return _of(INSIDE) if is_package(head) else _bare(path, head)
+
+
+def _bare(path: Path, head: bytes) -> Callable[[Path], Graph]:
+    """The reader for a file that is no archive."""
     if _is_weights(path, head, ()):
         return _of(WEIGHTS)
     if head.lstrip(BLANK).startswith(b"{"):
@@ -146,26 +155,20 @@ def _archive(path: Path, head: bytes) -> Callable[[Path], Graph]:
     with Archive(path) as archive:
         members = tuple(archive.members)
         full = tuple(info.filename for info in archive.members.values())
-    if (
-        "archive_format" in members
-        or "serialized_exported_program.json" in members
-        or _has(members, "models/", ".json")
-    ):
-        return _of("torchatlas.readers.pt2")
-    if "constants.pkl" in members or _has(members, "code/", ""):
-        return _of("torchatlas.readers.torchscript")
+    program = program_of(members)
+    if program is not None:
+        return _of(program)
     if _is_weights(path, head, full):
         return _of(WEIGHTS)
+    if import_module(INSIDE).handles(full):
+        return _of(INSIDE)
     raise FileError(f"{path} is {members_look_like(members)}, which torchatlas does not read. {WANTED}")
-
-
-def _has(members: tuple[str, ...], start: str, end: str) -> bool:
-    return any(member.startswith(start) and member.endswith(end) for member in members)
 
 
 def _folder(path: Path) -> Callable[[Path], Graph]:
     if _is_weights(path, b"", ()):
-        return _of(WEIGHTS)
+        program: Path | None = import_module(INSIDE).program_below(path)
+        return _of(WEIGHTS) if program is None else lambda _: _reader(program)(program)
     inside = sorted(entry.name for entry in path.iterdir())[:1000]
     models = [entry for entry in inside if entry.endswith((".onnx", ".pt2", ".atlas"))]
     hint = f" It holds {', '.join(models[:3])}: give that." if models else ""

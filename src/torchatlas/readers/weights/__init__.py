@@ -38,7 +38,7 @@ def handles(path: Path, head: bytes, members: tuple[str, ...] = ()) -> bool:
         around = (pickled or "").removesuffix(archive.PICKLE)
         return pickled is not None and f"{around}constants.pkl" not in members
     if path.is_dir():
-        return folders.fits(Folder.of(path))
+        return folders.fits(Folder.of(path).files)
     return single.kind_of(head) is not None or _is_index(path, head)
 
 
@@ -97,8 +97,7 @@ def checkpoint(path: Path, key: str | None = None, *, numbers: bool = False) -> 
     with single.named(path):
         path = _whole(path)
         if path.is_dir():
-            folder = Folder.of(path)
-            return _with_ties(folders.load(folder, key, numbers=numbers), folder.files.get(config.CONFIG))
+            return in_folder(Folder.of(path), key, numbers=numbers)
         source, beside = Source(path), _beside(path, config.CONFIG)
         if _is_index(path, single.head_of(source)):
             refuse_key(path, key)
@@ -106,6 +105,17 @@ def checkpoint(path: Path, key: str | None = None, *, numbers: bool = False) -> 
         distributed.refuse_shard(source)
         found = single.load(source, key)
         return _with_ties(replace(found, file=path.name, notes=(*found.notes, *sharded.one_of(path.name))), beside)
+
+
+def in_folder(folder: Folder, key: str | None = None, *, numbers: bool = False) -> Checkpoint:
+    """Give the tensors of a folder, of the disk or of an archive, as `checkpoint` does.
+
+    Raises:
+        FileError: as `read`.
+        InputError: as `read`.
+    """
+    with single.named(folder.named):
+        return _with_ties(folders.load(folder, key, numbers=numbers), folder.files.get(config.CONFIG))
 
 
 def _with_ties(found: Checkpoint, settings: Source | None) -> Checkpoint:

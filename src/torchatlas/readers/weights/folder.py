@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from torchatlas.core.errors import FileError
 from torchatlas.readers.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
 DEEPEST = 4
 """Folders inside folders that are looked into."""
@@ -43,17 +44,33 @@ class Folder:
                 raise FileError(f"{path}: a folder of more than {MOST:,} files. Name the one that is meant.")
         return cls(Source(path), files)
 
-    def top(self) -> dict[str, Source]:
-        """The files that stand in no folder of it."""
-        return {name: source for name, source in self.files.items() if "/" not in name}
+    def top(self) -> list[str]:
+        """The names of the files that stand in no folder of it."""
+        return [name for name in self.files if "/" not in name]
 
     def below(self, name: str) -> Folder:
         """A folder in it."""
-        start = f"{name}/"
-        inside = {file.removeprefix(start): source for file, source in self.files.items() if file.startswith(start)}
-        named = replace(self.named, path=self.named.path / name) if self.named.is_whole else self.named
-        return Folder(named, inside)
+        named = self.named
+        named = replace(named, path=named.path / name) if named.is_whole and not named.inside else named
+        return Folder(named, Below(self.files, f"{name}/"))
 
     def folders(self) -> list[str]:
         """The folders in it that hold files, by name."""
         return sorted({name.partition("/")[0] for name in self.files if "/" in name})
+
+
+class Below(Mapping[str, Source]):
+    """The files whose names begin so, by the rest of their names; none is opened by looking."""
+
+    def __init__(self, files: Mapping[str, Source], start: str) -> None:
+        self._files = files
+        self._names = {name.removeprefix(start): name for name in files if name.startswith(start)}
+
+    def __getitem__(self, name: str) -> Source:
+        return self._files[self._names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

@@ -12,6 +12,8 @@ from torchatlas.readers.weights.choice import refuse_key
 from torchatlas.readers.weights.parts import is_training
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torchatlas.readers.weights.folder import Folder
     from torchatlas.readers.weights.stored import Checkpoint
 
@@ -26,9 +28,9 @@ RANK = re.compile(r"(?i)(mp_rank|tp_rank|rank|model_parallel_rank)[-_]?\d+(_\d+)
 """A folder for each process of a training."""
 
 
-def fits(folder: Folder) -> bool:
-    """Whether a folder holds weights, or folders that do."""
-    return any(name.endswith((sharded.SUFFIX, distributed.METADATA, *sharded.SUFFIXES)) for name in folder.files)
+def fits(names: Iterable[str]) -> bool:
+    """Whether weights are among the files of a folder, in it or in folders of it."""
+    return any(name.endswith((sharded.SUFFIX, distributed.METADATA, *sharded.SUFFIXES)) for name in names)
 
 
 def load(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
@@ -41,7 +43,7 @@ def load(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
     if distributed.fits(folder):
         return distributed.load(folder, key, numbers=numbers)
     if pipeline.fits(folder):
-        return pipeline.load(folder, key, fits, lambda part: load(part, None, numbers=numbers))
+        return pipeline.load(folder, key, lambda part: fits(part.files), lambda part: load(part, None, numbers=numbers))
     if deepspeed.has_states(folder):
         return deepspeed.load(folder, key)
     if any(name.endswith((sharded.SUFFIX, *sharded.SUFFIXES)) for name in folder.top()):
@@ -51,40 +53,64 @@ def load(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
     return _inside(folder, key, numbers=numbers)
 
 
-def _files(folder: Folder, key: str | None) -> Checkpoint:
-    """The weights that stand in a folder itself."""
+def file_of(folder: Folder) -> str:
+    """The one file that a folder is about, by its name; empty where several files, or none, make a model."""
+    if distributed.fits(folder) or pipeline.fits(folder) or deepspeed.has_states(folder):
+        return ""
+    names, usual = _candidates(folder)
+    if names:
+        alone = usual or len(names) == 1
+        return names[0] if alone and not names[0].endswith(sharded.SUFFIX) else ""
+    holding = [] if deepspeed.fits(folder) else _holding(folder)
+    inside = file_of(folder.below(holding[0])) if len(holding) == 1 else ""
+    return f"{holding[0]}/{inside}" if inside else ""
+
+
+def _candidates(folder: Folder) -> tuple[list[str], bool]:
+    """Indexes and files of weights in a folder itself, the best first; and whether their names are usual ones.
+
+    The same weights often stand there in two formats: the one that holds no program comes first.
+    """
     top = folder.top()
     weights = [name for name in top if name.endswith(sharded.SUFFIXES)]
     weights = [name for name in weights if not is_training(name) and not name.startswith(BESIDE)] or weights
     usual = [name for name in top if name.endswith(sharded.SUFFIX)] or [
         name for name in weights if name.partition(".")[0] in USUAL
     ]
-    if not usual and (shards := sharded.numbered(top)):
+    return sorted(usual or weights, key=lambda name: ("safetensors" not in name, name.count("."), name)), bool(usual)
+
+
+def _files(folder: Folder, key: str | None) -> Checkpoint:
+    """The weights that stand in a folder itself."""
+    names, usual = _candidates(folder)
+    if not usual and (shards := sharded.numbered(folder.top())):
         refuse_key(folder.named, key)
-        if (made := sharded.together(shards)) is not None:
+        if (made := sharded.together({name: folder.files[name] for name in shards})) is not None:
             return made
-    # The same weights often stand there in two formats; the one that holds no program comes first.
-    names = sorted(usual or weights, key=lambda name: ("safetensors" not in name, name.count("."), name))
     safe = [name for name in names if "safetensors" in name]
     if len(safe or names) > 1 and not usual:
         raise FileError(
             f"{folder.named}: a folder with several files of weights ({sharded.some(safe or names)}). Name the one that"
             " is meant."
         )
-    (name, *_) = names
+    (name, *others) = names
     if name.endswith(sharded.SUFFIX):
         refuse_key(folder.named, key)
-        return replace(sharded.indexed(top[name], top.get), file=name)
-    found = single.load(top[name], key)
-    others = [other for other in names if other != name]
+        return replace(sharded.indexed(folder.files[name], folder.files.get), file=name)
+    found = single.load(folder.files[name], key)
     beside = (f"shown is {name}; beside it, not read: {sharded.some(others)}.",) if others else ()
     return replace(found, file=name, notes=(*found.notes, *beside))
 
 
+def _holding(folder: Folder) -> list[str]:
+    """The folders in a folder that hold weights, those of optimizers only where there are no others."""
+    holding = [name for name in folder.folders() if fits(folder.below(name).files)]
+    return [name for name in holding if not is_training(name)] or holding
+
+
 def _inside(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
     """The weights of a folder in the folder."""
-    holding = [name for name in folder.folders() if fits(folder.below(name))]
-    holding = [name for name in holding if not is_training(name)] or holding
+    holding = _holding(folder)
     if not holding:
         endings = ", ".join(sharded.SUFFIXES)
         raise FileError(

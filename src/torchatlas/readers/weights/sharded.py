@@ -66,24 +66,24 @@ def indexed(index: Source, find: Callable[[str], Source | None]) -> Checkpoint:
     return Checkpoint(found, "an index of sharded weights", ordered=False, notes=tuple(dict.fromkeys(notes)))
 
 
-def numbered(top: Mapping[str, Source]) -> dict[str, Source]:
+def numbered(top: Iterable[str]) -> list[str]:
     """The files of one model among those of a folder, by the numbers in their names; empty where it has no such.
 
     Safetensors come before others of the same weights.
     """
-    families: dict[tuple[str, str, str], dict[str, Source]] = {}
-    for name, source in top.items():
+    families: dict[tuple[str, str, str], list[str]] = {}
+    for name in top:
         stem, dot, suffix = name.rpartition(".")
         if f"{dot}{suffix}" not in SUFFIXES or not NUMBER.search(stem):
             continue
         match = OF.fullmatch(stem)
         family = (match["stem"], match["of"]) if match else (NUMBER.sub("#", stem), "")
-        families.setdefault((f"{dot}{suffix}", *family), {})[name] = source
+        families.setdefault((f"{dot}{suffix}", *family), []).append(name)
     counted = [(SUFFIXES.index(key[0]), -len(files), files) for key, files in families.items() if key[2]]
     others = [files for key, files in families.items() if len(files) > 1 and not key[2]]
     if counted:
         return min(counted, key=lambda entry: entry[:2])[2]
-    return others[0] if len(others) == 1 else {}
+    return others[0] if len(others) == 1 else []
 
 
 def together(shards: Mapping[str, Source]) -> Checkpoint | None:

@@ -1,0 +1,147 @@
+"""A model inside an archive: which member it is, and the reader for that; ``package`` gives the members."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from torchatlas.core.errors import FileError, InputError
+from torchatlas.core.foreign import ENOUGH
+from torchatlas.core.graph import Note
+from torchatlas.readers import package, weights
+from torchatlas.readers.kinds import program_in
+from torchatlas.readers.source import Source
+from torchatlas.readers.weights import folders, single, statistics
+from torchatlas.readers.weights.folder import Folder
+from torchatlas.readers.weights.structure import graph_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torchatlas.core.graph import Graph
+    from torchatlas.readers.weights.stored import Checkpoint
+
+MANIFEST = "MAR-INF/MANIFEST.json"
+"""Where TorchServe says which member is the model."""
+LARGEST = 1 << 20
+"""Bytes of it that are read."""
+OLD = {"sys_info", "pickle", "storages"}
+"""The members of a file of torch before 0.1.10."""
+NAMED = 3
+
+
+def handles(members: tuple[str, ...]) -> bool:
+    """Whether weights, or a manifest that names a model, are among the members of a zip archive."""
+    return MANIFEST in members or folders.fits(members)
+
+
+def program_below(path: Path) -> Path | None:
+    """The one file of weights in a folder of the disk, where it is none of weights but holds a graph.
+
+    Raises:
+        FileError: it begins as an archive and is damaged.
+    """
+    folder = Folder.of(path)
+    name = folders.file_of(folder)
+    return path / name if name and program_in(folder.files[name]) else None
+
+
+def read(path: Path, key: str | None = None) -> Graph:
+    """Give the graph of the model in an archive, or in a file that is packed as a whole.
+
+    Args:
+        path: of the archive: zip, tar, or one of these packed by gzip, bzip2 or xz.
+        key: of weights, the dictionary that is meant.
+
+    Raises:
+        FileError: it is damaged, too large when unpacked, or holds no model; the message says which.
+        InputError: there is no such key.
+    """
+    with _opened(path) as folder:
+        name = _model(folder)
+        source = folder.files.get(name)
+        program = None if source is None else program_in(source)
+        if program is None or source is None:
+            return graph_of(_checkpoint(folder, name, key), path)
+        if key is not None:
+            raise InputError(f"key={key!r}: {source} holds a graph, and no weights to choose among.")
+        graph: Graph = import_module(program).read(source)
+        return replace(graph, notes=(*graph.notes, Note(_said(folder, name))))
+
+
+def with_statistics(path: Path, graph: Graph, key: str | None = None) -> Graph:
+    """Give the graph of weights in an archive with overlays of what their numbers are like.
+
+    Raises:
+        FileError: as `read`.
+    """
+    with _opened(path) as folder:
+        return statistics.with_statistics(graph, _checkpoint(folder, _model(folder), key, numbers=True).tensors)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Folder]:
+    """The members of an archive as a folder."""
+    source = Source(path)
+    with source.open() as file:
+        head = file.read(ENOUGH)
+    with package.members(source, head) as files:
+        yield Folder(source, files)
+
+
+def _checkpoint(folder: Folder, name: str, key: str | None, *, numbers: bool = False) -> Checkpoint:
+    """The weights of the member that is the model, or of those that are together."""
+    if name in folder.files:
+        found = replace(single.load(folder.files[name], key), file=name)
+    else:
+        found = weights.in_folder(folder, key, numbers=numbers)
+    return replace(found, notes=(*found.notes, _said(folder, found.file or name)))
+
+
+def _said(folder: Folder, member: str) -> str:
+    if "" in folder.files:
+        return "the file is packed as a whole, and was unpacked to be read."
+    return f"read from the member {member} of an archive." if member else "read from members of an archive."
+
+
+def _model(folder: Folder) -> str:
+    """The member that is the model; empty where several are, or where a file was packed alone.
+
+    Raises:
+        FileError: none is.
+    """
+    names = set(folder.files)
+    if names == {""}:
+        return ""
+    if names >= OLD:
+        raise FileError(
+            f"{folder.named}: a tar archive of torch before 0.1.10. Load it with torch.load and save it again."
+        )
+    served = _served(folder)
+    if served in names:
+        return served
+    if not folders.fits(names):
+        some = ", ".join(sorted(names)[:NAMED]) + (", …" if len(names) > NAMED else "")
+        raise FileError(
+            f"{folder.named} is an archive without weights; it holds {some or 'no files'}. Wanted: one with a model"
+            " inside."
+        )
+    return folders.file_of(folder)
+
+
+def _served(folder: Folder) -> str:
+    """The model that the manifest of TorchServe names; empty without one."""
+    source = folder.files.get(MANIFEST)
+    if source is None:
+        return ""
+    try:
+        with source.open() as file:
+            parsed = json.loads(file.read(LARGEST))
+        named = parsed["model"]["serializedFile"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return ""
+    return named if isinstance(named, str) else ""
