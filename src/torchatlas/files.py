@@ -30,14 +30,16 @@ def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
 
     Its content says what kind of file it is, and not its name: ``.onnx`` (needs the extra ``torchatlas[onnx]``),
     programs of ``torch.export.save`` (``.pt2``), archives of ``torch.jit.save``, weights (``.safetensors``, and what
-    ``torch.save`` writes), ``.atlas``, and the JSON that `Atlas.save` writes. Nothing in it is executed, no code is
-    unpickled, and weights are not loaded.
+    ``torch.save``, ``pickle``, ``torch.distributed.checkpoint`` and DeepSpeed write), ``.atlas``, and the JSON that
+    `Atlas.save` writes. Nothing in it is executed, no code is unpickled, and weights are not loaded.
 
     Args:
-        path: of the file; of weights in several files, their index or their folder.
+        path: of the file; of weights in several files, their index or their folder; of an archive (zip, tar, packed or
+            not) with a model inside.
         key: of a checkpoint that holds several dictionaries of weights, the one that is meant: ``"model_ema"``, or
             ``"state.model"`` for one inside another. Without, the one that most likely is the network's; notes say
-            which that is, and what else there is.
+            which that is, and what else there is. Of a folder or an archive, also the name of a file, folder or part
+            in it: ``"vae"``.
         statistics: of weights alone, read all their numbers, a piece at a time, and lay over the modules the mean, the
             standard deviation, least, greatest, and share of zeros of what each holds.
 

@@ -187,6 +187,23 @@ def test_a_key_chooses_inside_an_archive(tmp_path):
     assert run(app, ["summary", str(path), "--key", "absent"]).exit_code == 2
 
 
+def test_a_member_is_named_by_a_key(tmp_path):
+    """Where several may be meant, the message says how; a folder of an archive too."""
+    members = {
+        "nets/a/one.pth": file_of(state()),
+        "nets/a/two.pth": file_of({"fc.weight": torch.ones(2, 3)}),
+        "nets/b/three.pth": file_of({"out.weight": torch.ones(5, 3)}),
+    }
+    for path in (tarred(tmp_path / "a.tar", members), zipped(tmp_path / "a.zip", members, zipfile.ZIP_DEFLATED)):
+        with pytest.raises(FileError, match=r"several folders \(a, b\).*key='nets/a'"):
+            ta.open(path)
+        with pytest.raises(FileError, match=r"several files of weights \(one.pth, two.pth\)"):
+            ta.open(path, key="nets/a")
+        assert shapes(ta.open(path, key="nets/a/two.pth").graph) == {"fc.weight": (2, 3)}
+        assert shapes(ta.open(path, key="nets/b").graph) == {"out.weight": (5, 3)}
+        assert len(ta.open(path, key="nets/b", statistics=True).graph.overlays) == 5
+
+
 def test_nothing_is_left_behind(tmp_path, monkeypatch):
     """What was unpacked is gone, in memory or beyond it; no file ever had the name of a member."""
     monkeypatch.setattr(package, "IN_MEMORY", 100)

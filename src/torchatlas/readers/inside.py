@@ -62,7 +62,7 @@ def read(path: Path, key: str | None = None) -> Graph:
         InputError: there is no such key.
     """
     with _opened(path) as folder:
-        name = _model(folder)
+        name, key = _chosen(folder, key)
         source = folder.files.get(name)
         program = None if source is None else program_in(source)
         if program is None or source is None:
@@ -80,7 +80,8 @@ def with_statistics(path: Path, graph: Graph, key: str | None = None) -> Graph:
         FileError: as `read`.
     """
     with _opened(path) as folder:
-        return statistics.with_statistics(graph, _checkpoint(folder, _model(folder), key, numbers=True).tensors)
+        name, key = _chosen(folder, key)
+        return statistics.with_statistics(graph, _checkpoint(folder, name, key, numbers=True).tensors)
 
 
 @contextmanager
@@ -106,6 +107,15 @@ def _said(folder: Folder, member: str) -> str:
     if "" in folder.files:
         return "the file is packed as a whole, and was unpacked to be read."
     return f"read from the member {member} of an archive." if member else "read from members of an archive."
+
+
+def _chosen(folder: Folder, key: str | None) -> tuple[str, str | None]:
+    """The member that is the model, and the key of what is meant in it; a key may be the name of a member or folder."""
+    if key is not None and key in folder.files:
+        return key, None
+    if key is not None and folders.fits(folder.below(key).files):
+        return "", key
+    return _model(folder), key
 
 
 def _model(folder: Folder) -> str:

@@ -118,8 +118,9 @@ def test_numbered_copies_are_not_put_together(tmp_path):
     """A file for each epoch is a whole model each: which is meant must be said."""
     for epoch in range(3):
         saved(tmp_path / f"epoch_{epoch}.pth", state())
-    with pytest.raises(FileError, match="several files of weights"):
+    with pytest.raises(FileError, match=r"several files of weights .*key='epoch_0\.pth'"):
         ta.open(tmp_path)
+    assert shapes(opened(tmp_path, key="epoch_1.pth", statistics=True)) == expected(state())
 
 
 def pipeline(folder: Path) -> Path:

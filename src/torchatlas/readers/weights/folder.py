@@ -27,10 +27,12 @@ class Folder:
     Attributes:
         named: the folder, as messages call it.
         files: by their names below it, with ``/`` between folders.
+        inside: where it is below the folder that was opened, with ``/`` at the end; empty for that itself.
     """
 
     named: Source
     files: Mapping[str, Source]
+    inside: str = ""
 
     @classmethod
     def of(cls, path: Path) -> Folder:
@@ -52,7 +54,7 @@ class Folder:
         """A folder in it."""
         named = self.named
         named = replace(named, path=named.path / name) if named.is_whole and not named.inside else named
-        return Folder(named, Below(self.files, f"{name}/"))
+        return Folder(named, Below(self.files, f"{name}/"), f"{self.inside}{name}/")
 
     def folders(self) -> list[str]:
         """The folders in it that hold files, by name."""

@@ -34,12 +34,21 @@ def fits(names: Iterable[str]) -> bool:
 
 
 def load(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
-    """Give the tensors of a folder as one model.
+    """Give the tensors of a folder as one model; of one file or folder in it, where the key is the name of that.
 
     Raises:
         FileError: it holds none, several models, or files that are damaged.
         InputError: there is no such key.
     """
+    if key is not None and key in folder.files:
+        return replace(single.load(folder.files[key]), file=key)
+    if key is not None and fits(folder.below(key).files):
+        return load(folder.below(key), None, numbers=numbers)
+    return _whole(folder, key, numbers=numbers)
+
+
+def _whole(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
+    """All of a folder, of which ``key`` is no part by its name."""
     if distributed.fits(folder):
         return distributed.load(folder, key, numbers=numbers)
     if pipeline.fits(folder):
@@ -90,8 +99,8 @@ def _files(folder: Folder, key: str | None) -> Checkpoint:
     safe = [name for name in names if "safetensors" in name]
     if len(safe or names) > 1 and not usual:
         raise FileError(
-            f"{folder.named}: a folder with several files of weights ({sharded.some(safe or names)}). Name the one that"
-            " is meant."
+            f"{folder.named}: a folder with several files of weights ({sharded.some(safe or names)}). Open the one that"
+            f" is meant, as with key={folder.inside + (safe or names)[0]!r}."
         )
     (name, *others) = names
     if name.endswith(sharded.SUFFIX):
@@ -119,7 +128,10 @@ def _inside(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
     ranks = len(holding) > 1 and all(RANK.fullmatch(name) for name in holding)
     if len(holding) > 1 and not ranks:
         names = sharded.some(holding)
-        raise FileError(f"{folder.named}: a folder with weights in several folders ({names}). Open one of them.")
+        raise FileError(
+            f"{folder.named}: a folder with weights in several folders ({names}). Open one of them, as with"
+            f" key={folder.inside + holding[0]!r}."
+        )
     found = load(folder.below(holding[0]), key, numbers=numbers)
     note = f"the weights are those of the folder {holding[0]}."
     if ranks:
