@@ -55,11 +55,19 @@ def test_the_end_of_the_name_says_what_is_written(atlas, tmp_path, suffix):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form not in {"svg", "png", "pdf", "dot", "onnx", EVENTS}])
-def test_a_format_that_is_named_is_written_whatever_the_name(atlas, tmp_path, form):
-    """Where the suffix is somebody else's."""
-    path = atlas.save(tmp_path / "net.txt", format=form)
-    assert path.read_bytes().lower().startswith(STARTS[form].lower())
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != EVENTS])
+def test_a_format_that_is_named_wants_a_name_that_says_it(atlas, tmp_path, form):
+    """A name that ends in nothing, or as another format does, is refused, and nothing is written."""
+    for name in ("net", "net.txt", "net.pth", "net.html" if form != "html" else "net.svg"):
+        with pytest.raises(InputError, match=rf"format='{form}': wanted a name that ends in \."):
+            atlas.save(tmp_path / name, format=form)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_json_file_may_be_model_explorers_where_that_is_asked_for(atlas, tmp_path):
+    """The end alone would say that it is a graph."""
+    path = atlas.save(tmp_path / "net.json", format="model-explorer")
+    assert path.read_bytes().startswith(STARTS["model-explorer"])
 
 
 def test_the_formats_of_the_command_line_are_those_of_python():

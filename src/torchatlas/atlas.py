@@ -334,14 +334,15 @@ class Atlas:
         Args:
             path: where to write.
             format: ``atlas``, ``json``, ``html``, ``svg``, ``png``, ``pdf``, ``dot``, ``onnx``, ``model-explorer``, or
-                ``tensorboard``, for which the path is a folder of logs; by default what the name says.
+                ``tensorboard``, for which the path is a folder of logs; by default what the name says. The name ends as
+                files of that format do (``model-explorer`` takes any ``.json``).
 
         Returns:
             The file that was written.
 
         Raises:
             InputError: there is no such format, or this atlas cannot be written in it; the message says why.
-            FileError: the path cannot be written; what stood there before still does.
+            FileError: the path cannot be written, or a model or another kind of file stands there; it still does.
             MissingError: the format needs an optional package; the message names it.
         """
         from torchatlas.writers.formats import format_of  # noqa: PLC0415  # writers are loaded when asked for

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import json
 import os
 import sys
 import traceback
@@ -56,6 +57,29 @@ def is_file(text: str) -> bool:
         return False
     path = Path(text)
     return path.is_file() or text.lower().endswith(SUFFIXES) or (path.is_dir() and not text.isidentifier())
+
+
+def files_of(text: str) -> list[Path]:
+    """The files that are read where that is typed: a file, all in a folder, those of an index, or Python code."""
+    path = Path(text)
+    if path.is_dir():
+        return [path, *(inside for inside in path.rglob("*") if inside.is_file())]
+    if is_file(text):
+        return [path, *_indexed(path)]
+    place = text.rpartition(":")[0] or text
+    module = Path(*place.split("."))
+    return [file for file in (Path(place), path, module.with_suffix(".py"), module / "__init__.py") if file.is_file()]
+
+
+def _indexed(path: Path) -> list[Path]:
+    """The files that an index of weights names."""
+    if not path.name.endswith(".json"):
+        return []
+    try:
+        names = json.loads(path.read_bytes())["weight_map"].values()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # it is none, as the reader will say
+        return []
+    return [path.parent / name for name in dict.fromkeys(names) if isinstance(name, str)]
 
 
 def resolve(text: str, arguments: Arguments | None = None, *, has_input: bool = False) -> Callable[..., Any]:

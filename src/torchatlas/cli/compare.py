@@ -85,7 +85,7 @@ def compare(
 ) -> None:
     """Compare two models, or a model and its weights: what was added, removed and changed."""
     with clean_exit():
-        check_place(output)
+        check_place(output, [a, b])
         if output is not None and output.suffix.lower() not in WRITTEN:
             raise InputError(f"-o {output}: wanted a name that ends in {', '.join(WRITTEN)}.")
         if output is not None and form is not None:

@@ -26,7 +26,7 @@ from torchatlas.cli.options import (
     TargetArgument,
     words_of,
 )
-from torchatlas.cli.place import check_place
+from torchatlas.cli.place import check_different, check_place
 from torchatlas.run import Run, obtain
 from torchatlas.views.drawing.suffix import check_suffix
 
@@ -97,7 +97,8 @@ def draw(
         pages = [output for output in outputs if output.name.lower().endswith(PAGES)]
         pictures = [output for output in outputs if output not in pages]
         for output in outputs:
-            check_place(output)
+            check_place(output, [target])
+        check_different(outputs)
         for output in pictures:
             check_suffix(output)
         atlas, failure = obtain(run)

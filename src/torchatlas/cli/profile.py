@@ -66,7 +66,7 @@ def profile(
     with clean_exit():
         if is_file(target) and Path(target).exists():
             raise InputError(f"{target} is a file and is not run: there is no time to measure. See torchatlas summary.")
-        check_place(output)
+        check_place(output, [target])
         if output is not None and output.suffix != ATLAS:
             raise InputError(f"-o {output}: wanted a name that ends in {ATLAS}, as {output.with_suffix(ATLAS)}.")
         how = partial(measure, repeats=repeats, warmup=warmup, memory=memory, statistics=statistics)

@@ -24,9 +24,9 @@ from torchatlas.cli.options import (
     ModeOption,
     TargetArgument,
 )
-from torchatlas.cli.place import check_place
+from torchatlas.cli.place import check_place, check_sources
 from torchatlas.run import Run, obtain
-from torchatlas.writers.formats import EVENTS, SUFFIXES, format_of
+from torchatlas.writers.formats import EVENTS, GRAPH, SUFFIXES, format_of
 
 SAVE_EXAMPLES = """\b
 Examples:
@@ -77,9 +77,10 @@ def save(
     """Write one run of a model to a file: the record itself, a page or picture, or what other programs read."""
     run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
+        check_sources(output, [target])
         kind = format_of(output, form.value if form else None)
         if kind != EVENTS:  # for which folders are made, and found
-            check_place(output)
+            check_place(output, graph=kind == GRAPH)
         atlas, failure = obtain(run)
         written = atlas.save(output, format=kind)
         typer.echo(f"{written}: {len(atlas.graph.calls):,} calls, {written.stat().st_size:,} bytes", err=True)

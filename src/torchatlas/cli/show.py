@@ -57,7 +57,7 @@ def show(
 
     run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
-        check_place(output)
+        check_place(output, [target])
         if output is not None and not output.name.lower().endswith(PAGES):
             raise InputError(f"-o {output}: wanted a name that ends in .html, as {output.with_suffix('.html')}.")
         atlas, failure = obtain(run)

@@ -11,7 +11,9 @@ from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit
 from torchatlas.cli.options import KeyOption, OutputOption  # noqa: TC001 - read when the program runs
 from torchatlas.cli.place import check_place, put
+from torchatlas.core.errors import InputError
 
+SUFFIX = ".py"
 SKELETON_EXAMPLES = """\b
 Examples:
   torchatlas skeleton resnet50.pth
@@ -32,7 +34,9 @@ def skeleton(
     from torchatlas.files import skeleton as write  # noqa: PLC0415  # the other commands do not wait for it
 
     with clean_exit():
-        check_place(output)
+        check_place(output, [str(weights)])
+        if output is not None and output.suffix.lower() != SUFFIX:
+            raise InputError(f"-o {output}: wanted a name that ends in {SUFFIX}, as {output.with_suffix(SUFFIX)}.")
         text = write(weights, key=key)
         put(text, output)
         if output is not None:

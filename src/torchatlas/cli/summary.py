@@ -94,8 +94,8 @@ def summary(
     """Print the table of one run of a model."""
     run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
-        kind = form or format_of(output)
-        check_place(output)
+        check_place(output, [target])
+        kind = format_of(output, form)
         atlas, failure = obtain(run)
         table = atlas.summary(
             depth=depth,
@@ -109,14 +109,21 @@ def summary(
         tell(failure)
 
 
-def format_of(output: Path | None) -> Format:
-    """What the suffix of a file asks for; text if there is none."""
+def format_of(output: Path | None, given: Format | None) -> Format:
+    """What the suffix of a file asks for; without a file what was given, or text.
+
+    Raises:
+        InputError: the suffix is that of no table, or of another than what was given.
+    """
     if output is None:
-        return Format.TEXT
-    if output.suffix not in SUFFIXES:
-        hint = "To keep the run itself, use torchatlas save" if output.suffix == ATLAS else "Or give --format"
-        raise InputError(f"-o {output}: wanted a name that ends in {', '.join(SUFFIXES)}. {hint}.")
-    return SUFFIXES[output.suffix]
+        return given or Format.TEXT
+    wanted = [suffix for suffix, kind in SUFFIXES.items() if given in (None, kind)]
+    suffix = output.suffix.lower()
+    if suffix not in wanted:
+        hint = " To keep the run itself, use torchatlas save." if suffix == ATLAS else ""
+        what = f"--format {given.value} -o {output}" if given else f"-o {output}"
+        raise InputError(f"{what}: wanted a name that ends in {', '.join(wanted)}.{hint}")
+    return SUFFIXES[suffix]
 
 
 def deliver(table: Summary, kind: Format, output: Path | None) -> None:

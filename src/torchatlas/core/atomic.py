@@ -9,22 +9,29 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.filename import filename
+from torchatlas.core.overwriting import check_overwriting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def write(path: str | os.PathLike[str], data: bytes) -> Path:
+def write(path: str | os.PathLike[str], data: bytes, *, graph: bool = False) -> Path:
     """Write a file; a link stays a link, and a file that stood there leaves its mode to the new one.
+
+    Args:
+        path: where to write.
+        data: the content.
+        graph: whether that is a graph in JSON, which may replace another.
 
     Returns:
         The path as it was given.
 
     Raises:
-        FileError: it cannot be written; what stood there is as it was.
+        FileError: it cannot be written, or something of another kind stands there; that is as it was.
         InputError: the path is none.
     """
     target = Path(os.path.realpath(filename(path)))
+    check_overwriting(Path(path), graph=graph)
     with _refusing(path, f"The {len(data):,} bytes need a place"):
         if target.exists() and not target.is_file():
             target.write_bytes(data)  # a pipe or a device, which nothing may replace; a folder, which refuses
@@ -49,9 +56,10 @@ def beside(path: str | os.PathLike[str]) -> Iterator[Path]:
     exception, none does.
 
     Raises:
-        FileError: they cannot be written; what stood there is as it was.
+        FileError: they cannot be written, or something of another kind stands there; that is as it was.
     """
     target = Path(os.path.realpath(filename(path)))
+    check_overwriting(Path(path))
     with _refusing(path, "It needs a place"):
         if target.is_dir():
             raise IsADirectoryError(0, "Is a directory")

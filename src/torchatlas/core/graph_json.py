@@ -81,7 +81,7 @@ def write(graph: Graph, path: str | os.PathLike[str]) -> Path:
         InputError: the graph cannot be written as JSON.
         FileError: the file cannot be written.
     """
-    return atomic.write(path, to_json(graph).encode())
+    return atomic.write(path, to_json(graph).encode(), graph=True)
 
 
 def read(path: str | os.PathLike[str]) -> Graph:

@@ -29,6 +29,9 @@ SUFFIXES = {
 EVENTS = "tensorboard"
 """The format that is told by no suffix: a folder of event files, or one whose name has ``tfevents``."""
 
+GRAPH = "json"
+"""The format in which a graph is JSON."""
+
 FORMATS = (*dict.fromkeys(SUFFIXES.values()), EVENTS)
 
 
@@ -36,12 +39,14 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str:
     """The format that was asked for, or that the name of a file ends in.
 
     Raises:
-        InputError: there is no such format, and the message lists those that there are; or the path is none.
+        InputError: there is no such format, and the message lists those that there are; the name ends in another
+            one's way; or the path is none.
     """
     stands = filename(path)
     if given is not None:
         if given not in FORMATS:
             raise InputError(f"format={given!r} is not one of {', '.join(FORMATS)}.{_near(str(given), FORMATS)}")
+        _check_ending(stands, given)
         return given
     name = Path(stands).name.lower()
     if "tfevents" in name:
@@ -53,6 +58,19 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str:
         f"{stands}: wanted a name that ends in {', '.join(SUFFIXES)}; or, for a folder that"
         f" TensorBoard reads, the format {EVENTS!r}.{_near(Path(name).suffix, SUFFIXES)}"
     )
+
+
+def _check_ending(stands: str, given: str) -> None:
+    """Only a file of that kind has such a name, lest one replace a file of another."""
+    if given == EVENTS:
+        return
+    name = Path(stands).name.lower()
+    said = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    wanted = [suffix for suffix, form in SUFFIXES.items() if form == given]
+    if given == "model-explorer":
+        wanted.append(".json")
+    if said not in wanted:
+        raise InputError(f"{stands}, format={given!r}: wanted a name that ends in {', '.join(wanted)}.")
 
 
 def _near(word: str, known: tuple[str, ...] | dict[str, str]) -> str:

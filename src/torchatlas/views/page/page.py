@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.core import atomic
 from torchatlas.core.errors import InputError
+from torchatlas.core.filename import filename
 from torchatlas.core.overlay import MEASURES, all_of
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.structure import shown
@@ -178,8 +179,11 @@ class Page:
         """Write the page; what stood there is replaced only when all is written.
 
         Raises:
+            InputError: the name does not end in ``.html``.
             FileError: it cannot be written; what stood there still does.
         """
+        if not filename(path).lower().endswith(SUFFIXES):
+            raise InputError(f"{filename(path)}: a page is written as .html; end the name so.")
         return atomic.write(path, self.html.encode())
 
     def open(self) -> Path:
