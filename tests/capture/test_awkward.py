@@ -243,8 +243,8 @@ def test_a_thread_without_a_capture_is_never_recorded():
     assert [call.name for call in capture(program, torch.ones(2)).calls[1:]] == ["Tensor.add"]
 
 
-def test_control_flow_of_torch_runs_and_is_not_said_to_be_free():
-    """``torch.cond`` and ``while_loop`` are no operators of ATen: what they call is seen, its count is not."""
+def test_control_flow_of_torch_runs_and_is_counted():
+    """``torch.cond`` and ``while_loop`` are no operators of ATen: what they call is seen and counted."""
 
     class Chosen(nn.Module):
         def __init__(self):
@@ -265,4 +265,5 @@ def test_control_flow_of_torch_runs_and_is_not_said_to_be_free():
             graph = ta.capture(model, x).graph
         assert {"cond", "while_loop"} <= {call.name for call in graph.calls}
         assert len(graph.calls_of["layer"]) == 3
-        assert total(graph).unknown == 2
+        assert total(graph).unknown == 0
+        assert total(graph).flops == 3 * 2 * 2 * 2

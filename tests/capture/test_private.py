@@ -18,11 +18,15 @@ from torchatlas.capture.private import (
     FakeTensor,
     FakeTensorMode,
     GradientForm,
+    HigherOrderOperator,
+    dispatched,
     eager_stance,
     gradient_forms,
     in_transform,
     is_transformed,
     kept_by_function,
+    kernel_of,
+    key_of,
     next_node,
     node_number,
     overrides_off,
@@ -194,3 +198,38 @@ def test_what_was_freed_is_told():
     with pytest.raises(RuntimeError, match="second time"):
         packed(own.grad_fn, None)
     assert packed(y.grad_fn, "result")[0].data is None
+
+
+def test_a_higher_order_operator_has_a_kernel_and_a_key():
+    """The kernel runs what it is handed; called by its key, it gives the same; one without a kernel gives none."""
+    operator, x = torch.ops.higher_order.cond, torch.ones(2)
+    assert isinstance(operator, HigherOrderOperator)
+    arguments = True, torch.neg, torch.sin, (x,)
+    assert torch.equal(kernel_of(operator)(*arguments), -x)
+    assert torch.equal(dispatched(operator)(*arguments), -x)
+    assert key_of(operator, arguments, {}) == "AutogradCPU"
+    assert kernel_of(torch.ops.higher_order.wrap) is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_compiler_that_is_imported_inside_is_eager_until_the_end(fails):
+    """Nothing is imported for that; afterwards the compiler compiles, and the import system is as it was."""
+    code = f"""
+import sys, torch
+from torchatlas.capture.private import eager_stance
+before, seen = list(sys.meta_path), []
+try:
+    with eager_stance():
+        assert "torch._dynamo" not in sys.modules
+        compiled = torch.compile(lambda x: x + 1, backend=lambda graph, _: seen.append(1) or graph.forward)
+        compiled(torch.ones(2))
+        assert not seen
+        if {fails}:
+            raise KeyError
+except KeyError:
+    pass
+assert sys.meta_path == before
+compiled(torch.ones(2))
+assert seen == [1]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -74,6 +74,10 @@ class Listener(ABC):
         """The user's own autograd function is called."""
         return self.around(self._stream(), name, run, args, kwargs) if self.functions else run(*args, **kwargs)
 
+    def remark(self, text: str) -> None:
+        """The record says it already."""
+        del text
+
     def leave(self) -> None:
         """A thread that was joined is done with the module it was heard for."""
         self._here.stream = None

@@ -20,7 +20,15 @@ from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture import names
 from torchatlas.capture.flops_aten import formula_of
-from torchatlas.capture.private import DispatchMode, ModeStacks, eager_stance, overrides_off
+from torchatlas.capture.higher_order import body_of
+from torchatlas.capture.private import (
+    DispatchMode,
+    HigherOrderOperator,
+    ModeStacks,
+    OperatorBase,
+    eager_stance,
+    overrides_off,
+)
 from torchatlas.capture.recorder import Recorder
 from torchatlas.capture.silence import silence
 from torchatlas.core.errors import InputError
@@ -52,6 +60,9 @@ class Hearer(Protocol):
     def autograd_function(self, run: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
         """``Function.apply`` of the user's own autograd function is called."""
 
+    def remark(self, text: str) -> None:
+        """Something that a reader must know of the innermost open call."""
+
     def leave(self) -> None:
         """A thread that was joined is done with the module it was heard for."""
 
@@ -65,7 +76,7 @@ class FunctionMode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch instead of ``func``, this mode being off inside."""
-        opened = _opened(func)
+        opened = _opened(func, self._recorder)
         if opened is None:
             return self._recorder.function(func, args, kwargs or {})
         return self._recorder.body(func, self._inside(opened), args, kwargs or {})
@@ -92,6 +103,12 @@ class OperationMode(DispatchMode):
         kwargs = kwargs or {}
         if silence.on or names.function(func).quiet:
             return func(*args, **kwargs)
+        if isinstance(func, HigherOrderOperator):  # called where no function is seen
+            run = body_of(func, self._recorder.remark)
+            if run is not None:
+                with self:
+                    return run(*args, **kwargs)
+            return self._recorder.operation(func, args, kwargs)
         if formula_of(func) is None and func._can_decompose():  # composites arrive whole under inference mode
             with self:
                 out = func.decompose(*args, **kwargs)
@@ -107,7 +124,9 @@ _OPENED = {functional.multi_head_attention_forward}
 _bodies: dict[Any, Callable[..., Any]] = {}
 
 
-def _opened(func: Any) -> Callable[..., Any] | None:
+def _opened(func: Any, recorder: Hearer) -> Callable[..., Any] | None:
+    if isinstance(func, OperatorBase):
+        return body_of(func, recorder.remark) if isinstance(func, HigherOrderOperator) else None
     if type(func) is not FunctionType or func not in _OPENED:
         return None
     body = _bodies.get(func)
@@ -189,6 +208,8 @@ def _uninstall(recorder: Hearer) -> None:
 
 def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
     recorder = _here.recorder
+    if silence.on:
+        return _module_call(self, *args, **kwargs)
     if recorder is None:
         return _call_from_elsewhere(self, args, kwargs)
     return recorder.module(lambda *a, **k: _module_call(self, *a, **k), self, args, kwargs)
@@ -214,6 +235,6 @@ def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
 def _apply_function(cls: type[torch.autograd.Function], *args: Any, **kwargs: Any) -> Any:
     apply = _function_apply.__get__(None, cls)
     recorder = _here.recorder
-    if recorder is None:
+    if recorder is None or silence.on:
         return apply(*args, **kwargs)
     return recorder.autograd_function(apply, cls.__name__, args, kwargs)

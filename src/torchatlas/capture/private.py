@@ -8,12 +8,15 @@ where they are needed: ``Tensor._version``, ``Module._parameters``, ``torch._ops
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from typing import Any, NamedTuple
+from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import overrides
+from torch import _ops, overrides
+from torch._ops import HigherOrderOperator, OperatorBase
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -22,6 +25,11 @@ from torch._subclasses.fake_tensor import (
 )
 from torch.utils import _python_dispatch as dispatch
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
 __all__ = [
     "HOOKS_ARE_SEEN",
     "NEEDS_DATA",
@@ -29,12 +37,17 @@ __all__ = [
     "FakeTensor",
     "FakeTensorMode",
     "GradientForm",
+    "HigherOrderOperator",
     "ModeStacks",
+    "OperatorBase",
+    "dispatched",
     "eager_stance",
     "gradient_forms",
     "in_transform",
     "is_transformed",
     "kept_by_function",
+    "kernel_of",
+    "key_of",
     "next_node",
     "node_number",
     "overrides_off",
@@ -115,12 +128,72 @@ class ModeStacks:
                 module._push_mode(mode)
 
 
-def eager_stance() -> AbstractContextManager[Any]:
-    """Compiled modules run eagerly inside; nothing to do, and nothing imported, while no compiler is loaded."""
-    if "torch._dynamo" not in sys.modules:
-        return nullcontext()
-    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
-    return stance
+_COMPILER = "torch._dynamo"
+
+
+@contextmanager
+def eager_stance() -> Iterator[None]:
+    """What is compiled runs eagerly inside; nothing is imported for that.
+
+    A run may be the first to need the compiler (``torch.cond``, ``flex_attention`` and ``torch.compile`` import it when
+    they are called): where it is not loaded yet, it is told as soon as it is.
+    """
+    with ExitStack() as undo:
+        if _COMPILER in sys.modules:
+            undo.enter_context(torch.compiler.set_stance("force_eager"))
+        else:
+            finder = _CompilerImport(undo)
+            sys.meta_path.insert(0, finder)
+            undo.callback(sys.meta_path.remove, finder)
+        yield
+
+
+class _CompilerImport(MetaPathFinder):
+    """Waits for the import of the compiler, and sets its stance to eager until ``undo`` is closed."""
+
+    def __init__(self, undo: ExitStack) -> None:
+        self._undo = undo
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module as it would be found without this; of others nothing."""
+        if fullname != _COMPILER:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        loader: Any = spec.loader
+        run = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            del loader.exec_module
+            with overrides_off():  # what it computes for itself is not part of a run
+                run(module)
+            self._undo.enter_context(torch.compiler.set_stance("force_eager"))
+
+        loader.exec_module = exec_module
+        return spec
+
+
+def kernel_of(operator: HigherOrderOperator) -> Callable[..., Any] | None:
+    """The Python that a higher-order operator runs where no gradients are wanted; None if it has none."""
+    kernel: Callable[..., Any] | None = operator.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+    return kernel
+
+
+def dispatched(operator: HigherOrderOperator) -> Callable[..., Any]:
+    """A higher-order operator, called without asking function modes: they are on for what it calls."""
+    return lambda *args, **kwargs: operator.dispatch(_key(operator, args, kwargs), *args, **kwargs)
+
+
+def key_of(operator: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The dispatch key that such a call goes to first, such as ``AutogradCPU``."""
+    return str(_key(operator, args, kwargs)).removeprefix("DispatchKey.")
+
+
+def _key(operator: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return _ops._compute_keyset(args, kwargs, operator.non_fallthrough_keys).highestPriorityTypeId()
 
 
 # Inside, tensors answer for themselves: neither a function mode nor a subclass is asked.

@@ -201,7 +201,13 @@ class Recorder:
         """Record a torch function written in Python whose inside is recorded too; ``run`` is its body."""
         known = names.function(func)
         call = self._begin("function", known.name, None, sys._getframe(2))
+        call.reads_data = known.reads_data
         return self._run(call, run, args, kwargs, known.keys(args, tuple(kwargs)))
+
+    def remark(self, text: str) -> None:
+        """A note of the innermost open call."""
+        stack = self._open.calls
+        self.notes[Note(text, stack[-1].id if stack else 0)] = None
 
     def autograd_function(
         self, run: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
