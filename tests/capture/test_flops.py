@@ -164,12 +164,12 @@ def test_what_shapes_do_not_tell_is_watched():
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors is in prototype stage")
-def test_a_nested_tensor_without_layout_is_unknown():
-    """Its rows cannot be read without private names, so its product has no number."""
+def test_a_nested_tensor_without_layout_is_counted_part_by_part():
+    """It has no shape; each of its parts has one."""
     nested = torch.nested.nested_tensor([of(2, 8), of(3, 8)])
     with Watch() as watch:
         F.linear(nested, of(3, 8))
-    assert (watch.flops, watch.arithmetic) == (0, "unknown")
+    assert (watch.flops, watch.arithmetic) == (2 * (2 + 3) * 8 * 3, "counted")
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")

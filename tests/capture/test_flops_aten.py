@@ -250,7 +250,7 @@ def test_a_formula_that_fails_is_unknown(operator):
 
 def test_a_symbolic_count_is_unknown():
     """A count that is not a whole number is no count."""
-    size = SimpleNamespace(layout=torch.strided, numel=lambda: 2.5, shape=(1, 1))
+    size = SimpleNamespace(layout=torch.strided, is_nested=False, numel=lambda: 2.5, shape=(1, 1))
     assert aten_flops(torch.ops.aten.bmm.default, (size, size), {}, size)[1] == "counted"
     symbolic = SimpleNamespace(layout=torch.strided, shape=("s0", "s1"), numel=lambda: "s0")
     assert aten_flops(torch.ops.aten.bmm.default, (symbolic, symbolic), {}, symbolic) == (0, "unknown")

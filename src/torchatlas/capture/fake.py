@@ -87,6 +87,11 @@ class Faker:
             yield
 
     def _made(self, tensor: Tensor) -> Tensor:
+        if tensor.is_nested:
+            raise InputError(
+                f"fake=True: a nested tensor of {tensor.size(0)} parts was given, and torch has no fake tensors for "
+                "those. Capture with fake=False, or give a padded tensor."
+            )
         if not tensor.is_meta:
             return self.mode.from_tensor(tensor)
         with self.mode:  # on meta, a tensor would stay there: it is to run where the model would

@@ -178,13 +178,19 @@ class Watch(DispatchMode):
         """Under ``inference_mode`` an operation made of others arrives whole: run those, each through this mode."""
         # Those of prim are no operators that torch can look up; ``torch.cond`` and its like are of no such parts.
         overload = hasattr(func, "decompose") and func.namespace != "prim"
-        if overload and formula_of(func) is None:
+        if overload and formula_of(func) is None and not holds_nested(args):
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
                 return out
-        _leaves.add(func)
+        if not holds_nested(args):
+            _leaves.add(func)
         return NotImplemented
+
+
+def holds_nested(args: Sequence[Any]) -> bool:
+    """Whether a nested tensor is among them: what operations are made of is written for tensors with a shape."""
+    return any(isinstance(argument, Tensor) and argument.is_nested for argument in args)
 
 
 _leaves: set[Any] = set()

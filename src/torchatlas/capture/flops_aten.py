@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 def product(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
     """Any product whose result sums over the last dimension of ``a``: mm, bmm, mv, dot, matmul, linear.
 
-    With one sparse factor every stored element of it meets one row (or column) of the other.
+    With one sparse factor every stored element of it meets one row (or column) of the other. Nested tensors, which have
+    no shape, are counted part by part.
     """
+    if a.is_nested:
+        return sum([product(part, left) for part, left in zip(out.unbind(), a.unbind(), strict=True)])
     if a.layout is torch.strided:
         return int(2 * out.numel() * a.shape[-1])
     return int(2 * _stored(a) * out.shape[-1])

@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture import names
+from torchatlas.capture.flops import holds_nested
 from torchatlas.capture.flops_aten import formula_of
 from torchatlas.capture.higher_order import body_of
 from torchatlas.capture.private import (
@@ -109,7 +110,9 @@ class OperationMode(DispatchMode):
                 with self:
                     return run(*args, **kwargs)
             return self._recorder.operation(func, args, kwargs)
-        if formula_of(func) is None and func._can_decompose():  # composites arrive whole under inference mode
+        if (
+            formula_of(func) is None and func._can_decompose() and not holds_nested(args)
+        ):  # composites arrive whole under inference mode
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:

@@ -32,14 +32,22 @@ class Sized:
     dtype: torch.dtype
     device: torch.device
     requires_grad: bool
+    layout: torch.layout = torch.strided
+    parts: tuple[Sized, ...] | None = None
 
     @staticmethod
     def like(tensor: Tensor) -> Sized:
-        """What a tensor was."""
-        return Sized(tuple(tensor.shape), tensor.dtype, tensor.device, tensor.requires_grad)
+        """What a tensor was; a nested one by its parts, for it has no shape to say."""
+        kind = tensor.dtype, tensor.device, tensor.requires_grad
+        if tensor.is_nested:
+            return Sized((), *kind, tensor.layout, tuple([Sized.like(part) for part in tensor.unbind()]))
+        return Sized(tuple(tensor.shape), *kind)
 
     def zeros(self, model: nn.Module) -> Tensor:
         """A tensor of that kind; what was on meta, where there are no numbers, is made where the model is."""
+        if self.parts is not None:
+            parts = [part.zeros(model).detach() for part in self.parts]
+            return torch.nested.nested_tensor(parts, layout=self.layout, requires_grad=self.requires_grad)
         first = next(chain(model.parameters(), model.buffers()), None)
         device = self.device if self.device.type != "meta" or first is None else first.device
         return torch.zeros(self.shape, dtype=self.dtype, device=device, requires_grad=self.requires_grad)

@@ -170,7 +170,8 @@ class Run:
                     undo.enter_context(recording(recorder))
             self._record(recorder, structure, prepared, snapshot)
             if bound is not None:
-                self.origin = Origin(self._model, *bound, self._options.mode)
+                with unrecorded():
+                    self.origin = Origin(self._model, *bound, self._options.mode)
         finally:
             try:
                 with uninterrupted():

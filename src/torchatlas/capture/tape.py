@@ -301,15 +301,24 @@ def _mapped(thing: Any, inner: type, change: Callable[[Any], Any]) -> Any:
 
 def _difference(got: Tensor, wanted: Tensor) -> str | None:
     """How two tensors differ in their bits; None if they do not."""
-    if got.shape != wanted.shape or got.dtype != wanted.dtype:
-        return f"{got.dtype} {tuple(got.shape)} instead of {wanted.dtype} {tuple(wanted.shape)}"
-    parts = zip(_parts(got.detach()), _parts(wanted), strict=False)
-    if all(torch.equal(_bits(left), _bits(right)) for left, right in parts):
+    parts, others = _parts(got.detach()), _parts(wanted)
+    if [_form(part) for part in parts] != [_form(part) for part in others]:
+        return f"{_said(got, parts)} instead of {_said(wanted, others)}"
+    if all(torch.equal(_bits(left), _bits(right)) for left, right in zip(parts, others, strict=True)):
         return None
     try:
         return f"largest difference {(got.detach() - wanted).abs().max().item():.3g}"
     except (RuntimeError, NotImplementedError):
         return "other contents"
+
+
+def _form(tensor: Tensor) -> tuple[torch.dtype, tuple[int, ...]]:
+    return tensor.dtype, tuple(tensor.shape)
+
+
+def _said(tensor: Tensor, parts: Sequence[Tensor]) -> str:
+    shapes = [tuple(part.shape) for part in parts]
+    return f"{tensor.dtype} {shapes if tensor.is_nested else shapes[0]}"
 
 
 def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
