@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +21,8 @@ from typer.testing import CliRunner
 import torchatlas as ta
 from torchatlas.cli import app
 from torchatlas.core.errors import InputError
-from torchatlas.run import read_input, read_inputs, waiting
+from torchatlas.run import waiting
+from torchatlas.typed_inputs import read_input, read_inputs
 
 MODELS = """
 import sys
@@ -53,6 +55,14 @@ class Bad(nn.Module):
         self.second = nn.Linear(4, 2)
     def forward(self, x):
         return self.second(self.first(x))
+
+class Graph(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+    def forward(self, batch, xs):
+        rows = self.layer(batch.x)[batch["edge_index"][0]]
+        return rows + xs[0] * xs[1]
 
 class Stopped(Net):
     def forward(self, x):
@@ -196,11 +206,71 @@ def test_an_input_of_another_form_is_refused(text):
         (["1,2", "3:bool"], ["int64"], ([(1, 2), (3,)], ["int64", "bool"])),
         (["1", "2"], ["int64", "bool"], ([(1,), (2,)], ["int64", "bool"])),
         (["a=1", "b=2:bool"], [], ({"a": (1,), "b": (2,)}, {"b": "bool"})),
+        (["a.x=1", "b=2", "a.y=3:bool"], [], ({"a": {"x": (1,), "y": (3,)}, "b": (2,)}, {"a": {"y": "bool"}})),
+        (["a.1=1:int64", "a.0=2"], [], ({"a": [(2,), (1,)]}, {"a": [None, "int64"]})),
+        (["a.x.0.y=1", "a.x.1=2", "a.z=()"], [], ({"a": {"x": [{"y": (1,)}, (2,)], "z": ()}}, {})),
+        (["a.x=1", "a.y=2"], ["int8"], ({"a": {"x": (1,), "y": (2,)}}, {"a": {"x": "int8", "y": "int8"}})),
     ],
 )
 def test_inputs_and_types_are_put_together(inputs, dtypes, wanted):
-    """One --dtype is for all, an input's own type is stronger, names make dictionaries."""
+    """One --dtype is for all, an input's own type is stronger, names make dictionaries, numbers after dots lists."""
     assert read_inputs(inputs, dtypes) == wanted
+
+
+GRAPH = ("-i", "batch.x=5,4", "-i", "batch.edge_index=2,8:int64", "-i", "xs.0=8,2", "-i", "xs.1=2")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("summary", "net.py:Graph"),
+        ("draw", "net.py:Graph", "-o", "out.svg"),
+        ("show", "net.py:Graph", "-o", "out.html"),
+        ("save", "net.py:Graph", "-o", "out.atlas"),
+        ("profile", "net.py:Graph", "--repeats", "1"),
+        ("compare", "net.py:Graph", "net.py:Graph"),
+    ],
+)
+def test_every_command_makes_dictionaries_and_lists(command):
+    """By attribute and by key, and by place: the model runs, and the names are those of its tensors."""
+    result = run(*command, *GRAPH)
+    assert result.exit_code == 0, result.output
+    if command[0] == "save":
+        graph = ta.load("out.atlas").graph
+        named = {value.names[0]: (value.shape, value.dtype) for value in graph.values if value.kind == "input"}
+        assert named == {
+            "batch.x": ((5, 4), "float32"),
+            "batch.edge_index": ((2, 8), "int64"),
+            "xs[0]": ((8, 2), "float32"),
+            "xs[1]": ((2,), "float32"),
+        }
+    if command[0] == "draw":
+        picture = Path("out.svg").read_text()
+        assert all(f">{name}<" in picture for name in ("batch.x", "batch.edge_index", "xs[0]", "xs[1]"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (["a=1", "a=2"], "--input a was given twice"),
+        (["a.x=1", "a.x=2"], r"--input a\.x was given twice"),
+        (["a=1", "a.x=2"], r"--input a\.x: a has a shape of its own"),
+        (["a.x=1", "a=2"], r"--input a: a\.x was given too"),
+        (["a.x=1", "a.x.y=2"], r"a\.x has a shape of its own"),
+        (["a.0=1", "a.x=2"], r"--input a\.0 and a\.x: numbers are places in a list"),
+        (["a.0=1", "a.2=2"], r"a\.1 is missing; places count from 0"),
+        (["a.b.1=1"], r"a\.b\.0 is missing"),
+        (["a.0=1", "a.00=1"], r"a\.1 is missing"),
+        (["a.x=1", "3"], r"only a\.x named"),
+        (["a..x=1"], "wanted"),
+        (["0=1"], "wanted"),
+        (["a.x-y=1"], "wanted"),
+    ],
+)
+def test_names_that_do_not_fit_together_are_refused(inputs, message):
+    """A name twice, a tensor with items, a list with names or gaps: nothing is left out in silence."""
+    with pytest.raises(InputError, match=message):
+        read_inputs(inputs, [])
 
 
 REFUSED = [

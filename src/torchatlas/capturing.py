@@ -24,7 +24,7 @@ def capture(
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    input_size: Sequence[Any] | Mapping[str, Any] | None = None,
     dtypes: Any = None,
     device: str | torch.device | None = None,
     mode: Literal["eval", "train", "same"] = "eval",
@@ -43,8 +43,11 @@ def capture(
         model: an ``nn.Module`` or any callable.
         args: positional arguments of the call; a single tensor may stand for ``(tensor,)``.
         kwargs: keyword arguments of the call.
-        input_size: instead of ``args``: one shape, several, or a mapping from argument names to shapes.
-        dtypes: of the tensors made from ``input_size``: one for all, several, or by name (``"int64"``).
+        input_size: instead of ``args``: one shape, several, or a mapping from argument names to shapes. A mapping or a
+            list in the place of a shape makes a dict, whose items are attributes too, or a list:
+            ``{"batch": {"x": (2, 4), "edge_index": (2, 8)}}``.
+        dtypes: of the tensors made from ``input_size``: one for all, several, or by name (``"int64"``), structured as
+            ``input_size`` is.
         device: of the tensors made from ``input_size``; by default where the model's parameters are.
         mode: ``eval`` (evaluation flags, no gradients), ``train`` (training flags, gradients), ``same`` (as it is).
         fake: run on fake tensors, without memory or arithmetic; the graph is the same.
@@ -81,7 +84,7 @@ def summary(
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    input_size: Sequence[Any] | Mapping[str, Any] | None = None,
     dtypes: Any = None,
     device: str | torch.device | None = None,
     mode: Literal["eval", "train", "same"] = "eval",
@@ -102,7 +105,7 @@ def draw(
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    input_size: Sequence[Any] | Mapping[str, Any] | None = None,
     dtypes: Any = None,
     device: str | torch.device | None = None,
     mode: Literal["eval", "train", "same"] = "eval",
@@ -126,7 +129,7 @@ def show(
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    input_size: Sequence[Any] | Mapping[str, Any] | None = None,
     dtypes: Any = None,
     device: str | torch.device | None = None,
     mode: Literal["eval", "train", "same"] = "eval",

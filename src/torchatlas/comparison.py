@@ -49,7 +49,7 @@ def compare(
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    input_size: Sequence[Any] | Mapping[str, Any] | None = None,
     dtypes: Any = None,
     mode: Literal["eval", "train", "same"] = "eval",
     fake: bool = True,

@@ -20,7 +20,7 @@ def profile(
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_size: Sequence[Any] | Mapping[str, Sequence[int]] | None = None,
+    input_size: Sequence[Any] | Mapping[str, Any] | None = None,
     dtypes: Any = None,
     device: str | torch.device | None = None,
     mode: Literal["eval", "train", "same"] = "eval",

@@ -13,6 +13,7 @@ from torchatlas.capturing import capture
 from torchatlas.core.errors import AtlasError, InputError
 from torchatlas.files import open as open_file
 from torchatlas.target import is_file, is_module, resolve
+from torchatlas.typed_inputs import read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +30,8 @@ class Run:
 
     Attributes:
         target: a model (see ``target``), or a file that holds one, as `torchatlas.open` reads it.
-        inputs: ``[NAME=]SHAPE[:DTYPE]`` of each input.
-        dtypes: none, one for all inputs, or one for each.
+        inputs: ``[NAME=]SHAPE[:DTYPE]`` of each tensor, see ``typed_inputs``.
+        dtypes: none, one for all tensors, or one for each.
         kwargs: JSON object of more arguments of ``forward``.
         arguments: JSON object or list of what a class or factory is called with.
         fake, device, mode, level: as ``capture`` takes them.
@@ -125,49 +126,6 @@ def move(model: Any, device: str) -> None:
         except (RuntimeError, AssertionError) as error:
             reason = str(error).partition("\n")[0]
             raise InputError(f"--device {device} cannot be used here: {reason}") from None
-
-
-def read_inputs(inputs: list[str], dtypes: list[str]) -> tuple[Any, Any]:
-    """Shapes and types as ``capture`` takes them: lists, or dictionaries where the inputs are named.
-
-    Raises:
-        InputError: an input is malformed, or names and types do not fit together.
-    """
-    read = [read_input(text) for text in inputs]
-    if len(dtypes) > 1 and len(dtypes) != len(read):
-        raise InputError(f"{len(dtypes)} --dtype for {len(read)} --input: give one for all, or one for each.")
-    named = [name for name, _, _ in read if name]
-    if named and len(named) < len(read):
-        raise InputError(f"Of {len(read)} --input only {', '.join(named)} named: name all of them or none.")
-    if dtypes and not read:
-        raise InputError(f"--dtype {dtypes[0]} without --input: there is nothing to be of that type.")
-    if not read:
-        return None, None
-    common = dtypes if len(dtypes) > 1 else (dtypes or [""]) * len(read)
-    types = [own or given or None for (_, _, own), given in zip(read, common, strict=True)]
-    shapes = [shape for _, shape, _ in read]
-    if not named:
-        return shapes, types if any(types) else None
-    return dict(zip(named, shapes, strict=True)), {
-        name: type_ for name, type_ in zip(named, types, strict=True) if type_
-    }
-
-
-def read_input(text: str) -> tuple[str, tuple[int, ...], str]:
-    """Name, shape and type of ``[NAME=]SHAPE[:DTYPE]``; ``()`` is the shape of a scalar.
-
-    Raises:
-        InputError: it has another form.
-    """
-    name, equals, rest = text.rpartition("=")
-    sizes, _, dtype = rest.partition(":")
-    try:
-        shape = tuple(int(size) for size in sizes.strip("()[]").split(",") if size.strip())
-    except ValueError:
-        shape = None
-    if shape is None or not sizes.strip() or min(shape, default=0) < 0 or name.isidentifier() != bool(equals):
-        raise InputError(f"--input {text}: wanted [NAME=]SHAPE[:DTYPE], as 1,3,224,224 or input_ids=1,128:int64.")
-    return name, shape, dtype
 
 
 def read_json(option: str, text: str | None, *wanted: type) -> Any:

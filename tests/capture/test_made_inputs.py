@@ -49,6 +49,46 @@ def test_several_shapes_are_positional_and_a_dict_is_by_name():
     assert (args, {name: tuple(x.shape) for name, x in kwargs.items()}) == ((), {"y": (3,), "x": (1, 2)})
 
 
+def test_structures_of_shapes_make_structures_of_tensors():
+    """A dict where a shape may stand makes a dict that answers by attribute too, a list a list, at any depth."""
+    size = {"x": {"image": (1, 3), "more": [(2,), {"edge_index": (2, 4)}]}, "y": [(1,), ()]}
+    _, kwargs = bind(Pair(), input_size=size)
+    x, y = kwargs["x"], kwargs["y"]
+    assert x.image is x["image"]
+    assert (tuple(x.image.shape), [tuple(one.shape) for one in y]) == ((1, 3), [(1,), ()])
+    assert tuple(x.more[0].shape) == (2,)
+    assert (tuple(x.more[1].edge_index.shape), x.more[1].edge_index.dtype) == ((2, 4), torch.int64)
+    (first, second), _ = bind(Pair(), input_size=[{"a": (1,)}, [(2,), (3,)]])
+    assert (tuple(first.a.shape), [tuple(one.shape) for one in second]) == ((1,), [(2,), (3,)])
+
+
+def test_types_are_chosen_inside_structures():
+    """By name and place, as the sizes are; one for a whole structure; those that are not chosen are guessed."""
+    size = {"x": {"a": (1,), "b": [(1,), (1,)]}, "y": {"c": (1,), "d": (1,)}}
+    _, kwargs = bind(Pair(), input_size=size, dtypes={"x": {"b": [None, "bool"]}, "y": "int8"})
+    x, y = kwargs["x"], kwargs["y"]
+    assert [x.a.dtype, x.b[0].dtype, x.b[1].dtype] == [torch.float32, torch.float32, torch.bool]
+    assert y.c.dtype is y.d.dtype is torch.int8
+
+
+@pytest.mark.parametrize(
+    ("size", "dtypes", "message"),
+    [
+        ({"x": {"a": (1,)}}, {"x": {"b": "int8"}}, "dtypes names 'b' in x"),
+        ({"x": {"a": (1,)}}, {"x": ["int8"]}, "x is a dict of shapes"),
+        ({"x": [(1,), (2,)]}, {"x": ["int8"]}, "x is a list of 2"),
+        ({"x": (1,)}, {"x": {"a": "int8"}}, "for x, which is one tensor"),
+        ({"x": {1: (1,)}}, None, "the key 1; names are wanted"),
+        ({"x": {"a": 3}}, None, "holds 3; a shape is wanted"),
+        ({"x": [(1,), 3]}, None, "holds 3; a shape is wanted"),
+    ],
+)
+def test_structures_that_do_not_fit_are_refused(size, dtypes, message):
+    """Names and lengths of types that the sizes do not have, and what is no shape."""
+    with pytest.raises(InputError, match=message):
+        bind(Pair(), input_size=size, dtypes=dtypes)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_floats_follow_the_parameters(dtype):
     """A model in half precision gets inputs in half precision."""

@@ -41,7 +41,7 @@ def bind(
         model: module or callable.
         args: positional arguments in a tuple, or a single one.
         kwargs: keyword arguments.
-        input_size: one shape, several, or a dict of shapes by argument name.
+        input_size: one shape, several, or a dict of shapes by argument name; dicts and lists of shapes may be in it.
         dtypes: of the tensors that ``input_size`` makes: one, several, or a dict by argument name.
         device: of the tensors that ``input_size`` makes.
 

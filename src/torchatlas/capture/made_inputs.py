@@ -1,4 +1,4 @@
-"""Tensors made from shapes, for a model that is to be looked at without data at hand.
+"""Tensors made from shapes, alone and in structures, for a model that is to be looked at without data at hand.
 
 Floating point inputs are standard normal, in the dtype of the model's parameters, always the same and drawn from a
 generator of their own. Whole numbers are zeros, which every embedding accepts, and an ``attention_mask`` is all ones.
@@ -10,12 +10,13 @@ import difflib
 import operator
 from collections.abc import Mapping, Sequence
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from torchatlas.capture import forward
+from torchatlas.capture.attribute_dict import AttributeDict
 from torchatlas.capture.contents import is_a
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torchatlas.core.errors import InputError
 
     Refuse = Callable[..., InputError]
+    _Size: TypeAlias = "tuple[int, ...] | dict[str, _Size] | list[_Size]"
 
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _WHOLE_WORDS = frozenset({"ids", "id", "idx", "index", "indices", "tokens", "token", "labels"})
@@ -33,17 +35,19 @@ _SENTENCES = 2  # dimensions (batch, length) of what an embedding reads
 
 def made_inputs(
     model: Any, input_size: Any, dtypes: Any, device: Any, refused: Refuse
-) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Positional and keyword arguments of these sizes.
 
-    Where no dtype is given, an argument is int64 if its name speaks of ids, tokens or indices (``input_ids``, ``idx``),
-    if its annotation says ``LongTensor``, if it is an ``attention_mask``, or if it is the first, has at most two
+    Where no dtype is given, a tensor is int64 if its name speaks of ids, tokens or indices (``input_ids``, ``idx``), if
+    its annotation says ``LongTensor``, if it is an ``attention_mask``, or if it is the first, has at most two
     dimensions, and the model's first layer is an embedding. If that is wrong, say ``dtypes``.
 
     Args:
         model: module or callable.
-        input_size: one shape, several, or a dict of shapes by argument name.
-        dtypes: one dtype or its name, several, or a dict by argument name; None to choose.
+        input_size: one shape, several, or a dict of shapes by argument name. In the place of a shape may stand a dict
+            of shapes, for an argument that is a dict or an object with these attributes, or a list of shapes, for a
+            list; and so on inside these.
+        dtypes: one dtype or its name, several, or a dict by argument name, structured as the sizes are; None to choose.
         device: None for that of the model's first parameter or buffer.
         refused: makes the error for a problem and an example of how to do it.
     """
@@ -52,29 +56,73 @@ def made_inputs(
     def refuse(problem: str, more: str = "") -> InputError:
         return refused(problem, f"{sized[:-1]}{more})")
 
-    shapes = _shapes(input_size, refuse)
-    names = list(shapes) if isinstance(input_size, Mapping) else _places(model, len(shapes))
-    chosen = _chosen_dtypes(dtypes, list(shapes), names, refuse)
-    place = _device(model, device, refuse)
-    generator = torch.Generator().manual_seed(0)
-    tensors = []
-    for index, (name, shape) in enumerate(zip(names, shapes.values(), strict=True)):
-        dtype = chosen[index] or _guessed(model, index, name, shape)
-        tensors.append(_tensor(name, shape, dtype, place, generator))
+    sizes = _sizes(input_size, refuse)
+    names = list(sizes) if isinstance(input_size, Mapping) else _places(model, len(sizes))
+    chosen = _chosen_dtypes(dtypes, list(sizes), names, refuse)
+    maker = _Maker(model, _device(model, device, refuse), refuse)
+    made = [
+        maker.made(index, name, size, chosen[index])
+        for index, (name, size) in enumerate(zip(names, sizes.values(), strict=True))
+    ]
     if isinstance(input_size, Mapping):
-        return (), dict(zip(names, tensors, strict=True))
-    return tuple(tensors), {}
+        return (), dict(zip(names, made, strict=True))
+    return tuple(made), {}
 
 
-def _shapes(input_size: Any, refuse: Refuse) -> dict[Any, tuple[int, ...]]:
-    """Shapes by argument name or, if they have none, by position."""
+class _Maker:
+    """Makes tensors, alone and in structures."""
+
+    def __init__(self, model: Any, device: torch.device, refuse: Refuse) -> None:
+        self._model, self._device, self._refuse = model, device, refuse
+        self._generator = torch.Generator().manual_seed(0)
+
+    def made(self, index: int | None, name: str, size: _Size, dtype: Any) -> Any:
+        """What has that size: a tensor, a dictionary or a list.
+
+        Args:
+            index: which of the arguments it is; None of what is inside of one.
+            name: what it is called; what is in a list has the name of the list.
+            size: its shape, or those of its items.
+            dtype: what the user chose, for it or for its items.
+        """
+        if isinstance(size, tuple):
+            if isinstance(dtype, Mapping) or _is_sequence(dtype):
+                raise self._refuse(f"dtypes holds {dtype!r} for {name or 'a tensor'}, which is one tensor.")
+            kind = _guessed(self._model, index, name, size) if dtype is None else _dtype(dtype, self._refuse)
+            return _tensor(name, size, kind, self._device, self._generator)
+        if isinstance(size, list):
+            types = dtype if _is_sequence(dtype) else [dtype] * len(size)
+            if isinstance(dtype, Mapping) or len(types) != len(size):
+                raise self._refuse(f"{name or 'input_size'} is a list of {len(size)}, dtypes has {dtype!r} for it.")
+            return [self.made(None, name, item, each) for item, each in zip(size, types, strict=True)]
+        if _is_sequence(dtype):
+            raise self._refuse(f"{name or 'input_size'} is a dict of shapes, dtypes has {dtype!r} for it.")
+        types_by_key = dtype if isinstance(dtype, Mapping) else dict.fromkeys(size, dtype)
+        if unknown := [key for key in types_by_key if key not in size]:
+            raise self._refuse(f"dtypes names {unknown[0]!r} in {name}, which input_size does not make.")
+        return AttributeDict({key: self.made(None, key, item, types_by_key.get(key)) for key, item in size.items()})
+
+
+def _sizes(input_size: Any, refuse: Refuse) -> dict[Any, _Size]:
+    """Sizes by argument name or, if they have none, by position."""
     if isinstance(input_size, Mapping):
-        return {name: _shape(shape, refuse) for name, shape in input_size.items()}
+        return {name: _size(shape, refuse) for name, shape in input_size.items()}
     if not _is_sequence(input_size):
         raise refuse(f"input_size is {input_size!r}; a shape, several shapes or a dict of shapes is wanted.")
-    if any(_is_sequence(size) for size in input_size):
-        return {index: _shape(shape, refuse) for index, shape in enumerate(input_size)}
+    if any(_is_structure(size) for size in input_size):
+        return {index: _size(shape, refuse) for index, shape in enumerate(input_size)}
     return {0: _shape(input_size, refuse)}
+
+
+def _size(size: Any, refuse: Refuse) -> _Size:
+    """A shape, or a dictionary or list of them."""
+    if isinstance(size, Mapping):
+        if wrong := [key for key in size if not isinstance(key, str)]:
+            raise refuse(f"input_size holds the key {wrong[0]!r}; names are wanted.")
+        return {key: _size(item, refuse) for key, item in size.items()}
+    if _is_sequence(size) and any(map(_is_structure, size)):
+        return [_size(item, refuse) for item in size]
+    return _shape(size, refuse)
 
 
 def _shape(sizes: Any, refuse: Refuse) -> tuple[int, ...]:
@@ -91,6 +139,10 @@ def _shape(sizes: Any, refuse: Refuse) -> tuple[int, ...]:
     return tuple(shape)
 
 
+def _is_structure(thing: Any) -> bool:
+    return isinstance(thing, Mapping) or _is_sequence(thing)
+
+
 def _is_sequence(thing: Any) -> bool:
     return isinstance(thing, Sequence) and not isinstance(thing, str)
 
@@ -102,19 +154,19 @@ def _places(model: Any, count: int) -> list[str]:
     return (names + [""] * count)[:count]
 
 
-def _chosen_dtypes(dtypes: Any, keys: list[Any], names: list[str], refuse: Refuse) -> list[torch.dtype | None]:
+def _chosen_dtypes(dtypes: Any, keys: list[Any], names: list[str], refuse: Refuse) -> list[Any]:
     """For each input what the user chose, None where nothing."""
     if dtypes is None:
         return [None] * len(keys)
     if isinstance(dtypes, Mapping):
         if unknown := [name for name in dtypes if name not in names]:
             raise refuse(f"dtypes names {unknown[0]!r}, which input_size does not make.")
-        return [_dtype(dtypes[name], refuse) if name in dtypes else None for name in names]
+        return [dtypes.get(name) for name in names]
     if not _is_sequence(dtypes):
         return [_dtype(dtypes, refuse)] * len(keys)
     if len(dtypes) != len(keys):
         raise refuse(f"input_size makes {len(keys)} inputs, dtypes has {len(dtypes)}.")
-    return [None if dtype is None else _dtype(dtype, refuse) for dtype in dtypes]
+    return list(dtypes)
 
 
 def _dtype(given: Any, refuse: Refuse) -> torch.dtype:
@@ -148,8 +200,12 @@ def _state(model: Any) -> Iterable[Tensor]:
         yield from model.buffers()
 
 
-def _guessed(model: Any, index: int, name: str, shape: tuple[int, ...]) -> torch.dtype:
-    if name.endswith("attention_mask") or _WHOLE_WORDS & set(name.split("_")) or _annotated_whole(model, name):
+def _guessed(model: Any, index: int | None, name: str, shape: tuple[int, ...]) -> torch.dtype:
+    if (
+        name.endswith("attention_mask")
+        or _WHOLE_WORDS & set(name.split("_"))
+        or (index is not None and _annotated_whole(model, name))
+    ):
         return torch.int64
     if index == 0 and len(shape) <= _SENTENCES and _embeds_first(model):
         return torch.int64

@@ -37,7 +37,8 @@ InputOption = Annotated[
         "--input",
         "-i",
         metavar="[NAME=]SHAPE[:DTYPE]",
-        help="Shape of one input, as 1,3,224,224 or input_ids=1,128:int64. Repeat it for more inputs.",
+        help="Shape of one tensor, as 1,3,224,224 or input_ids=1,128:int64; of an item of a dict or an attribute, as"
+        " batch.x=2,4, or of a list, as xs.0=1,3. Repeat it for more.",
     ),
 ]
 DtypeOption = Annotated[

@@ -27,6 +27,20 @@ def told(graph):
     return footer.notes(Facts(graph, {}), rows_of(graph, mode="ops"))
 
 
+def test_inputs_are_named_where_they_are_several():
+    """As keys, attributes and places name them, as many as fit; a single one needs no name."""
+
+    def function(batch, others):
+        return batch["x"] + others[0]
+
+    pair = torch.zeros(2, 3), torch.zeros(3)
+    graph = ta.capture(function, ({"x": pair[0]}, [pair[1]])).graph
+    assert numbers(graph)["input"] == ("36 B", "batch.x [2, 3], others[0] [3]")
+    many = ta.capture(function, ({"x": pair[0]}, [torch.zeros(3) for _ in range(9)])).graph
+    assert numbers(many)["input"][1] == "batch.x [2, 3], others[0] [3], others[1] [3] and 7 more"
+    assert numbers(ta.capture(torch.relu, pair[0]).graph)["input"] == ("24 B", "")
+
+
 def test_totals_are_those_of_torch():
     """Counted by other means: torch's own parameters, and the arithmetic of a convolution by hand."""
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8 * 36, 5))

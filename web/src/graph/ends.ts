@@ -119,8 +119,9 @@ function child(place: Place, node: Extract<Tree, { items: Tree[] }>, i: number):
   // What is all that an object holds, and private to it, goes by the name of the object.
   if (place.name && node.keys.length === 1 && key.startsWith("_"))
     return { tree: node.items[i]!, name: place.name, top: false };
-  const name = place.name ? `${place.name}.${key}` : node.keys.length > 0 ? key : `output ${i}`;
-  return { tree: node.items[i]!, name, top: false };
+  const isNamed = node.keys.length > 0;
+  const inside = isNamed ? `${place.name}.${key}` : `${place.name}[${key}]`;
+  return { tree: node.items[i]!, name: place.name ? inside : isNamed ? key : `output ${i}`, top: false };
 }
 
 function slotsOf(tree: Tree): number[] {

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from torchatlas.views.table.facts import Facts
     from torchatlas.views.table.rows import Row
 
+_NAMES = 56  # characters of the names and shapes of inputs
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -67,12 +69,23 @@ def _bytes(facts: Facts) -> Iterator[Line]:
         held = "parameters and buffers" if total.buffers else "parameters"
         yield Line("weights", memory(total.parameter_bytes + total.buffer_bytes), f"{held}; 1 MB is 1,000,000 bytes")
     if facts.graph.calls:
-        yield Line("input", memory(total.input_bytes))
+        yield Line("input", memory(total.input_bytes), _inputs(facts.graph))
         yield Line("activations", memory(total.activation_bytes), "every tensor made in the run")
     peak = facts.memory()
     if peak is not None:
         yield Line("inference", f"~{memory(peak.inference)}", "estimated peak, weights and input included")
         yield Line("training", f"~{memory(peak.training)}", "estimated peak of a step, without optimizer state")
+
+
+def _inputs(graph: Graph) -> str:
+    """Names and shapes of the tensors that went in, where they are several: ``batch.x [5, 4], mask [2] and 3 more``."""
+    values = [graph.values[value] for value in dict.fromkeys(graph.calls[0].inputs)]
+    named = [f"{value.names[0]} {list(value.shape)}" for value in values if value.kind == "input" and value.names]
+    if len(named) <= 1:
+        return ""
+    shown = next((count for count in range(len(named), 1, -1) if len(", ".join(named[:count])) <= _NAMES), 1)
+    more = f" and {len(named) - shown} more" if shown < len(named) else ""
+    return ", ".join(named[:shown]) + more
 
 
 def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
