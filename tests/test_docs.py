@@ -31,7 +31,7 @@ def _beside_the_examples(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     torch.manual_seed(0)
     yield
-    for name in ("gpt", "resnet"):
+    for name in ("gpt", "graph", "resnet"):
         sys.modules.pop(name, None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -53,3 +54,16 @@ def test_the_demo_prints_both_summaries(monkeypatch, capsys):
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+
+
+def test_the_graph_network_hears_of_neighbours_of_neighbours_alone():
+    """Two rounds: what changes at a node reaches those two edges away, no further, and in the direction of edges."""
+    example = load("graph")
+    model = example.GraphNet().eval()
+    path = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 4]])
+    x = torch.rand(5, 4)
+    changed = x.clone()
+    changed[1] += 1
+    with torch.no_grad():
+        before, after = (model(SimpleNamespace(x=each, edge_index=path)) for each in (x, changed))
+    assert (before != after).any(dim=1).tolist() == [False, True, True, True, False]
