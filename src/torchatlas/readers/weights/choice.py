@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 HALF = 2
 """So many times fewer tensors may a dictionary have than another and still be the one that is meant."""
-FEW = 4
-"""So many times fewer tensors, without names of layers, are beside the network and not of it."""
 NAMED = 5
 """How many classes or keys a note names."""
 MOST_KEYS = 12
@@ -148,14 +146,17 @@ def _whole(root: object, models: list[Model], parts: list[Part], kind: str) -> C
 def _chosen(parts: list[Part], depth: int) -> tuple[Keys, list[Part]]:
     """The keys that lead to the module, and the parts inside them; keys before ``depth`` say nothing."""
     modules = [part for part in parts if not part.is_training(depth)] or [part for part in parts if not part.state]
-    modules = _without_loose(_without_copies(modules, depth))
+    modules = _without_loose(_without_versions(_without_copies(modules, depth), depth))
     if not modules:
         return (), []
     base = _usual(modules, depth)
     inside = [part for part in modules if part.keys[: len(base)] == base]
+    usual = bool(base) and base[-1] in FIRST
+    if not usual and any(part.is_flat for part in inside):
+        inside = [part for part in inside if part.is_layers]
     if len(inside) == 1:
         (only,) = inside
-        return (base if base and base[-1] in FIRST and only.keys != base else only.keys), inside
+        return (base if usual and only.average(len(base)) is None else only.keys), inside
     if not base[depth:] and all(part.is_flat for part in inside):
         base = reduce(_shared, (part.keys for part in inside))
     return base, inside
@@ -189,26 +190,27 @@ def _count(parts: Iterable[Part]) -> int:
     return sum(len(part.tensors) for part in parts)
 
 
+def _without_versions(modules: list[Part], depth: int) -> list[Part]:
+    """What is left without other states of the same network, as ``best`` beside ``last``: the first of them stays."""
+    names: list[set[str]] = []
+    left = []
+    for part in sorted(modules, key=lambda part: part.is_version(depth)):
+        if not part.is_version(depth) or set(part.tensors) not in names:
+            names.append(set(part.tensors))
+            left.append(part)
+    return [part for part in modules if part in left]
+
+
 def _without_loose(modules: list[Part]) -> list[Part]:
-    """What is left without tensors that stand beside a network, around it, or inside it."""
+    """What is left without tensors that stand around a network, as ``latent_avg`` beside it, or inside a flat one."""
     flat = [part for part in modules if part.is_flat]
     if not flat:
         return modules
     largest = max(flat, key=lambda part: len(part.tensors))
-    most = len(largest.tensors)
-    around = min(
-        (part for part in flat if len(part.tensors) * HALF >= most), key=lambda part: len(part.keys), default=largest
-    )
-    return [
-        part
-        for part in modules
-        if part is around
-        or (
-            not (_is_below(part, around) and not around.keys)
-            and (part.is_layers or len(part.tensors) * FEW > most)
-            and not (_is_below(largest, part) and len(part.tensors) * HALF < most)
-        )
-    ]
+    around = [part for part in modules if _is_below(largest, part)]
+    loose = [part for part in around if not part.is_layers or len(part.tensors) * HALF < len(largest.tensors)]
+    root = next((part for part in flat if not part.keys and part not in loose), None)
+    return [part for part in modules if part not in loose and (root is None or part is root)]
 
 
 def _is_below(part: Part, other: Part) -> bool:
@@ -222,7 +224,7 @@ def _usual(modules: list[Part], depth: int) -> Keys:
         if named:
             base = part.keys[: named[-1] + 1]
             inside = _count(each for each in modules if each.keys[: len(base)] == base)
-            others = [len(each.tensors) for each in modules if each.keys[: len(base)] != base]
+            others = [len(each.tensors) for each in modules if each.is_layers and each.keys[: len(base)] != base]
             if inside * HALF >= max(others, default=0):
                 return base
     return modules[0].keys[:depth]

@@ -48,6 +48,10 @@ AVERAGES = frozenset(
     ("ema", "emas", "average", "averaged", "averages", "avg", "shadow", "swa", "target", "teacher", "polyak")
 )
 """Words of keys that lead to another copy of the weights."""
+VERSIONS = frozenset(
+    ("best", "last", "latest", "previous", "prev", "old", "init", "initial", "backup", "snapshot", "final")
+)
+"""Words of keys that tell states of one network apart, where their names are the same."""
 MOMENTS = frozenset(
     ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "momentum_buffer", "square_avg", "grad_avg", "acc_delta")
 )
@@ -102,7 +106,11 @@ class Part:
         """Whether its names are those of a module's tensors: with dots, as torch gave them, or as layers have them."""
         attributes = self.source.attributes if isinstance(self.source, Mapping) else None
         torch_wrote = isinstance(attributes, Mapping) and METADATA in attributes
-        return self.is_flat or torch_wrote or any(LEAVES.fullmatch(name) for name in self.tensors)
+        return self.is_flat or torch_wrote or any(LEAVES.fullmatch(re.split("[./]", name)[-1]) for name in self.tensors)
+
+    def is_version(self, base: int = 0) -> bool:
+        """Whether its keys say which state of a network it is."""
+        return any(not VERSIONS.isdisjoint(words(key)) for key in self.keys[base:])
 
     def is_training(self, base: int = 0) -> bool:
         """Whether its keys from ``base`` on, or its form, say that it is of an optimizer or the like."""

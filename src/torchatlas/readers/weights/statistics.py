@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Note, Overlay
 from torchatlas.readers.archive import Archive
+from torchatlas.readers.source import Source
 from torchatlas.readers.weights.numbers import as_floats, is_known
 from torchatlas.readers.weights.stored import BITS, Place, Stored, contiguous
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import IO
 
     from torchatlas.core.graph import Graph, Module
-    from torchatlas.readers.source import Source
 
 PIECE = 1 << 23
 """Bytes that are read at once; a multiple of every element's."""
 NAMED = 3
+MOST_OPEN = 64
+"""Files that are open at once: a distributed checkpoint has one for each piece of each tensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +172,11 @@ def _of(numbers: Any) -> Statistics:
 
 
 class _Files:
-    """The files that the data is in, each opened once; ``stack`` closes them."""
+    """The files that the data is in, the last few of them open; ``stack`` closes them."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._plain: dict[Source, IO[bytes]] = {}
-        self._archives: dict[Source, Archive] = {}
+        self._open: dict[Source, tuple[Any, ExitStack]] = {}
+        stack.callback(self._close, 0)
 
     def pieces(self, stored: Stored) -> Iterator[bytes]:
         """Give the data of a tensor, piece by piece.
@@ -200,11 +201,21 @@ class _Files:
     @contextmanager
     def _opened(self, place: Place) -> Iterator[IO[bytes]]:
         if place.member:
-            if place.file not in self._archives:
-                self._archives[place.file] = self._stack.enter_context(Archive(place.file))
-            with self._archives[place.file].opened(place.member) as file:
+            with self._kept(place.file, Archive).opened(place.member) as file:
                 yield file
         else:
-            if place.file not in self._plain:
-                self._plain[place.file] = self._stack.enter_context(place.file.open())
-            yield self._plain[place.file]
+            yield self._kept(place.file, Source.open)
+
+    def _kept(self, source: Source, opening: Callable[[Source], Any]) -> Any:
+        """A file or archive that stays open, until so many others were opened."""
+        if source not in self._open:
+            self._close(MOST_OPEN - 1)
+            own = ExitStack()
+            self._open[source] = own.enter_context(opening(source)), own
+        return self._open[source][0]
+
+    def _close(self, left: int) -> None:
+        """Close the first that were opened, until so many are left."""
+        while len(self._open) > left:
+            _, own = self._open.pop(next(iter(self._open)))
+            own.close()
