@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, contextmanager, suppress
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -215,7 +215,7 @@ def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return _module_call(self, *args, **kwargs)
     if recorder is None:
         return _call_from_elsewhere(self, args, kwargs)
-    return recorder.module(lambda *a, **k: _module_call(self, *a, **k), self, args, kwargs)
+    return recorder.module(MethodType(_module_call, self), self, args, kwargs)  # a method is no frame more
 
 
 def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -228,7 +228,7 @@ def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
             with ExitStack() as stack:
                 for mode in _modes(recorder):
                     stack.enter_context(mode)
-                return recorder.module(lambda *a, **k: _module_call(module, *a, **k), module, args, kwargs)
+                return recorder.module(MethodType(_module_call, module), module, args, kwargs)
         finally:
             _here.recorder = None
             recorder.leave()

@@ -22,6 +22,7 @@ from torchatlas.capture.modes import recording
 from torchatlas.capture.origin import Origin
 from torchatlas.capture.private import ModeStacks, eager_stance
 from torchatlas.capture.recorder import Recorder
+from torchatlas.capture.recursion import room_for_capture
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.state import Guard, no_trace
 from torchatlas.capture.structure import Structure, held_by, modules_of, name_of, owner_of, unwrapped
@@ -127,6 +128,7 @@ class Run:
         undo = ExitStack()
         try:
             with uninterrupted():
+                undo.enter_context(room_for_capture())
                 undo.enter_context(self._no_trace(guard))
                 guard.keep_as(self._guard)
                 buffers = [buffer for module in self._unique for buffer in module._buffers.values()]
@@ -162,6 +164,7 @@ class Run:
         try:
             with uninterrupted():
                 _spare_collector(undo)
+                undo.enter_context(room_for_capture())
                 snapshot = undo.enter_context(self._no_trace(self._guard))
                 training = [bool(module.training) for module in self._unique]
                 prepared = self._prepare(*bound, undo) if bound is not None else None
