@@ -82,6 +82,8 @@ def written(kind: str, settings: Mapping[str, Tree], tensors: Mapping[str, Shape
     write = WRITERS.get(kind)
     if write is None:
         return None
+    if kind == "MultiheadAttention":  # a model keeps no attribute that says so
+        settings = {"bias": "in_proj_bias" in tensors, "add_bias_kv": "bias_k" in tensors, **settings}
     try:
         return write(Settings(settings), "bias" in tensors)
     except KeyError:

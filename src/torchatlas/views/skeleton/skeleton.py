@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.core.errors import InputError
 from torchatlas.core.version import __version__
+from torchatlas.views.skeleton.arguments import known_arguments
 from torchatlas.views.skeleton.layers import COUNTER, WRITERS, written
 from torchatlas.views.skeleton.names import class_name, is_plain, is_taken, quoted
 from torchatlas.views.skeleton.normed import seen_through
@@ -37,7 +38,9 @@ SMALL = "float8"
 NO_CASTS = ("float4_e2m1fn_x2", "float4_e2m1", "float6_e2m3", "float6_e3m2")
 """Dtypes to which torch casts nothing."""
 SPARSE = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
-ARGUMENTLESS = frozenset(("ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Dropout", "Flatten"))
+ARGUMENTLESS = frozenset(
+    ("ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Dropout", "Flatten", "Softsign", "Tanhshrink", "LogSigmoid", "Softmax2d")
+)
 """Layers without weights that can be made without arguments."""
 RESERVED = {ROOT, "torch", "nn", "share", "flat"}
 
@@ -230,6 +233,11 @@ def _sure(place: Place) -> str:
     return "" if sure is None or sure >= 1 else f"{sure:.0%} sure"
 
 
+def _is_known(place: Place) -> bool:
+    """Whether class and settings were not inferred."""
+    return place.module is not None and place.module.sure is None
+
+
 def _layer(place: Place) -> Written | None:
     """A layer of torch, if it has exactly the tensors that there are; what has none at all stands as Identity."""
     if not place.tensors and not place.children and not place.not_tensors:
@@ -248,11 +256,13 @@ def _layer(place: Place) -> Written | None:
     small = dtype.startswith(SMALL)
     if layer is None or layer.shapes != shapes or odd or not dtype or (small and norms):
         return None
-    code = ", ".join(filter(None, (layer.code, "" if small or dtype == "float32" else f"dtype=torch.{dtype}")))
+    known = known_arguments(place.kind, place.settings, shapes) if _is_known(place) else None
+    parts = (known or layer.code, "" if small or dtype == "float32" else f"dtype=torch.{dtype}")
+    code = ", ".join(filter(None, parts))
     made = f"nn.{place.kind}({code})" + (f".to(torch.{dtype})" if small else "")
     for norm in norms:
         made = norm.around(made, place.kind)
-    return Written((made,), comment="; ".join(filter(None, (_sure(place), layer.unknown))))
+    return Written((made,), comment="; ".join(filter(None, (_sure(place), "" if known else layer.unknown))))
 
 
 def _dtype(tensors: Mapping[str, Value]) -> str:
@@ -267,6 +277,9 @@ def _dtype(tensors: Mapping[str, Value]) -> str:
 def _without_weights(place: Place) -> Written:
     """A layer that takes no arguments; in the place of any other, Identity, with what it is in words."""
     doubt = _sure(place)
+    known = known_arguments(place.kind, place.settings) if _is_known(place) else None
+    if known is not None:
+        return Written((f"nn.{place.kind}({known})",))
     if place.kind in ARGUMENTLESS:
         return Written((f"nn.{place.kind}()",), comment=f"{doubt}, by its name" if doubt else "")
     if place.kind in ("", "Module", "Identity"):
