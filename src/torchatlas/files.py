@@ -70,7 +70,8 @@ def skeleton(path: str | os.PathLike[str], *, key: str | None = None) -> str:
 
     Returns:
         Source text with a class ``Model``, whose ``load_state_dict(weights, strict=True)`` takes the file's weights.
-        Classes of layers are inferred, with how sure that is beside them; ``forward`` is left to be written.
+        Classes of layers are inferred, with how sure that is beside them, or known of a model that was pickled whole;
+        ``forward`` is left to be written, and ``load()`` gives the model with the file's weights.
 
     Raises:
         FileError: missing, damaged, foreign or harmful; the message says which.

@@ -85,6 +85,19 @@ class Foreign:
         self.state = state
 
 
+@dataclass(slots=True)
+class Needs:
+    """What loading a pickle needs, as far as it was read.
+
+    Attributes:
+        names: everything that it names.
+        protocol: the highest that it says it is written in.
+    """
+
+    names: set[Global] = field(default_factory=set)
+    protocol: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Blob:
     """A long string of bytes that was stepped over; where it stands, if the pickle is all of a source."""
@@ -173,6 +186,7 @@ class Machine:
         file: what is read; it stands behind the pickle when that has been read.
         call: what a call of a Global gives.
         stored: what a persistent id stands for; in torch's files, a storage.
+        needs: filled with what loading it needs.
     """
 
     file: Bounded
@@ -181,6 +195,7 @@ class Machine:
     stack: list[Any] = field(default_factory=list)
     marks: list[list[Any]] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
+    needs: Needs = field(default_factory=Needs)
 
     def run(self) -> object:
         """Give the object that the pickle describes.
@@ -213,6 +228,12 @@ class Machine:
     def push(self, thing: object) -> None:
         """Put something on the stack."""
         self.stack.append(thing)
+
+    def name(self, module: str, name: str) -> Global:
+        """Something that the pickle names."""
+        named = Global(module, name)
+        self.needs.names.add(named)
+        return named
 
     def unmark(self) -> list[Any]:
         """Give what was pushed since the last mark."""
@@ -337,7 +358,7 @@ def _newobj_ex(machine: Machine) -> None:
 
 def _inst(machine: Machine) -> None:
     module, _, name = _read("INST")(machine.file).partition(" ")
-    machine.push(machine.apply(Global(module, name), tuple(machine.unmark())))
+    machine.push(machine.apply(machine.name(module, name), tuple(machine.unmark())))
 
 
 def _obj(machine: Machine) -> None:
@@ -347,14 +368,14 @@ def _obj(machine: Machine) -> None:
 
 def _global(machine: Machine) -> None:
     module, _, name = _read("GLOBAL")(machine.file).partition(" ")
-    machine.push(Global(module, name))
+    machine.push(machine.name(module, name))
 
 
 def _stack_global(machine: Machine) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
         raise Damaged("it names something by what is no text")
-    machine.push(Global(module, name))
+    machine.push(machine.name(module, name))
 
 
 def _build(machine: Machine) -> None:
@@ -415,8 +436,12 @@ def _persistent_line(machine: Machine) -> None:
     machine.push(machine.stored(_read("PERSID")(machine.file)))
 
 
+def _protocol(machine: Machine) -> None:
+    machine.needs.protocol = max(machine.needs.protocol, *_exactly(machine, 1))
+
+
 OPERATIONS: dict[bytes, Callable[[Machine], None]] = {
-    b"\x80": lambda machine: None if machine.file.read(1) else _fail("it ends too early"),  # PROTO
+    b"\x80": _protocol,
     b"\x95": lambda machine: None if machine.file.read(8) else _fail("it ends too early"),  # FRAME
     b"(": _mark,
     b"0": _pop,

@@ -309,3 +309,12 @@ def test_it_knows_its_files(tmp_path):
     assert not handles(weights, weights.read_bytes()[:ENOUGH], ("m/data.pkl", "m/constants.pkl", "m/code/a.py"))
     assert not handles(weights, b"\x89PNG", ())
     assert handles(tmp_path, b"", ())
+
+
+def test_tensors_of_two_files_are_never_one(tmp_path):
+    """Each file of torch.save counts its storages from 0: only within one are equal numbers the same memory."""
+    for number in (1, 2):
+        torch.save({f"layers.{number}.weight": torch.ones(3, 3)}, tmp_path / f"model-0000{number}-of-00002.bin")
+    graph = read(tmp_path)
+    assert [value.names for value in graph.values] == [("layers.1.weight",), ("layers.2.weight",)]
+    assert len({value.storage for value in graph.values}) == 2

@@ -55,10 +55,17 @@ LAYERS: list[nn.Module] = [
     *(pool(2) for pool in (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool3d)),
     nn.AdaptiveAvgPool2d((None, 7)),
     nn.AdaptiveMaxPool2d((1, 2), return_indices=True),
-    *(getattr(nn, f"{kind}Pad{axes}d")(1) for kind in ("Circular", "Reflection", "Replication", "Zero") for axes in (1, 2, 3)),
+    *(
+        getattr(nn, f"{kind}Pad{axes}d")(1)
+        for kind in ("Circular", "Reflection", "Replication", "Zero")
+        for axes in (1, 2, 3)
+    ),
     *(getattr(nn, f"ConstantPad{axes}d")(1, 0.5) for axes in (1, 2, 3)),
     nn.ReflectionPad2d((1, 2, 3, 4)),
-    *(drop(0.3) for drop in (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)),
+    *(
+        drop(0.3)
+        for drop in (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+    ),
     *(act(inplace=True) for act in (nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid)),
     *(act(0.7, inplace=True) for act in (nn.ELU, nn.CELU, nn.LeakyReLU)),
     *(act(0.7) for act in (nn.Hardshrink, nn.Softshrink)),
@@ -125,7 +132,9 @@ def test_known_attention_comes_out_as_it_was(layer, tmp_path):
     made = space["Model"]().layer
     for name in ("num_heads", "dropout", "batch_first", "add_zero_attn", "kdim", "vdim"):
         assert getattr(made, name) == getattr(layer, name)
-    assert {name: t.shape for name, t in made.state_dict().items()} == {n: t.shape for n, t in layer.state_dict().items()}
+    assert {name: t.shape for name, t in made.state_dict().items()} == {
+        n: t.shape for n, t in layer.state_dict().items()
+    }
 
 
 def test_what_cannot_be_written_is_none():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.readers.archive import Archive
-from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine
+from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Needs
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, word
 from torchatlas.readers.weights.stored import Place, Stored
 
@@ -31,8 +31,13 @@ def pickle_member(members: tuple[str, ...]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def load(path: Source, call: Call = call) -> object:
-    """Give the object that was saved, its tensors as `Stored`; ``call`` says what calls in the pickle give.
+def load(path: Source, call: Call = call, needs: Needs | None = None) -> object:
+    """Give the object that was saved, its tensors as `Stored`.
+
+    Args:
+        path: of the archive.
+        call: what calls in the pickle give.
+        needs: filled with what loading it needs.
 
     Raises:
         FileError: damaged, encrypted, or no file of weights.
@@ -57,7 +62,7 @@ def load(path: Source, call: Call = call) -> object:
             # A member gives single bytes slowly. It is no raw file to the checker, but has what is asked of one.
             buffered = io.BufferedReader(member)  # type: ignore[type-var]
             bounded = Bounded(buffered, source=archive.part(infos[name]))
-            return Machine(bounded, call, storages.stored).run()
+            return Machine(bounded, call, storages.stored, needs=needs or Needs()).run()
 
 
 def _is_big(archive: Archive, byteorder: str) -> bool:

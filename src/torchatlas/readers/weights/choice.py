@@ -20,7 +20,7 @@ from torchatlas.readers.weights.models import base_of, beside, chosen_models, mo
 from torchatlas.readers.weights.parts import FIRST, METADATA, Part, is_training, joined, parts_of, rank
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.stored import Checkpoint, Stored
-from torchatlas.readers.weights.whole import named_tensors, tree, uncompiled
+from torchatlas.readers.weights.whole import expression, named_tensors, tree, uncompiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -140,7 +140,17 @@ def _whole(root: object, models: list[Model], parts: list[Part], kind: str) -> C
     tensors = named_tensors(modules)
     notes = (*_left_out(parts, [Part(base, tensors, None)], base), *beside(models, shown))
     around = "" if len(shown) == 1 and shown[0].keys == base else what_holds(root, base)
-    return Checkpoint(tensors, kind, inside=base, flat=False, notes=notes, modules=modules, around=around)
+    named = ", ".join(f"{joined(model.keys[len(base) :])!r}: saved{expression(model.keys)}" for model in shown)
+    return Checkpoint(
+        tensors,
+        kind,
+        inside=base,
+        flat=False,
+        notes=notes,
+        modules=modules,
+        around=around,
+        models=f"{{{named}}}",
+    )
 
 
 def _chosen(parts: list[Part], depth: int) -> tuple[Keys, list[Part]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchatlas.core.errors import FileError
 from torchatlas.readers.weights import single
 from torchatlas.readers.weights.choice import refuse_key
+from torchatlas.readers.weights.loadable import below
 from torchatlas.readers.weights.stored import Checkpoint
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def load(folder: Folder, key: str | None) -> Checkpoint:
     tensors = dict(found.tensors)
     for name in files.experts:
         tensors |= single.load(step.files[name]).tensors
-    return replace(found, tensors=tensors, format=FORMAT, file=files.states[0], notes=(*notes, *found.notes))
+    notes += found.notes
+    reads = () if files.experts else below(found.reads, name, files.states[0])
+    return replace(found, tensors=tensors, format=FORMAT, file=files.states[0], notes=tuple(notes), reads=reads)
 
 
 def _step(folder: Folder) -> tuple[str, Folder] | None:

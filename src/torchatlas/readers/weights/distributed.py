@@ -9,6 +9,7 @@ Source: ``torch/distributed/checkpoint`` (``metadata.py``, ``filesystem.py``, ``
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from math import prod
@@ -18,6 +19,7 @@ from torchatlas.core.errors import FileError
 from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Machine, Mapping
 from torchatlas.readers.weights import archive
 from torchatlas.readers.weights.choice import choose
+from torchatlas.readers.weights.loadable import Read
 from torchatlas.readers.weights.rebuilt import call, dtype_of, sizes, word
 from torchatlas.readers.weights.stored import Stored, size_of
 
@@ -63,7 +65,8 @@ def load(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
         tensors = {name: _with_numbers(folder, name, made, where.get(name, ())) for name, made in tensors.items()}
     found = choose(folder.named, _nested(tensors, paths), FORMAT, key)
     notes = (*_missing(folder, where), *_incomplete(described, tensors))
-    return replace(found, flat=False, ordered=False, file="", notes=(*found.notes, *notes))
+    reads = (Read("distributed", json.dumps(list(map(str, found.inside)))),)
+    return replace(found, flat=False, ordered=False, file="", notes=(*found.notes, *notes), reads=reads)
 
 
 def refuse_shard(source: Source) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.errors import FileError
 from torchatlas.readers.weights import deepspeed, distributed, pipeline, sharded, single
 from torchatlas.readers.weights.choice import refuse_key
+from torchatlas.readers.weights.loadable import below
 from torchatlas.readers.weights.parts import is_training
 
 if TYPE_CHECKING:
@@ -140,4 +141,5 @@ def _inside(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
             f" of {holding[0]} alone."
         )
     file = f"{holding[0]}/{found.file}" if found.file else ""
-    return replace(found, file=file, notes=(*found.notes, note))
+    reads = below(found.reads, holding[0], found.file)
+    return replace(found, file=file, notes=(*found.notes, note), reads=reads)

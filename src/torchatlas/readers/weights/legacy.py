@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping
+from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping, Needs
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, view, word
 from torchatlas.readers.weights.stored import BITS, Place, Stored
 
@@ -29,17 +29,20 @@ COUNT = 8
 """Bytes of the number of elements that stands before each storage."""
 
 
-def load(path: Source, call: Call = call) -> tuple[object, str]:
+def load(path: Source, call: Call = call, needs: Needs | None = None) -> tuple[object, str]:
     """Give the object that was saved, its tensors as `Stored`, and what kind of file it is.
 
-    ``call`` says what calls in its pickles give.
+    Args:
+        path: of the file.
+        call: what calls in its pickles give.
+        needs: filled with what loading it needs.
 
     Raises:
         FileError: what it calls can do harm, or storages are cut short.
         Damaged: its pickles are.
     """
     with path.open() as file:
-        storages = _Storages(path, call)
+        storages = _Storages(path, call, needs or Needs())
         first = _pickle(file, storages)
         if first != MAGIC:
             return first, "a pickle"
@@ -56,14 +59,14 @@ def load(path: Source, call: Call = call) -> tuple[object, str]:
 
 
 def _pickle(file: BinaryIO, storages: _Storages) -> object:
-    return Machine(Bounded(file, source=storages.path), storages.call, storages.stored).run()
+    return Machine(Bounded(file, source=storages.path), storages.call, storages.stored, needs=storages.needs).run()
 
 
 class _Storages:
     """What the persistent ids stand for; where their data is is not known before the last pickle."""
 
-    def __init__(self, path: Source, call: Call) -> None:
-        self.path, self.call = path, call
+    def __init__(self, path: Source, call: Call, needs: Needs) -> None:
+        self.path, self.call, self.needs = path, call, needs
         self.known: dict[str, Stored] = {}
 
     def stored(self, key: object) -> object:

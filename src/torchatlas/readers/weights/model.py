@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.graph import Graph, Module, Note, Value
 from torchatlas.readers.pickled import Foreign, Mapping
 from torchatlas.readers.weights.harmful import GETATTR
+from torchatlas.readers.weights.loadable import text
 from torchatlas.readers.weights.rebuilt import GRAPH_MODULE, word
 from torchatlas.readers.weights.settings import details, settings_of
 from torchatlas.readers.weights.stored import Stored
@@ -47,6 +48,7 @@ def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
         ("file", checkpoint.format),
         ("reader", "pickle"),
         ("weights", checkpoint.file),
+        ("reads", text(checkpoint)),
         ("state_dict", expression(checkpoint.inside)),
     ]
     return Graph(
@@ -112,7 +114,7 @@ def _value(number: int, kind: ValueKind, names: tuple[str, ...], thing: object) 
         requires_grad=tensor.requires_grad,
         type=tensor.type,
     )
-    return value, tensor.storage
+    return value, tensor.memory
 
 
 def _module(

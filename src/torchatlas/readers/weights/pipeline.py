@@ -6,9 +6,11 @@ Source: https://huggingface.co/docs/diffusers (pipelines, their folders and ``mo
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError, InputError
+from torchatlas.readers.weights.loadable import below
 from torchatlas.readers.weights.stored import Checkpoint
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def load(
     if not there:
         raise FileError(f"{folder.named}: a pipeline without weights; its parts are {', '.join(parts) or 'none'}.")
     if key is not None:
-        return read(folder.below(key))
+        part = read(folder.below(key))
+        return replace(part, file="", reads=below(part.reads, key, part.file))
     read_parts = {name: read(folder.below(name)) for name in there}
     tensors: dict[str, Stored] = {
         f"{name}.{own}": stored for name, part in read_parts.items() for own, stored in part.tensors.items()
@@ -64,7 +67,8 @@ def load(
     if others:
         notes.append(f"without weights: {', '.join(others)}.")
     notes += [f"{name}: {note}" for name, part in read_parts.items() for note in part.notes]
-    return Checkpoint(tensors, "a pipeline of diffusers", ordered=False, flat=False, notes=tuple(notes))
+    reads = tuple(read for name, part in read_parts.items() for read in below(part.reads, name, part.file, f"{name}."))
+    return Checkpoint(tensors, "a pipeline of diffusers", ordered=False, flat=False, notes=tuple(notes), reads=reads)
 
 
 def _index(folder: Folder) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.readers.weights import single
+from torchatlas.readers.weights.loadable import below
 from torchatlas.readers.weights.stored import Checkpoint
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ def indexed(index: Source, find: Callable[[str], Source | None]) -> Checkpoint:
         notes.append(f"{len(absent):,} tensors of the index are in none of its files ({some(absent)}).")
     if unnamed:
         notes.append(f"{len(unnamed):,} tensors of its files are not in the index and not shown ({some(unnamed)}).")
-    return Checkpoint(found, "an index of sharded weights", ordered=False, notes=tuple(dict.fromkeys(notes)))
+    reads = tuple(read for file, shard in there.items() for read in below(shard.reads, "", file))
+    return Checkpoint(
+        found, "an index of sharded weights", ordered=False, notes=tuple(dict.fromkeys(notes)), reads=reads
+    )
 
 
 def numbered(top: Iterable[str]) -> list[str]:
@@ -98,18 +102,27 @@ def together(shards: Mapping[str, Source]) -> Checkpoint | None:
     notes = [note for shard in read.values() for note in shard.notes]
     first, *others = read.values()
     form = f"{len(read):,} files of weights"
+    reads = tuple(each for file, shard in read.items() for each in below(shard.reads, "", file))
     if len(set(names)) == len(names):
         found = {name: stored for shard in read.values() for name, stored in shard.tensors.items()}
         notes = [*_absent(in_order), *notes]
         return Checkpoint(
-            found, form, inside=first.inside, flat=_are_flat(read), notes=tuple(dict.fromkeys(notes)), ordered=False
+            found,
+            form,
+            inside=first.inside,
+            flat=_are_flat(read),
+            notes=tuple(dict.fromkeys(notes)),
+            ordered=False,
+            reads=reads,
         )
     if all(LAYER.search(name) for name in in_order):
         found = {
             f"{_scope(file)}.{name}": stored for file, shard in read.items() for name, stored in shard.tensors.items()
         }
         note = f"{len(read):,} files of one layer each are shown as one, the name of the file before their names."
-        return Checkpoint(found, form, flat=False, notes=(note, *dict.fromkeys(notes)), ordered=False)
+        scoped = tuple(each._replace(prefix=f"{_scope(each.file)}.{each.prefix}") for each in reads)
+        notes = [note, *dict.fromkeys(notes)]
+        return Checkpoint(found, form, flat=False, notes=tuple(notes), ordered=False, reads=scoped)
     if _are_ranks(in_order) and all(set(other.tensors) == set(first.tensors) for other in others):
         return _parallel(read)
     return None

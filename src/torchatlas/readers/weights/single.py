@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.foreign import ENOUGH, looks_like
-from torchatlas.readers.pickled import Damaged, Foreign, Global
+from torchatlas.readers.pickled import Damaged, Foreign, Global, Needs
 from torchatlas.readers.weights import archive, legacy, safetensors, zero
 from torchatlas.readers.weights.choice import choose, refuse_key
+from torchatlas.readers.weights.loadable import Read, read_of
 from torchatlas.readers.weights.rebuilt import call, source_of
 from torchatlas.readers.weights.stored import Checkpoint, Stored
 
@@ -64,11 +65,13 @@ def load(source: Source, key: str | None = None) -> Checkpoint:
         if kind_of(head_of(source)) == "safetensors":
             tensors, metadata = safetensors.load(source)
             refuse_key(source, key)
-            return Checkpoint(tensors, "a .safetensors file", ordered=False, notes=_tied_elsewhere(metadata, tensors))
-        held, kind = load_object(source)
+            notes = _tied_elsewhere(metadata, tensors)
+            return Checkpoint(tensors, "a .safetensors file", ordered=False, notes=notes, reads=(Read("safetensors"),))
+        needs = Needs()
+        held, kind = _object(source, 0, needs)
         root, notes = zero.filled(held)
         found = choose(source, root, kind, key)
-        return replace(found, notes=(*found.notes, *notes))
+        return replace(found, notes=(*found.notes, *notes), reads=() if notes else (read_of(kind, needs, found),))
 
 
 def load_object(source: Source) -> tuple[object, str]:
@@ -77,16 +80,16 @@ def load_object(source: Source) -> tuple[object, str]:
     Raises:
         FileError: as `load`.
     """
-    return _object(source, 0)
+    return _object(source, 0, Needs())
 
 
-def _object(source: Source, depth: int) -> tuple[object, str]:
+def _object(source: Source, depth: int, needs: Needs) -> tuple[object, str]:
     head = head_of(source)
     kind = kind_of(head)
     if kind == "archive":
-        return archive.load(source, _calls(depth)), "a file of torch.save"
+        return archive.load(source, _calls(depth), needs), "a file of torch.save"
     if kind == "legacy":
-        return legacy.load(source, _calls(depth))
+        return legacy.load(source, _calls(depth), needs)
     if head[TAR] == b"ustar":
         raise FileError(
             f"{source}: a tar archive. If it is one of torch before 0.1.10, load it with torch.load and save it again."
@@ -103,7 +106,7 @@ def _calls(depth: int) -> Call:
         inner = source_of(args[0], "a tensor in its pickle")
         if inner is None or depth >= DEEPEST:
             raise Damaged(f"it calls {INNER} for what are no bytes, or too deep inside each other")
-        held, _ = _object(inner, depth + 1)
+        held, _ = _object(inner, depth + 1, Needs())
         if not isinstance(held, Stored):
             return held
         return replace(held, storage=(inner.start, id(inner.unpacked), held.storage))  # keys are of that file alone

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from torchatlas.readers.source import Source
+    from torchatlas.readers.weights.loadable import Read
     from torchatlas.readers.weights.whole import Kept
 
 BITS: Mapping[str, int] = {
@@ -85,11 +86,18 @@ class Stored:
         return prod(max(size, 0) for size in self.shape)
 
     @property
+    def memory(self) -> Hashable:
+        """Equal for tensors that share memory; None where the file cannot tell. Of two files, none do."""
+        if self.storage is None:
+            return None
+        return (self.place.file if self.place is not None else None, self.storage)
+
+    @property
     def identity(self) -> Hashable:
         """Equal for two names of one tensor; None where the file cannot tell."""
         if self.storage is None or self.stride is None or not self.numel:
             return None
-        return (self.storage, self.offset, self.shape, self.stride, self.dtype)
+        return (self.memory, self.offset, self.shape, self.stride, self.dtype)
 
 
 def size_of(dtype: str, elements: int) -> int | None:
@@ -123,6 +131,8 @@ class Checkpoint:
         notes: what was left out, not built, or not there.
         modules: of a model that was pickled whole, every module with its paths; empty for weights alone.
         around: where these are of several models, what holds them, in a word; empty for one.
+        models: of several, Python that gives them by name out of what is ``saved`` in the file.
+        reads: how the file, or each of several, is loaded with torch; empty where that is not known.
     """
 
     tensors: Mapping[str, Stored]
@@ -136,3 +146,5 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
     modules: tuple[tuple[tuple[str, ...], Kept], ...] = ()
     around: str = ""
+    models: str = ""
+    reads: tuple[Read, ...] = ()

@@ -9,6 +9,7 @@ from torchatlas.core.graph import Graph, Module, Node, Note, Text, Value
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
 from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
+from torchatlas.readers.weights.loadable import text
 from torchatlas.readers.weights.model import graph_of as graph_of_model
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
     made = [
         ("file", checkpoint.format),
         ("weights", checkpoint.file),
+        ("reads", text(checkpoint)),
         ("state_dict", "".join(f"[{key!r}]" for key in checkpoint.inside)),
         ("parts", "" if checkpoint.flat else "apart"),
     ]
@@ -154,7 +156,7 @@ def _values(tensors: Mapping[str, Stored]) -> tuple[list[Value], dict[str, int]]
     values, ids = [], {}
     for number, names in enumerate(groups.values()):
         stored = tensors[names[0]]
-        storage = None if stored.storage is None else storages.setdefault(stored.storage, len(storages))
+        storage = None if stored.memory is None else storages.setdefault(stored.memory, len(storages))
         values.append(_value(number, tuple(names), stored, storage, kind_of(names[0], tensors)))
         ids.update(dict.fromkeys(names, number))
     return values, ids

@@ -6,6 +6,7 @@ Nothing is imported and nothing runs: a class is two words, and an object is the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.readers.pickled import Foreign, Global, Mapping
@@ -186,7 +187,11 @@ def inside(thing: object) -> Iterator[tuple[str | int, object]]:
 def expression(keys: Keys) -> str:
     """Keys as Python that follows them: ``['ema'].model``."""
     return "".join(
-        f".{key}" if isinstance(key, Attribute) else f".args[{int(key)}]" if isinstance(key, Argument) else f"[{key!r}]"
+        (f".{key}" if key.isidentifier() and not iskeyword(key) else f".__dict__[{str(key)!r}]")
+        if isinstance(key, Attribute)
+        else f".args[{int(key)}]"
+        if isinstance(key, Argument)
+        else f"[{key!r}]"
         for key in keys
     )
 

@@ -46,9 +46,7 @@ ARGUMENTS: dict[str, str] = {
     **{f"LPPool{axes}d": "norm_type kernel_size stride=None ceil_mode=False" for axes in AXES},
     **{f"AdaptiveAvgPool{axes}d": "output_size" for axes in AXES},
     **{f"AdaptiveMaxPool{axes}d": "output_size return_indices=False" for axes in AXES},
-    **{
-        f"{kind}Pad{axes}d": "padding" for kind in ("Circular", "Reflection", "Replication", "Zero") for axes in AXES
-    },
+    **{f"{kind}Pad{axes}d": "padding" for kind in ("Circular", "Reflection", "Replication", "Zero") for axes in AXES},
     **{f"ConstantPad{axes}d": "padding value" for axes in AXES},
     **dict.fromkeys(("LSTM", "GRU", "RNN"), RECURRENT),
     **dict.fromkeys(("LSTMCell", "GRUCell"), "input_size hidden_size bias=True"),
@@ -88,8 +86,8 @@ ARGUMENTS: dict[str, str] = {
     "Unfold": "kernel_size dilation=1 padding=0 stride=1",
     "Upsample": "size=None scale_factor=None mode='nearest' align_corners=None recompute_scale_factor=None",
 }
-"""Arguments of layers in order, which are the names of their attributes: ``name`` where it must be given, ``name=usual``
-where it may be left out, ``bias?`` and ``bias_k!`` for what is off or on as there is such a tensor."""
+"""Arguments of layers in order, which are the names of their attributes: ``name`` where it must be given,
+``name=usual`` where it may be left out, ``bias?`` and ``bias_k!`` for what is off or on as there is such a tensor."""
 
 WITH_BIAS = ("Norm1d", "Norm2d", "Norm3d", "GroupNorm", "LayerNorm")
 """Ends of names of norms, which have a bias where they have a weight."""

@@ -1,26 +1,27 @@
-"""The lines that load a file's weights into the model of a skeleton, and the functions that they need.
+"""The function that loads a file's weights into the model of a skeleton, and those that it needs.
 
-``torch.load(weights_only=True)`` takes tensors, plain containers and nothing else. A file that names other things is read
-by a reader of its own, which puts a placeholder in the place of each: nothing that the file names is imported or run, so
-that neither the package of a model is needed, nor trust in whoever made the file.
+``torch.load(weights_only=True)`` takes tensors, plain containers and nothing else. A file that names other things is
+read by a reader of its own, which puts a placeholder in the place of each: nothing that the file names is imported or
+run, so that neither the package of a model is needed, nor trust in whoever made the file.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.views.skeleton.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 INDENT = "    "
 
 FLAT = '''
-def flat(saved, model):
-    """The model's tensors in what a file holds, each by all the keys that lead to it."""
-    wanted, found, waiting = set(model.state_dict()), {}, [("", saved)]
+def flat(saved, model, around=""):
+    """The model's tensors in what a file holds, each by all the keys that lead to it, behind those around them."""
+    wanted, found, waiting = set(model.state_dict()), {}, [(around, saved)]
     for name, thing in waiting:
         if (name or "tensor") in wanted and not isinstance(thing, (dict, list, tuple)):
             found[name or "tensor"] = torch.as_tensor(thing)
@@ -68,7 +69,7 @@ class Reader(pickle.Unpickler):
     """Reads a pickle, and makes tensors, arrays and plain containers alone; all else is a placeholder."""
 
     PLAIN = {
-        "builtins": {"set", "frozenset", "list", "dict", "tuple", "bytearray", "complex", "slice", "int", "float", "str"},
+        "builtins": {"set", "frozenset", "list", "dict", "tuple", "bytearray", "complex", "int", "float", "str"},
         "collections": {"OrderedDict", "defaultdict", "Counter"},
         "_codecs": {"encode"},
         "torch": {"Size", "device", "Tensor"},
@@ -117,7 +118,9 @@ def weights_of(saved):
             if type(thing).__name__ == "ScriptObject":  # packed weights of a quantized layer
                 tensors.update(loose(name, thing.state[0]))
         if "_modules" not in kept and "state" in kept:
-            tensors.update(loose("state", kept["state"]))
+            convolution = isinstance(module.state, tuple) and len(module.state) == 15  # a quantized one
+            state = dict(zip(("weight", "bias"), module.state[10:12])) if convolution else loose("state", module.state)
+            tensors.update(state)
         found.update((prefix + name, tensor) for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor))
         inside = kept.get("_modules", {})
         waiting += [(f"{prefix}{name}.", child) for name, child in inside.items() if child is not None]
@@ -136,15 +139,184 @@ def loose(name, thing):
 '''
 
 
+NAMES = frozenset(
+    (
+        "load",
+        "flat",
+        "read",
+        "read_pickle",
+        "weights_of",
+        "loose",
+        "Placeholder",
+        "Reader",
+        "io",
+        "pickle",
+        "types",
+        "pathlib",
+        "safetensors",
+    )
+)
+"""What stands in a skeleton beside its classes."""
+
+
+class Read(NamedTuple):
+    """One file, as the readers say how it is loaded: by what, what leads to the weights, in what form; file, prefix."""
+
+    how: str
+    at: str = ""
+    form: str = "flat"
+    file: str = ""
+    prefix: str = ""
+
+
 class Loading(NamedTuple):
     """How the weights are loaded.
 
     Attributes:
-        lines: that do so.
-        functions: that they need, as source.
-        imports: that these need.
+        function: ``load``, as source.
+        others: functions and classes that it needs.
+        imports: modules that these need.
     """
 
-    lines: tuple[str, ...]
-    functions: tuple[str, ...]
-    imports: tuple[str, ...]
+    function: str
+    others: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+
+
+def loading(made: Mapping[str, str], weights: str) -> Loading:
+    """How the weights of a file are loaded.
+
+    Args:
+        made: what the graph says of where it comes from.
+        weights: the name of the file, where the graph has none.
+    """
+    reads = _reads(made)
+    if not reads:
+        return Loading(UNKNOWN)
+    one = reads[0] if len(reads) == 1 else None
+    if one is not None and one.how == "distributed":
+        return Loading(_distributed(one, weights))
+    lines = _one(one) if one is not None else _several(reads)
+    file = (one.file if one is not None else "") or made.get("weights", "") or weights
+    head = f"def load(file={quoted(file)}):" if one is not None else 'def load(folder="."):'
+    function = "\n".join((head, *(f"{INDENT}{line}" for line in (_said(reads), *lines, "return model")))) + "\n"
+    return Loading(function, *_needed(reads, several=one is None))
+
+
+UNKNOWN = '''
+def load(weights):
+    """Give the model with weights by their names; how the file itself is loaded is not known."""
+    model = Model()
+    model.load_state_dict(weights)
+    return model
+'''
+
+
+def _reads(made: Mapping[str, str]) -> list[Read]:
+    """What the graph says; of one that was saved before graphs did, what follows from the rest."""
+    if "reads" in made:
+        reads = [Read(*entry) for entry in json.loads(made["reads"])]
+        return reads if all(read.how == "distributed" or is_path(read.at) for read in reads) else []
+    at = made.get("state_dict", "")
+    if made.get("file") in ("a .safetensors file", "a file of torch.save", "a legacy file of torch.save") and is_path(
+        at
+    ):
+        how = "safetensors" if "safetensors" in made["file"] else "torch"
+        return [Read(how, at, "parts" if "parts" in made else "flat")]
+    return []
+
+
+def is_path(text: str) -> bool:
+    """Whether it is nothing but keys and attributes that lead on, or names with such: graphs are files of others."""
+    try:
+        tree = ast.parse(text if text.startswith("{") else f"saved{text}", mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return all(
+        isinstance(node, PATH) and (not isinstance(node, ast.Name) or node.id == "saved") for node in ast.walk(tree)
+    )
+
+
+PATH = (ast.Expression, ast.Name, ast.Load, ast.Subscript, ast.Constant, ast.Attribute, ast.Dict, ast.UnaryOp, ast.USub)
+
+
+def _said(reads: Sequence[Read]) -> str:
+    placeholders = any(read.how in ("placeholders", "pickle") for read in reads)
+    others = " What of it is no tensor is neither imported nor run." if placeholders else ""
+    return f'"""Give the model with the weights of the file{"s" if len(reads) > 1 else ""}.{others}"""'
+
+
+def _one(read: Read) -> Iterator[str]:
+    yield "model = Model()"
+    if read.form == "modules":
+        yield f"saved = {_opened(read.how, 'file')}"
+    yield f"model.load_state_dict({_weights(read, _opened(read.how, 'file'))})"
+
+
+def _several(reads: Sequence[Read]) -> Iterator[str]:
+    yield "model, weights = Model(), {}"
+    groups: dict[tuple[str, str, str], list[Read]] = {}
+    for read in reads:
+        groups.setdefault((read.how, read.at, read.form), []).append(read)
+    for group in groups.values():
+        yield "for file, prefix in ("
+        yield from (f"{INDENT}({quoted(read.file)}, {quoted(read.prefix)})," for read in group)
+        yield "):"
+        found = _weights(group[0], _opened(group[0].how, "pathlib.Path(folder, file)"), "prefix")
+        if group[0].form == "parts":
+            yield f"{INDENT}weights.update({found})"
+        else:
+            yield f"{INDENT}weights.update((prefix + name, tensor) for name, tensor in {found}.items())"
+    yield "model.load_state_dict({name: weights[name] for name in model.state_dict() if name in weights})"
+
+
+def _weights(read: Read, opened: str, around: str = "") -> str:
+    """The weights of what a file holds, as Python."""
+    if read.form == "modules":
+        return f"weights_of({read.at})"
+    if read.form == "module":
+        return f"weights_of({opened}{read.at})"
+    prefix = f', {around}.rstrip(".")' if around else ""
+    return f"flat({opened}{read.at}, model{prefix})" if read.form == "parts" else f"{opened}{read.at}"
+
+
+def _opened(how: str, file: str) -> str:
+    if how == "torch":
+        return f'torch.load({file}, map_location="cpu", weights_only=True)'
+    return {"safetensors": "safetensors.torch.load_file", "pickle": "read_pickle"}.get(how, "read") + f"({file})"
+
+
+def _distributed(read: Read, weights: str) -> str:
+    inside = "".join(f"[{quoted(key)}]" for key in json.loads(read.at))
+    state = "model.state_dict()"
+    for key in reversed(json.loads(read.at)):
+        state = f"{{{quoted(key)}: {state}}}"
+    return f'''
+def load(folder={quoted(weights)}):
+    """Give the model with the weights of the folder, from the shards of all processes."""
+    import torch.distributed.checkpoint
+
+    model = Model()
+    weights = {state}
+    torch.distributed.checkpoint.load(weights, checkpoint_id=folder)
+    model.load_state_dict(weights{inside})
+    return model
+'''
+
+
+def _needed(reads: Sequence[Read], *, several: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The functions that reading so needs, and the modules that these do."""
+    hows, forms = {read.how for read in reads}, {read.form for read in reads}
+    placeholders = bool(hows & {"placeholders", "pickle"})
+    functions = (
+        FLAT if "parts" in forms else "",
+        READER if placeholders else "",
+        PICKLED if "pickle" in hows else "",
+        WEIGHTS_OF if forms & {"module", "modules"} else "",
+    )
+    imports = (
+        *(("io", "pickle", "types") if placeholders else ()),
+        *(("pathlib",) if several else ()),
+        *(("safetensors.torch",) if "safetensors" in hows else ()),
+    )
+    return tuple(filter(None, functions)), imports

@@ -14,6 +14,7 @@ from torchatlas.core.errors import InputError
 from torchatlas.core.version import __version__
 from torchatlas.views.skeleton.arguments import known_arguments
 from torchatlas.views.skeleton.layers import COUNTER, WRITERS, written
+from torchatlas.views.skeleton.loading import NAMES, loading
 from torchatlas.views.skeleton.names import class_name, is_plain, is_taken, quoted
 from torchatlas.views.skeleton.normed import seen_through
 from torchatlas.views.skeleton.tree import inside_first, tree_of
@@ -39,10 +40,22 @@ NO_CASTS = ("float4_e2m1fn_x2", "float4_e2m1", "float6_e2m3", "float6_e3m2")
 """Dtypes to which torch casts nothing."""
 SPARSE = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
 ARGUMENTLESS = frozenset(
-    ("ReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Dropout", "Flatten", "Softsign", "Tanhshrink", "LogSigmoid", "Softmax2d")
+    (
+        "ReLU",
+        "GELU",
+        "SiLU",
+        "Tanh",
+        "Sigmoid",
+        "Dropout",
+        "Flatten",
+        "Softsign",
+        "Tanhshrink",
+        "LogSigmoid",
+        "Softmax2d",
+    )
 )
 """Layers without weights that can be made without arguments."""
-RESERVED = {ROOT, "torch", "nn", "share", "flat"}
+RESERVED = {ROOT, "torch", "nn", "share", *NAMES}
 
 SHARE = '''
 def share(model, name, other):
@@ -56,19 +69,6 @@ def share(model, name, other):
         found.append((module._parameters if own in module._parameters else module._buffers, own))
     (held, own), (others, theirs) = found
     held[own] = others[theirs]
-'''
-FLAT = '''
-def flat(saved, model):
-    """The model's tensors in what a file holds, each by all the keys that lead to it."""
-    wanted, found, waiting = set(model.state_dict()), {}, [("", saved)]
-    for name, thing in waiting:
-        if (name or "tensor") in wanted and not isinstance(thing, (dict, list, tuple)):
-            found[name or "tensor"] = torch.as_tensor(thing)
-        elif isinstance(thing, dict):
-            waiting += [(f"{name}.{key}" if name else str(key), item) for key, item in thing.items()]
-        elif isinstance(thing, (list, tuple)):
-            waiting += [(f"{name}.{at}" if name else str(at), item) for at, item in enumerate(thing)]
-    return found
 '''
 FORWARD = """
     def forward(self, *args, **kwargs):
@@ -119,29 +119,30 @@ def skeleton(graph: Graph, weights: str = "weights.pth") -> str:
             " (.pth, .safetensors, …) or an atlas of a module."
         )
     writer = _Writer(root, _shared(graph))
-    parts = [_head(graph, weights), *writer.classes]
-    if writer.shared:
-        parts.insert(1, SHARE)
-    if "parts" in dict(graph.made):
-        parts.insert(1, FLAT)
+    load = loading(dict(graph.made), weights)
+    parts = [_head(graph, weights, load.imports), *([SHARE] if writer.shared else [])]
+    parts += [*writer.classes, *load.others, load.function]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
-def _head(graph: Graph, weights: str) -> str:
+def _head(graph: Graph, weights: str, modules: tuple[str, ...]) -> str:
     said = "\n".join(fill(note.text, WIDTH) for note in graph.notes)
-    loading = "\n".join(f"{INDENT}{line}" for line in _loading(dict(graph.made), weights))
+    inferred = any(module.sure is not None for module in graph.modules)
+    doubt = " Beside what was inferred and is not certain stands how sure it is." if inferred else ""
+    standard = [name for name in modules if "." not in name]
+    plain = "".join(f"import {name}\n" for name in standard) + ("\n" if standard else "")
     return f'''"""Skeleton of {_harmless(weights)}: modules with exactly the names, shapes and dtypes of its weights.
 
-Written by torchatlas {__version__}. Beside what was inferred and is not certain stands how sure it is.
+Written by torchatlas {__version__}.{doubt}
 
-{loading}
+    model = load()
 
 A large model is best built without memory, under torch.device("meta"), and loaded with assign=True.
 
 {_harmless(said)}
 """
 
-import torch
+{plain}{"".join(f"import {name}{chr(10)}" for name in modules if "." in name)}import torch
 from torch import nn
 '''
 
@@ -149,25 +150,6 @@ from torch import nn
 def _harmless(text: str) -> str:
     """Text of a file that can neither end a string nor escape in it."""
     return text.replace("\\", "/").replace('"', "'").replace("\0", "?")
-
-
-def _loading(made: Mapping[str, str], weights: str) -> tuple[str, ...]:
-    """Lines that load the weights into the model."""
-    file = quoted(made.get("weights", weights))
-    if "index" in made.get("file", ""):
-        read = "safetensors.torch.load_file(file)" if "safetensors" in file else "torch.load(file, weights_only=True)"
-        return (
-            "model, weights = Model(), {}",
-            f"for file in set(json.loads(pathlib.Path({file}).read_text())['weight_map'].values()):",
-            f"    weights |= {read}",
-            "model.load_state_dict(weights)",
-        )
-    reading = f"torch.load({file}, weights_only=True){made.get('state_dict', '')}"
-    if "safetensors" in made.get("file", ""):
-        reading = f"safetensors.torch.load_file({file})"
-    if "parts" in made:
-        reading = f"flat({reading}, model)"
-    return "model = Model()", f"model.load_state_dict({reading})"
 
 
 class _Writer:

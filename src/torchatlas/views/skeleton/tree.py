@@ -74,7 +74,7 @@ def tree_of(graph: Graph) -> Place:
         if path:
             _place(tuple(path.split(".")), known).module = module
     for value in graph.values:
-        for name in value.names if value.kind in ("parameter", "buffer") else ():
+        for name in value.names if value.kind in ("parameter", "buffer") and not _is_unmade(value) else ():
             *around, own = name.split(".")
             place = _place(tuple(around), known)
             if own == EXTRA_STATE:
@@ -82,6 +82,11 @@ def tree_of(graph: Graph) -> Place:
             else:
                 place.tensors[own] = value
     return root
+
+
+def _is_unmade(value: Value) -> bool:
+    """Whether it is a lazy layer's tensor, which gets its shape in the first run."""
+    return value.shape == () and value.nbytes is None
 
 
 def _place(path: Path, known: dict[Path, Place]) -> Place:
