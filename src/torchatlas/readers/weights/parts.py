@@ -184,6 +184,8 @@ def _split(keys: Keys, tensors: dict[str, Stored], source: object, *, state: boo
         for name, made in tensors.items()
         if name.rpartition(".")[2] in kept and name.rpartition(".")[0] in owners
     }
+    if owners == {""} and (not keys or len(moments) < len(tensors)):  # names of tensors like any others
+        moments = {}
     if moments and len(moments) < len(tensors):
         rest = {name: made for name, made in tensors.items() if name not in moments}
         yield Part(keys, rest, None, state)
