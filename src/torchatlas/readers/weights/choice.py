@@ -103,10 +103,11 @@ def _candidates(parts: list[Part]) -> str:
     """What a key may be, with how many tensors it leads to."""
     counts: dict[str, int] = {}
     for part in parts:
-        if part.keys:
-            counts[joined(_group(part, ()))] = counts.get(joined(_group(part, ())), 0) + len(part.tensors)
-    deeper = {joined(part.keys): len(part.tensors) for part in parts if len(part.keys) > 1 and not part.is_training()}
-    listed = [f"{name!r} ({count:,} tensors)" for name, count in ({**counts, **deeper}).items()]
+        trained = next((at + 1 for at, key in enumerate(part.keys) if is_training(key)), len(part.keys))
+        for keys in dict.fromkeys((part.keys[:1], part.keys[:trained])):
+            if keys:
+                counts[joined(keys)] = counts.get(joined(keys), 0) + len(part.tensors)
+    listed = [f"{name!r} ({count:,} tensors)" for name, count in counts.items()]
     if not listed:
         return "It holds one dictionary of tensors; open it without a key."
     more = f" and {len(listed) - MOST_KEYS:,} more" if len(listed) > MOST_KEYS else ""
