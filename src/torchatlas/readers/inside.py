@@ -79,7 +79,7 @@ def with_statistics(path: Path, graph: Graph, key: str | None = None) -> Graph:
     Raises:
         FileError: as `read`.
     """
-    with _opened(path) as folder:
+    with single.named(path), _opened(path) as folder:
         name, key = _chosen(folder, key)
         return statistics.with_statistics(graph, _checkpoint(folder, name, key, numbers=True).tensors)
 

@@ -101,6 +101,18 @@ def test_they_are_given_each_time_they_are_asked_for(tmp_path):
     assert first == second != ()
 
 
+def test_numbers_near_the_largest_have_statistics(tmp_path):
+    """Their squares are beyond what a float can be: the extremes are right, and nothing is NaN."""
+    state = {
+        "a.weight": torch.full((9,), 1.5e308, dtype=torch.float64),
+        "a.bias": torch.full((9,), -1.7e308, dtype=torch.float64),
+    }
+    path = saved(tmp_path / "a.pth", state)
+    graph = with_statistics(path, read(path))
+    check(graph)
+    assert [dict(overlay.paths)["a"] for overlay in graph.overlays[2:4]] == [-1.7e308, 1.5e308]
+
+
 def test_damaged_data_is_refused(tmp_path):
     """An archive checks its members when they are read."""
     path = saved(tmp_path / "a.pth", {"w": torch.full((1000,), 1.5)})

@@ -65,15 +65,12 @@ class Statistics:
         if not finite:
             return replace(self, count=self.count + other.count)
         step = other.mean - self.mean
-        return Statistics(
-            self.count + other.count,
-            finite,
-            self.mean + step * other.finite / finite,
-            self.squares + other.squares + step * step * self.finite * other.finite / finite,
-            min(self.low, other.low),
-            max(self.high, other.high),
-            self.zeros + other.zeros,
-        )
+        mean = self.mean + step * other.finite / finite
+        squares = self.squares + other.squares + step * step * self.finite * other.finite / finite
+        low, high = min(self.low, other.low), max(self.high, other.high)
+        if not math.isfinite(mean) or not math.isfinite(squares):  # of numbers near the largest there are
+            mean, squares = low / 2 + high / 2, 0.0
+        return Statistics(self.count + other.count, finite, mean, squares, low, high, self.zeros + other.zeros)
 
 
 def measure(tensors: Mapping[str, Stored]) -> dict[str, Statistics]:
