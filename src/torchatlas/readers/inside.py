@@ -16,6 +16,7 @@ from torchatlas.readers.kinds import program_in
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights import folders, single, statistics
 from torchatlas.readers.weights.folder import Folder
+from torchatlas.readers.weights.loadable import packed
 from torchatlas.readers.weights.structure import graph_of
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def _checkpoint(folder: Folder, name: str, key: str | None, *, numbers: bool = F
         found = replace(single.load(folder.files[name], key), file=name)
     else:
         found = weights.in_folder(folder, key, numbers=numbers)
-    return replace(found, notes=(*found.notes, _said(folder, found.file or name)))
+    reads = packed(found.reads, found.file or name)
+    return replace(found, notes=(*found.notes, _said(folder, found.file or name)), reads=reads)
 
 
 def _said(folder: Folder, member: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import pickle
 import subprocess
 import sys
+import tarfile
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +106,26 @@ def safe(folder: Path) -> Path:
     return folder / "a.safetensors"
 
 
+def archived(folder: Path, name: str, member: str) -> Path:
+    """A file of weights inside an archive, as other programs pack it."""
+    (folder / "inner").mkdir()
+    if member.endswith(".safetensors"):
+        safe(folder / "inner")
+        inner = folder / "inner" / "a.safetensors"
+    else:
+        inner = zipped(folder / "inner", STATE)
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.write(inner, member)
+            archive.writestr("data", "{}")
+    elif ".tar" in name:
+        with tarfile.open(folder / name, "w:gz" if name.endswith("gz") else "w") as archive:
+            archive.add(inner, f"./{member}")
+    else:
+        (folder / name).write_bytes(gzip.compress(inner.read_bytes()))
+    return folder / name
+
+
 STATE = network().state_dict()
 NAMESPACE = argparse.Namespace(lr=0.1, best=np.float64(0.5))
 SINGLE: dict[str, Callable[[Path], Path]] = {
@@ -127,6 +149,11 @@ SINGLE: dict[str, Callable[[Path], Path]] = {
     "a plain pickle of arrays": lambda folder: plain(folder, {name: tensor.numpy() for name, tensor in STATE.items()}),
     "a plain pickle of a model": lambda folder: plain(folder, network()),
     "safetensors": safe,
+    "in a zip archive": lambda folder: archived(folder, "model.zip", "policy.pth"),
+    "safetensors in a zip archive": lambda folder: archived(folder, "model.zip", "model.safetensors"),
+    "in a tar archive": lambda folder: archived(folder, "model.tar", "model_weights.ckpt"),
+    "in a packed tar archive": lambda folder: archived(folder, "model.tar.gz", "model_weights.ckpt"),
+    "packed as a whole": lambda folder: archived(folder, "model.pth.gz", "model.pth"),
 }
 
 

@@ -43,6 +43,7 @@ class Read(NamedTuple):
             ``modules``, several.
         file: its name, below the folder that was given; empty for the file itself.
         prefix: what stands before its names in the model.
+        packed: it is a member of the archive that was given, or what that unpacks to.
     """
 
     how: str
@@ -50,6 +51,7 @@ class Read(NamedTuple):
     form: str = "flat"
     file: str = ""
     prefix: str = ""
+    packed: bool = False
 
 
 def read_of(kind: str, needs: Needs, found: Checkpoint) -> Read:
@@ -81,6 +83,11 @@ def below(reads: Iterable[Read], folder: str, file: str = "", prefix: str = "") 
         read._replace(file="/".join(filter(None, (folder, read.file or file))), prefix=f"{prefix}{read.prefix}")
         for read in reads
     )
+
+
+def packed(reads: Iterable[Read], member: str) -> tuple[Read, ...]:
+    """The same files as members of an archive: ``member`` is the one that has no other name."""
+    return tuple(read._replace(file=read.file or member, packed=True) for read in reads)
 
 
 def text(checkpoint: Checkpoint) -> str:

@@ -104,8 +104,27 @@ def read(file):
 PICKLED = '''
 def read_pickle(file):
     """What pickle wrote."""
-    with open(file, "rb") as opened:
+    with open(file, "rb") if not hasattr(file, "read") else file as opened:
         return Reader(opened).load()
+'''
+MEMBER = '''
+def member(file, name):
+    """What stands in an archive under a name, or what a packed file unpacks to."""
+    if tarfile.is_tarfile(file):  # asked first: it may end in a zip archive
+        with tarfile.open(file) as archive:
+            return io.BytesIO(archive.extractfile({plain(each): each for each in archive.getnames()}[name]).read())
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            return io.BytesIO(archive.read({plain(each): each for each in archive.namelist()}[name]))
+    for packing in (gzip, bz2, lzma):
+        with contextlib.suppress(OSError, lzma.LZMAError), packing.open(file) as opened:
+            return io.BytesIO(opened.read())
+    raise ValueError(f"{file} is no archive")
+
+
+def plain(name):
+    """A name without what leads nowhere."""
+    return "/".join(part for part in name.split("/") if part not in ("", "."))
 '''
 WEIGHTS_OF = '''
 def weights_of(saved):
@@ -154,6 +173,14 @@ NAMES = frozenset(
         "types",
         "pathlib",
         "safetensors",
+        "member",
+        "plain",
+        "bz2",
+        "contextlib",
+        "gzip",
+        "lzma",
+        "tarfile",
+        "zipfile",
     )
 )
 """What stands in a skeleton beside its classes."""
@@ -167,6 +194,7 @@ class Read(NamedTuple):
     form: str = "flat"
     file: str = ""
     prefix: str = ""
+    packed: bool = False
 
 
 class Loading(NamedTuple):
@@ -197,8 +225,9 @@ def loading(made: Mapping[str, str], weights: str) -> Loading:
     if one is not None and one.how == "distributed":
         return Loading(_distributed(one, weights))
     lines = _one(one) if one is not None else _several(reads)
-    file = (one.file if one is not None else "") or made.get("weights", "") or weights
-    head = f"def load(file={quoted(file)}):" if one is not None else 'def load(folder="."):'
+    packed = reads[0].packed
+    file = weights if packed else (one.file if one is not None else "") or made.get("weights", "") or weights
+    head = f"def load(file={quoted(file)}):" if packed or one is not None else 'def load(folder="."):'
     function = "\n".join((head, *(f"{INDENT}{line}" for line in (_said(reads), *lines, "return model")))) + "\n"
     return Loading(function, *_needed(reads, several=one is None))
 
@@ -215,8 +244,12 @@ def load(weights):
 def _reads(made: Mapping[str, str]) -> list[Read]:
     """What the graph says; of one that was saved before graphs did, what follows from the rest."""
     if "reads" in made:
-        reads = [Read(*entry) for entry in json.loads(made["reads"])]
-        return reads if all(read.how == "distributed" or is_path(read.at) for read in reads) else []
+        try:
+            reads = [Read(*entry) for entry in json.loads(made["reads"])]
+            fine = all(_is_fine(read) for read in reads)
+        except (TypeError, ValueError):
+            return []
+        return reads if fine else []
     at = made.get("state_dict", "")
     if made.get("file") in ("a .safetensors file", "a file of torch.save", "a legacy file of torch.save") and is_path(
         at
@@ -224,6 +257,16 @@ def _reads(made: Mapping[str, str]) -> list[Read]:
         how = "safetensors" if "safetensors" in made["file"] else "torch"
         return [Read(how, at, "parts" if "parts" in made else "flat")]
     return []
+
+
+def _is_fine(read: Read) -> bool:
+    """Whether it can be written: it comes from a file, which anybody may have made."""
+    if not all(isinstance(part, str) for part in read[:5]):
+        return False
+    if read.how == "distributed":
+        keys = json.loads(read.at)
+        return isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    return is_path(read.at)
 
 
 def is_path(text: str) -> bool:
@@ -247,10 +290,11 @@ def _said(reads: Sequence[Read]) -> str:
 
 
 def _one(read: Read) -> Iterator[str]:
+    opened = _opened(read, f"member(file, {quoted(read.file)})" if read.packed else "file")
     yield "model = Model()"
     if read.form == "modules":
-        yield f"saved = {_opened(read.how, 'file')}"
-    yield f"model.load_state_dict({_weights(read, _opened(read.how, 'file'))})"
+        yield f"saved = {opened}"
+    yield f"model.load_state_dict({_weights(read, opened)})"
 
 
 def _several(reads: Sequence[Read]) -> Iterator[str]:
@@ -259,14 +303,15 @@ def _several(reads: Sequence[Read]) -> Iterator[str]:
     for read in reads:
         groups.setdefault((read.how, read.at, read.form), []).append(read)
     for group in groups.values():
-        yield "for file, prefix in ("
+        yield "for name, prefix in ("
         yield from (f"{INDENT}({quoted(read.file)}, {quoted(read.prefix)})," for read in group)
         yield "):"
-        found = _weights(group[0], _opened(group[0].how, "pathlib.Path(folder, file)"), "prefix")
+        place = "member(file, name)" if group[0].packed else "pathlib.Path(folder, name)"
+        found = _weights(group[0], _opened(group[0], place), "prefix")
         if group[0].form == "parts":
             yield f"{INDENT}weights.update({found})"
         else:
-            yield f"{INDENT}weights.update((prefix + name, tensor) for name, tensor in {found}.items())"
+            yield f"{INDENT}weights.update((prefix + key, tensor) for key, tensor in {found}.items())"
     yield "model.load_state_dict({name: weights[name] for name in model.state_dict() if name in weights})"
 
 
@@ -280,10 +325,12 @@ def _weights(read: Read, opened: str, around: str = "") -> str:
     return f"flat({opened}{read.at}, model{prefix})" if read.form == "parts" else f"{opened}{read.at}"
 
 
-def _opened(how: str, file: str) -> str:
-    if how == "torch":
+def _opened(read: Read, file: str) -> str:
+    if read.how == "torch":
         return f'torch.load({file}, map_location="cpu", weights_only=True)'
-    return {"safetensors": "safetensors.torch.load_file", "pickle": "read_pickle"}.get(how, "read") + f"({file})"
+    if read.how == "safetensors":
+        return f"safetensors.torch.load({file}.read())" if read.packed else f"safetensors.torch.load_file({file})"
+    return f"{'read_pickle' if read.how == 'pickle' else 'read'}({file})"
 
 
 def _distributed(read: Read, weights: str) -> str:
@@ -307,16 +354,23 @@ def load(folder={quoted(weights)}):
 def _needed(reads: Sequence[Read], *, several: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The functions that reading so needs, and the modules that these do."""
     hows, forms = {read.how for read in reads}, {read.form for read in reads}
-    placeholders = bool(hows & {"placeholders", "pickle"})
+    placeholders, packed = bool(hows & {"placeholders", "pickle"}), any(read.packed for read in reads)
     functions = (
+        MEMBER if packed else "",
         FLAT if "parts" in forms else "",
         READER if placeholders else "",
         PICKLED if "pickle" in hows else "",
         WEIGHTS_OF if forms & {"module", "modules"} else "",
     )
     imports = (
-        *(("io", "pickle", "types") if placeholders else ()),
-        *(("pathlib",) if several else ()),
+        *(("bz2", "contextlib", "gzip") if packed else ()),
+        *(("io",) if placeholders or packed else ()),
+        *(("lzma",) if packed else ()),
+        *(("pathlib",) if several and not packed else ()),
+        *(("pickle",) if placeholders else ()),
+        *(("tarfile",) if packed else ()),
+        *(("types",) if placeholders else ()),
+        *(("zipfile",) if packed else ()),
         *(("safetensors.torch",) if "safetensors" in hows else ()),
     )
     return tuple(filter(None, functions)), imports
