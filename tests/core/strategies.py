@@ -111,6 +111,7 @@ def modules(draw, there: int) -> Module:
         training=draw(st.booleans()),
         opaque=draw(st.booleans()),
         sure=draw(st.none() | st.floats(0.01, 1)),
+        registered=draw(st.booleans()),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from torchatlas.capture.listen import key_of
+from torchatlas.capture.listen import UNKNOWN, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -72,7 +72,7 @@ def align(graph: Graph, kinds: Collection[CallKind], listener: Listener) -> Alig
     _walk(0, heard(listener.main, listener.paths), (graph, inside), found, parted)
     others = [call for stream in listener.others for call in heard(stream, listener.paths)[:1]]
     for call in threads:
-        match = next((at for at, other in enumerate(others) if other.key == _key(graph, call)), None)
+        match = next((at for at, other in enumerate(others) if _is_alike(_key(graph, call), other)), None)
         if match is None:
             parted.append(call)
             continue
@@ -93,11 +93,17 @@ def _walk(
     while waiting:
         around, calls = waiting.pop()
         ids = inside[around]
-        if [_key(graph, call) for call in ids] != [call.key for call in calls]:
+        if len(ids) != len(calls) or not all(map(_is_alike, [_key(graph, call) for call in ids], calls)):
             parted.append(around)
             continue
         found.update(zip(ids, calls, strict=True))
         waiting.extend((call, other.inside) for call, other in zip(ids, calls, strict=True))
+
+
+def _is_alike(recorded: Key, call: Heard) -> bool:
+    """Whether they have one name and path; a module that was not known before the run may be another object now."""
+    path, name = call.key
+    return name == recorded[1] and (path == recorded[0] or (path == UNKNOWN and recorded[0] is not None))
 
 
 def _key(graph: Graph, call: int) -> Key:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 Stream: TypeAlias = "list[tuple[Any, Any]]"
 
 
+UNKNOWN = "?"
+"""The path of a module that is not among those of the model."""
+
+
 class _Here(threading.local):
     stream: Stream | None = None
 
@@ -93,7 +97,7 @@ class Listener(ABC):
 def key_of(thing: Any, paths: Mapping[int, str]) -> tuple[str | None, str]:
     """What is called, as the record of a call has it: path, of a module only, and name."""
     if is_a(thing, nn.Module):
-        return paths.get(id(thing), "?"), type(thing).__name__
+        return paths.get(id(thing), UNKNOWN), type(thing).__name__
     return None, thing if isinstance(thing, str) else names.function(thing).name
 
 

@@ -18,6 +18,7 @@ from torchatlas.capture import names
 from torchatlas.capture.contents import class_name, is_a
 from torchatlas.capture.flops import Watch, count, direct, free_kind, learn
 from torchatlas.capture.flops_aten import aten_flops
+from torchatlas.capture.listen import UNKNOWN
 from torchatlas.capture.private import in_transform, next_node, overrides_off
 from torchatlas.capture.source import place_of, resolve
 from torchatlas.capture.tensors import Tensors, frozen, moved
@@ -124,6 +125,9 @@ class Recorder:
         self.notes: dict[Note, None] = {}
         self.paths: dict[int, str] = {}
         self.aten = aten
+        self.adopt: Callable[[nn.Module], str] = lambda _: (
+            UNKNOWN
+        )  # the path of a module that was not known before the run
         self.operations: Callable[[], AbstractContextManager[Any]] = nullcontext  # records ATen operations inside
         self._guard = guard
         self._tape = tape
@@ -169,7 +173,10 @@ class Recorder:
         if module is self._entered:  # the root has its record already
             self._entered = None
             return run(*args, **kwargs)
-        call = self._begin("module", kind.__name__, self.paths.get(id(module), "?"), sys._getframe(2))
+        path = self.paths.get(id(module))
+        if path is None:
+            path = self.adopt(module)
+        call = self._begin("module", kind.__name__, path, sys._getframe(2))
         keys = names.forward_names(module)
         if len(keys) != len(args):
             keys = (*keys[: len(args)], *[f"args[{index}]" for index in range(len(keys), len(args))])

@@ -6,7 +6,7 @@ import gc
 import platform
 import types
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -28,6 +28,7 @@ from torchatlas.capture.state import Guard, no_trace
 from torchatlas.capture.structure import Structure, held_by, modules_of, name_of, owner_of, unwrapped
 from torchatlas.capture.tape import Tape
 from torchatlas.capture.tree import tensors_in
+from torchatlas.capture.unregistered import remark
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
 from torchatlas.core.version import __version__
@@ -168,7 +169,9 @@ class Run:
                 snapshot = undo.enter_context(self._no_trace(self._guard))
                 training = [bool(module.training) for module in self._unique]
                 prepared = self._prepare(*bound, undo) if bound is not None else None
-                structure = Structure(self._modules, training, recorder)
+                structure = Structure(
+                    self._modules, training, recorder, None if is_a(self._model, nn.Module) else self._held
+                )
                 if prepared is not None:
                     undo.enter_context(recording(recorder))
             self._record(recorder, structure, prepared, snapshot)
@@ -210,7 +213,9 @@ class Run:
         finally:
             with unrecorded():
                 recorder.notes.update(dict.fromkeys(_changed(snapshot.changed())))
-                self.graph = recorder.finish(name, structure.records(), self._made(), error)
+                graph = recorder.finish(name, structure.records(), self._made(), error)
+                said = remark(graph)
+                self.graph = graph if said is None else replace(graph, notes=(*graph.notes, said))
             recorder.tensors.close()
             del result  # it lived until here, so that what it holds counts as alive at the end of the run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from contextlib import suppress
 from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import TYPE_CHECKING
@@ -12,18 +13,21 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from torchatlas.capture.contents import OPAQUE, attributes, class_name, is_a
-from torchatlas.capture.tensors import measure
+from torchatlas.capture.listen import UNKNOWN
+from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.tree import PLAIN, describe, places
+from torchatlas.capture.unregistered import elsewhere, registered_since
 from torchatlas.core.graph import Module, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from torchatlas.capture.recorder import Recorder
     from torchatlas.core.graph import Tree, ValueKind
 
 _PATHS = 20_000  # beyond as many, a shared module's inside is not named again under each of its paths
+_SEARCHES = 50  # for modules that are not known; a forward may make new ones without end
 _SETTING = 8  # numbers in a tuple that still is a setting (kernel_size, normalized_shape)
 
 
@@ -124,11 +128,24 @@ class Structure:
     """The modules of one run, registered with its recorder.
 
     Values and settings are taken before the run, as they stood; shapes are taken again after it, for lazy parameters.
-    ``training`` holds the flags as the user left them, in the order of the modules.
+    ``training`` holds the flags as the user left them, in the order of the modules. ``held`` is what a function reaches
+    by itself; None of a model, which registers its modules.
     """
 
-    def __init__(self, modules: dict[str, nn.Module], training: list[bool], recorder: Recorder) -> None:
+    def __init__(
+        self,
+        modules: dict[str, nn.Module],
+        training: list[bool],
+        recorder: Recorder,
+        held: Sequence[tuple[str, Any]] | None = None,
+    ) -> None:
         self._recorder = recorder
+        self._known = dict(modules)
+        self._held = held
+        self._unregistered: set[int] = set()
+        self._outside: dict[int, tuple[str, nn.Module]] = {}
+        self._searches = 0
+        self._lock = threading.Lock()
         self._paths: dict[int, list[str]] = {}
         self._modules: list[nn.Module] = []
         for path, module in modules.items():
@@ -144,6 +161,54 @@ class Structure:
         self._known_settings: dict[Any, tuple[tuple[str, Tree], ...]] = {}  # modules of a class are often alike
         self._settings = [self._attributes(module) for module in self._modules]
         self._training = training
+        recorder.adopt = self._adopt
+
+    def _adopt(self, module: nn.Module) -> str:
+        """The path of a module that was not known before the run; it and what is in it are from now on."""
+        if module.__dict__.get("_is_replica"):  # of a module that is known
+            return UNKNOWN
+        with self._lock, unrecorded():
+            if id(module) not in self._recorder.paths:
+                self._search(module)
+        return self._recorder.paths[id(module)]
+
+    def _search(self, module: nn.Module) -> None:
+        """Take in all modules that are registered by now; else this one, from wherever it is reached."""
+        if self._searches < _SEARCHES:
+            self._searches += 1
+            for path, root in list(registered_since(self._known)):
+                self._take(path, root, registered=id(self._known[path.rpartition(".")[0]]) not in self._unregistered)
+            if id(module) in self._recorder.paths:
+                return
+            if self._outside.get(id(module), ("", None))[1] is not module:
+                for path, root in elsewhere(self._known, self._held or ()):
+                    below: dict[str, nn.Module] = {}
+                    _add_paths(path, root, below)
+                    for name, inner in below.items():
+                        self._outside.setdefault(id(inner), (name, inner))
+        path, known = self._outside.get(id(module), ("", None))
+        # Where it is not found, its class is its name: it was made in the forward, and a variable holds it.
+        self._take(path if known is module else class_name(type(module)), module, registered=self._held is not None)
+
+    def _take(self, path: str, root: nn.Module, *, registered: bool) -> None:
+        number = 1
+        while (name := path if number == 1 else f"{path}-{number}") in self._known:
+            number += 1
+        below: dict[str, nn.Module] = {}
+        _add_paths(name, root, below)
+        fresh = {inner: module for inner, module in below.items() if id(module) not in self._recorder.paths}
+        for inner, module in fresh.items():
+            self._known[inner] = module
+            self._paths.setdefault(id(module), []).append(inner)
+            self._recorder.paths.setdefault(id(module), inner)
+        for module in {id(module): module for module in fresh.values()}.values():
+            self._modules.append(module)
+            self._parameters.append(self._add(module, "parameter"))
+            self._buffers.append(self._add(module, "buffer"))
+            self._settings.append(self._attributes(module))
+            self._training.append(bool(module.training))
+            if not registered:
+                self._unregistered.add(id(module))
 
     def _add(self, module: nn.Module, kind: ValueKind) -> tuple[tuple[str, int], ...]:
         """A value for each tensor that the module itself registers; another name for one that is known."""
@@ -154,7 +219,10 @@ class Structure:
             names = tuple(f"{path}.{name}" if path else name for path in self._paths[id(module)])
             value = self._values.get(id(tensor))
             if value is None:
-                value = self._values[id(tensor)] = self._recorder.tensors.add(tensor, kind)
+                value = self._recorder.tensors.weight(tensor, kind)
+                if value is None:  # what the run computed stands in its place
+                    continue
+                self._values[id(tensor)] = value
                 self._tensors.append((tensor, value))
                 if is_lazy(tensor):
                     self._lazy.append((tensor, value))
@@ -200,7 +268,7 @@ class Structure:
     def records(self) -> tuple[Module, ...]:
         """The modules as plain data."""
         for tensor, value in self._lazy:
-            measure(self._recorder.tensors.values[value], tensor)
+            self._recorder.tensors.materialized(tensor, value)
         return tuple(map(self._record, range(len(self._modules))))
 
     def _record(self, index: int) -> Module:
@@ -216,6 +284,7 @@ class Structure:
             _extra(module),
             self._training[index],
             is_a(module, torch.jit.ScriptModule),
+            registered=id(module) not in self._unregistered,
         )
 
 

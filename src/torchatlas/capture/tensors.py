@@ -162,6 +162,28 @@ class Tensors:
         memory.latest = value.id
         return value.id
 
+    def weight(self, tensor: Tensor, kind: ValueKind) -> int | None:
+        """The value of a parameter or buffer; None where a module holds what the run was given or computed instead.
+
+        A module that is made in the run, or reached late, has weights that were seen before it was.
+        """
+        reference = self.known(tensor)
+        if reference is None:
+            return self.add(tensor, kind)
+        value = self.values[reference.value]
+        if value.kind == "constant":
+            value.kind = kind
+        if value.kind in ("parameter", "buffer"):
+            return value.id
+        made = value.kind != "input" and tensor.grad_fn is None and (kind == "buffer" or isinstance(tensor, Parameter))
+        return self.add(tensor, kind) if made else None
+
+    def materialized(self, tensor: Tensor, value: int) -> None:
+        """A lazy parameter has its shape by now, and memory that the run made for it."""
+        record = self.values[value]
+        measure(record, tensor)
+        record.memory = self._known_memory(tensor) or record.memory
+
     def read(self, tensor: Tensor) -> int:
         """The value that a tensor stands for now; a new one if it was never seen, or written since it was."""
         reference = self._seen.get(id(tensor))

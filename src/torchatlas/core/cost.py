@@ -1,7 +1,8 @@
 """What a run costs: parameters, FLOPs and bytes of any subtree, each tensor counted once.
 
 Parameters and buffers of a *module* are those registered in it and below it, run or not, as ``module.parameters()``
-gives them. Those of any *other call* are the ones read inside it. Work (FLOPs, new memory) is what the calls did.
+gives them; those of modules that ran below it without being registered are counted apart. Those of any *other call*
+are the ones read inside it. Work (FLOPs, new memory) is what the calls did.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchatlas.core.graph import Call, Graph, Value
 
@@ -33,8 +34,11 @@ class Cost:
         parameters: elements; a parameter counts once however often it is used, named or tied.
         trainable: elements of the parameters that require a gradient.
         buffers: elements.
+        unregistered: elements of the parameters of modules that ran and that the model does not hold, so that its
+            ``parameters()`` does not give them; not in ``parameters``.
         parameter_bytes: bytes.
         buffer_bytes: bytes.
+        unregistered_bytes: bytes of these parameters, and of the buffers of the same modules.
         input_bytes: bytes of the tensors that enter from outside, parameters and buffers apart.
         activation_bytes: bytes of all tensor memory made inside, whether freed again or not; views, tensors passed
             through and versions written in place add nothing.
@@ -48,8 +52,10 @@ class Cost:
     parameters: int = 0
     trainable: int = 0
     buffers: int = 0
+    unregistered: int = 0
     parameter_bytes: int = 0
     buffer_bytes: int = 0
+    unregistered_bytes: int = 0
     input_bytes: int = 0
     activation_bytes: int = 0
     flops: int = 0
@@ -61,6 +67,11 @@ class Cost:
     def frozen(self) -> int:
         """Elements of the parameters that require no gradient."""
         return self.parameters - self.trainable
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all parameters and buffers that are in memory for it."""
+        return self.parameter_bytes + self.buffer_bytes + self.unregistered_bytes
 
     @property
     def macs(self) -> int:
@@ -83,8 +94,11 @@ def costs(graph: Graph) -> Costs:
     values = graph.values
     nesting = nest(graph.calls)
     origins = origins_of(values)
+    apart = unregistered(graph, origins)
     weights = {
-        i: _weight(values[i]) for i, kind in enumerate(v.kind for v in values) if _held(kind) and origins[i] == i
+        i: _weight(values[i], registered=i not in apart)
+        for i, kind in enumerate(v.kind for v in values)
+        if _held(kind) and origins[i] == i
     }
     structure = _Structure.of(graph, origins, weights)
     return Costs(
@@ -148,8 +162,10 @@ class Costs:
             found |= self.structure.below(call.path)
             if call.path not in self.structure.index:
                 waiting += self.graph.children[call.id]
-        rows = [_weight(self.graph.values[value]) for value in found if _held(self.graph.values[value].kind)]
-        return sum(row[0] for row in rows), sum(row[1] for row in rows), sum(row[3] + row[4] for row in rows)
+        apart = unregistered(self.graph, self.origins)
+        kept = [self.graph.values[value] for value in found if _held(self.graph.values[value].kind)]
+        rows = [_weight(value, registered=value.id not in apart) for value in kept]
+        return sum(row[0] + row[3] for row in rows), sum(row[1] for row in rows), sum(sum(row[4:7]) for row in rows)
 
     def module(self, path: str) -> Cost:
         """The module at ``path``: what is registered in it and below it, and all calls of it.
@@ -170,14 +186,16 @@ class Costs:
 
     def _cost(self, held: list[int], work: list[int], runs: list[int]) -> Cost:
         entering = [self.graph.values[value] for value in self._entering(runs)]
-        parameters, trainable, buffers, parameter_bytes, buffer_bytes, unmeasured = held
+        parameters, trainable, buffers, apart, parameter_bytes, buffer_bytes, apart_bytes, unmeasured = held
         activation_bytes, flops, elementwise, unknown, unmeasured_activations = work
         return Cost(
             parameters=parameters,
             trainable=trainable,
             buffers=buffers,
+            unregistered=apart,
             parameter_bytes=parameter_bytes,
             buffer_bytes=buffer_bytes,
+            unregistered_bytes=apart_bytes,
             input_bytes=sum(value.nbytes or 0 for value in entering),
             activation_bytes=activation_bytes,
             flops=flops,
@@ -211,9 +229,9 @@ def origins_of(values: Sequence[Value]) -> list[int]:
     return origins
 
 
-def made(values: Iterable[Value]) -> Iterator[Value]:
-    """The values for which new memory was taken during the run, each memory once."""
-    seen: set[int] = set()
+def made(values: Sequence[Value]) -> Iterator[Value]:
+    """The values for which new memory was taken during the run, each memory once; weights that it made are none."""
+    seen = {value.storage for value in values if _held(value.kind) and value.storage is not None}
     for value in values:
         known = value.storage is not None and value.storage in seen
         if value.storage is not None:
@@ -227,13 +245,29 @@ def _held(kind: str) -> bool:
     return kind in {"parameter", "buffer"}
 
 
-def _weight(value: Value) -> tuple[int, ...]:
+_WEIGHT = 8
+"""Fields of a row of weights: the first of ``Cost``, then the tensors whose bytes are not known."""
+
+
+def _weight(value: Value, *, registered: bool) -> tuple[int, ...]:
     """What one parameter or buffer adds, in the order of the first fields of ``Cost``, then 1 if bytes are unknown."""
     elements = _elements(value)
     nbytes, unmeasured = value.nbytes or 0, int(value.nbytes is None)
+    if not registered:
+        return (0, 0, 0, elements if value.kind == "parameter" else 0, 0, 0, nbytes, unmeasured)
     if value.kind == "parameter":
-        return (elements, elements if value.requires_grad else 0, 0, nbytes, 0, unmeasured)
-    return (0, 0, elements, 0, nbytes, unmeasured)
+        return (elements, elements if value.requires_grad else 0, 0, 0, nbytes, 0, 0, unmeasured)
+    return (0, 0, elements, 0, 0, nbytes, 0, unmeasured)
+
+
+def unregistered(graph: Graph, origins: Sequence[int]) -> set[int]:
+    """The parameters and buffers that only modules have which the model does not hold."""
+    found: set[int] = set()
+    held: set[int] = set()
+    for module in graph.modules:
+        own = (origins[value] for _, value in (*module.parameters, *module.buffers))
+        (held if module.registered else found).update(own)
+    return found - held
 
 
 def _elements(value: Value) -> int:
@@ -320,7 +354,7 @@ def _read(graph: Graph, nesting: Nesting, origins: list[int], weights: Weights, 
     for call in _modules_in_functions(graph):
         for value in structure.below(call.path):
             readers[value].append(call.id)
-    columns = _columns(6, len(graph.calls))
+    columns = _columns(_WEIGHT, len(graph.calls))
     for value, found in readers.items():
         calls = sorted(set(found), key=nesting.begin.__getitem__)
         for call_id in calls:
@@ -367,8 +401,8 @@ class _Structure:
         parents: list[list[int]] = [[] for _ in graph.modules]
         children: list[list[int]] = [[] for _ in graph.modules]
         for path, module in index.items():
-            holder = index.get(path.rpartition(".")[0])
-            if path and holder is not None and holder not in parents[module]:
+            holder = index.get(_holder(path, index)) if path else None
+            if holder is not None and holder not in parents[module]:
                 parents[module].append(holder)
                 children[holder].append(module)
         own = [
@@ -385,7 +419,7 @@ class _Structure:
 
     def columns(self, weights: Weights) -> Columns:
         """Per module, what is below it included: the weights of what is registered. The last row has all values."""
-        columns = _columns(6, len(self.own))
+        columns = _columns(_WEIGHT, len(self.own))
         owners: defaultdict[int, list[int]] = defaultdict(list)
         for module, own in enumerate(self.own):
             for value in dict.fromkeys(own):
@@ -401,6 +435,14 @@ class _Structure:
         for weight in weights.values():
             _add(columns, -1, weight)
         return columns
+
+
+def _holder(path: str, index: Mapping[str, int]) -> str:
+    """The path of the module around one: what is before its last name, or further out, as of ``block.tool.net``."""
+    above = path.rpartition(".")[0]
+    while above and above not in index:
+        above = above.rpartition(".")[0]
+    return above
 
 
 def _reach(start: Iterable[int], edges: list[list[int]]) -> set[int]:

@@ -167,6 +167,8 @@ class Module:
         opaque: its inside cannot be seen (ScriptModule).
         sure: where class and settings were inferred from weights alone, how sure that is, above 0 and up to 1; None
             where they are known.
+        registered: whether the model's ``parameters()`` gives its parameters; not those of a module that ran out of a
+            plain list, a closure or another object, whose path says where it was (``layers[0]``).
     """
 
     path: str
@@ -179,6 +181,7 @@ class Module:
     training: bool = False
     opaque: bool = False
     sure: float | None = None
+    registered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

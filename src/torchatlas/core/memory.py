@@ -33,8 +33,9 @@ class Memory:
     """Estimated memory, in bytes.
 
     Attributes:
-        parameters: of all parameters, run or not.
-        buffers: of all buffers.
+        parameters: of all parameters of the model, run or not.
+        buffers: of all its buffers.
+        unregistered: of modules that ran and that the model does not hold.
         inputs: of the run's inputs, and of constants that existed before it.
         activations: the highest sum of activations alive at once during inference, with what the operation that ran
             then needed for itself.
@@ -50,6 +51,7 @@ class Memory:
 
     parameters: int
     buffers: int
+    unregistered: int
     inputs: int
     activations: int
     inference: int
@@ -82,10 +84,11 @@ def memory(graph: Graph, *, optimizer: Optimizer = "none") -> Memory:
     activations, inference_at = _inference(graph, lives)
     step = training_step(graph, lives, list(_operations(graph)))
     state = COPIES[optimizer] * gradients
-    always = cost.parameter_bytes + cost.buffer_bytes + inputs
+    always = cost.weight_bytes + inputs
     return Memory(
         parameters=cost.parameter_bytes,
         buffers=cost.buffer_bytes,
+        unregistered=cost.unregistered_bytes,
         inputs=inputs,
         activations=activations,
         inference=always + activations,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Records(Generic[R]):
@@ -113,6 +113,7 @@ MODULE = Records(
     training=Flags(),
     opaque=Flags(),
     sure=Maybe(Floats()),
+    registered=Flags(),
 )
 
 OVERLAY = Records(
@@ -137,8 +138,12 @@ RUN = Records(
 
 GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
 
+# Formats 1 and 2 knew of no module that is not the model's.
+RUN_2 = Records(Graph, **{**RUN.columns, "modules": Ragged(MODULE.until("registered"))})
+
 FORMATS = {
     1: GRAPH.until("overlays", calls=Ragged(CALL.until("forward")), modules=Ragged(MODULE.until("sure"))),
+    2: Records(Graph, **RUN_2.columns, forward=Maybe(RUN_2)),
     FORMAT: GRAPH,
 }
 """What files of every format hold."""

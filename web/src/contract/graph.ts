@@ -85,6 +85,7 @@ export interface Module {
   training: boolean;
   opaque: boolean;
   sure: number | null;
+  registered: boolean;
 }
 
 /** Something the reader must know: estimated, assumed, or not seen. `call` is where, if it is one place. */

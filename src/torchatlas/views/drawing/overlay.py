@@ -157,7 +157,7 @@ def _measure(graph: Graph, name: str, overlays: Mapping[str, Overlay]) -> Callab
         return own_seconds(graph).__getitem__
     if name in {"dtype", "device"}:
         return lambda call: next((getattr(graph.values[value], name) for value in graph.calls[call].outputs), None)
-    fields = {"params": ("parameters",), "weights": ("parameter_bytes", "buffer_bytes"), "flops": ("flops",)}.get(
+    fields = {"params": ("parameters", "unregistered"), "weights": ("weight_bytes",), "flops": ("flops",)}.get(
         name, ("activation_bytes",)
     )
     known_costs = costs(graph)

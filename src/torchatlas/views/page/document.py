@@ -75,8 +75,8 @@ def _extras(graph: Graph, overlays: Overlays | None) -> dict[str, Any]:
     calls = [known.call(call.id) for call in graph.calls]
     total = known.total
     numbers = {
-        "parameters": [cost.parameters for cost in calls],
-        "weight_bytes": [cost.parameter_bytes + cost.buffer_bytes for cost in calls],
+        "parameters": [cost.parameters + cost.unregistered for cost in calls],
+        "weight_bytes": [cost.weight_bytes for cost in calls],
         "flops": [cost.flops for cost in calls],
         "activation_bytes": [cost.activation_bytes for cost in calls],
         "at_least": [call for call, cost in enumerate(calls) if not cost.exact],

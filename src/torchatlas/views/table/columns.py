@@ -132,12 +132,14 @@ def _params_text(facts: Facts, row: Row) -> str:
 
 def _share(facts: Facts, row: Row) -> float | None:
     count = _params(facts, row)
-    return None if count is None or not facts.total.parameters else 100 * count / facts.total.parameters
+    whole = facts.total.parameters + facts.total.unregistered
+    return None if count is None or not whole else 100 * count / whole
 
 
 def _share_text(facts: Facts, row: Row) -> str:
     count = _params(facts, row)
-    return percent(count, facts.total.parameters) if count and not row.again else NOTHING
+    whole = facts.total.parameters + facts.total.unregistered
+    return percent(count, whole) if count and not row.again else NOTHING
 
 
 def _flops(facts: Facts, row: Row) -> int | None:

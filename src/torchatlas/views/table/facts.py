@@ -147,9 +147,9 @@ class Facts:
 
 def _held(each: list[Cost]) -> Held:
     return Held(
-        sum(cost.parameters for cost in each),
+        sum(cost.parameters + cost.unregistered for cost in each),
         sum(cost.trainable for cost in each),
-        sum(cost.parameter_bytes + cost.buffer_bytes for cost in each),
+        sum(cost.weight_bytes for cost in each),
     )
 
 

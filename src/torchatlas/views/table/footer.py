@@ -49,6 +49,8 @@ def totals(facts: Facts) -> tuple[Line, ...]:
     if facts.graph.modules:
         split = f"trainable {exact(total.trainable)}, frozen {exact(total.frozen)}"
         lines.append(Line("parameters", exact(total.parameters), split))
+    if total.unregistered:
+        lines.append(Line("not held", exact(total.unregistered), "parameters of modules that ran outside of the model"))
     if total.buffers:
         lines.append(Line("buffers", exact(total.buffers)))
     if facts.graph.calls:
@@ -67,7 +69,8 @@ def _bytes(facts: Facts) -> Iterator[Line]:
     total = facts.total
     if facts.graph.modules:
         held = "parameters and buffers" if total.buffers else "parameters"
-        yield Line("weights", memory(total.parameter_bytes + total.buffer_bytes), f"{held}; 1 MB is 1,000,000 bytes")
+        held += ", those not held included" if total.unregistered_bytes else ""
+        yield Line("weights", memory(total.weight_bytes), f"{held}; 1 MB is 1,000,000 bytes")
     if facts.graph.calls:
         yield Line("input", memory(total.input_bytes), _inputs(facts.graph))
         yield Line("activations", memory(total.activation_bytes), "every tensor made in the run")

@@ -1,0 +1,108 @@
+"""Modules that run and are not among those of the model: where they are, and what is said of them.
+
+A model may call modules out of a plain list, a dictionary, a closure or another object, or make one in its forward.
+Such a module is looked for when it is first called: among the modules registered since the run began, then among the
+attributes of those that are known, through containers and objects, with none of their methods called.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from torchatlas.capture.contents import OPAQUE, attributes, contents, is_a
+from torchatlas.core.graph import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from torchatlas.core.graph import Graph
+
+_VISITED = 20_000  # containers and objects, before no further one is looked into
+_INTERNAL = frozenset(vars(nn.Module())) | {"_forward_hooks_always_called", "_is_full_backward_hook"}
+
+
+def registered_since(known: Mapping[str, nn.Module]) -> Iterator[tuple[str, nn.Module]]:
+    """(path, module) of the modules that known ones hold by now and that are not known themselves."""
+    ids = {id(module) for module in known.values()}
+    for path, module in known.items():
+        for name, child in module._modules.items():
+            if child is not None and id(child) not in ids:
+                yield f"{path}.{name}" if path else name, child
+
+
+def elsewhere(known: Mapping[str, nn.Module], held: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, nn.Module]]:
+    """(path, module) of the modules in plain attributes of known ones, and in what a function holds.
+
+    A path goes on from that of the module around it: ``layers[0]``, ``encoder.heads['a']``, ``tool.net``.
+    """
+    ids = {id(module) for module in known.values()}
+    waiting: deque[tuple[str, Any]] = deque(
+        (f"{path}.{name}" if path else name, item)
+        for path, module in known.items()
+        for name, item in attributes(module).items()
+        if name not in _INTERNAL
+    )
+    waiting.extend(held)
+    seen: set[int] = set()
+    while waiting and len(seen) < _VISITED:
+        path, item = waiting.popleft()
+        if is_a(item, nn.Module):
+            if id(item) not in ids:
+                ids.add(id(item))
+                yield path, item
+        elif id(item) not in seen and not is_a(item, OPAQUE):
+            seen.add(id(item))
+            waiting.extend(_inside(path, item))
+
+
+def _inside(path: str, thing: Any) -> Iterator[tuple[str, Any]]:
+    """What a container or an object holds, by the path that code would write."""
+    items = contents(thing)
+    if items is None:
+        for name, item in attributes(thing).items():
+            yield f"{path}.{name}" if path else name, item
+        return
+    for key, item in items.pairs():
+        if type(key) is int or type(key) is str:
+            yield f"{path}[{key!r}]", item
+
+
+def remark(graph: Graph) -> Note | None:
+    """What must be said of modules that ran and that ``parameters()`` of the model does not give; None without any."""
+    outside = [module for module in graph.modules if not module.registered]
+    weights = {value for module in outside for _, value in module.parameters}
+    weights -= {value for module in graph.modules if module.registered for _, value in module.parameters}
+    called = [module for module in outside if module.path in graph.calls_of and _is_outermost(module.path, outside)]
+    if not called:
+        return None
+    count = sum(graph.values[value].numel for value in weights)
+    ran = f"{len(called):,} module{'s' * (len(called) > 1)} ran that the model does not hold"
+    names = ", ".join(module.path for module in called[:3]) + (", …" if len(called) > 3 else "")  # noqa: PLR2004 - a few
+    if not count:
+        return Note(
+            f"{ran} ({names}): model.train(), .eval() and .to() do not reach {_them(called)}; {_advice(called)}"
+        )
+    whose = "its" if len(called) == 1 else "their"
+    return Note(
+        f"{ran} ({names}): {whose} {count:,} parameters are not trained, saved or moved with it; {_advice(called)}"
+    )
+
+
+def _is_outermost(path: str, outside: Iterable[Any]) -> bool:
+    return not any(path.startswith(f"{other.path}.") for other in outside)
+
+
+def _them(called: list[Any]) -> str:
+    return "it" if len(called) == 1 else "them"
+
+
+def _advice(called: list[Any]) -> str:
+    """What registers them, by where they are."""
+    if all(module.path.endswith("']") for module in called):
+        return "use nn.ModuleDict"
+    if all("[" in module.path for module in called):
+        return "use nn.ModuleList"
+    return f"assign {_them(called)} to {'an attribute' if len(called) == 1 else 'attributes'} of a module"

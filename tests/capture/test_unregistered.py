@@ -1,0 +1,231 @@
+"""Modules that run and that the model does not hold: found, named, counted, and said to be outside of it."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import torch
+from torch import nn
+
+import torchatlas as ta
+from torchatlas.core.cost import total
+from torchatlas.core.memory import memory
+
+X = torch.ones(2, 4)
+
+
+def size(*modules):
+    """Elements of the parameters of modules, each tensor once."""
+    return sum({id(p): p.numel() for module in modules for p in module.parameters()}.values())
+
+
+class InList(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(4, 4) for _ in range(3)]
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(x)
+
+
+class InDictionary(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.heads = {"a": nn.Linear(4, 2), "b": nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))}
+
+    def forward(self, x):
+        return self.heads["a"](x) + self.heads["b"](x)
+
+
+class Tool:
+    def __init__(self):
+        self.net = nn.Linear(4, 4)
+        self.unused = nn.Linear(100, 100)
+
+
+class InObject(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self._tool = Tool()
+        self.own = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.own(self._tool.net(x))
+
+
+class InNestedLists(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = InList()
+        self.stages = [nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])]
+
+    def forward(self, x):
+        return self.stages[0][1](self.inner(x))
+
+
+LOOSE = nn.Linear(4, 4)
+
+
+class Global(nn.Module):
+    def forward(self, x):
+        return LOOSE(x)
+
+
+class Fresh(nn.Module):
+    """A new layer in every forward, which nothing holds."""
+
+    def forward(self, x):
+        return nn.Linear(4, 3)(nn.Linear(4, 4)(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "paths", "said"),
+    [
+        (InList, ["layers[0]", "layers[1]", "layers[2]"], "3 modules ran that the model does not hold"),
+        (InDictionary, ["heads['a']", "heads['b']"], "use nn.ModuleDict"),
+        (InObject, ["_tool.net"], "assign it to an attribute of a module"),
+        (InNestedLists, ["inner.layers[0]", "inner.layers[1]", "inner.layers[2]", "stages[0].1"], "use nn.ModuleList"),
+        (Global, ["Linear"], "1 module ran that the model does not hold (Linear): its 20 parameters are not trained"),
+        (Fresh, ["Linear", "Linear-2"], "2 modules ran that the model does not hold"),
+    ],
+)
+def test_modules_outside_are_named_counted_and_said(build, paths, said):
+    """By where they are; held parameters stay what ``parameters()`` gives; weights are all that is in memory."""
+    model = build()
+    state = dict(vars(model))
+    graph = ta.capture(model, X).graph
+    outside = [module for module in graph.modules if not module.registered]
+    called = [call.path for call in graph.calls if call.kind == "module"]
+    assert set(paths) <= set(called)
+    assert {path for path in called if path not in dict(model.named_modules())} >= set(paths)
+    cost = total(graph)
+    assert cost.parameters == size(model)
+    held = {value for module in outside for _, value in module.parameters}
+    assert cost.unregistered == sum(graph.values[value].numel for value in held)
+    assert cost.weight_bytes == 4 * (cost.parameters + cost.unregistered)
+    assert any(said in note.text and f"{cost.unregistered:,}" in note.text for note in graph.notes)
+    assert vars(model) == state
+
+
+def test_a_model_of_three_hidden_layers_counts_what_it_says():
+    """Rows, totals, weights and the estimate agree, worked out by hand."""
+    model = nn.Module()
+    model.layers = [nn.Linear(1000, 1000) for _ in range(3)]
+    model.head = nn.Linear(1000, 2)
+    model.forward = lambda x: model.head(functools.reduce(lambda y, layer: layer(y), model.layers, x))
+    atlas = ta.capture(model, torch.zeros(1, 1000))
+    text = " ".join(atlas.summary().text(200).split())
+    assert "layers[0..2] x3 Linear [1, 1000] [1, 1000] 3,003,000" in text
+    assert "parameters 2,002 trainable 2,002, frozen 0 not held 3,003,000" in text
+    assert "their 3,003,000 parameters are not trained, saved or moved with it; use nn.ModuleList" in text
+    estimate = memory(atlas.graph)
+    assert estimate.parameters + estimate.unregistered == 4 * 3_005_002
+    assert estimate.inference - estimate.activations - 4_000 == 4 * 3_005_002
+    shares = [row["share"] for row in atlas.summary().frame().to_dict("records")]
+    assert shares[0] == pytest.approx(100)
+    assert sum(shares[1:]) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("way", ["lambda", "method", "object", "partial", "nested"])
+def test_a_function_has_the_parameters_of_what_it_calls(way):
+    """Whatever it reaches them through; a function holds nothing else, so nothing is outside of it."""
+
+    class Pipe:
+        def __init__(self):
+            self.net, self.parts = nn.Linear(4, 4), {"a": nn.Linear(4, 4)}
+
+        def run(self, x):
+            return self.parts["a"](self.net(x))
+
+        __call__ = run
+
+    pipe = Pipe()
+    ways = {
+        "lambda": lambda x: pipe(x) * 1,
+        "method": pipe.run,
+        "object": pipe,
+        "partial": functools.partial(lambda pipe, x: pipe(x), pipe),
+        "nested": lambda x: [pipe.run(y) for y in (x,)][0],
+    }
+    graph = ta.capture(ways[way], X).graph
+    assert total(graph).parameters == size(pipe.net, pipe.parts["a"]) == 40
+    assert total(graph).unregistered == 0
+    assert not any("does not hold" in note.text for note in graph.notes)
+
+
+def test_layers_made_in_the_first_forward_are_the_models():
+    """They are held from then on; their weights are no activations; the model is left without them."""
+
+    class Late(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = None
+
+        def forward(self, x):
+            if self.layer is None:
+                self.layer = nn.Sequential(nn.Linear(x.shape[1], 7), nn.BatchNorm1d(7))
+            return self.layer(x)
+
+    model = Late().eval()
+    graph = ta.capture(model, X).graph
+    assert graph.calls_of.keys() == {"", "layer", "layer.0", "layer.1"}
+    assert all(module.registered for module in graph.modules)
+    cost = total(graph)
+    assert (cost.parameters, cost.buffers) == (4 * 7 + 7 + 14, 15)
+    linear = 2 * 7 * 4
+    assert cost.activation_bytes < linear * 3
+    assert model.layer is None
+
+
+def test_weights_of_lazy_modules_are_no_activations():
+    """Of 5 to 7 to 3: what is made besides the weights is two results, and nothing is counted twice."""
+    model = nn.Sequential(nn.LazyLinear(7), nn.ReLU(), nn.LazyLinear(3))
+    lazy = total(ta.capture(model, torch.zeros(1, 5)).graph)
+    plain = total(ta.capture(nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3)), torch.zeros(1, 5)).graph)
+    assert (lazy.parameters, lazy.parameter_bytes, lazy.activation_bytes, lazy.flops) == (
+        plain.parameters,
+        plain.parameter_bytes,
+        plain.activation_bytes,
+        plain.flops,
+    )
+
+
+def test_weights_that_are_swapped_in_count_once():
+    """``functional_call`` with other parameters: those that were given are inputs, the module keeps its own."""
+    model = InObject()
+    graph = ta.capture(
+        lambda x, weight: torch.func.functional_call(model.own, {"weight": weight}, x), (X, torch.zeros(2, 4))
+    ).graph
+    assert [value.kind for value in graph.values].count("input") == 2
+    assert total(graph).parameters == size(model.own) + 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"level": "aten"}, {"fake": True}, {"replay": True}, {"grad": True, "mode": "train"}]
+)
+def test_modules_outside_are_captured_in_every_way(options):
+    """The same modules and numbers, and a replay gives the same result."""
+    model = InNestedLists()
+    atlas = ta.capture(model, X, **options)
+    assert total(atlas.graph).unregistered == total(ta.capture(model, X).graph).unregistered == 60 + 6
+    if "replay" in options:
+        assert atlas.replay().equal
+
+
+def test_a_profile_finds_modules_outside_again():
+    """Every call is timed, those of a module that is made anew in each run too."""
+    for model in (InList(), Fresh()):
+        graph = ta.profile(model, X, repeats=1).graph
+        assert all(call.seconds is not None for call in graph.calls if call.kind == "module")
+
+
+def test_files_keep_what_is_outside(tmp_path):
+    """Both formats."""
+    atlas = ta.capture(InList(), X)
+    for name in ("a.atlas", "a.json"):
+        atlas.save(tmp_path / name)
+        assert ta.open(tmp_path / name).graph == atlas.graph
