@@ -121,10 +121,10 @@ def test_modules_that_never_ran_are_known():
 
 
 def test_a_module_that_is_not_registered_is_recorded_too():
-    """Held in a plain list: its call is there, and its weights are read as what they are, parameters or constants."""
+    """Held in a plain list: its call is there, by where it is, and it is known not to be the model's."""
     graph = graph_of("modules/some_never")
     last = [call for call in graph.calls if call.kind == "module"][-1]
-    assert (last.name, last.path in graph.module_at) == ("Linear", False)
+    assert (last.name, graph.module_at[last.path].registered) == ("Linear", False)
 
 
 def test_reads_of_data_are_marked():

@@ -149,7 +149,7 @@ def test_a_function_has_the_parameters_of_what_it_calls(way):
         "method": pipe.run,
         "object": pipe,
         "partial": functools.partial(lambda pipe, x: pipe(x), pipe),
-        "nested": lambda x: [pipe.run(y) for y in (x,)][0],
+        "nested": lambda x: next(pipe.run(y) for y in (x,)),
     }
     graph = ta.capture(ways[way], X).graph
     assert total(graph).parameters == size(pipe.net, pipe.parts["a"]) == 40
