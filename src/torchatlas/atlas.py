@@ -33,14 +33,21 @@ class Atlas:
     Attributes:
         graph: the record, plain data (`torchatlas.core.graph.Graph`).
         origin: the model, as long as it lives elsewhere, and the arguments that it ran with; None for a run that failed
-            and for what was not captured here. Only ``.onnx`` files need it.
+            and for what was not captured here. ``.onnx`` files need it, and so does `torchatlas.compare` with weights.
+        opened: the path and the key with which `torchatlas.open` read it; None for all else.
     """
 
     def __init__(
-        self, graph: Graph, tape: Tape | None = None, origin: Origin | None = None, kept: Kept | None = None
+        self,
+        graph: Graph,
+        tape: Tape | None = None,
+        origin: Origin | None = None,
+        kept: Kept | None = None,
+        opened: tuple[Path, str | None] | None = None,
     ) -> None:
         self.graph = graph
         self.origin = origin
+        self.opened = opened
         self._tape = tape
         self._kept = kept
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -17,11 +18,12 @@ from torchatlas.core.comparing.loading import loading
 from torchatlas.core.errors import InputError
 from torchatlas.core.filename import filename
 from torchatlas.core.graph import Graph
+from torchatlas.verdict import graph_of, verdict
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
 from torchatlas.views.table.page import Page as Paper
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import TextIO
 
     import pandas as pd
@@ -36,11 +38,11 @@ if TYPE_CHECKING:
     from torchatlas.views.page.page import Page
     from torchatlas.views.table.comparison import Differences
 
-Comparable: TypeAlias = "Atlas | Graph | torch.nn.Module | str | os.PathLike[str]"
+Comparable: TypeAlias = "Atlas | Graph | torch.nn.Module | Mapping[str, Any] | str | os.PathLike[str]"
 
 TABLES = (".csv", ".json", ".txt")
 PICTURES = (".svg", ".png", ".pdf", ".dot")
-WANTED = "an Atlas, an nn.Module, or the path of a file"
+WANTED = "an Atlas, an nn.Module, a dictionary of weights, or the path of a file"
 
 
 def compare(
@@ -57,10 +59,11 @@ def compare(
 ) -> Comparison:
     """Compare two models, atlases or files; or a model with a file of weights.
 
-    Modules are matched by path, then by structure and order, so that renamed and shifted ones are found.
+    Modules are matched by path, then by structure and order, so that renamed and shifted ones are found. Whether a
+    model takes weights is asked of a copy of it without memory: its own ``load_state_dict`` answers.
 
     Args:
-        a: an `Atlas`, an ``nn.Module``, or the path of a file that `torchatlas.open` reads.
+        a: an `Atlas`, an ``nn.Module``, a ``state_dict``, or the path of a file that `torchatlas.open` reads.
         b: the same; it need not be of the same kind.
         args: positional arguments with which modules given as ``a`` or ``b`` are run; without any input, their
             structure alone is compared.
@@ -81,8 +84,12 @@ def compare(
     given: dict[str, Any] = {"input_size": input_size, "dtypes": dtypes, "mode": mode, "fake": fake}
     graphs = [_graph(name, one, args, kwargs, given) for name, one in (("a", a), ("b", b))]
     named = (_title(a, graphs[0]), _title(b, graphs[1])) if titles is None else _checked(titles)
-    saved = [_saved(one) for one in (a, b)]
-    return Comparison(graphs[0], graphs[1], named, (saved[0], saved[1]))
+    fit = None
+    if is_inferred(graphs[0]) != is_inferred(graphs[1]):
+        model, weights = (1, 0) if is_inferred(graphs[0]) else (0, 1)
+        both = (a, b)
+        fit = verdict(both[model], graphs[model], both[weights], graphs[weights])
+    return Comparison(graphs[0], graphs[1], named, fit)
 
 
 def _graph(name: str, one: Comparable, args: Any, kwargs: Mapping[str, Any] | None, given: dict[str, Any]) -> Graph:
@@ -95,6 +102,8 @@ def _graph(name: str, one: Comparable, args: Any, kwargs: Mapping[str, Any] | No
 
         graph: Graph = files.open(one).graph
         return graph
+    if isinstance(one, Mapping):
+        return graph_of(one)
     if not callable(one):
         raise InputError(f"{name} is {type(one).__name__}, which cannot be compared. Wanted {WANTED}.")
     return capture(one, args, kwargs, **given).graph
@@ -108,12 +117,6 @@ def _checked(titles: tuple[str, str]) -> tuple[str, str]:
     if not isinstance(titles, (tuple, list)) or [type(title) for title in titles] != [str, str]:
         raise InputError(f"titles={titles!r:.200}; wanted: two names, of a and of b")
     return titles[0], titles[1]
-
-
-def _saved(one: Comparable) -> Collection[str] | None:
-    """The keys that a model saves, which its graph does not know."""
-    keys = getattr(one, "state_dict", None)
-    return frozenset(keys()) if callable(keys) else None
 
 
 class Comparison:
@@ -130,12 +133,12 @@ class Comparison:
         a: Graph,
         b: Graph,
         titles: tuple[str, str] = ("a", "b"),
-        saved: tuple[Collection[str] | None, Collection[str] | None] = (None, None),
+        fit: Loading | None = None,
     ) -> None:
         self.a = a
         self.b = b
         self.titles = titles
-        self._saved = saved
+        self._fit = fit
         self.changes: Changes = changes_of.compare(a, b)
 
     @property
@@ -145,7 +148,7 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether nothing is added, removed or changed; of weights and a model, whether they can be loaded too.
+        """Whether nothing is added, removed or changed; of weights and a model, whether ``load_state_dict`` takes them.
 
         Other names for the same are no change between models.
         """
@@ -173,13 +176,16 @@ class Comparison:
 
     @cached_property
     def loading(self) -> Loading:
-        """What ``load_state_dict`` would say of weights and model, and the renaming of keys that mends most.
+        """What ``load_state_dict`` says of weights and model, and the renaming of keys that mends most.
 
-        The weights are a, where only a was read from weights alone; else b.
+        The weights are a, where only a was read from weights alone; else b. `Loading.taken` is the model's own answer;
+        it is None where the model could not be asked, and `Loading.unasked` says why.
         """
+        if self._fit is not None:
+            return self._fit
         if is_inferred(self.a) and not is_inferred(self.b):
-            return loading(self.b, self.a, self._saved[1])
-        return loading(self.a, self.b, self._saved[0])
+            return loading(self.b, self.a)
+        return loading(self.a, self.b)
 
     @cached_property
     def _table(self) -> Differences:

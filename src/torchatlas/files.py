@@ -56,7 +56,8 @@ def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
     from torchatlas.readers import open as reading  # noqa: PLC0415  # the readers are loaded when asked for
 
     graph = reading.read(path, key)
-    return Atlas(reading.with_statistics(path, graph, key) if statistics else graph)
+    graph = reading.with_statistics(path, graph, key) if statistics else graph
+    return Atlas(graph, opened=(Path(path).absolute(), key))
 
 
 def skeleton(path: str | os.PathLike[str], *, key: str | None = None) -> str:

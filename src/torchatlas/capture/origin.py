@@ -85,9 +85,14 @@ class Origin:
         self._held: Any = None
         self._model = weakref.ref(model) if is_a(model, nn.Module) else None
 
+    @property
+    def model(self) -> nn.Module | None:
+        """The module, if it was one and lives."""
+        return self._model and self._model()
+
     def hold(self) -> None:
         """Keep the model alive as long as this is."""
-        self._held = self._model and self._model()
+        self._held = self.model
 
     def __deepcopy__(self, _: Any) -> Origin:
         return self

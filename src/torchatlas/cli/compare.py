@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,8 +40,8 @@ Examples:
 
 COMPARE_EXITS = """\b
 Exit codes, as those of diff:
-  0    the same
-  1    they differ
+  0    the same; of weights: load_state_dict takes them
+  1    they differ; of weights: it does not
   2    wrong usage, target, input or file; or a model failed
   130  interrupted"""
 
@@ -139,10 +141,11 @@ def _side(
 
 
 def _compared(a: str, b: str, one: Atlas, other: Atlas) -> Comparison:
-    from torchatlas.comparison import Comparison  # noqa: PLC0415  # the other commands do not wait for it
+    from torchatlas.comparison import compare as hold_against  # noqa: PLC0415  # the other commands do not wait for it
 
     titles = [Path(text).name if is_file(text) else text for text in (a, b)]
-    return Comparison(one.graph, other.graph, (titles[0], titles[1]))
+    with redirect_stdout(sys.stderr):  # hooks of the user's print as they load
+        return hold_against(one, other, titles=(titles[0], titles[1]))
 
 
 def _deliver(found: Comparison, form: Format, output: Path | None, depth: int | None, width: int | None) -> None:

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from torchatlas.core.comparing.answer import Answer, Unasked
 from torchatlas.core.comparing.renaming import Rule, renamed, rules_for
 from torchatlas.core.comparing.tied import tied
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from torchatlas.core.graph import Graph, Value
 
 Shape = tuple[int, ...]
 
+NAMED = 3
+"""Keys that are named in a comment of the code."""
+
 COUNTER = "num_batches_tracked"
 """What ``BatchNorm`` itself puts into weights without a version, as files hold them that are no pickles of torch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left to do after a renaming, so that weights load as far as they go.
+
+    Attributes:
+        missing: keys of the model that the renamed weights lack.
+        unexpected: renamed keys that the model lacks.
+        unfit: renamed keys that cannot be loaded: of another shape, or no tensors.
+    """
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    unfit: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether ``load_state_dict(strict=True)`` takes the renamed weights."""
+        return not (self.missing or self.unexpected or self.unfit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +49,7 @@ class Loading:
     """How weights fit a model.
 
     Attributes:
-        fitting: keys of both, in one shape.
+        fitting: keys of the weights that are loaded; where the model was not asked, those of both in one shape.
         missing: keys of the model that the weights lack.
         unexpected: keys of the weights that the model lacks.
         unfit: (key, shape in the model, shape in the weights) where the two differ.
@@ -36,6 +60,12 @@ class Loading:
         mended: keys that fit only after that renaming.
         tied: of the missing keys, those whose tensor the weights have under another name, each with that name:
             ``load_state_dict(strict=False)`` fills them, since the model ties the two.
+        taken: how ``load_state_dict(strict=True)`` ended on a copy of the model; None where it was not asked.
+        errors: what it says besides keys and shapes.
+        unasked: why the model was not asked; what is said is then inferred from names and shapes.
+        inside: where the weights stand in the file, as Python writes it: ``['state_dict']``.
+        joined: the weights are dictionaries inside a dictionary, and are joined before they are renamed.
+        rest: what is left to do after the renaming; None where they cannot be loaded then either.
     """
 
     fitting: tuple[str, ...]
@@ -46,38 +76,42 @@ class Loading:
     rules: tuple[Rule, ...] = ()
     mended: int = 0
     tied: tuple[tuple[str, str], ...] = ()
+    taken: bool | None = None
+    errors: tuple[str, ...] = ()
+    unasked: str = ""
+    inside: str = ""
+    joined: bool = False
+    rest: Rest | None = None
 
     @property
     def passes(self) -> bool:
-        """Whether ``load_state_dict(strict=True)`` takes the weights, as far as is known."""
-        return not (self.missing or self.unexpected or self.unfit)
+        """Whether ``load_state_dict(strict=True)`` takes the weights: as the model says, or as names and shapes do."""
+        return not (self.missing or self.unexpected or self.unfit) if self.taken is None else self.taken
 
     @property
     def text(self) -> str:
-        """The renaming as Python code, to be put before ``load_state_dict``; empty where there is none."""
-        return code(self.rules)
+        """The renaming and what is left to do, as Python code that ends in a load; empty where there is none."""
+        return code(self.rules, self.rest, joined=self.joined)
 
 
-def loading(model: Graph, weights: Graph, saved: Collection[str] | None = None) -> Loading:
-    """Hold the keys of weights against those of a model.
+def loading(model: Graph, weights: Graph, answer: Answer | Unasked | None = None) -> Loading:
+    """Say how weights fit a model.
 
     Args:
         model: with or without a run.
         weights: what a file, or another model, holds.
-        saved: the keys of the model's ``state_dict()``, where they are known; they settle which buffers are saved.
+        answer: what the model itself said; without, what is said is inferred from names and shapes.
     """
+    if isinstance(answer, Answer):
+        return _answered(model, weights, answer)
+    why = "" if answer is None else answer.why
     wanted, given = tensors(model), tensors(weights)
-    if saved is not None:
-        wanted = {key: value for key, value in wanted.items() if key in saved}
     shapes = {key: value.shape for key, value in given.items()}
     targets = {key: value.shape for key, value in wanted.items()}
     fitting = tuple(key for key in targets if shapes.get(key) == targets[key])
     absent = [key for key in targets if key not in shapes]
-    doubtful = {key for key in absent if _maybe_unsaved(key, wanted, given, saved)}
-    rules = rules_for(targets, shapes)
-    after = renamed(shapes, rules)
-    mended = sum(after.get(key) == shape for key, shape in targets.items()) - len(fitting)
-    return Loading(
+    doubtful = {key for key in absent if _maybe_unsaved(key, wanted, given)}
+    found = Loading(
         fitting=fitting,
         missing=tuple(key for key in absent if key not in doubtful),
         unexpected=tuple(key for key in shapes if key not in targets),
@@ -85,18 +119,62 @@ def loading(model: Graph, weights: Graph, saved: Collection[str] | None = None) 
             (key, targets[key], shapes[key]) for key in targets if shapes.get(key, targets[key]) != targets[key]
         ),
         unsaved=tuple(key for key in absent if key in doubtful),
-        rules=rules if mended > 0 else (),
-        mended=max(mended, 0),
-        tied=tied([key for key in absent if key not in doubtful], wanted, after.keys() | shapes.keys()),
+        unasked=why,
     )
+    return _with_rules(found, wanted, targets, shapes, doubtful)
 
 
-def _maybe_unsaved(
-    key: str, wanted: Mapping[str, Value], given: Mapping[str, Value], saved: Collection[str] | None
-) -> bool:
+def _answered(model: Graph, weights: Graph, answer: Answer) -> Loading:
+    """In the model's own words."""
+    shapes = {key: value.shape for key, value in tensors(weights).items()}
+    targets = {key: shape for key, shape in answer.saved if shape is not None}
+    wrong = {*answer.unexpected, *(key for key, _, _ in answer.unfit)}
+    wrong |= {key for key in shapes if any(f'"{key}"' in error for error in answer.errors)}
+    asked = bool(answer.saved)
+    found = Loading(
+        fitting=tuple(key for key in shapes if key not in wrong and (answer.taken or key in targets)) if asked else (),
+        missing=answer.missing,
+        unexpected=answer.unexpected,
+        unfit=answer.unfit,
+        unsaved=tuple(
+            key for key in targets if answer.taken and key not in shapes and key.rpartition(".")[2] == COUNTER
+        ),
+        taken=answer.taken,
+        errors=answer.errors,
+    )
+    return _with_rules(found, tensors(model), targets, shapes, set())
+
+
+def _with_rules(
+    found: Loading,
+    wanted: Mapping[str, Value],
+    targets: Mapping[str, Shape],
+    shapes: Mapping[str, Shape],
+    spared: Collection[str],
+) -> Loading:
+    """With the renaming that mends most, what is left after it by names and shapes, and which of it is tied."""
+    if found.passes:
+        return found
+    rules = rules_for(targets, shapes)
+    after = renamed(shapes, rules)
+    fitting = sum(shapes.get(key) == shape for key, shape in targets.items())
+    mended = sum(after.get(key) == shape for key, shape in targets.items()) - fitting
+    missing = [key for key in found.missing if key in wanted]
+    found = replace(found, tied=tied(missing, wanted, after.keys() | shapes.keys()))
+    if mended <= 0:
+        return found
+    rest = Rest(
+        tuple(key for key in targets if key not in after and key not in spared),
+        tuple(key for key in after if key not in targets),
+        tuple(key for key, shape in after.items() if targets.get(key, shape) != shape),
+    )
+    return replace(found, rules=rules, mended=mended, rest=rest)
+
+
+def _maybe_unsaved(key: str, wanted: Mapping[str, Value], given: Mapping[str, Value]) -> bool:
     """A buffer that the weights hold nowhere, by its last name."""
     last = key.rpartition(".")[2]
-    if wanted[key].kind != "buffer" or (saved is not None and last != COUNTER):
+    if wanted[key].kind != "buffer":
         return False
     return not any(other.rpartition(".")[2] == last for other in given)
 
@@ -114,8 +192,20 @@ def tensors(graph: Graph) -> dict[str, Value]:
     return found
 
 
-def code(rules: Collection[Rule]) -> str:
-    """Rules as Python."""
+JOINING = """\
+def joined(parts, before=""):
+    for key, held in parts.items():
+        if isinstance(held, dict):
+            yield from joined(held, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", held
+
+state = dict(joined(state))
+"""
+
+
+def code(rules: Collection[Rule], rest: Rest | None, *, joined: bool = False) -> str:
+    """Rules as Python, and the load that they lead to."""
     if not rules:
         return ""
     listed = "".join(
@@ -123,10 +213,32 @@ def code(rules: Collection[Rule]) -> str:
     )
     return (
         "import re\n\n"
-        f"for old, new in [\n{listed}]:\n"
-        "    state = {re.sub(old, new, key): tensor for key, tensor in state.items()}\n"
-        "model.load_state_dict(state)\n"
+        + (f"{JOINING}\n" if joined else "")
+        + f"for old, new in [\n{listed}]:\n"
+        + "    state = {re.sub(old, new, key): tensor for key, tensor in state.items()}\n"
+        + _load(rest)
     )
+
+
+def _load(rest: Rest | None) -> str:
+    """The last lines: a strict load, or one that leaves out what does not fit and says so."""
+    if rest is None:
+        return "# load_state_dict does not take what comes of this, in part either\n"
+    if rest.empty:
+        return "model.load_state_dict(state)\n"
+    lines = []
+    if rest.unfit:
+        lines += [f"for key in ({', '.join(map(json.dumps, rest.unfit))},):  # they do not fit", "    del state[key]"]
+    counts = [(rest.missing, "stay as they are in the model"), (rest.unexpected, "of the weights are not used")]
+    said = [f"{len(keys):,} {words}: {_some(keys)}" for keys, words in counts if keys]
+    lines += [f"# {each}" for each in said]
+    lines += ["print(model.load_state_dict(state, strict=False))"]
+    return "\n".join(lines) + "\n"
+
+
+def _some(keys: Sequence[str]) -> str:
+    more = ", …" if len(keys) > NAMED else ""
+    return ", ".join(json.dumps(key) for key in keys[:NAMED]) + more
 
 
 def _told(rule: Rule) -> str:

@@ -75,7 +75,20 @@ def choose(path: Path | Source, root: object, kind: str, key: str | None = None)
     whole = chosen[0] if len(chosen) == 1 and chosen[0].keys == base else None
     versions, plain = (_versions(whole), _plain(whole)) if whole else ({}, {})
     flat = whole is not None and _is_flat(whole, plain)
-    return Checkpoint(tensors, kind, versions, plain, base, flat=flat, notes=tuple(notes))
+    state = _at(root, base)
+    return Checkpoint(tensors, kind, versions, plain, base, flat=flat, notes=tuple(notes), state=state)
+
+
+def _at(root: object, keys: Keys) -> object:
+    """What stands under keys, as `parts_of` spells them."""
+    for wanted in keys:
+        if isinstance(root, Mapping):
+            root = next((item for key, item in root.items() if str(key) == str(wanted)), None)
+        elif isinstance(root, (list, tuple)) and isinstance(wanted, int) and wanted < len(root):
+            root = root[wanted]
+        else:
+            return None
+    return root
 
 
 def refuse_key(path: Path | Source, key: str | None) -> None:

@@ -123,6 +123,21 @@ def with_statistics(graph: Graph, tensors: Mapping[str, Stored]) -> Graph:
     return replace(graph, overlays=(*graph.overlays, *overlays), notes=tuple(notes))
 
 
+def content(stored: Stored) -> bytes | None:
+    """Give the bytes of a tensor's elements, in the order of its strides; None where they do not stand alone.
+
+    Raises:
+        FileError: the data is damaged or cannot be read.
+    """
+    if stored.parts or stored.place is None or stored.place.big or not _is_readable(stored):
+        return None
+    try:
+        with ExitStack() as stack:
+            return b"".join(_Files(stack).pieces(stored))
+    except (OSError, OverflowError, RuntimeError) as error:
+        raise FileError(f"the data of a tensor cannot be read: {error}. Copy the file again.") from None
+
+
 def _together(module: Module, values: Mapping[int, Statistics]) -> Statistics:
     own = module.parameters or module.buffers
     each = [values[value] for value in dict.fromkeys(value for _, value in own) if value in values]

@@ -133,6 +133,8 @@ class Checkpoint:
         around: where these are of several models, what holds them, in a word; empty for one.
         models: of several, Python that gives them by name out of what is ``saved`` in the file.
         reads: how the file, or each of several, is loaded with torch; empty where that is not known.
+        state: what ``torch.load`` gives, at ``inside``: dictionaries, tensors as `Stored`, and what was not built; None
+            of files that hold tensors and nothing else.
     """
 
     tensors: Mapping[str, Stored]
@@ -148,3 +150,4 @@ class Checkpoint:
     around: str = ""
     models: str = ""
     reads: tuple[Read, ...] = ()
+    state: object = None

@@ -74,8 +74,8 @@ class Differences:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs; of weights, whether they can be loaded as they are too."""
-        return self.changes.same and (self.loading is None or self.loading.passes)
+        """Whether nothing differs; of weights, whether they load as they are."""
+        return self.changes.same if self.loading is None else self.loading.passes
 
     def lines(self, page: Page) -> Iterator[Line]:
         """Line by line, none wider than the page."""

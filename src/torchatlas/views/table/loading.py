@@ -31,7 +31,10 @@ def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
         for key, wanted, given in loading.unfit[:SHOWN]:
             yield f"  {printable(key)}: the model has {list(wanted)}, the weights {list(given)}", PLAIN
         yield from _rest(len(loading.unfit))
+    yield from _errors(loading.errors)
     yield from _keys("buffers that load_state_dict may do without", loading.unsaved)
+    if loading.unasked:
+        yield f"inferred from names and shapes, and not asked of the model: {loading.unasked}.", PLAIN
     if loading.rules:
         keys = "1 key" if loading.mended == 1 else f"{loading.mended:,} keys"
         yield f"renaming that mends {keys}, for the weights as `state`:", BOLD
@@ -40,19 +43,32 @@ def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
 
 
 def headline(loading: Loading) -> str:
-    """What loading would come to, in one line."""
+    """What loading comes to, in one line."""
+    where = f" under {printable(loading.inside)}" if loading.inside else ""
+    inferred = "" if loading.taken is not None else ", as far as names and shapes tell"
     if loading.passes:
-        return f"load_state_dict(strict=True) takes the weights: {len(loading.fitting):,} keys fit"
-    told = [f"{len(loading.fitting):,} keys fit"]
+        return f"load_state_dict(strict=True) takes the weights{where}{inferred}: {len(loading.fitting):,} keys fit"
+    counted = [f"{len(loading.fitting):,} keys fit"]
     for count, word in (
         (len(loading.missing), "missing"),
         (len(loading.unexpected), "unexpected"),
         (len(loading.unfit), "of another shape"),
     ):
         if count:
-            told.append(f"{count:,} {word}")
+            counted.append(f"{count:,} {word}")
+    if loading.errors:
+        counted.append("1 other error" if len(loading.errors) == 1 else f"{len(loading.errors):,} other errors")
     mended = f"; renamed as below, {len(loading.fitting) + loading.mended:,} fit" if loading.rules else ""
-    return f"load_state_dict(strict=True) would fail: {', '.join(told)}{mended}"
+    would = f"would fail on the weights{where}" if where else "would fail"
+    return f"load_state_dict(strict=True) {would}{inferred}: {', '.join(counted)}{mended}"
+
+
+def _errors(errors: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if errors:
+        yield "1 other error:" if len(errors) == 1 else f"{len(errors):,} other errors:", RED
+        for error in errors[:SHOWN]:
+            yield f"  {printable(error)}", PLAIN
+        yield from _rest(len(errors))
 
 
 def _tied(loading: Loading) -> Iterator[tuple[str, str]]:

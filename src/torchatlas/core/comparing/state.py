@@ -1,0 +1,72 @@
+"""What ``load_state_dict`` is given, before there are tensors: dictionaries, plain data, and these in between.
+
+Dictionaries are ``OrderedDict``, with the versions of modules in ``_metadata`` where torch wrote them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A tensor.
+
+    Attributes:
+        shape: sizes; -1 where they vary.
+        dtype: torch's name of it, without the prefix.
+        stride: in elements; None for what has none, or the order of rows.
+        device: where it was.
+        type: empty for a plain one; else a layout (``sparse_coo``), ``nested``, ``ndarray``, ``quantized`` with its
+            scheme and axis, or the name of a class.
+        parameter: it was saved as an ``nn.Parameter``.
+        requires_grad: as it was saved.
+        nbytes: of its elements; None where that is not known.
+        storage: equal for tensors that share memory; None where it has none of its own.
+        offset: of its first element in the storage, in elements.
+        read: gives its bytes, in the order of its strides, None where they do not stand alone; itself None where they
+            are not to be read.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    stride: tuple[int, ...] | None = None
+    device: str = "cpu"
+    type: str = ""
+    parameter: bool = False
+    requires_grad: bool = False
+    nbytes: int | None = None
+    storage: Hashable = None
+    offset: int = 0
+    read: Callable[[], bytes | None] | None = None
+
+    @property
+    def numel(self) -> int:
+        """Number of elements; 0 where a size varies."""
+        return prod(max(size, 0) for size in self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """A tensor that was saved before it had a shape."""
+
+    parameter: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What torch itself names, as ``qint8``: a dtype, a layout or a scheme."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What stands in a file and is not built, since code would have to be imported and run; in words, what it is."""
+
+    words: str

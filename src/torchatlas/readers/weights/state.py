@@ -1,0 +1,129 @@
+"""What ``torch.load`` gives of a file, in the words of `torchatlas.core.comparing.state`; and weights in memory as of a file.
+
+Plain data is as it stands there. Of what is neither plain nor a tensor only its name is given; nothing is built.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.core.comparing.state import Described, Lazy, Named, Unread
+from torchatlas.core.errors import FileError
+from torchatlas.readers.pickled import Foreign, Global, Mapping
+from torchatlas.readers.weights.parts import METADATA
+from torchatlas.readers.weights.rebuilt import array, word
+from torchatlas.readers.weights.statistics import content
+from torchatlas.readers.weights.stored import Stored
+
+if TYPE_CHECKING:
+    from torchatlas.readers.weights.stored import Checkpoint
+
+DEEPEST = 64
+"""Dictionaries inside dictionaries that are followed."""
+EXTRA = "_extra_state"
+PROGRAMS = ("uint8", "int8")
+"""Types in which extra states keep pickles, which a model's code would run: their numbers are not given."""
+UNINITIALIZED = "torch.nn.parameter.Uninitialized"
+
+
+def state_of(checkpoint: Checkpoint) -> tuple[Any, bool]:
+    """Give what ``load_state_dict`` would be given, and whether the tensors stand in it under their names."""
+    if checkpoint.state is None:
+        return OrderedDict((key, _given(key, item, 0)) for key, item in checkpoint.tensors.items()), True
+    state = _given("", checkpoint.state, 0)
+    return state, not isinstance(state, dict) or checkpoint.tensors.keys() <= state.keys()
+
+
+def _given(key: str, thing: Any, depth: int) -> Any:
+    if isinstance(thing, Stored):
+        return _described(key, thing)
+    if isinstance(thing, Global):
+        return Named(thing.name) if thing.module == "torch" else Unread(word(thing))
+    if isinstance(thing, Foreign):
+        return _foreign(key, thing)
+    if thing is None or isinstance(thing, (bool, int, float, str)):
+        return thing
+    if depth < DEEPEST and isinstance(thing, Mapping):
+        return _dictionary(key, thing, depth)
+    if depth < DEEPEST and isinstance(thing, (list, tuple)):
+        return type(thing)(_given(_under(key, at), item, depth + 1) for at, item in enumerate(thing))
+    return Unread(f"{type(thing).__name__.lower()}")
+
+
+def _dictionary(key: str, thing: Mapping, depth: int) -> Any:
+    made: Any = OrderedDict(
+        (word(name) if isinstance(name, Foreign) else name, _given(_under(key, name), item, depth + 1))
+        for name, item in thing.items()
+    )
+    attributes = thing.attributes
+    if isinstance(attributes, Mapping) and METADATA in attributes:
+        made._metadata = _given("", attributes[METADATA], depth + 1)  # where torch keeps and looks for it
+    return made
+
+
+def _under(key: str, name: object) -> str:
+    return f"{key}.{name}" if key else str(name)
+
+
+def _foreign(key: str, thing: Foreign) -> Any:
+    stored = array(thing)
+    if stored is not None:
+        return _described(key, stored)
+    name = str(thing.made_by)
+    return Lazy(name.endswith("Parameter")) if name.startswith(UNINITIALIZED) else Unread(name)
+
+
+def _described(key: str, stored: Stored) -> Described:
+    program = key.rpartition(".")[2] == EXTRA and stored.dtype in PROGRAMS
+    return Described(
+        stored.shape,
+        stored.dtype,
+        stored.stride,
+        stored.device,
+        stored.type,
+        stored.parameter,
+        stored.requires_grad,
+        stored.nbytes,
+        stored.storage,
+        stored.offset,
+        None if program else partial(_content, stored),
+    )
+
+
+def _content(stored: Stored) -> bytes | None:
+    try:
+        return content(stored)
+    except FileError:
+        return None
+
+
+def pickled(state: Any, depth: int = 0) -> Any:
+    """Give a state as the reader of pickles gives it: the way back."""
+    if isinstance(state, Described):
+        return Stored(
+            state.shape,
+            state.dtype,
+            state.device,
+            state.nbytes,
+            state.storage,
+            state.offset,
+            state.stride,
+            state.parameter,
+            state.requires_grad,
+            state.type,
+        )
+    if isinstance(state, Unread):
+        module, _, name = state.words.rpartition(".")
+        return Foreign(Global(module, name))
+    if depth < DEEPEST and isinstance(state, dict):
+        made = Mapping()
+        made.update((key, pickled(item, depth + 1)) for key, item in state.items())
+        metadata = getattr(state, METADATA, None)
+        if metadata is not None:
+            made.attributes = pickled({METADATA: metadata}, depth + 1)
+        return made
+    if depth < DEEPEST and isinstance(state, (list, tuple)):
+        return type(state)(pickled(item, depth + 1) for item in state)
+    return state

@@ -1,0 +1,164 @@
+"""Whether a model takes weights: the model is asked where it is in hand, and told what stands in the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchatlas.atlas import Atlas
+from torchatlas.core.comparing.answer import Answer, Unasked
+from torchatlas.core.comparing.loading import Rest, loading
+from torchatlas.core.comparing.renaming import renamed
+from torchatlas.core.errors import AtlasError, InputError
+from torchatlas.target import is_module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchatlas.core.comparing.loading import Loading
+    from torchatlas.core.graph import Graph
+    from torchatlas.readers.weights.stored import Checkpoint
+
+NO_MODEL = "of the model only a record is in hand"
+NO_WEIGHTS = "of the weights only a record is in hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A state that a model is asked to load.
+
+    Attributes:
+        state: as ``load_state_dict`` gets it.
+        inside: the keys that lead to it, as Python writes them: ``['state_dict']``.
+        flat: False where it holds dictionaries, whose tensors are shown under joined names.
+    """
+
+    state: Any
+    inside: str = ""
+    flat: bool = True
+
+
+def verdict(model: Any, model_graph: Graph, weights: Any, weights_graph: Graph) -> Loading:
+    """Say how weights fit a model, and which renaming mends most.
+
+    Args:
+        model: what was given as the model: a module, an atlas, a file, a function.
+        model_graph: its graph.
+        weights: what was given as the weights: a path, an atlas, a dictionary.
+        weights_graph: their graph.
+    """
+    module, given = _module(model), _weights(weights, weights_graph)
+    answer = _asked(module, given.state) if isinstance(given, Weights) else given
+    if isinstance(given, Unasked):
+        return loading(model_graph, weights_graph, answer)
+    found = replace(loading(model_graph, weights_graph, answer), inside=given.inside, joined=not given.flat)
+    if not found.rules or isinstance(answer, Unasked):
+        return found
+    return replace(found, rest=_rest(module, _renamed(given, found)))
+
+
+def _asked(module: Any, state: Any) -> Answer | Unasked:
+    if isinstance(module, Unasked):
+        return module
+    from torchatlas.capture.load_state import ask  # noqa: PLC0415  # torch is loaded when asked for
+
+    return ask(module, state)
+
+
+def _renamed(given: Weights, found: Loading) -> dict[Any, Any]:
+    """The state after the code that is suggested."""
+    state = dict(given.state if given.flat else _joined(given.state, ""))
+    names = {key: next(iter(renamed({key: ()}, found.rules))) for key in state if isinstance(key, str)}
+    return {names.get(key, key): item for key, item in state.items()}
+
+
+def _joined(state: Mapping[Any, Any], before: str) -> Iterator[tuple[str, Any]]:
+    for key, item in state.items():
+        if isinstance(item, Mapping):
+            yield from _joined(item, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", item
+
+
+def _rest(module: Any, state: dict[Any, Any]) -> Rest | None:
+    """What is left to do for a state that was renamed; None where it cannot be loaded in part either."""
+    first = _asked(module, state)
+    if isinstance(first, Unasked) or first.taken:
+        return Rest()
+    wrong = {key for key, _, _ in first.unfit}
+    wrong |= {key for key in state if any(f'"{key}"' in error for error in first.errors)}
+    left = {key: item for key, item in state.items() if key not in wrong}
+    second = _asked(module, left) if wrong else first
+    if isinstance(second, Unasked) or second.unfit or second.errors:
+        return None
+    missing = tuple(key for key in second.missing if key not in wrong)
+    return Rest(missing, first.unexpected, tuple(key for key in state if key in wrong))
+
+
+def _module(one: Any) -> Any:
+    """The module that can be asked, or why there is none."""
+    if isinstance(one, Atlas):
+        one = one.origin and one.origin.model
+    if is_module(one):
+        return one
+    return Unasked("a function was given, which has no load_state_dict" if callable(one) else NO_MODEL)
+
+
+def _weights(one: Any, graph: Graph) -> Weights | Unasked:
+    """What would be loaded, or why that is not in hand."""
+    if isinstance(one, Mapping):
+        inside = _chosen(one).inside
+        for key in inside:
+            one = _item(one, key)
+        flat = not isinstance(one, Mapping) or all(name in one for value in graph.values for name in value.names)
+        return Weights(one, _written(inside), flat)
+    opened = one.opened if isinstance(one, Atlas) else (Path(one), None) if isinstance(one, (str, os.PathLike)) else None
+    if opened is None:
+        return Unasked(NO_WEIGHTS)
+    from torchatlas.readers import weights  # noqa: PLC0415  # the readers are loaded when asked for
+    from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # as above
+
+    try:
+        checkpoint = weights.checkpoint(*opened)
+    except (AtlasError, OSError, ValueError):
+        return Unasked(NO_WEIGHTS)
+    if checkpoint.tensors.keys() != {name for value in graph.values for name in value.names}:
+        return Unasked("the file is no longer what was opened")
+    state, flat = state_of(checkpoint)
+    return Weights(state, _written(checkpoint.inside), flat)
+
+
+def _item(held: Any, wanted: str | int) -> Any:
+    """What stands under a key, which the reader spells as text."""
+    if not isinstance(held, Mapping):
+        return held[wanted]
+    return next(item for key, item in held.items() if str(key) == str(wanted))
+
+
+def _written(inside: tuple[str | int, ...]) -> str:
+    return "".join(f"[{key!r}]" for key in inside)
+
+
+def graph_of(state: Mapping[Any, Any]) -> Graph:
+    """The graph of weights in memory.
+
+    Raises:
+        InputError: it holds no weights of a module.
+    """
+    from torchatlas.readers.weights.structure import graph_of as graph  # noqa: PLC0415  # loaded when asked for
+
+    return graph(_chosen(state), Path("state_dict"))
+
+
+def _chosen(state: Mapping[Any, Any]) -> Checkpoint:
+    from torchatlas.capture.described import described  # noqa: PLC0415  # torch is loaded when asked for
+    from torchatlas.readers.weights.choice import choose  # noqa: PLC0415  # the readers are loaded when asked for
+    from torchatlas.readers.weights.state import pickled  # noqa: PLC0415  # as above
+
+    try:
+        return choose(Path("the dictionary"), pickled(described(state)), "a dictionary")
+    except AtlasError as error:
+        raise InputError(str(error)) from None
