@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -137,8 +138,6 @@ class Locked(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        import threading
-
         self.layer, self.lock, self.lines = nn.Linear(3, 2), threading.Lock(), (line for line in "ab")
 
 
@@ -168,12 +167,12 @@ def _quantized() -> nn.Module:
     return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), {nn.Linear})
 
 
-def _normed(old: bool) -> nn.Module:
+def _normed(*, old: bool) -> nn.Module:
     layer = nn.Linear(3, 2)
     return nn.Sequential(nn.utils.weight_norm(layer) if old else parametrizations.weight_norm(layer))
 
 
-def _lazy(run: bool) -> nn.Module:
+def _lazy(*, run: bool) -> nn.Module:
     model = nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d())
     if run:
         model(torch.zeros(2, 3))
@@ -254,20 +253,23 @@ PAIRS: dict[str, Callable[[], Pair]] = {
     "a compiled model": _compiled,
     "a compiled model and the bare one's": lambda: (torch.compile(nn.Linear(3, 2)), _state(nn.Linear(3, 2))),
     "a bare model and the compiled one's": lambda: (nn.Linear(3, 2), _state(torch.compile(nn.Linear(3, 2)))),
-    "weight norm, old names": lambda: (_normed(False), _state(_normed(True))),
-    "weight norm, new names": lambda: (_normed(False), _state(_normed(False))),
-    "old weight norm, new names": lambda: (_normed(True), _state(_normed(False))),
-    "old weight norm": lambda: (_normed(True), _state(_normed(True))),
+    "weight norm, old names": lambda: (_normed(old=False), _state(_normed(old=True))),
+    "weight norm, new names": lambda: (_normed(old=False), _state(_normed(old=False))),
+    "old weight norm, new names": lambda: (_normed(old=True), _state(_normed(old=False))),
+    "old weight norm": lambda: (_normed(old=True), _state(_normed(old=True))),
     "spectral norm": lambda: (parametrizations.spectral_norm(nn.Linear(3, 2)), _state(nn.Linear(3, 2))),
-    "renames as it loads": lambda: (Renaming(), OrderedDict((k.replace("new", "old"), v) for k, v in _state(Renaming()).items())),
+    "renames as it loads": lambda: (
+        Renaming(),
+        OrderedDict((k.replace("new", "old"), v) for k, v in _state(Renaming()).items()),
+    ),
     "an older version": _unversioned,
     "an older form of this version": lambda: (Versioned(), _with(_state(Versioned()), table=torch.zeros(6))),
     "no version": lambda: (Versioned(), {"table": torch.zeros(6)}),
     "hooks": lambda: (Hooked(), _with(_without(_state(Hooked()), "bias"), junk=torch.zeros(1))),
     "hooks that do not help": lambda: (Hooked(), _without(_state(Hooked()), "weight")),
-    "lazy and lazy": lambda: (_lazy(False), _state(_lazy(False))),
-    "lazy and its run": lambda: (_lazy(False), _state(_lazy(True))),
-    "a run and lazy": lambda: (_lazy(True), _state(_lazy(False))),
+    "lazy and lazy": lambda: (_lazy(run=False), _state(_lazy(run=False))),
+    "lazy and its run": lambda: (_lazy(run=False), _state(_lazy(run=True))),
+    "a run and lazy": lambda: (_lazy(run=True), _state(_lazy(run=False))),
     "quantized": lambda: (_quantized(), _state(_quantized())),
     "quantized and not": lambda: (nn.Sequential(nn.Linear(4, 3)), _state(_quantized())),
     "not and quantized": lambda: (_quantized(), _state(nn.Sequential(nn.Linear(4, 3)))),
@@ -294,7 +296,10 @@ PAIRS: dict[str, Callable[[], Pair]] = {
     "attention with another name": _attention,
     "a tied weight once": lambda: (Tied(), _without(_state(Tied()), "head")),
     "a tied weight twice": lambda: (Tied(), _state(Tied())),
-    "an adapter and the bare layer": lambda: (nn.Sequential(Adapted()), {f"0.{k}": v for k, v in _state(nn.Linear(4, 4)).items()}),
+    "an adapter and the bare layer": lambda: (
+        nn.Sequential(Adapted()),
+        {f"0.{k}": v for k, v in _state(nn.Linear(4, 4)).items()},
+    ),
     "data parallel": lambda: (nn.DataParallel(_norm()), _state(nn.DataParallel(_norm()))),
     "data parallel and the bare model's": lambda: (nn.DataParallel(_norm()), _state(_norm())),
     "the data parallel one's": lambda: (_norm(), _state(nn.DataParallel(_norm()))),
@@ -314,4 +319,10 @@ PAIRS: dict[str, Callable[[], Pair]] = {
     "TorchScript inside": lambda: (nn.Sequential(torch.jit.script(_norm())), _state(nn.Sequential(_norm()))),
     "parameters in a file": lambda: (_norm(), OrderedDict(_norm().named_parameters())),
 }  # fmt: skip
-"""A model and a state dict for each name."""
+"""Makes a model and a state dict, by what is awkward about them."""
+
+
+def pair_of(name: str) -> Pair:
+    """A model and a state dict, the same every time."""
+    torch.manual_seed(0)
+    return PAIRS[name]()

@@ -382,7 +382,7 @@ class Atlas:
         return model_explorer.write(self.graph, path)
 
     def _origin(self) -> Origin:
-        if self.origin is not None:
+        if self.origin is not None and self.origin.ran:
             return self.origin
         reason = "holds the record alone: it was read from a file, made from another atlas, or built by hand"
         if self.graph.forward is not None or any(call.kind == "backward" for call in self.graph.calls):

@@ -115,7 +115,9 @@ def _weights(one: Any, graph: Graph) -> Weights | Unasked:
             one = _item(one, key)
         flat = not isinstance(one, Mapping) or all(name in one for value in graph.values for name in value.names)
         return Weights(one, _written(inside), flat)
-    opened = one.opened if isinstance(one, Atlas) else (Path(one), None) if isinstance(one, (str, os.PathLike)) else None
+    opened = (
+        one.opened if isinstance(one, Atlas) else (Path(one), None) if isinstance(one, (str, os.PathLike)) else None
+    )
     if opened is None:
         return Unasked(NO_WEIGHTS)
     from torchatlas.readers import weights  # noqa: PLC0415  # the readers are loaded when asked for

@@ -49,5 +49,5 @@ def _tensor(tensor: Tensor) -> Described:
         tensor.requires_grad,
         None if tensor.is_nested else tensor.numel() * tensor.element_size(),
         storage_key(tensor.untyped_storage()) if own else None,
-        tensor.storage_offset() if own else 0,
+        int(tensor.storage_offset()) if own else 0,
     )

@@ -10,7 +10,7 @@ import copy
 import re
 import warnings
 from collections import OrderedDict
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -69,8 +69,10 @@ def ask(model: Any, state: Any) -> Answer | Unasked:
         raised = crashed.__cause__ or crashed
         withheld = tuple(_withheld(state))
         if withheld:
-            return Unasked(f"its code raised {_words(raised)} on {withheld[0]}, whose content is not read from the file")
-        return Answer(False, errors=(_words(raised),))
+            return Unasked(
+                f"its code raised {_words(raised)} on {withheld[0]}, whose content is not read from the file"
+            )
+        return Answer(taken=False, errors=(_words(raised),))
 
 
 class _CrashError(Exception):
@@ -106,7 +108,7 @@ class _OnStandIns:
 class _OnCopies:
     """Tensors with numbers: those of the model and of the file, where they can be read, and zeros."""
 
-    mode: Any = suppress()  # no mode at all
+    mode: Any = nullcontext()
 
     def twin(self, tensor: Tensor) -> Tensor:
         """A copy."""
@@ -192,12 +194,12 @@ def _asked(model: nn.Module, modules: list[nn.Module], state: Any, way: _OnStand
             if not str(error).startswith(OWN):
                 raise _CrashError from error
             return _read(str(error), seen, saved)
-        except Exception as error:  # noqa: BLE001 - code of the user's may raise anything
+        except Exception as error:
             raise _CrashError from error
-    return Answer(True, saved=saved)
+    return Answer(taken=True, saved=saved)
 
 
-def _state(state: Any, way: _OnStandIns | _OnCopies) -> Any:
+def _state(state: Any, way: _OnStandIns | _OnCopies) -> Any:  # noqa: PLR0911 - one for each kind of entry
     """A state with tensors in the place of what is described, and copies of all else."""
     if isinstance(state, Described):
         return _array(state) if state.type == "ndarray" else way.built(state)
@@ -249,7 +251,9 @@ def _read(message: str, seen: list[tuple[tuple[str, ...], tuple[str, ...]]], sav
             others.append(line.strip())
     if seen:
         missing, unexpected = seen[-1]
-    return Answer(False, missing, unexpected, tuple(unfit), tuple(others), saved)
+    return Answer(
+        taken=False, missing=missing, unexpected=unexpected, unfit=tuple(unfit), errors=tuple(others), saved=saved
+    )
 
 
 def _shape(held: Any) -> tuple[int, ...] | None:
@@ -280,7 +284,11 @@ def _bytes(tensor: Tensor) -> int:
 
 def _size(state: Any) -> int:
     return sum(
-        (item.nbytes or 0) if isinstance(item, Described) and item.device != "meta" else _bytes(item) if is_a(item, Tensor) else 0
+        (item.nbytes or 0)
+        if isinstance(item, Described) and item.device != "meta"
+        else _bytes(item)
+        if is_a(item, Tensor)
+        else 0
         for _, item in _leaves(state)
     )
 

@@ -75,7 +75,12 @@ class Origin:
     The numbers of the arguments are not kept, nor is the model kept alive.
     """
 
-    def __init__(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: str) -> None:
+    def __init__(
+        self, model: Any, args: tuple[Any, ...] = (), kwargs: Any = None, mode: str = "same", *, ran: bool = True
+    ) -> None:
+        """Note what ``model`` was called with; ``ran`` is False where there was no input, and so no run."""
+        self.ran = ran
+        kwargs = kwargs or {}
         around = holders((args, kwargs), Tensor).values()
         self._opaque = not all(_is_exported(type(thing)) for thing in around) or any(
             tensor.layout is not torch.strided for tensor in tensors_in((args, kwargs))
@@ -88,7 +93,7 @@ class Origin:
     @property
     def model(self) -> nn.Module | None:
         """The module, if it was one and lives."""
-        return self._model and self._model()
+        return None if self._model is None else self._model()
 
     def hold(self) -> None:
         """Keep the model alive as long as this is."""

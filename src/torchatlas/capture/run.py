@@ -178,6 +178,8 @@ class Run:
             if bound is not None:
                 with unrecorded():
                     self.origin = Origin(self._model, *bound, self._options.mode)
+            else:
+                self.origin = Origin(self._model, ran=False)
         finally:
             try:
                 with uninterrupted():

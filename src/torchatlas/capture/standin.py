@@ -8,7 +8,7 @@ between stand-ins is tried on small real tensors of the same kinds, once for eac
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -66,9 +66,8 @@ class Kind:
         with torch.inference_mode(self.inference):
             if self.layout is not torch.strided:
                 return torch.zeros(shape, dtype=self.dtype).to_sparse(layout=self.layout)
-            if self.overlapping:
-                return torch.empty((1,), dtype=self.dtype).expand(2)
-            return torch.empty(shape, dtype=self.dtype)
+            made = torch.empty(shape, dtype=self.dtype)
+            return made.expand(2, *shape[1:]) if self.overlapping else made
 
 
 def quantized(shape: tuple[int, ...], dtype: torch.dtype, scheme: torch.qscheme, axis: int = 0) -> Tensor:
@@ -166,7 +165,8 @@ class StandIns(TorchFunctionMode):
         return into.device.type == "meta" or source.device.type == "meta"
 
     def _copied(self, into: Tensor, source: Tensor) -> Tensor:
-        refused = self._answer(self._kind(into), self._kind(source), into.dim())
+        given = replace(self._kind(source), overlapping=False, inference=False)  # it is only read
+        refused = self._answer(self._kind(into), given, into.dim())
         if refused is not None:
             raise refused
         if torch.broadcast_shapes(into.shape, source.shape) != into.shape:

@@ -64,7 +64,7 @@ def test_the_code_that_is_suggested_makes_the_weights_load(name, backwards):
     state = {CHANGES[name](key): tensor for key, tensor in wanted.state_dict().items()}
     if backwards:
         state = dict(sorted(state.items(), reverse=True))
-    found = loading(ta.capture(wanted).graph, weights(state), wanted.state_dict().keys())
+    found = ta.compare(wanted, state).loading
     assert found.passes == (name == "nothing")
     if found.rules:
         space = {"state": state, "model": wanted}
@@ -82,7 +82,7 @@ def test_it_says_what_load_state_dict_says():
     del state["norm.running_mean"], state["layers.3.0.weight"]
     state["layers.3.0.gain"] = torch.zeros(6)
     state["tagger.head.weight"] = torch.zeros(9, 8)
-    found = loading(ta.capture(wanted).graph, weights(state), wanted.state_dict().keys())
+    found = ta.compare(wanted, state).loading
     said = wanted.load_state_dict({k: v for k, v in state.items() if k != "tagger.head.weight"}, strict=False)
     assert set(found.missing) == set(said.missing_keys) - {"tagger.head.weight"}
     assert set(found.unexpected) == set(said.unexpected_keys)
@@ -104,8 +104,9 @@ def test_buffers_that_are_never_saved_are_not_missing():
     graph, file = ta.capture(net).graph, weights(net.state_dict())
     assert loading(graph, file).unsaved == ("angles",)
     assert loading(graph, file).missing == ()
-    assert loading(graph, file, net.state_dict().keys()).unsaved == ()
     assert loading(graph, file).passes
+    assert ta.compare(net, net.state_dict()).loading.unsaved == ()
+    assert ta.compare(net, {**net.state_dict(), "angles": torch.zeros(3)}).loading.unexpected == ("angles",)
 
 
 def test_tied_weights_are_wanted_under_each_name():
@@ -197,11 +198,12 @@ def test_weights_without_counters_of_batches_load():
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
     state = {key: tensor for key, tensor in net.state_dict().items() if "num_batches_tracked" not in key}
     net.load_state_dict(state)  # raises where a key is missed
-    found = loading(ta.capture(net).graph, weights(state), net.state_dict().keys())
+    found = ta.compare(net, state).loading
     assert found.passes
     assert found.unsaved == ("1.num_batches_tracked",)
+    assert loading(ta.capture(net).graph, weights(state)).unsaved == ("1.num_batches_tracked",)
     state.pop("1.running_mean")
-    assert loading(ta.capture(net).graph, weights(state), net.state_dict().keys()).missing == ("1.running_mean",)
+    assert ta.compare(net, state).loading.missing == ("1.running_mean",)
 
 
 def test_the_order_of_the_alphabet_is_not_taken_for_that_of_a_model():

@@ -121,7 +121,8 @@ def rules_for(wanted: Mapping[str, Shape], given: Mapping[str, Shape]) -> tuple[
             groups.setdefault(edit.plain, []).append((key, edit))
     ranked = sorted(groups.values(), key=len, reverse=True)[:MOST]
     kept = {key for key, shape in given.items() if wanted.get(key) == shape} | changed.keys()
-    rules = [rule for group in ranked for rule in _rules(group, given, kept, wanted)]
+    provided = {key for key, shape in given.items() if wanted.get(key) == shape} | set(changed.values())
+    rules = [rule for group in ranked for rule in _rules(group, given, kept, provided)]
     return _needed(sorted(_merged(rules), key=_turn), wanted, given, changed)
 
 
@@ -263,7 +264,7 @@ def _edit(one: Sequence[str], other: Sequence[str], span: tuple[int, int, int, i
 
 
 def _rules(
-    group: Sequence[tuple[str, _Edit]], given: Iterable[str], kept: set[str], wanted: Collection[str]
+    group: Sequence[tuple[str, _Edit]], given: Iterable[str], kept: set[str], provided: Collection[str]
 ) -> Iterator[Rule]:
     """The plainest rules for edits that are alike which spoil no other key."""
     needing = {key for key, _ in group}
@@ -273,17 +274,20 @@ def _rules(
     for around, any_number in tries:
         found = Counter(_rule(replace(edit, any_number=any_number), around) for _, edit in group)
         rules = [Rule(pattern, replacement, count, sure) for (pattern, replacement), count in found.items()]
-        harmless = [rule for rule in rules if not _spoils(rule, others, kept, wanted)]
+        harmless = [rule for rule in rules if not _spoils(rule, others, kept, provided)]
         if len(harmless) == len(rules) or (around, any_number) == tries[-1]:
             yield from harmless[:MOST]
             return
 
 
-def _spoils(rule: Rule, others: Iterable[str], kept: set[str], wanted: Collection[str]) -> bool:
-    """Whether it changes a key that fits or has rules of its own, or makes one of the model's of any other."""
+def _spoils(rule: Rule, others: Iterable[str], kept: set[str], provided: Collection[str]) -> bool:
+    """Whether it changes a key that fits or has rules of its own, or makes another one into what a key provides.
+
+    One that becomes a key of the model in another shape, and nothing else does, is that key: a resized head.
+    """
     pattern = re.compile(rule.pattern)
     found = (key for key in others if pattern.search(key))
-    return any(key in kept or pattern.sub(rule.replacement, key) in wanted for key in found)
+    return any(key in kept or pattern.sub(rule.replacement, key) in provided for key in found)
 
 
 def _rule(edit: _Edit, around: int) -> tuple[str, str]:

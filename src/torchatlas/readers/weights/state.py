@@ -1,4 +1,4 @@
-"""What ``torch.load`` gives of a file, in the words of `torchatlas.core.comparing.state`; and weights in memory as of a file.
+"""What ``torch.load`` gives of a file, described (`core.comparing.state`); and what is described, as of a file.
 
 Plain data is as it stands there. Of what is neither plain nor a tensor only its name is given; nothing is built.
 """
@@ -36,7 +36,7 @@ def state_of(checkpoint: Checkpoint) -> tuple[Any, bool]:
     return state, not isinstance(state, dict) or checkpoint.tensors.keys() <= state.keys()
 
 
-def _given(key: str, thing: Any, depth: int) -> Any:
+def _given(key: str, thing: Any, depth: int) -> Any:  # noqa: PLR0911 - one for each kind of entry
     if isinstance(thing, Stored):
         return _described(key, thing)
     if isinstance(thing, Global):
@@ -59,7 +59,7 @@ def _dictionary(key: str, thing: Mapping, depth: int) -> Any:
     )
     attributes = thing.attributes
     if isinstance(attributes, Mapping) and METADATA in attributes:
-        made._metadata = _given("", attributes[METADATA], depth + 1)  # where torch keeps and looks for it
+        setattr(made, METADATA, _given("", attributes[METADATA], depth + 1))
     return made
 
 
