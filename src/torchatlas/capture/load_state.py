@@ -51,15 +51,15 @@ def ask(model: Any, state: Any) -> Answer | Unasked:
     """
     if not is_a(model, nn.Module):
         return Unasked("it is a function, which has no load_state_dict")
-    modules = list({id(module): module for module in modules_of(model).values()}.values())
+    modules = list({id(module): (path, module) for path, module in modules_of(model).items()}.values())
     crash: BaseException | None = None
-    if not any(is_a(module, torch.jit.ScriptModule) for module in modules):
+    if not any(is_a(module, torch.jit.ScriptModule) for _, module in modules):
         stand_ins = StandIns()
         try:
             return _asked(model, modules, state, _OnStandIns(stand_ins))
         except _CrashError as crashed:
             crash = crashed.__cause__
-    size = sum(map(_bytes, (tensor for module in modules for tensor in _tensors(module)))) + _size(state)
+    size = sum(map(_bytes, (tensor for _, module in modules for tensor in _tensors(module)))) + _size(state)
     if size > LARGEST:
         why = f"its code raised {_words(crash)} on tensors without numbers" if crash else "it is TorchScript"
         return Unasked(f"{why}, and model and weights are too large to be copied ({size:,} bytes)")
@@ -171,7 +171,7 @@ def _uninitialized(lazy: Lazy, device: str) -> Tensor:
     return made
 
 
-def _asked(model: nn.Module, modules: list[nn.Module], state: Any, way: _OnStandIns | _OnCopies) -> Answer:
+def _asked(model: nn.Module, modules: list[tuple[str, nn.Module]], state: Any, way: _OnStandIns | _OnCopies) -> Answer:
     """Load into a copy.
 
     Raises:
@@ -182,7 +182,7 @@ def _asked(model: nn.Module, modules: list[nn.Module], state: Any, way: _OnStand
         warnings.simplefilter("ignore")
         try:
             with way.mode:
-                made = copied(model, modules, way.twin)
+                made = copied(model, [module for _, module in modules], way.twin)
                 given = _state(state, way)
                 saved = tuple((str(key), _shape(held)) for key, held in made.state_dict().items())
                 with suppress(Exception):  # of TorchScript; then the message says it
