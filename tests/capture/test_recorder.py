@@ -338,6 +338,21 @@ def test_memory_that_is_released_says_when():
     assert (added.freed, rectified.freed, result.freed) == (3, 4, None)
 
 
+def test_every_tensor_that_goes_in_and_comes_out_is_seen():
+    """However many an object holds; a call inside the run lists the first of them."""
+
+    class Many:
+        def __init__(self, tensors):
+            self.__dict__.update({f"t{number}": tensor for number, tensor in enumerate(tensors)})
+
+    layer = nn.Identity()
+    graph = captured(lambda given: Many([one + 1 for one in vars(layer(given)).values()]), Many(torch.rand(100, 1)))
+    assert len(graph.calls[0].inputs) == len(graph.calls[0].outputs) == 100
+    assert [value.names for value in graph.values if value.kind == "input"][99] == ("given.t99",)
+    (inner,) = [call for call in graph.calls if call.name == "Identity"]
+    assert inner.arguments.items[0].keys[-1] == "…"
+
+
 @dataclass
 class Guarded:
     """An argument that answers a question about itself with an exception, as some configurations do."""

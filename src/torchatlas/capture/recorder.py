@@ -22,7 +22,7 @@ from torchatlas.capture.listen import UNKNOWN
 from torchatlas.capture.private import in_transform, next_node, overrides_off
 from torchatlas.capture.source import place_of, resolve
 from torchatlas.capture.tensors import Tensors, frozen, moved
-from torchatlas.capture.tree import describe, places
+from torchatlas.capture.tree import describe, describe_whole, places
 from torchatlas.core.graph import Call, Graph, Node, Note, Slot
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Recorder:
         call = self._begin(kind, name, "" if kind == "module" else None, None)
         self._caller = place_of(sys._getframe(1), _ENTRY, None) if self._source else None
         found: list[Tensor] = []
-        node = Node("arguments", tuple(keys), tuple(describe(item, found) for item in (*args, *kwargs.values())))
+        node = Node("arguments", tuple(keys), tuple(describe_whole(item, found) for item in (*args, *kwargs.values())))
         for slot, place in places(node):
             if self.tensors.known(found[slot]) is None:
                 self.tensors.add(found[slot], "input", names=(place,))
@@ -325,9 +325,10 @@ class Recorder:
         self, call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any], keys: Sequence[str]
     ) -> list[Tensor]:
         found: list[Tensor] = []
-        items = [describe(item, found) for item in args]
+        look = describe_whole if call.parent is None else describe
+        items = [look(item, found) for item in args]
         if kwargs:
-            items += [describe(item, found) for item in kwargs.values()]
+            items += [look(item, found) for item in kwargs.values()]
         call.arguments = Node("arguments", tuple(keys), tuple(items))
         read = self.tensors.read
         call.inputs = [read(tensor) for tensor in found]
@@ -418,7 +419,7 @@ class Recorder:
             found, call.returns = [out], _ONE_TENSOR
         else:
             found = []
-            call.returns = describe(out, found)
+            call.returns = describe_whole(out, found) if call.parent is None else describe(out, found)
         for slot, tensor in enumerate(found):
             reference = tensors.known(tensor)
             if reference is None:

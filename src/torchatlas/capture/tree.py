@@ -26,7 +26,7 @@ _DEPTH = 12  # of containers in containers
 _ACYCLIC = 2  # of lists in lists, before one is looked for in itself
 _ITEMS = 64  # of a sequence without tensors, before it is only named
 _CHARACTERS = 200  # of a string
-_TENSORS = 64  # inside one object that is no container (a cache handed through all layers holds hundreds)
+_TENSORS = 64  # of an object that is no container and is handed through all layers (a cache holds hundreds)
 _VISITED = 10_000  # containers and objects without a tensor in one argument, before no further one is looked into
 
 _PLAIN = frozenset({int, float, bool, type(None)})  # as they are; of a word no more than _CHARACTERS
@@ -63,10 +63,19 @@ def describe(  # noqa: PLR0911 - it runs for every argument, so the commonest ki
         return Text(class_name(kind))
 
 
+class _Whole(set[int]):
+    """The objects seen, where no tensor is left out however many one of them holds."""
+
+
+def describe_whole(thing: object, found: list[Tensor]) -> Tree:
+    """As `describe`, with every tensor of an object that holds very many: for what goes into a run and comes out."""
+    return describe(thing, found, 0, _Whole())
+
+
 def tensors_in(thing: object) -> list[Tensor]:
     """Every tensor inside a structure, in order."""
     found: list[Tensor] = []
-    describe(thing, found)
+    describe_whole(thing, found)
     return found
 
 
@@ -235,7 +244,7 @@ def _holding(stored: dict[str, Any], found: list[Tensor], depth: int, seen: set[
         tree = describe(item, found, depth + 1, seen)
         if len(found) > count:
             (private if type(key) is str and key[:1] == "_" else open_).append((_key(key), tree))
-        if len(found) - before >= _TENSORS:
+        if len(found) - before >= _TENSORS and type(seen) is not _Whole:
             open_.append(("…", Text("and more")))
             break
     named = dict(open_)

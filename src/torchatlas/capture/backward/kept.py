@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.capture.tree import describe, places
+from torchatlas.capture.tree import describe_whole, places
 from torchatlas.core.graph import Node
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Kept:
 def named_tensors(args: Iterable[Any], keys: Sequence[str]) -> list[tuple[str, Tensor]]:
     """The tensors among the arguments of the run, by name."""
     found: list[Tensor] = []
-    tree = Node("arguments", tuple(keys), tuple([describe(item, found) for item in args]))
+    tree = Node("arguments", tuple(keys), tuple([describe_whole(item, found) for item in args]))
     return [(name, found[slot]) for slot, name in places(tree)]
 
 

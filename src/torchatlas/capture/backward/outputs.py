@@ -10,7 +10,7 @@ from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
 from torchatlas.capture.contents import class_name, is_a
-from torchatlas.capture.tree import describe, places
+from torchatlas.capture.tree import describe_whole, places
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Node, Slot, Text
 
@@ -40,7 +40,7 @@ def starts(outputs: Any) -> tuple[list[Start], Node]:
         InputError: there is no tensor, or none that requires a gradient; says what to do.
     """
     found: list[Tensor] = []
-    arguments = _as_arguments(describe(outputs, found))
+    arguments = _as_arguments(describe_whole(outputs, found))
     if not found:
         raise InputError(_no_tensor(outputs))
     names = dict(places(arguments))
