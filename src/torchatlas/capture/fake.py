@@ -7,7 +7,7 @@ as it is.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
+from torchatlas.capture.contents import OPAQUE, is_a
 from torchatlas.capture.private import NEEDS_DATA, FakeTensor, FakeTensorMode
 from torchatlas.capture.state import own_tensors
 from torchatlas.capture.substitute import NotCopiedError, substituted
+from torchatlas.capture.tree import PLAIN
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
 
@@ -32,6 +34,9 @@ _NO_DATA = (
     "Capture with fake=False, or let the model take this number from a shape or an argument."
 )
 _NOT_REAL = "torchatlas: the run was on fake tensors; if the model works on real ones, capture with fake=False."
+
+
+_REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
 
 
 class Faker:
@@ -82,9 +87,19 @@ class Faker:
                     for name, tensor in tensors.items():
                         if tensor is not None:
                             tensors[name] = self.twin(tensor)  # type: ignore[assignment]  # a twin of a parameter is one
+                self._rebind_attributes(module)
             stack.enter_context(self.mode)
             stack.enter_context(_Lenient())
             yield
+
+    def _rebind_attributes(self, module: nn.Module) -> None:
+        """Tensors that are plain attributes, or stand in one: a mask, a cache, a list of them."""
+        space = module.__dict__
+        for name, thing in list(space.items()):
+            if name in _REGISTERED or type(thing) in PLAIN or is_a(thing, OPAQUE):
+                continue
+            with suppress(NotCopiedError):  # it stays real, which the mode allows
+                space[name] = substituted(thing, Tensor, self.twin)
 
     def _made(self, tensor: Tensor) -> Tensor:
         if tensor.is_nested:
@@ -92,8 +107,10 @@ class Faker:
                 f"fake=True: a nested tensor of {tensor.size(0)} parts was given, and torch has no fake tensors for "
                 "those. Capture with fake=False, or give a padded tensor."
             )
-        if not tensor.is_meta:
+        if not tensor.is_meta and tensor.is_leaf:
             return self.mode.from_tensor(tensor)
+        if not tensor.is_meta:  # without its history, whose gradient torch would ask for, and warn
+            return self.mode.from_tensor(tensor.detach()).requires_grad_(tensor.requires_grad)
         with self.mode:  # on meta, a tensor would stay there: it is to run where the model would
             fake = torch.empty_strided(tuple(tensor.shape), tensor.stride(), dtype=tensor.dtype, device="cpu")
             if isinstance(tensor, nn.Parameter):

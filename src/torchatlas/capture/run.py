@@ -91,7 +91,7 @@ class Run:
         self._modules = modules_of(self._model)
         self._unique = list({id(module): module for module in self._modules.values()}.values())
         self._held = [] if is_a(self._model, nn.Module) else held_by(self._model)
-        self._guard = Guard()
+        self._guard = Guard(writes=not options.fake)
         self._options = options
         self.bound: Any = None
 

@@ -30,9 +30,13 @@ class Guard:
     Parameters, buffers, inputs and anything else made before the run are protected; copying only what is written
     keeps a model of any size capturable. A write may also give the tensor other memory (``.data =``) or another layout
     (``transpose_``), so an alias keeps what it had.
+
+    Args:
+        writes: that a call says it writes something is heeded; a run on fake tensors writes no real one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, writes: bool = True) -> None:
+        self._writes = writes
         self._saved: dict[int, tuple[Any, Any]] = {}
         self._aliases: dict[int, tuple[Tensor, Tensor]] = {}
         self._generators: dict[int, tuple[torch.Generator, Tensor]] = {}
@@ -55,7 +59,7 @@ class Guard:
 
     def before_write(self, tensor: Tensor, tensors: Tensors) -> None:
         """The call that begins says that it writes ``tensor``."""
-        if not isinstance(tensor, FakeTensor) and tensors.is_leaf(tensor):
+        if self._writes and not isinstance(tensor, FakeTensor) and tensors.is_leaf(tensor):
             self.keep(tensor)
             self._keep_alias(tensor)
 
