@@ -131,9 +131,11 @@ export class Page {
   /** Is it, or something around it, left out of the drawing as a constant? */
   private isHidden(call: number): boolean {
     const { calls } = this.model.graph;
-    const { constant } = this.model.indexed.flow;
+    const { flow, revealed } = this.model.indexed;
+    const { constant } = flow;
     for (let at = call, parent = calls[at]!.parent; parent !== null; at = parent, parent = calls[at]!.parent)
-      if (constant[at] === 1 && constant[parent] === 0 && !isAround(calls[at]!.kind)) return true;
+      if (constant[at] === 1 && constant[parent] === 0 && revealed.calls[at] === 0 && !isAround(calls[at]!.kind))
+        return true;
     return false;
   }
 
