@@ -162,3 +162,24 @@ def test_questions_about_devices_are_no_rows():
 
     summary = ta.summary(Asks(), torch.zeros(2), rows="ops")
     assert [row.label for row in summary.rows] == ["Asks", "torch.ones", "Tensor.add"]
+
+
+class Settings(nn.Module):
+    """A module with more settings than fit into a line."""
+
+    def __init__(self):
+        super().__init__()
+        self.first_setting, self.second_setting, self.third_setting = "a long value", "another long value", 3.25
+        self.fourth_setting = ("one more", "and one more")
+        self.layer = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+
+
+def test_what_is_said_beside_the_class_gives_way_first(tmp_path):
+    """Settings are cut, then left out, and the classes stay."""
+    torch.save(Settings(), tmp_path / "a.pt")
+    table = ta.open(tmp_path / "a.pt").summary()
+    assert heads(table.text(110)) == ["name", "type", "details", "params", "share", "trainable"]
+    assert "parts of" in missing(table.text(110))
+    narrow = table.text(44)
+    assert heads(narrow) == ["name", "type", "params"]
+    assert "details" in missing(narrow)

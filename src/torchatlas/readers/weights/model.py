@@ -16,15 +16,17 @@ from torchatlas.readers.weights.stored import Stored
 from torchatlas.readers.weights.whole import class_of, expression, modules_in, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from torchatlas.core.graph import ValueKind
     from torchatlas.readers.weights.stored import Checkpoint
     from torchatlas.readers.weights.whole import Kept
 
-NAMED = 5
-"""Classes that a note names."""
+NAMED = 8
+"""How many Python modules, and hooks, a note names."""
+LISTED = 12
+"""How many classes of each."""
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -157,13 +159,21 @@ def _notes(checkpoint: Checkpoint) -> Iterator[str]:
 
 
 def _classes(modules: list[Kept]) -> str:
-    """The classes with where they stand, those of torch in a number."""
-    every = list(dict.fromkeys(str(module.defined) for module in modules))
-    own = [name for name in every if not name.startswith("torch.")]
-    parts = own[:NAMED] + ([f"{len(own) - NAMED:,} more"] if len(own) > NAMED else [])
-    if len(every) > len(own):
-        parts.append(f"{len(every) - len(own):,} {'classes' if len(every) - len(own) > 1 else 'class'} of torch")
-    return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
+    """The classes by where they are defined, those of torch in a number."""
+    places: dict[str, dict[str, None]] = {}
+    for module in modules:
+        place = module.defined.module
+        places.setdefault("torch" if place.partition(".")[0] == "torch" else place, {})[module.defined.name] = None
+    torch = places.pop("torch", {})
+    parts = [f"{place} ({_some(names)})" for place, names in list(places.items())[:NAMED]]
+    parts += [f"{len(places) - NAMED:,} more modules"] if len(places) > NAMED else []
+    parts += [f"torch ({len(torch):,} {'classes' if len(torch) > 1 else 'class'})"] if torch else []
+    return ", ".join(parts)
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:LISTED]) + (f" and {len(listed) - LISTED:,} more" if len(listed) > LISTED else "")
 
 
 def _hooks(module: Kept) -> Iterator[str]:
@@ -185,10 +195,11 @@ def _unheld(checkpoint: Checkpoint) -> Iterator[str]:
     """Modules that stand in plain attributes, lists and dictionaries of modules: ``state_dict`` has none of them."""
     held = {id(module.thing) for _, module in checkpoint.modules}
     found: dict[int, str] = {}
+    met: set[int] = set()
     for _, module in checkpoint.modules:
         for name, item in module.state.items() if module.state is not None else ():
             if str(name) not in INSIDE and isinstance(item, (list, tuple, Mapping, Foreign)):
-                for _, each in modules_in(item):
+                for _, each in modules_in(item, met):
                     if id(each) not in held:
                         found.setdefault(id(each), class_of(each.made_by))
     if found:

@@ -152,11 +152,16 @@ def _tensors(name: str, state: object) -> Iterator[tuple[str, Stored]]:
             waiting += [(f"{at}.{key}" if len(thing) > 1 else at, item, depth + 1) for key, item in pairs][::-1]
 
 
-def modules_in(root: object) -> list[tuple[Keys, Foreign]]:
-    """Every module that stands in no other, with the keys or attributes that lead to it; the nearest first."""
+def modules_in(root: object, met: set[int] | None = None) -> list[tuple[Keys, Foreign]]:
+    """Every module that stands in no other, with the keys or attributes that lead to it; the nearest first.
+
+    Args:
+        root: what is looked through.
+        met: what was looked through before and is not again; it grows.
+    """
     found: list[tuple[Keys, Foreign]] = []
     waiting: list[tuple[Keys, object]] = [((), root)]
-    met: set[int] = set()
+    met = set() if met is None else met
     for keys, thing in waiting:  # it grows meanwhile
         if id(thing) in met or len(keys) > DEEPEST or not isinstance(thing, (Foreign, Mapping, list, tuple)):
             continue

@@ -16,10 +16,12 @@ SHAPES = frozenset({"input", "output", "kernel"})
 # Columns of words give way before a column is left out: to this width, or to what three of four of their cells need.
 READABLE = {"type": 14}
 READABLE_WORDS = 24
+# What is said beside the class gives way before what every row is asked for.
+BESIDE = {"details": 28}
 # Where every cell is that wide, a few letters fewer still read well.
 TOLERABLE = 0.8
 # Of the columns nobody asked for, what goes first where there is no room.
-SPARE = ("share", "input", "trainable", "type")
+SPARE = ("share", "input", "trainable", "details", "type")
 
 
 def fit(
@@ -72,6 +74,8 @@ def _readable(column: str, widths: Sequence[int]) -> int:
 
     Of cells 12, 14, 15, 17, 80 letters wide the fifth is cut at 24; of cells all 40 wide each loses eight letters.
     """
+    if column in BESIDE:
+        return min(max(widths), BESIDE[column])
     usual = sorted(widths)[3 * (len(widths) - 1) // 4]
     width = max(widths)
     return min(width, max(READABLE.get(column, READABLE_WORDS), min(usual, int(width * TOLERABLE))))
