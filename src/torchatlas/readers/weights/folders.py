@@ -44,7 +44,8 @@ def load(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
     if key is not None and key in folder.files:
         return replace(single.load(folder.files[key]), file=key)
     if key is not None and fits(folder.below(key).files):
-        return load(folder.below(key), None, numbers=numbers)
+        part = load(folder.below(key), None, numbers=numbers)
+        return replace(part, file=f"{key}/{part.file}" if part.file else "", reads=below(part.reads, key, part.file))
     return _whole(folder, key, numbers=numbers)
 
 
