@@ -120,13 +120,15 @@ def _weights(one: Any, graph: Graph) -> Weights | Unasked:
     )
     if opened is None:
         return Unasked(NO_WEIGHTS)
-    from torchatlas.readers import weights  # noqa: PLC0415  # the readers are loaded when asked for
+    from torchatlas.readers import open as reading  # noqa: PLC0415  # the readers are loaded when asked for
     from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # as above
 
     try:
-        checkpoint = weights.checkpoint(*opened)
+        checkpoint = reading.checkpoint(*opened)
     except (AtlasError, OSError, ValueError):
         return Unasked(NO_WEIGHTS)
+    if checkpoint.empty:
+        return Unasked(checkpoint.empty)
     if checkpoint.tensors.keys() != {name for value in graph.values for name in value.names}:
         return Unasked("the file is no longer what was opened")
     state, flat = state_of(checkpoint)

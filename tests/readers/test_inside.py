@@ -187,6 +187,19 @@ def test_a_key_chooses_inside_an_archive(tmp_path):
     assert run(app, ["summary", str(path), "--key", "absent"]).exit_code == 2
 
 
+def test_a_model_is_asked_for_weights_in_an_archive(tmp_path):
+    """As for those of any file, and by the key too."""
+    members = {"net/final.pth": file_of({"model": state(), "ema": {"fc.weight": torch.ones(2, 3)}})}
+    path = tarred(tmp_path / "net.tar.gz", members, "gz")
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4, 2))
+    found = ta.compare(model, path)
+    assert found.loading.taken is True
+    assert found.same
+    other = ta.compare(model, ta.open(path, key="ema"))
+    assert other.loading.taken is False
+    assert other.loading.unexpected == ("fc.weight",)
+
+
 def test_a_member_is_named_by_a_key(tmp_path):
     """Where several may be meant, the message says how; a folder of an archive too."""
     members = {

@@ -85,6 +85,18 @@ def with_statistics(path: Path, graph: Graph, key: str | None = None) -> Graph:
         return statistics.with_statistics(graph, _checkpoint(folder, name, key, numbers=True).tensors)
 
 
+def checkpoint(path: Path, key: str | None = None) -> Checkpoint:
+    """Give the weights in an archive, as `read` finds them.
+
+    Raises:
+        FileError: as `read`.
+        InputError: as `read`.
+    """
+    with single.named(path), _opened(path) as folder:
+        name, key = _chosen(folder, key)
+        return _checkpoint(folder, name, key)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Folder]:
     """The members of an archive as a folder."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchatlas.core.graph import Graph
+    from torchatlas.readers.weights.stored import Checkpoint
 
 WANTED = (
     "Wanted: a file of torchatlas (.atlas, .json), ONNX (.onnx), torch.export (.pt2), TorchScript (torch.jit.save), or"
@@ -107,6 +108,18 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph, key: str | None 
         )
     module = getattr(_reader(Path(path)), "__module__", WEIGHTS)
     found: Graph = import_module(module).with_statistics(Path(path), graph, key)
+    return found
+
+
+def checkpoint(path: Path, key: str | None = None) -> Checkpoint:
+    """Give the weights in a file, a folder or an archive, as `read` finds them.
+
+    Raises:
+        FileError: it is no file of weights, or damaged.
+        InputError: there is no such key.
+    """
+    module = getattr(_reader(path), "__module__", "")
+    found: Checkpoint = import_module(module if module == INSIDE else WEIGHTS).checkpoint(path, key)
     return found
 
 

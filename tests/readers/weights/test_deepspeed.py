@@ -82,6 +82,16 @@ def test_empty_placeholders_have_the_shapes_beside_them(tmp_path):
     assert "6 tensors are empty in the file" in notes(graph)
 
 
+def test_a_comparison_with_empty_placeholders_says_on_what_it_stands(tmp_path):
+    """The shapes fit the model; torch could not load the file as it is, and was not asked."""
+    path = saved(tmp_path / "zero_pp_rank_0_mp_rank_00_model_states.pt", states(Net(), 3))
+    found = ta.compare(Net(), path)
+    assert (found.loading.taken, found.loading.missing, found.loading.unfit) == (None, (), ())
+    assert "not asked of the model: the tensors are empty in the file" in found.text()
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        Net().load_state_dict(torch.load(path)["module"])
+
+
 def test_a_folder_of_steps_opens_the_latest(tmp_path):
     """As ``latest`` says, and without it the one of the highest number; the optimizer's files are counted."""
     net = Net()

@@ -71,7 +71,9 @@ def load(source: Source, key: str | None = None) -> Checkpoint:
         held, kind = _object(source, 0, needs)
         root, notes = zero.filled(held)
         found = choose(source, root, kind, key)
-        return replace(found, notes=(*found.notes, *notes), reads=() if notes else (read_of(kind, needs, found),))
+        if notes:
+            return replace(found, notes=(*found.notes, *notes), empty=zero.EMPTY)
+        return replace(found, reads=(read_of(kind, needs, found),))
 
 
 def load_object(source: Source) -> tuple[object, str]:

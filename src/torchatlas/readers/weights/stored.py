@@ -135,6 +135,7 @@ class Checkpoint:
         reads: how the file, or each of several, is loaded with torch; empty where that is not known.
         state: what ``torch.load`` gives, at ``inside``: dictionaries, tensors as `Stored`, and what was not built; None
             of files that hold tensors and nothing else.
+        empty: why what the file has in the place of its tensors cannot be loaded; empty where it can.
     """
 
     tensors: Mapping[str, Stored]
@@ -151,3 +152,4 @@ class Checkpoint:
     models: str = ""
     reads: tuple[Read, ...] = ()
     state: object = None
+    empty: str = ""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+EMPTY = "the tensors are empty in the file, since ZeRO divided their numbers"
+
+
 def filled(root: object) -> tuple[object, tuple[str, ...]]:
     """Give what a file of torch holds, its empty placeholders with the shapes that ZeRO noted; and what to say of it.
 
