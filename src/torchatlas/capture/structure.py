@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from torchatlas.capture.contents import OPAQUE, attributes, class_name, is_a
+from torchatlas.capture.contents import OPAQUE, attributes, class_name, is_a, of_class
 from torchatlas.capture.listen import UNKNOWN
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.tree import PLAIN, describe, places
@@ -285,7 +285,16 @@ class Structure:
             self._training[index],
             is_a(module, torch.jit.ScriptModule),
             registered=id(module) not in self._unregistered,
+            container=_is_container(module),
         )
+
+
+def _is_container(module: nn.Module) -> bool:
+    """Whether it has no forward of its own."""
+    if is_a(module, torch.jit.ScriptModule):
+        return not hasattr(module, "forward")
+    own = of_class(type(module), "forward")
+    return own is of_class(nn.Module, "forward") and "forward" not in attributes(module)
 
 
 def _is_plain(thing: object) -> bool:

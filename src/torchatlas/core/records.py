@@ -114,6 +114,7 @@ MODULE = Records(
     opaque=Flags(),
     sure=Maybe(Floats()),
     registered=Flags(),
+    container=Flags(),
 )
 
 OVERLAY = Records(
@@ -138,11 +139,11 @@ RUN = Records(
 
 GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
 
-# Formats 1 and 2 knew of no module that is not the model's.
+# Formats 1 and 2 knew of no module that is not the model's, and not which are containers.
 RUN_2 = Records(Graph, **{**RUN.columns, "modules": Ragged(MODULE.until("registered"))})
 
 FORMATS = {
-    1: GRAPH.until("overlays", calls=Ragged(CALL.until("forward")), modules=Ragged(MODULE.until("sure"))),
+    1: RUN.until("overlays", calls=Ragged(CALL.until("forward")), modules=Ragged(MODULE.until("sure"))),
     2: Records(Graph, **RUN_2.columns, forward=Maybe(RUN_2)),
     FORMAT: GRAPH,
 }

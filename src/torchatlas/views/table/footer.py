@@ -105,8 +105,10 @@ def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
         found.append(f"the run read tensor contents {times} (.item(), if tensor): other data may take another way")
     if any(row.count > 1 for row in rows):
         found.append("a row with a repeat count holds the sum of its repeats, the rows inside it one of them")
-    if any(row.again for row in rows):
+    if any(row.again in {"reused", "tied", "partly tied"} for row in rows):
         found.append("parameters that are (reused) or (tied) stand in an earlier row and count once")
+    if any(row.again == "elsewhere" for row in rows):
+        found.append("parameters that stand (elsewhere) count in the row of the module that registers them")
     return tuple(dict.fromkeys(found))
 
 
