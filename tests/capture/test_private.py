@@ -22,6 +22,8 @@ from torchatlas.capture.private import (
     dispatched,
     eager_stance,
     gradient_forms,
+    in_fake_mode,
+    in_function_mode,
     in_transform,
     is_transformed,
     kept_by_function,
@@ -233,3 +235,27 @@ compiled(torch.ones(2))
 assert seen == [1]
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_function_mode_is_heard_of_until_it_was_asked():
+    """Within a function that a mode answers for, that mode is off; and it says so."""
+    seen = []
+
+    class Looks(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            seen.append(in_function_mode())
+            return func(*args, **(kwargs or {}))
+
+    assert not in_function_mode()
+    with Looks():
+        assert in_function_mode()
+        torch.ones(1) + 1
+    assert seen == [False, False]
+
+
+def test_a_fake_mode_is_seen():
+    """While it is on, and no longer."""
+    assert not in_fake_mode()
+    with FakeTensorMode():
+        assert in_fake_mode()
+    assert not in_fake_mode()

@@ -77,8 +77,8 @@ class Faker:
             ) from None
 
     @contextmanager
-    def rebound(self, modules: Sequence[nn.Module]) -> Iterator[None]:
-        """The modules hold twins inside; who calls puts the real tensors back."""
+    def rebound(self, modules: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer] = ()) -> Iterator[None]:
+        """The modules and optimizers hold twins inside; who calls puts the real tensors back."""
         with ExitStack() as stack:
             for module in modules:
                 if isinstance(module, torch.jit.ScriptModule):
@@ -88,6 +88,12 @@ class Faker:
                         if tensor is not None:
                             tensors[name] = self.twin(tensor)  # type: ignore[assignment]  # a twin of a parameter is one
                 self._rebind_attributes(module)
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["params"] = [self.twin(tensor) for tensor in group["params"]]
+                state = {self.twin(tensor): self.inside(state) for tensor, state in optimizer.state.items()}
+                optimizer.state.clear()
+                optimizer.state.update(state)
             stack.enter_context(self.mode)
             stack.enter_context(_Lenient())
             yield

@@ -8,6 +8,7 @@ get no keyword arguments, no exceptions, and not what the module's own hooks mak
 
 from __future__ import annotations
 
+import functools
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 from types import FunctionType, MethodType
@@ -28,6 +29,7 @@ from torchatlas.capture.private import (
     ModeStacks,
     OperatorBase,
     eager_stance,
+    in_function_mode,
     overrides_off,
 )
 from torchatlas.capture.recorder import Recorder
@@ -155,6 +157,7 @@ _active: list[Hearer] = []
 _lock = threading.Lock()
 _undo = ExitStack()
 _module_call = nn.Module.__call__
+_autograd_backward = torch.autograd.backward
 _function_apply = torch.autograd.Function.__dict__["apply"]
 
 
@@ -195,6 +198,7 @@ def _install(recorder: Hearer) -> None:
     with _lock:
         if not _active:
             nn.Module.__call__ = _call_module  # type: ignore[method-assign]  # the point of it
+            torch.autograd.backward = _call_backward
             torch.autograd.Function.apply = classmethod(_apply_function)  # type: ignore[method-assign,assignment]  # as above
             _undo.enter_context(eager_stance())
         _active.append(recorder)
@@ -205,6 +209,7 @@ def _uninstall(recorder: Hearer) -> None:
         _active.remove(recorder)
         if not _active:
             nn.Module.__call__ = _module_call  # type: ignore[method-assign]  # as it was
+            torch.autograd.backward = _autograd_backward
             torch.autograd.Function.apply = _function_apply  # type: ignore[method-assign]  # as it was
             _undo.close()
 
@@ -233,6 +238,17 @@ def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
             _here.recorder = None
             recorder.leave()
     return _module_call(module, *args, **kwargs)
+
+
+@functools.wraps(_autograd_backward)
+def _call_backward(*args: Any, **kwargs: Any) -> None:
+    """The one function of torch that no function mode is asked for; inside ``Tensor.backward`` none is on."""
+    recorder = _here.recorder
+    if recorder is None or not in_function_mode():
+        _autograd_backward(*args, **kwargs)
+    else:
+        with overrides_off():
+            recorder.function(_autograd_backward, args, kwargs)
 
 
 def _apply_function(cls: type[torch.autograd.Function], *args: Any, **kwargs: Any) -> Any:

@@ -34,9 +34,11 @@ _QUIET_PROPERTIES = frozenset(
     """
     shape dtype device requires_grad is_cuda is_cpu is_mps is_xpu is_xla is_meta is_leaf ndim layout is_nested is_sparse
     is_sparse_csr is_quantized is_mkldnn is_mtia is_hpu is_maia is_ipu is_vulkan is_ort itemsize nbytes grad_fn _version
-    _base output_nr names name retains_grad grad_dtype _backward_hooks
+    _base output_nr names name retains_grad grad_dtype _backward_hooks grad _grad
     """.split()  # noqa: SIM905  # as above
 )
+_autograd_backward = torch.autograd.backward  # which is another during a capture
+_BACKWARD = frozenset({"Tensor.backward", "torch.autograd.backward"})
 _QUIET_NAMESPACES = frozenset({"prim", "profiler"})  # questions and marks, not operations
 _READS_DATA = frozenset(
     """
@@ -65,9 +67,10 @@ class Function:
         quiet: not worth a call of its own.
         reads_data: it hands a tensor's content to Python.
         may_write: whether `writes` can find anything without ``out=``.
+        accumulates: it runs a backward pass, which writes gradients of leaves.
     """
 
-    __slots__ = ("_keys", "_positions", "_written", "may_write", "name", "quiet", "reads_data")
+    __slots__ = ("_keys", "_positions", "_written", "accumulates", "may_write", "name", "quiet", "reads_data")
 
     def __init__(self, func: Any) -> None:
         short = getattr(func, "__name__", None) or str(func)
@@ -79,6 +82,7 @@ class Function:
         self._keys: dict[tuple[int, tuple[str, ...], bool], tuple[str, ...]] = {}
         self._written = _written(func, short, self._positions)
         self.may_write = bool(self._written)
+        self.accumulates = self.name in _BACKWARD
 
     def keys(self, args: tuple[Any, ...], keywords: tuple[str, ...]) -> tuple[str, ...]:
         """Names for the positional arguments followed by the keyword ones."""
@@ -150,6 +154,8 @@ def _name(func: Any, short: str, owner: str) -> str:
         return f"Tensor.{owner}" + {"__get__": "", "__set__": "=", "__delete__": " del"}[short]
     if isinstance(func, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
         return str(func)
+    if func is _autograd_backward:
+        return "torch.autograd.backward"
     name: str = resolve_name(func) or getattr(func, "__qualname__", short)
     for long, brief in (("torch.nn.functional.", "F."), ("torch.Tensor.", "Tensor."), ("torch._C._nn.", "F.")):
         name = name.replace(long, brief)
@@ -157,7 +163,7 @@ def _name(func: Any, short: str, owner: str) -> str:
 
 
 def _argument_names(func: Any) -> tuple[str, ...]:
-    overload = _overloads(func)
+    overload = _overloads(func) or _of_lists(func)
     if overload:
         return tuple(argument.name for argument in overload[0]._schema.arguments)
     stand_in = get_testing_overrides().get(func)
@@ -174,13 +180,22 @@ def _overloads(func: Any) -> list[Any]:
     return []
 
 
+def _of_lists(func: Any) -> list[Any]:
+    """The overloads of what optimizers call with lists of tensors (``torch._fused_adam_``), known by schema alone."""
+    name = getattr(func, "__name__", "")
+    if not name.startswith(("_foreach_", "_fused_", "_amp_")) or name.startswith("__"):
+        return []
+    packet = getattr(torch.ops.aten, name, None)
+    return _overloads(packet) if packet is not None else []
+
+
 _FIRST = "the first"
 _Written: TypeAlias = "tuple[tuple[str, tuple[str, ...] | None], ...]"
 
 
 def _written(func: Any, short: str, positions: tuple[str, ...]) -> _Written:
     """The arguments that a function writes, each with the arguments one of which must be true for it (None: always)."""
-    overloads = _overloads(func)
+    overloads = _overloads(func) or _of_lists(func)
     if overloads:
         return tuple((name, None) for name in _mutable(overloads))
     found: list[tuple[str, tuple[str, ...] | None]] = []

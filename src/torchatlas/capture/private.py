@@ -43,6 +43,8 @@ __all__ = [
     "dispatched",
     "eager_stance",
     "gradient_forms",
+    "in_fake_mode",
+    "in_function_mode",
     "in_transform",
     "is_transformed",
     "kept_by_function",
@@ -107,6 +109,16 @@ def in_transform() -> bool:
     """Whether this thread is inside a ``torch.func`` transform (vmap, grad, …), among tensors that exist only there."""
     functorch = getattr(torch._C, "_functorch", None)
     return functorch is not None and functorch.maybe_current_level() is not None
+
+
+def in_function_mode() -> bool:
+    """Whether a function mode hears of what this thread calls now: not within a function that it was asked for."""
+    return torch._C._len_torch_function_stack() > 0
+
+
+def in_fake_mode() -> bool:
+    """Whether tensors that are made now are fake."""
+    return any(isinstance(mode, FakeTensorMode) for mode in dispatch._get_current_dispatch_mode_stack())
 
 
 class ModeStacks:

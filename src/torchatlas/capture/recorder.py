@@ -94,6 +94,7 @@ _FAST_PATH = Note(
     "captured, their Python code runs: the same arithmetic, other last bits"
 )
 _TO_NUMPY = frozenset({"Tensor.numpy", "Tensor.__array__"})
+_GRADIENT = frozenset({"Tensor.grad=", "Tensor.retain_grad"})  # no calls of the record; a backward pass depends on them
 _NOTHING = Node("arguments", (), ())
 _ONE_TENSOR = Slot(0)
 
@@ -187,6 +188,8 @@ class Recorder:
         """Record a torch function that the user's code or a module calls."""
         known = names.function(func)
         if known.quiet:
+            if self._tape is not None and known.name in _GRADIENT:
+                self._tape.prepare(known.name, func, args)
             return func(*args, **kwargs)
         call = self._begin("function", known.name, None, sys._getframe(2))
         call.reads_data = known.reads_data
@@ -198,6 +201,8 @@ class Recorder:
         if "generator" in kwargs:
             self._guard.before_draw(kwargs["generator"])
         keys = known.keys(args, tuple(kwargs))
+        if known.accumulates:
+            return self._backward(call, func, args, kwargs, keys)
         if self._tape is not None and in_transform():
             return self._run(call, self._by_operations(func), args, kwargs, keys, writes)
         return self._run(call, func, args, kwargs, keys, writes, closed=True)
@@ -223,6 +228,44 @@ class Recorder:
         call = self._begin("autograd_function", name, None, sys._getframe(2))
         keys = (*[f"args[{index}]" for index in range(len(args))], *kwargs)
         return self._run(call, run, args, kwargs, keys, closed=True)
+
+    def _backward(
+        self, call: CallRecord, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], keys: Any
+    ) -> Any:
+        """Run a backward pass: it writes the gradients of leaves, which it neither takes nor returns."""
+        with overrides_off():
+            takers = self.tensors.takers()
+            before = [(tensor.grad, None if tensor.grad is None else tensor.grad._version) for tensor, _ in takers]
+            for gradient, _ in before:
+                if gradient is not None:
+                    self._guard.before_write(gradient, self.tensors)
+        out = self._run(call, func, args, kwargs, keys, closed=True)
+        with overrides_off():
+            given = []
+            for (tensor, value), (old, version) in zip(takers, before, strict=True):
+                gradient = tensor.grad
+                if gradient is not None and (gradient is not old or gradient._version != version):
+                    given.append((value, self._accumulated(call, value, gradient)))
+        if self._tape is not None:
+            self._tape.accumulated(given)
+        return out
+
+    def _accumulated(self, call: CallRecord, leaf: int, gradient: Tensor) -> int:
+        """The value of a gradient that a backward pass made, or added to."""
+        tensors = self.tensors
+        reference = tensors.known(gradient)
+        if reference is None:
+            value = tensors.add(gradient, "activation", call.id)
+        elif reference.value >= call.first_value:  # an operation inside made it
+            value = reference.value
+            reference.version = gradient._version
+        else:
+            value = tensors.wrote(gradient, call)
+        if not tensors.values[value].names:
+            tensors.values[value].names = tuple(f"{name}.grad" for name in tensors.values[leaf].names)
+        if value not in call.writes:
+            call.writes.append(value)
+        return value
 
     def operation(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record an ATen operation."""

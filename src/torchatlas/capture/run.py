@@ -130,14 +130,14 @@ class Run:
         try:
             with uninterrupted():
                 undo.enter_context(room_for_capture())
-                undo.enter_context(self._no_trace(guard))
+                snapshot = undo.enter_context(self._no_trace(guard))
                 guard.keep_as(self._guard)
                 buffers = [buffer for module in self._unique for buffer in module._buffers.values()]
                 for tensor in (*filter(torch.is_tensor, buffers), *tensors_in((args, kwargs))):
                     guard.keep(tensor)
                 undo.enter_context(eager_stance())
                 undo.callback(ModeStacks().restore)
-                self._prepare(args, kwargs, undo)
+                self._prepare(args, kwargs, snapshot, undo)
             yield lambda: self._model(*args, **kwargs)
         finally:
             try:
@@ -168,7 +168,7 @@ class Run:
                 undo.enter_context(room_for_capture())
                 snapshot = undo.enter_context(self._no_trace(self._guard))
                 training = [bool(module.training) for module in self._unique]
-                prepared = self._prepare(*bound, undo) if bound is not None else None
+                prepared = self._prepare(*bound, snapshot, undo) if bound is not None else None
                 structure = Structure(
                     self._modules, training, recorder, None if is_a(self._model, nn.Module) else self._held
                 )
@@ -221,7 +221,7 @@ class Run:
             recorder.tensors.close()
             del result  # it lived until here, so that what it holds counts as alive at the end of the run
 
-    def _prepare(self, args: Any, kwargs: Any, undo: ExitStack) -> Any:
+    def _prepare(self, args: Any, kwargs: Any, snapshot: Snapshot, undo: ExitStack) -> Any:
         """Training flags, grad mode, and fake twins."""
         mode = self._options.mode
         if mode != "same":
@@ -235,7 +235,7 @@ class Run:
         if self._options.fake:
             faker = Faker(self._unique)
             args, kwargs = faker.inside((args, kwargs))
-            undo.enter_context(faker.rebound(self._unique))
+            undo.enter_context(faker.rebound(self._unique, snapshot.optimizers))
         return args, kwargs
 
     def _root(self) -> tuple[CallKind, str]:

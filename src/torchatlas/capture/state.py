@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from torchatlas.capture.private import FakeTensor, storage_key, storage_of
+from torchatlas.capture.private import FakeTensor, in_fake_mode, storage_key, storage_of
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.snapshot import Snapshot
 from torchatlas.capture.tree import tensors_in
@@ -138,7 +138,7 @@ def no_trace(
         eager = [module for module in snapshot.modules if not isinstance(module, torch.jit.ScriptModule)]
         trained = [group["params"] for optimizer in snapshot.optimizers for group in optimizer.param_groups]
         given = [thing for _, thing in (*inputs, *variables)]
-        _keep_tensors(eager, tensors_in((given, trained)), guard, stack)
+        _keep_tensors(eager, tensors_in((given, trained)), guard, stack, aside=not variables)
         _keep_optimizers(snapshot, guard, stack)
         for module in scripted:  # their attributes live in C++, their writes are not announced
             stack.callback(setattr, module, "training", module.training)
@@ -155,11 +155,9 @@ def _keep_optimizers(snapshot: Snapshot, guard: Guard, stack: ExitStack) -> None
         if threading.get_ident() == thread:
             with unrecorded():
                 snapshot.add(optimizer)
-                for tensor in tensors_in(
-                    (dict(optimizer.state), [group["params"] for group in optimizer.param_groups])
-                ):
-                    if not isinstance(tensor, FakeTensor):
-                        guard.keep(tensor)
+                held = (dict(optimizer.state), [group["params"] for group in optimizer.param_groups])
+                for tensor in tensors_in(held) if not in_fake_mode() else ():
+                    guard.keep(tensor)
 
     stack.callback(register_optimizer_step_pre_hook(before_step).remove)
 
@@ -181,8 +179,14 @@ def _keep_globals(stack: ExitStack) -> None:
         stack.callback(numpy.random.set_state, numpy.random.get_state())
 
 
-def _keep_tensors(modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard: Guard, stack: ExitStack) -> None:
-    """Parameters, buffers and inputs: what the guard keeps of them, then what autograd knows of them."""
+def _keep_tensors(
+    modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard: Guard, stack: ExitStack, *, aside: bool
+) -> None:
+    """Parameters, buffers and inputs: what the guard keeps of them, then what autograd knows of them.
+
+    A module has its gradients set ``aside``, so that a backward inside adds nothing to them. A function may be the
+    update that reads them: there the guard copies them before a backward pass is run, which announces itself.
+    """
     seen: dict[int, Tensor] = {id(tensor): tensor for tensor in inputs}
     for module in modules:
         seen.update([(id(tensor), tensor) for tensor in own_tensors(module)])
@@ -200,7 +204,7 @@ def _keep_tensors(modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard:
 
     stack.callback(restore)
     for tensor, _, _, _, gradient in kept:
-        if gradient is not None:  # set aside, so that a backward inside the run adds nothing to it
+        if gradient is not None and aside:
             tensor.grad = None
 
 

@@ -233,6 +233,8 @@ class Structure:
                     self._lazy.append((tensor, value))
             self._recorder.tensors.values[value].names += names
             own.append((name, value))
+            if tensor.is_leaf and not is_lazy(tensor) and tensor.grad is not None:
+                self._recorder.tensors.name_attribute(tensor.grad, f"{names[0]}.grad")
         return tuple(own)
 
     def _attributes(self, module: nn.Module) -> tuple[tuple[str, Tree], ...]:

@@ -79,12 +79,13 @@ class _Origin:
 class Entry:
     """One taped call."""
 
-    __slots__ = ("ambient", "args", "func", "kwargs", "name", "outputs", "tape")
+    __slots__ = ("ambient", "args", "func", "gradients", "kwargs", "name", "outputs", "tape")
 
     def __init__(self, tape: Tape, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
         self.tape, self.name, self.func, self.args, self.kwargs = tape, name, func, args, kwargs
         self.ambient = Ambient.now()
         self.outputs: tuple[int, ...] = ()
+        self.gradients: tuple[tuple[int, int], ...] = ()  # of a backward pass: (leaf, its gradient), by value
 
     def end(self) -> None:
         """The call returned or raised: what follows is outside of it."""
@@ -145,6 +146,22 @@ class Tape:
             previous = self._tensors.values[value].previous
             if value not in self._made and previous is not None:
                 self._origins[value] = _Origin(same=previous)
+
+    def accumulated(self, gradients: Sequence[tuple[int, int]]) -> None:
+        """The call that ended was a backward pass, which gave these (leaf, gradient) values."""
+        if not self.inside.depth and self._entries:
+            self._entries[-1].gradients = tuple(gradients)
+            self._made.update(gradient for _, gradient in gradients)
+
+    def prepare(self, name: str, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """What is no call, and yet decides what a backward pass gives: ``tensor.grad`` is set, or is to be retained."""
+        assert self._tensors is not None  # noqa: S101  # attached before the run
+        if not self.inside.depth and all(self._tensors.known(tensor) for tensor in tensors_in(args)):
+            values = {}
+            for tensor in tensors_in(args):
+                values[id(tensor)] = value = self._tensors.read(tensor)
+                self._keep(tensor, value)
+            self._entries.append(Entry(self, name, func, self._placed(args, values), {}))
 
     def draw(self) -> None:
         """From here on, random numbers are drawn from the state that the generator has now."""
@@ -236,6 +253,11 @@ class _Player:
             if len(made) != len(entry.outputs):
                 raise ReplayError(f"{entry.name} returned {len(made)} tensors, and {len(entry.outputs)} in the run.")
             self._found.update(zip(entry.outputs, made, strict=True))
+            for leaf, gradient in entry.gradients:
+                accumulated = self._find(leaf).grad
+                if accumulated is None:
+                    raise ReplayError(f"{entry.name} gave value {leaf} no gradient, and one in the run.")
+                self._found[gradient] = accumulated
         return [self._find(value) for value, _ in results]
 
     def _find(self, value: int) -> Tensor:

@@ -126,6 +126,15 @@ class Tensors:
         reference = self._seen.get(id(tensor))
         return reference if reference is not None and reference() is tensor else None
 
+    def takers(self) -> list[tuple[Tensor, int]]:
+        """The tensors seen, and alive, that a backward pass may give a gradient to, each with its value."""
+        found = []
+        for reference in list(self._seen.values()):
+            tensor = reference()
+            if tensor is not None and tensor.requires_grad and (tensor.is_leaf or tensor.retains_grad):
+                found.append((tensor, reference.value))
+        return found
+
     def add(
         self,
         tensor: Tensor,
