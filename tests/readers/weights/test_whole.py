@@ -17,6 +17,7 @@ from torch import nn
 
 import torchatlas as ta
 from readers.weights.forged import saved
+from torchatlas.core.errors import InputError
 from zoo.timm_models import MODELS as TIMM
 from zoo.torchvision_models import MODELS as VISION
 from zoo.transformers_models import MODELS as HUGGINGFACE
@@ -193,6 +194,15 @@ def test_models_are_found_in_whatever_holds_them(name, tmp_path):
     graph = read(make(), tmp_path)
     assert [module.path for module in graph.modules] == paths
     assert dict(graph.made).get("state_dict", "") == where
+
+
+def test_a_key_that_leads_nowhere_is_told_of_those_that_do(tmp_path):
+    """The models of the file by the keys that lead to them; one alone has none."""
+    path = saved(tmp_path / "a.pt", {"model": linear(), "ema": linear()})
+    with pytest.raises(InputError, match=r"leads to no tensors.*Models stand under 'model', 'ema'"):
+        ta.open(path, key="teacher")
+    with pytest.raises(InputError, match="one model; open it without a key"):
+        ta.open(saved(tmp_path / "b.pt", linear()), key="model")
 
 
 def test_weights_stay_weights_beside_smaller_models(tmp_path):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.readers.pickled import Foreign, Mapping
-from torchatlas.readers.weights.models import base_of, beside, chosen_models, models_in, outweigh, what_holds
+from torchatlas.readers.weights.models import base_of, beside, chosen_models, listed, models_in, outweigh, what_holds
 from torchatlas.readers.weights.parts import FIRST, METADATA, Part, is_training, joined, parts_of, rank
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.stored import Checkpoint, Stored
@@ -56,6 +56,8 @@ def choose(path: Path | Source, root: object, kind: str, key: str | None = None)
     models = models_in(root, key)
     if models and not _leads_to(key, parts):
         return _whole(root, models, parts, kind)
+    if key is not None and not _leads_to(key, parts) and (others := models_in(root, None)):
+        raise InputError(f"key={key!r} leads to no tensors in {path}. {listed(others)}")
     base, chosen = _chosen(parts, 0) if key is None else _asked(path, parts, key)
     if models and (not chosen or outweigh(models, chosen)):
         return _whole(root, models, parts, kind)

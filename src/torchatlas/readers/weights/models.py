@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NAMED = 5
 """How many models a note names."""
+MOST = 12
+"""How many an error names."""
 
 
 class Model(NamedTuple):
@@ -69,6 +71,14 @@ def beside(models: list[Model], shown: list[Model]) -> Iterator[str]:
         names = ", ".join(map(repr, others[:NAMED])) + (", …" if len(others) > NAMED else "")
         opening = f"; key={others[0]!r} opens {'it' if len(others) == 1 else 'the first'}"
         yield f"{count} in the file {are} not shown: {names}{opening}."
+
+
+def listed(models: list[Model]) -> str:
+    """The keys by which models can be asked for, in a sentence."""
+    names = [repr(joined(model.keys)) for model in models if model.keys]
+    if not names:
+        return "It holds one model; open it without a key."
+    return f"Models stand under {', '.join(names[:MOST])}{', …' if len(names) > MOST else ''}."
 
 
 def what_holds(root: object, keys: Keys) -> str:
