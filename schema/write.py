@@ -22,6 +22,7 @@ RECORDS = (
     graph.Text,
     graph.Node,
     graph.Source,
+    graph.InnerTensor,
     graph.Value,
     graph.Call,
     graph.Module,

@@ -8,7 +8,20 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from torchatlas.core.graph import Arithmetic, Call, Graph, Module, Node, Note, Overlay, Slot, Source, Text, Value
+from torchatlas.core.graph import (
+    Arithmetic,
+    Call,
+    Graph,
+    InnerTensor,
+    Module,
+    Node,
+    Note,
+    Overlay,
+    Slot,
+    Source,
+    Text,
+    Value,
+)
 
 # Any code points, lone surrogates too: a Python string can hold them, so a file name or a key of a dictionary can.
 texts = st.text(st.characters(exclude_categories=()), max_size=8)
@@ -16,6 +29,11 @@ counts = st.one_of(st.integers(0, 9), st.integers(0, 2**80))
 floats = st.floats().map(lambda number: math.nan if math.isnan(number) else number)
 sources = st.builds(
     Source, texts, st.integers(1, 2**64 - 1), st.none() | counts, st.none() | st.integers(1, 9), st.none() | counts
+)
+
+
+inner_tensors = st.builds(
+    InnerTensor, texts, st.lists(counts, max_size=2).map(tuple), texts, st.none() | st.integers(0, 2**64)
 )
 
 
@@ -67,6 +85,10 @@ def values(draw, position: int, origin: tuple[int | None, int | None], calls: in
         storage=draw(st.none() | st.integers(0, 2**64 - 1)),
         freed=draw(st.none() | st.integers(0, calls)),
         type=draw(texts),
+        inner=tuple(draw(st.lists(inner_tensors, max_size=2))),
+        original=draw(st.none() | st.lists(counts, max_size=2).map(tuple)),
+        placements=tuple(draw(st.lists(texts, max_size=2))),
+        mesh=tuple(draw(st.lists(counts, max_size=2))),
     )
 
 
@@ -112,7 +134,6 @@ def modules(draw, there: int) -> Module:
         opaque=draw(st.booleans()),
         sure=draw(st.none() | st.floats(0.01, 1)),
         registered=draw(st.booleans()),
-        container=draw(st.booleans()),
     )
 
 

@@ -7,8 +7,8 @@ class that it derives from; of any other object, the instance dictionary and the
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import sys
 import types
 import weakref
 from collections import OrderedDict, UserDict, UserList, deque
@@ -39,12 +39,15 @@ FUNCTIONS = (
 )
 """What is called and has a name of its own."""
 
+_mesh: type | None = getattr(sys.modules.get("torch.distributed.device_mesh"), "DeviceMesh", None)
+_MESH = () if _mesh is None else (_mesh,)  # torch has none where it is built without distributed
 OPAQUE = (
     *(nn.Module, type, types.ModuleType, *FUNCTIONS),
     *(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
     *(types.CodeType, types.FrameType, types.TracebackType, types.CellType),
     *(types.GetSetDescriptorType, types.MemberDescriptorType, property, weakref.ref),
     *(torch.Generator, torch.UntypedStorage, torch._ops.OperatorBase),
+    *_MESH,
     *(str, bytes, bytearray, int, float, complex, range, memoryview),
 )
 """Kinds that are not looked into: modules and code have records of their own, and the rest holds no tensors."""
@@ -89,8 +92,8 @@ def contents(thing: object) -> Contents | None:
         return Contents([item for _, item in pairs], [key for key, _ in pairs])
     if issubclass(kind, (UserDict, UserList)):  # which are what they keep as ``data``
         return contents(attributes(thing).get("data"))
-    fields = _SLICE if kind is slice else _fields_of(kind)
-    return None if fields is None else _of_fields(thing, fields)
+    fields = _SLICE if kind is slice else of_class(kind, "__dataclass_fields__")
+    return _of_fields(thing, tuple(fields)) if type(fields) is dict and not issubclass(kind, OPAQUE) else None
 
 
 def attributes(thing: object) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def callable_name(thing: Any) -> str:
     return own if type(own) is str else class_name(type(thing))
 
 
-_SLICE = ("start", "stop", "step")
+_SLICE = dict.fromkeys(("start", "stop", "step"))
 _SEQUENCES: tuple[tuple[type, Callable[[Any], Iterator[Any]]], ...] = (
     (list, list.__iter__),
     (set, set.__iter__),
@@ -141,13 +144,6 @@ def _pairs(thing: Any) -> list[tuple[Any, Any]]:
         except Exception:  # noqa: BLE001 - it asks the keys for their hashes, which are the user's
             return list(dict.items(thing))
     return list((dict if issubclass(type(thing), dict) else types.MappingProxyType).items(thing))
-
-
-def _fields_of(kind: Any) -> tuple[str, ...] | None:
-    """The names of a dataclass's fields; None of any other class."""
-    if type(of_class(kind, "__dataclass_fields__")) is not dict or issubclass(kind, OPAQUE):
-        return None
-    return tuple([field.name for field in dataclasses.fields(kind)])
 
 
 def _of_fields(thing: object, names: tuple[str, ...]) -> Contents:

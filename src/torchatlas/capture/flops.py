@@ -33,6 +33,7 @@ from torch.nn.parameter import Buffer, Parameter
 from torchatlas.capture import flops_aten as aten
 from torchatlas.capture.flops_aten import aten_flops, formula_of
 from torchatlas.capture.private import DispatchMode, FakeTensor, is_transformed, overrides_off
+from torchatlas.capture.silence import silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -162,6 +163,8 @@ class Watch(DispatchMode):
         if any(hasattr(one, "__tensor_flatten__") for one in types):
             return NotImplemented
         kwargs = kwargs or {}
+        if silence.on:
+            return func(*args, **kwargs)
         if func not in _leaves:
             out = self._decomposed(func, args, kwargs)
             if out is not NotImplemented:
@@ -251,3 +254,8 @@ def _does_one_thing(func: Any) -> bool:
     if getattr(func, "__objclass__", None) in Tensor.__mro__:
         return True
     return module in _LEAF_MODULES
+
+
+def is_communication(apply: Any) -> bool:
+    """Whether this is ``apply`` of a function by which torch moves DTensors from one placement to another."""
+    return str(getattr(apply, "__self__", type).__module__).startswith("torch.distributed.tensor.")

@@ -33,7 +33,7 @@ from torchatlas.capture.private import (
     overrides_off,
 )
 from torchatlas.capture.recorder import Recorder
-from torchatlas.capture.silence import silence
+from torchatlas.capture.silence import silence, unrecorded_propagation
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -201,6 +201,7 @@ def _install(recorder: Hearer) -> None:
             torch.autograd.backward = _call_backward
             torch.autograd.Function.apply = classmethod(_apply_function)  # type: ignore[method-assign,assignment]  # as above
             _undo.enter_context(eager_stance())
+            _undo.enter_context(unrecorded_propagation())
         _active.append(recorder)
 
 

@@ -54,7 +54,10 @@ __all__ = [
     "node_number",
     "overrides_off",
     "packed",
+    "packed_of_cell",
     "saved_names",
+    "script_class",
+    "sharding_propagation",
     "storage_key",
     "storage_of",
 ]
@@ -291,3 +294,35 @@ def packed(node: Any, name: str | None) -> tuple[Any, ...]:
 def kept_by_function(node: Any) -> bool:
     """Whether this is a node of an ``autograd.Function`` in Python, which is also its ``ctx``."""
     return isinstance(node, torch.autograd.function.BackwardCFunction)
+
+
+# Packed parameters of quantised layers: objects of C++ classes, which torch names and pickles, and says no more of.
+
+
+def script_class(thing: object) -> str | None:
+    """The name of the C++ class (``__torch__.torch.classes.…``) of an object of one; None for anything else."""
+    return str(thing._type().qualified_name()) if type(thing) is torch.ScriptObject else None
+
+
+def packed_of_cell(thing: Any) -> tuple[str, tuple[Any, Any]]:
+    """How a recurrent layer is packed, and the packed parameters of its input and its state."""
+    (kind, *_, parts), _ = thing.__getstate__()
+    by_input, by_state = parts
+    return str(kind), (by_input, by_state)
+
+
+# DTensor runs an operation on fake tensors when it meets it first, to learn the shape of the result.
+
+_PROPAGATION = (
+    ("_sharding_prop", "ShardingPropagator", ("_propagate_tensor_meta_non_cached", "_propagate_tensor_meta")),
+    ("_decompositions", "DecompShardingStrategy", ("propagate_strategy",)),
+)
+
+
+def sharding_propagation() -> list[tuple[type, str]]:
+    """The classes that do so, each with a method that runs operations; none while no DTensor can be there."""
+    found = []
+    for module, name, methods in _PROPAGATION:
+        kind = getattr(sys.modules.get(f"torch.distributed.tensor.{module}"), name, None)
+        found += [(kind, method) for method in methods if kind is not None and method in vars(kind)]
+    return found

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from torchatlas.capture import names
 from torchatlas.capture.contents import class_name, is_a
-from torchatlas.capture.flops import Watch, count, direct, free_kind, learn
+from torchatlas.capture.flops import Watch, count, direct, free_kind, is_communication, learn
 from torchatlas.capture.flops_aten import aten_flops
 from torchatlas.capture.listen import UNKNOWN
 from torchatlas.capture.private import in_transform, next_node, overrides_off
@@ -397,7 +397,8 @@ class Recorder:
             return run(*args, **kwargs)
         if call.kind == "autograd_function":  # what its forward calls is recorded, and counts for itself
             out = run(*args, **kwargs)
-            call.arithmetic = "movement" if len(self.calls) > call.id + 1 else "unknown"
+            seen = len(self.calls) > call.id + 1 or is_communication(run)
+            call.arithmetic = "movement" if seen else "unknown"
             return out
         formula = direct(run, args, kwargs)
         if formula is not None:

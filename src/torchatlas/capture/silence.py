@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from torchatlas.capture.private import overrides_off
+from torchatlas.capture.private import overrides_off, sharding_propagation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class _Silence(threading.local):
@@ -28,3 +29,25 @@ def unrecorded() -> Iterator[None]:
             yield
     finally:
         silence.on = before
+
+
+@contextmanager
+def unrecorded_propagation() -> Iterator[None]:
+    """Inside, what DTensor runs on fake tensors to learn shapes is not recorded: it does so once, and remembers."""
+    before = [(kind, name, vars(kind)[name]) for kind, name in sharding_propagation()]
+    for kind, name, method in before:
+        setattr(kind, name, _silent(method))
+    try:
+        yield
+    finally:
+        for kind, name, method in before:
+            setattr(kind, name, method)
+
+
+def _silent(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def silent(*args: Any, **kwargs: Any) -> Any:
+        with unrecorded():
+            return method(*args, **kwargs)
+
+    return silent

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from torchatlas.capture.contents import OPAQUE, attributes, class_name, is_a, of_class
+from torchatlas.capture.contents import OPAQUE, attributes, class_name, is_a
 from torchatlas.capture.listen import UNKNOWN
 from torchatlas.capture.silence import unrecorded
+from torchatlas.capture.stored import Stored, packed_parameters
 from torchatlas.capture.tree import PLAIN, describe, places
 from torchatlas.capture.unregistered import elsewhere, registered_since
 from torchatlas.core.graph import Module, Node
+from torchatlas.core.packing import PACKED, originals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -154,6 +156,7 @@ class Structure:
             self._paths.setdefault(id(module), []).append(path)
         recorder.paths.update({key: paths[0] for key, paths in self._paths.items()})
         self._values: dict[int, int] = {}
+        self._packed: dict[tuple[int, str], int] = {}
         self._tensors: list[tuple[Tensor, int]] = []
         self._lazy: list[tuple[Tensor, int]] = []
         self._parameters = [self._add(module, "parameter") for module in self._modules]
@@ -181,7 +184,7 @@ class Structure:
             if id(module) in self._recorder.paths:
                 return
             if self._outside.get(id(module), ("", None))[1] is not module:
-                for path, root in elsewhere(self._known, [*(self._held or ()), *self._read_by_forwards()]):
+                for path, root in elsewhere(self._known, self._held or ()):
                     below: dict[str, nn.Module] = {}
                     _add_paths(path, root, below)
                     for name, inner in below.items():
@@ -189,11 +192,6 @@ class Structure:
         path, known = self._outside.get(id(module), ("", None))
         # Where it is not found, its class is its name: it was made in the forward, and a variable holds it.
         self._take(path if known is module else class_name(type(module)), module, registered=self._held is not None)
-
-    def _read_by_forwards(self) -> list[tuple[str, Any]]:
-        """What the forwards of the modules read of the functions around them and of their files, by name."""
-        kinds = {id(type(module)): type(module) for module in self._modules}
-        return [item for kind in kinds.values() for item in _variables(of_class(kind, "forward"))]
 
     def _take(self, path: str, root: nn.Module, *, registered: bool) -> None:
         number = 1
@@ -229,13 +227,26 @@ class Structure:
                     continue
                 self._values[id(tensor)] = value
                 self._tensors.append((tensor, value))
+                self._recorder.tensors.store(value, tensor)
                 if is_lazy(tensor):
                     self._lazy.append((tensor, value))
             self._recorder.tensors.values[value].names += names
             own.append((name, value))
             if tensor.is_leaf and not is_lazy(tensor) and tensor.grad is not None:
                 self._recorder.tensors.name_attribute(tensor.grad, f"{names[0]}.grad")
+        if kind == "parameter":
+            own += [(name, self._unpacked(module, name, *packed)) for name, *packed in packed_parameters(module)]
         return tuple(own)
+
+    def _unpacked(self, module: nn.Module, name: str, tensor: Tensor, packed: object) -> int:
+        """A value for a weight in packed parameters, which may be those of another module too."""
+        key = id(packed), name
+        value = self._packed.get(key)
+        if value is None:
+            value = self._packed[key] = self._recorder.tensors.unpacked(tensor, "parameter")
+        names = tuple(f"{path}.{name}" if path else name for path in self._paths[id(module)])
+        self._recorder.tensors.values[value].names += names
+        return value
 
     def _attributes(self, module: nn.Module) -> tuple[tuple[str, Tree], ...]:
         """The settings; and tensors kept as plain attributes (anchors, masks) get a name, should the run read them."""
@@ -276,7 +287,17 @@ class Structure:
         """The modules as plain data."""
         for tensor, value in self._lazy:
             self._recorder.tensors.materialized(tensor, value)
+        for own in zip(self._parameters, self._buffers, strict=True):
+            self._name_originals(own[0] + own[1])
         return tuple(map(self._record, range(len(self._modules))))
+
+    def _name_originals(self, own: tuple[tuple[str, int], ...]) -> None:
+        """Where plain tensors of a module pack a weight (GPTQ, AWQ, MXFP4), its shape."""
+        values = self._recorder.tensors.values
+        if any(name.endswith(PACKED) for name, _ in own):
+            shapes = {name: (values[value].shape, str(values[value].dtype)[6:]) for name, value in own}
+            for name, shape in originals(shapes).items():
+                values[dict(own)[name]].stored = Stored((), shape)
 
     def _record(self, index: int) -> Module:
         module = self._modules[index]
@@ -292,16 +313,7 @@ class Structure:
             self._training[index],
             is_a(module, torch.jit.ScriptModule),
             registered=id(module) not in self._unregistered,
-            container=_is_container(module),
         )
-
-
-def _is_container(module: nn.Module) -> bool:
-    """Whether it has no forward of its own."""
-    if is_a(module, torch.jit.ScriptModule):
-        return not hasattr(module, "forward")
-    own = of_class(type(module), "forward")
-    return own is of_class(nn.Module, "forward") and "forward" not in attributes(module)
 
 
 def _is_plain(thing: object) -> bool:

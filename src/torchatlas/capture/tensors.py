@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,10 +22,12 @@ from torch.nn import Parameter
 from torch.nn.parameter import Buffer, UninitializedBuffer, UninitializedParameter
 
 from torchatlas.capture.private import storage_key, storage_of
+from torchatlas.capture.stored import sharded, stored
 from torchatlas.core.graph import Value
 
 if TYPE_CHECKING:
     from torchatlas.capture.recorder import CallRecord
+    from torchatlas.capture.stored import Stored
     from torchatlas.core.graph import ValueKind
 
 _LAZY = (UninitializedParameter, UninitializedBuffer)
@@ -49,6 +52,7 @@ class ValueRecord:
         "same_as",
         "shape",
         "slot",
+        "stored",
         "type",
         "view_of",
     )
@@ -66,6 +70,7 @@ class ValueRecord:
     same_as: int | None
     view_of: int | None
     memory: Memory | None
+    stored: Stored | None
     type: str
 
 
@@ -152,16 +157,20 @@ class Tensors:
         value = ValueRecord()
         value.kind, value.names, value.producer, value.slot = kind, names, producer, slot
         value.previous, value.same_as, value.view_of, value.memory = previous, same_as, None, memory
+        value.stored = None
         value.dtype, value.device, value.requires_grad = tensor.dtype, tensor.device, tensor.requires_grad
         value.type = "" if type(tensor) in _PLAIN_TENSORS else type(tensor).__name__
         if type(tensor) in _DENSE and tensor.layout is torch.strided and not tensor.is_nested:
             value.shape, value.nbytes = tuple(tensor.shape), tensor.nbytes
         else:
             measure(value, tensor)
+            value.stored = sharded(tensor)
         with self._lock:  # last: an interrupt leaves no record half made
             value.id = len(self.values)
             self.values.append(value)
         self._seen[id(tensor)] = self._refer(tensor, value.id, memory)
+        if value.stored is not None:
+            self._stand_for(value.id, [inner for _, inner in value.stored.inner], leaf=producer is None)
         if memory is None:
             return value.id
         if memory.base is None:
@@ -192,6 +201,28 @@ class Tensors:
         record = self.values[value]
         measure(record, tensor)
         record.memory = self._known_memory(tensor) or record.memory
+
+    def store(self, value: int, tensor: Tensor) -> None:
+        """A weight may be stored as other tensors: what reads these reads the weight."""
+        how = self.values[value].stored = stored(tensor)
+        if how is not None:
+            self._stand_for(value, [inner for _, inner in how.inner if inner is not tensor], leaf=True)
+
+    def _stand_for(self, value: int, inner: list[Tensor], *, leaf: bool) -> None:
+        """Tensors that one is stored as are that one, unless they are known by themselves."""
+        for tensor in inner:
+            if self.known(tensor) is None:
+                memory = self._memory(tensor, leaf=leaf)
+                if memory is not None and memory.base is None:
+                    memory.base = memory.latest = value
+                self._seen[id(tensor)] = self._refer(tensor, value, memory)
+
+    def unpacked(self, tensor: Tensor, kind: ValueKind) -> int:
+        """A new value for a weight inside packed parameters, which are no memory that anything else reads."""
+        value = self.add(tensor, kind)
+        self.values[value].memory, self.values[value].requires_grad = None, False
+        self.values[value].stored = stored(tensor)
+        return value
 
     def read(self, tensor: Tensor) -> int:
         """The value that a tensor stands for now; a new one if it was never seen, or written since it was."""
@@ -241,6 +272,9 @@ class Tensors:
         memory = self._known_memory(tensor)
         if memory is not None and memory.latest is not None:  # another object over memory we know: an alias made unseen
             latest = self.values[memory.latest]
+            if latest.stored is not None and latest.kind in {"parameter", "buffer"}:  # what a weight is stored as
+                self._stand_for(latest.id, [tensor], leaf=True)
+                return latest.id
             return self.add(tensor, "activation" if latest.producer is not None else latest.kind, latest.producer)
         return self.add(tensor, "constant")
 
@@ -306,6 +340,8 @@ def _size(tensor: Tensor, dimension: int) -> int:
 def frozen(value: ValueRecord, kind: ValueKind) -> Value:
     """The record as plain data."""
     memory = value.memory
+    if value.stored is not None:
+        return _stored(value, kind, value.stored)
     return Value(
         value.id,
         kind,
@@ -324,6 +360,18 @@ def frozen(value: ValueRecord, kind: ValueKind) -> Value:
         memory.freed if memory is not None else None,
         value.type,
     )
+
+
+def _stored(value: ValueRecord, kind: ValueKind, how: Stored) -> Value:
+    """One that is stored as other tensors."""
+    value.stored = None
+    plain, inner = frozen(value, kind), how.records()
+    if how.placements or not inner:
+        return replace(plain, inner=inner, placements=how.placements, mesh=how.mesh, original=how.original)
+    # torch says of sparse and quantised tensors what they are stored as; a subclass says what it stands for.
+    dtype = max(inner, key=lambda one: one.nbytes or 0).dtype if plain.type else plain.dtype
+    nbytes = sum(one.nbytes or 0 for one in inner)
+    return replace(plain, dtype=dtype, nbytes=nbytes, inner=inner, original=how.original)
 
 
 _texts: dict[Any, str] = {}

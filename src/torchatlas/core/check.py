@@ -108,6 +108,8 @@ def _values(graph: Graph) -> Iterator[str]:
         yield f"value {value.id} has the shape {shorten(value.shape)}"
     for value in [value for value in graph.values if value.nbytes is not None and value.nbytes < 0]:
         yield f"value {value.id} takes {value.nbytes} bytes"
+    for value in [value for value in graph.values if not _is_stored(value)]:
+        yield f"value {value.id} is stored as {shorten(value.inner)} of {shorten(value.original)}, mesh {value.mesh}"
     for value in [value for value in graph.values if value.freed is not None and value.freed not in times]:
         yield f"value {value.id} was freed after {value.freed} of {len(graph.calls)} calls"
     for value in [value for value in graph.values if value.storage is not None and not 0 <= value.storage < MOST]:
@@ -118,6 +120,11 @@ def _values(graph: Graph) -> Iterator[str]:
             (value, other) for value, other in others if other is not None and not 0 <= other < value.id
         ]:
             yield f"value {value.id} has as {word} the value {other}, which is not before it"
+
+
+def _is_stored(value: Value) -> bool:
+    sizes = [*value.mesh, *(value.original or ()), *(size for inner in value.inner for size in inner.shape)]
+    return min(sizes, default=0) >= 0 and all((inner.nbytes or 0) >= 0 for inner in value.inner)
 
 
 def _origins(graph: Graph) -> Iterator[str]:

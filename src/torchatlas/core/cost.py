@@ -31,13 +31,14 @@ class Cost:
     """What a subtree holds and does.
 
     Attributes:
-        parameters: elements; a parameter counts once however often it is used, named or tied.
+        parameters: elements; a parameter counts once however often it is used, named or tied. Packed weights count as
+            they are stored, with their scales; sharded ones (DTensor) in all.
         trainable: elements of the parameters that require a gradient.
         buffers: elements.
         unregistered: elements of the parameters of modules that ran and that the model does not hold, so that its
             ``parameters()`` does not give them; not in ``parameters``.
-        parameter_bytes: bytes.
-        buffer_bytes: bytes.
+        parameter_bytes: bytes, as stored; of sharded parameters in all (`core.sharding` has those per rank).
+        buffer_bytes: bytes, likewise.
         unregistered_bytes: bytes of these parameters, and of the buffers of the same modules.
         input_bytes: bytes of the tensors that enter from outside, parameters and buffers apart.
         activation_bytes: bytes of all tensor memory made inside, whether freed again or not; views, tensors passed
@@ -110,7 +111,6 @@ def costs(graph: Graph) -> Costs:
         registered=structure.columns(weights),
         structure=structure,
         runs=_runs(graph, nesting, structure),
-        weights=weights,
     )
 
 
@@ -126,7 +126,6 @@ class Costs:
     registered: Columns
     structure: _Structure
     runs: dict[int, list[int]]
-    weights: Weights
 
     @property
     def total(self) -> Cost:
@@ -150,12 +149,12 @@ class Costs:
             held = _row(self.read, id)
         return self._cost(held, _row(self.work, id), [id])
 
-    def below(self, paths: Iterable[str]) -> set[int]:
-        """Ids of the parameters and buffers that are registered in the modules at these paths and below them."""
-        return {value for path in paths for value in self.structure.below(path)}
+    def held(self, calls: Iterable[int]) -> tuple[int, int, int]:
+        """Parameters and buffers that belong to modules called in these calls, or are read there, each once.
 
-    def used(self, calls: Iterable[int]) -> set[int]:
-        """Ids of the parameters and buffers that belong to modules called in these calls, or are read there."""
+        Returns:
+            Elements of the parameters, of those that require a gradient, and bytes of parameters and buffers.
+        """
         found: set[int] = set()
         waiting = list(calls)
         while waiting:
@@ -164,17 +163,10 @@ class Costs:
             found |= self.structure.below(call.path)
             if call.path not in self.structure.index:
                 waiting += self.graph.children[call.id]
-        return {value for value in found if _held(self.graph.values[value].kind)}
-
-    def sizes(self, weights: Iterable[int]) -> tuple[int, int, int]:
-        """Elements of these parameters, of those that require a gradient, and bytes with those of the buffers."""
-        parameters = trainable = nbytes = 0
-        for value in map(self.graph.values.__getitem__, weights):
-            nbytes += value.nbytes or 0
-            if value.kind == "parameter":
-                parameters += _elements(value)
-                trainable += _elements(value) if value.requires_grad else 0
-        return parameters, trainable, nbytes
+        apart = unregistered(self.graph, self.origins)
+        kept = [self.graph.values[value] for value in found if _held(self.graph.values[value].kind)]
+        rows = [_weight(value, registered=value.id not in apart) for value in kept]
+        return sum(row[0] + row[3] for row in rows), sum(row[1] for row in rows), sum(sum(row[4:7]) for row in rows)
 
     def module(self, path: str) -> Cost:
         """The module at ``path``: what is registered in it and below it, and all calls of it.
@@ -205,7 +197,7 @@ class Costs:
             parameter_bytes=parameter_bytes,
             buffer_bytes=buffer_bytes,
             unregistered_bytes=apart_bytes,
-            input_bytes=sum(value.nbytes or 0 for value in entering),
+            input_bytes=sum(value.local_nbytes or 0 for value in entering),
             activation_bytes=activation_bytes,
             flops=flops,
             elementwise=elementwise,
@@ -337,7 +329,7 @@ def _work(graph: Graph, nesting: Nesting) -> Columns:
     columns = activation_bytes, flops, elementwise, unknown, unmeasured = _columns(5, len(graph.calls))
     for value in made(graph.values):
         if value.producer is not None:
-            activation_bytes[value.producer] += value.nbytes or 0
+            activation_bytes[value.producer] += value.local_nbytes or 0
             unmeasured[value.producer] += value.nbytes is None
     for call in graph.calls:
         flops[call.id] = call.flops

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Literal, TypeAlias
 
 CallKind: TypeAlias = Literal["module", "function", "aten", "autograd_function", "group", "backward", "saved"]
@@ -54,6 +55,28 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class InnerTensor:
+    """One of the tensors that a packed or sharded tensor is stored as.
+
+    Attributes:
+        name: what the tensor calls it (``qdata``, ``scale``; ``_local_tensor`` of a DTensor).
+        shape: sizes.
+        dtype: as in ``torch.int8``, without the prefix.
+        nbytes: elements times element size; None where it cannot be told.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int | None
+
+    @property
+    def numel(self) -> int:
+        """Number of elements."""
+        return prod(max(size, 0) for size in self.shape)
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """One tensor at one version.
 
@@ -61,10 +84,12 @@ class Value:
         id: position in ``Graph.values``.
         kind: ``output`` is an activation that the run returned.
         names: every name it has (``lm_head.weight`` and ``embed.weight`` when tied; the argument's name for an input).
-        shape: sizes; -1 where a size varies (nested tensors).
-        dtype: as in ``torch.float32``, without the prefix.
+        shape: sizes as torch gives them; -1 where a size varies (nested tensors). Of a sharded tensor the global ones.
+        dtype: as in ``torch.float32``, without the prefix; of a packed weight that of the largest tensor it is stored
+            as.
         device: as torch prints it (``cpu``, ``cuda:0``, ``meta``).
-        nbytes: elements times element size; None where torch cannot say.
+        nbytes: elements times element size; of a packed weight, of all that it is stored as; of a sharded tensor, of
+            the whole; None where torch cannot say.
         requires_grad: as it was when first seen.
         producer: the call that made it; None for leaves.
         slot: position among the producer's outputs; None where the maker was not seen to return it (a write).
@@ -74,6 +99,11 @@ class Value:
         storage: equal for values that share memory; None where torch gives no storage.
         freed: the number of calls begun when its memory was released; None if it outlived the run.
         type: the tensor subclass, empty for a plain Tensor or Parameter.
+        inner: what a packed weight is stored as (quantised numbers, scales, zero points), or the part of a sharded
+            tensor that this process has; empty for a tensor that is stored as itself.
+        original: the shape of the weight that it packs, where ``shape`` is that of the packed numbers.
+        placements: of a DTensor, for each dimension of its mesh, ``Shard(0)``, ``Replicate`` or ``Partial(sum)``.
+        mesh: of a DTensor, the sizes of its mesh.
     """
 
     id: int
@@ -92,14 +122,38 @@ class Value:
     storage: int | None = None
     freed: int | None = None
     type: str = ""
+    inner: tuple[InnerTensor, ...] = ()
+    original: tuple[int, ...] | None = None
+    placements: tuple[str, ...] = ()
+    mesh: tuple[int, ...] = ()
 
     @property
     def numel(self) -> int:
-        """Number of elements; 0 where a size varies."""
+        """Number of elements as stored, scales and zero points included; 0 where a size varies."""
+        if self.inner and not self.placements:
+            return sum(inner.numel for inner in self.inner)
         count = 1
         for size in self.shape:
             count *= max(size, 0)
         return count
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it stands for a weight that is stored in another form."""
+        return self.original is not None or (bool(self.inner) and not self.placements)
+
+    @property
+    def local_numel(self) -> int:
+        """Number of elements in this process."""
+        return sum(inner.numel for inner in self.inner) if self.placements else self.numel
+
+    @property
+    def local_nbytes(self) -> int | None:
+        """Bytes in this process; None where torch cannot say."""
+        if not self.placements:
+            return self.nbytes
+        sizes = [inner.nbytes for inner in self.inner]
+        return None if None in sizes else sum(filter(None, sizes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +223,6 @@ class Module:
             where they are known.
         registered: whether the model's ``parameters()`` gives its parameters; not those of a module that ran out of a
             plain list, a closure or another object, whose path says where it was (``layers[0]``).
-        container: it has no forward of its own (``ModuleList``, ``ParameterDict``), so that it cannot be called.
     """
 
     path: str
@@ -183,7 +236,6 @@ class Module:
     opaque: bool = False
     sure: float | None = None
     registered: bool = True
-    container: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,10 +121,14 @@ def form(
     modules = list(_records(Module, graph.modules))
     for record in modules:
         record["settings"] = [(name, tree(setting)) for name, setting in record["settings"]]
+    values = list(_records(Value, graph.values))
+    for record in values:
+        if record["inner"]:
+            record["inner"] = list(map(asdict, record["inner"]))
     return {
         "name": graph.name,
         "calls": calls,
-        "values": list(_records(Value, graph.values)),
+        "values": values,
         "modules": modules,
         "notes": list(_records(Note, graph.notes)),
         "error": graph.error,

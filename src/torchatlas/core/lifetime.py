@@ -50,7 +50,7 @@ def lifetimes(graph: Graph) -> Lifetimes:
     if not recorded:
         used = _last_uses(graph, owner)
         died = {i: min(died[i], used.get(i, born[i] + 1)) for i in fresh}
-    sizes = {i: value.nbytes or 0 for i, value in fresh.items()}
+    sizes = {i: value.local_nbytes or 0 for i, value in fresh.items()}
     return Lifetimes(owner, sizes, born, died, taped, recorded or not fresh)
 
 

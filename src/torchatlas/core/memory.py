@@ -15,6 +15,7 @@ from torchatlas.core.cost import total
 from torchatlas.core.errors import InputError
 from torchatlas.core.lifetime import alive, lifetimes
 from torchatlas.core.saved import is_known, operation_of, size_of, workspace
+from torchatlas.core.sharding import per_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +34,8 @@ class Memory:
     """Estimated memory, in bytes.
 
     Attributes:
-        parameters: of all parameters of the model, run or not.
-        buffers: of all its buffers.
+        parameters: of all parameters of the model, run or not; of sharded ones, of what this process has.
+        buffers: of all its buffers, likewise.
         unregistered: of modules that ran and that the model does not hold.
         inputs: of the run's inputs, and of constants that existed before it.
         activations: the highest sum of activations alive at once during inference, with what the operation that ran
@@ -77,17 +78,17 @@ def memory(graph: Graph, *, optimizer: Optimizer = "none") -> Memory:
     """
     if optimizer not in COPIES:
         raise InputError(f"optimizer {optimizer!r} is not known; take one of {', '.join(map(repr, COPIES))}")
-    cost = total(graph)
+    cost, held = total(graph), per_rank(graph)
     gradients = sum(size_of(value) for value in graph.values if _trainable(value))
     inputs = _given(graph)
     lives = lifetimes(graph)
     activations, inference_at = _inference(graph, lives)
     step = training_step(graph, lives, list(_operations(graph)))
     state = COPIES[optimizer] * gradients
-    always = cost.weight_bytes + inputs
+    always = held.parameter_bytes + held.buffer_bytes + cost.unregistered_bytes + inputs
     return Memory(
-        parameters=cost.parameter_bytes,
-        buffers=cost.buffer_bytes,
+        parameters=held.parameter_bytes,
+        buffers=held.buffer_bytes,
         unregistered=cost.unregistered_bytes,
         inputs=inputs,
         activations=activations,

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from torchatlas.core.columns import Deltas, Flags, Floats, Interned, Ints, Maybe, Pairs, Positions, Ragged, Texts
-from torchatlas.core.graph import Call, Graph, Module, Note, Overlay, Source, Value
+from torchatlas.core.graph import Call, Graph, InnerTensor, Module, Note, Overlay, Source, Value
 from torchatlas.core.trees import Trees
 
 if TYPE_CHECKING:
@@ -59,12 +59,15 @@ SOURCE = Records(
     end_column=Maybe(Ints()),
 )
 
+SIZES: Column[tuple[int, ...]] = Interned(Ragged(Ints()))
+INNER = Records(InnerTensor, name=WORDS, shape=SIZES, dtype=WORDS, nbytes=Maybe(Ints()))
+
 VALUE = Records(
     Value,
     id=Positions(),
     kind=WORDS,
     names=NAMES,
-    shape=Interned(Ragged(Ints())),
+    shape=SIZES,
     dtype=WORDS,
     device=WORDS,
     nbytes=Interned(Maybe(Ints())),
@@ -77,6 +80,10 @@ VALUE = Records(
     storage=IDS,
     freed=IDS,
     type=WORDS,
+    inner=Interned(Ragged(INNER)),
+    original=Interned(Maybe(SIZES)),
+    placements=NAMES,
+    mesh=SIZES,
 )
 
 CALL = Records(
@@ -114,7 +121,6 @@ MODULE = Records(
     opaque=Flags(),
     sure=Maybe(Floats()),
     registered=Flags(),
-    container=Flags(),
 )
 
 OVERLAY = Records(
@@ -139,11 +145,14 @@ RUN = Records(
 
 GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
 
-# Formats 1 and 2 knew of no module that is not the model's, and not which are containers.
-RUN_2 = Records(Graph, **{**RUN.columns, "modules": Ragged(MODULE.until("registered"))})
+# Formats 1 and 2 knew of no module that is not the model's, and of a weight no other form in which it is stored.
+VALUES: Column[tuple[Value, ...]] = Ragged(VALUE.until("inner"))
+MODULES: Column[tuple[Module, ...]] = Ragged(MODULE.until("registered"))
+RUN_2_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "values": VALUES, "modules": MODULES}
+RUN_2 = Records(Graph, **RUN_2_COLUMNS)
 
 FORMATS = {
-    1: RUN.until("overlays", calls=Ragged(CALL.until("forward")), modules=Ragged(MODULE.until("sure"))),
+    1: RUN.until("overlays", calls=Ragged(CALL.until("forward")), values=VALUES, modules=Ragged(MODULE.until("sure"))),
     2: Records(Graph, **RUN_2.columns, forward=Maybe(RUN_2)),
     FORMAT: GRAPH,
 }

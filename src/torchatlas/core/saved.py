@@ -139,12 +139,12 @@ def operation_of(graph: Graph, call: Call) -> Operation:
 
 
 def size_of(value: Value) -> int:
-    """Bytes, 0 where they are unknown."""
-    return value.nbytes or 0
+    """Bytes in this process, 0 where they are unknown."""
+    return value.local_nbytes or 0
 
 
 def _element(value: Value) -> int:
-    return size_of(value) // max(value.numel, 1)
+    return size_of(value) // max(value.local_numel, 1)
 
 
 def _first(operation: Operation) -> int:

@@ -31,6 +31,14 @@ export interface Source {
   end_column: number | null;
 }
 
+/** One of the tensors that a packed or sharded tensor is stored as. */
+export interface InnerTensor {
+  name: string;
+  shape: number[];
+  dtype: string;
+  nbytes: number | null;
+}
+
 /** One tensor at one version. */
 export interface Value {
   id: number;
@@ -49,6 +57,10 @@ export interface Value {
   storage: number | null;
   freed: number | null;
   type: string;
+  inner: InnerTensor[];
+  original: number[] | null;
+  placements: string[];
+  mesh: number[];
 }
 
 /** One thing that ran. */
@@ -86,7 +98,6 @@ export interface Module {
   opaque: boolean;
   sure: number | null;
   registered: boolean;
-  container: boolean;
 }
 
 /** Something the reader must know: estimated, assumed, or not seen. `call` is where, if it is one place. */

@@ -2,7 +2,7 @@
 
 import type { Call, Graph, Module, Tree } from "../contract/graph.ts";
 import type { CallTree } from "./calls.ts";
-import { figure } from "./numbers.ts";
+import { elements, figure } from "./numbers.ts";
 
 /** Sums over calls and modules, made once per graph. */
 export interface Facts {
@@ -35,7 +35,7 @@ function parameterSums(graph: Graph): Map<string, number> {
   }
   const sums = new Map<string, number>();
   for (const [value, paths] of owners) {
-    const count = graph.values[value]!.shape.reduce((product, size) => product * size, 1);
+    const count = elements(graph.values[value]!);
     for (const path of new Set(paths.flatMap(ancestors))) sums.set(path, (sums.get(path) ?? 0) + count);
   }
   return sums;
@@ -130,7 +130,7 @@ export function parameterCount(known: Facts, call: Call): number {
   let sum = 0;
   for (const id of call.kind === "group" ? groupReads(known, call) : new Set(call.inputs)) {
     const value = known.graph.values[id]!;
-    if (value.kind === "parameter") sum += value.shape.reduce((product, size) => product * size, 1);
+    if (value.kind === "parameter") sum += elements(value);
   }
   return sum;
 }
@@ -158,7 +158,6 @@ function modulesBelow({ modules }: Graph, { path }: Module): Module[] {
 export function settings(known: Facts, call: Call): string {
   const module = call.path === null ? undefined : known.moduleAt.get(call.path);
   if (!module) return "";
-  if (module.opaque && call.outputs.length > 0) return "inside not seen";
   const of = new Map(module.settings);
   const [kernel, stride] = [of.get("kernel_size"), of.get("stride")];
   if (kernel !== undefined) return [sizes(kernel, "×"), step(stride, kernel), groups(of)].filter(Boolean).join(" ");

@@ -263,7 +263,7 @@ function chain(count: number): Graph {
   const value = (id: number, producer: number | null): Value => ({
     ...{ id, kind: producer === null ? "input" : "activation", names: [], shape: [4], dtype: "float32", device: "cpu" },
     ...{ nbytes: 16, requires_grad: false, producer, slot: 0, previous: null, same_as: null, view_of: null },
-    ...{ storage: null, freed: null, type: "" },
+    ...{ storage: null, freed: null, type: "", inner: [], original: null, placements: [], mesh: [] },
   });
   const slot = { slot: 0 };
   const root = call(0, {

@@ -12,9 +12,8 @@ from torchatlas.core.errors import InputError
 from torchatlas.core.figures import figures
 from torchatlas.core.overlay import PROFILE
 from torchatlas.core.timing import is_timed
-from torchatlas.views.table.counting import Counted
 from torchatlas.views.table.facts import kernel_size
-from torchatlas.views.table.structure import UNCALLED
+from torchatlas.views.table.stored import forms, stored_form, stored_text
 from torchatlas.views.table.units import exact, human, measured, memory, percent
 
 if TYPE_CHECKING:
@@ -129,26 +128,7 @@ def _params_text(facts: Facts, row: Row) -> str:
     count = _params(facts, row)
     if not count:
         return NOTHING
-    if row.again == "partly tied":
-        return f"{exact(_counted(row).parameters)} (+ tied)"
     return f"({row.again})" if row.again else exact(count)
-
-
-def _counted(row: Row) -> Counted:
-    """What the row adds to the total; nothing where that was not asked."""
-    return row.counted or Counted(0, 0, 0)
-
-
-def _counted_params(_: Facts, row: Row) -> int | None:
-    return None if row.counted is None else row.counted.parameters
-
-
-def _counted_params_text(_: Facts, row: Row) -> str:
-    return exact(_counted(row).parameters) if _counted(row).parameters else NOTHING
-
-
-def _counted_weights(_: Facts, row: Row) -> int | None:
-    return None if row.counted is None else row.counted.nbytes
 
 
 def _share(facts: Facts, row: Row) -> float | None:
@@ -158,9 +138,9 @@ def _share(facts: Facts, row: Row) -> float | None:
 
 
 def _share_text(facts: Facts, row: Row) -> str:
-    count = _counted(row).parameters
+    count = _params(facts, row)
     whole = facts.total.parameters + facts.total.unregistered
-    return percent(count, whole) if count else NOTHING
+    return percent(count, whole) if count and not row.again else NOTHING
 
 
 def _flops(facts: Facts, row: Row) -> int | None:
@@ -206,8 +186,9 @@ def _weights(facts: Facts, row: Row) -> int | None:
     return None if held is None else held.nbytes
 
 
-def _weights_text(_: Facts, row: Row) -> str:
-    return memory(_counted(row).nbytes) if _counted(row).nbytes else NOTHING
+def _weights_text(facts: Facts, row: Row) -> str:
+    nbytes = _weights(facts, row)
+    return memory(nbytes) if nbytes and not row.again else NOTHING
 
 
 def _time(facts: Facts, row: Row) -> float | None:
@@ -259,6 +240,33 @@ def _trainable(facts: Facts, row: Row) -> str | None:
     return "yes" if held.trainable == held.parameters else "partly"
 
 
+def _own(facts: Facts, row: Row) -> list[tuple[str, Value]]:
+    """The weights that the row's module registers itself, those that are stored in another form or place."""
+    module = facts.module(row)
+    own = (*module.parameters, *module.buffers) if module else ()
+    named = [(name, facts.graph.values[value]) for name, value in own]
+    return [(name, value) for name, value in named if value.is_packed or value.placements]
+
+
+def _stored(facts: Facts, row: Row) -> Plain:
+    """For each of these: its name, the weight's shape, its placements, and what it is stored as."""
+    found = [
+        (name, value.original or value.shape, value.placements, tuple(map(stored_form, forms(value))))
+        for name, value in _own(facts, row)
+    ]
+    return tuple(found) or None
+
+
+def _stored_text(facts: Facts, row: Row) -> str:
+    """The largest of them, and how many others there are."""
+    own = [value for _, value in _own(facts, row)]
+    if not own:
+        return NOTHING
+    first = max(own, key=lambda value: value.nbytes or 0)
+    more = f" +{len(own) - 1}" if len(own) > 1 else ""
+    return f"{stored_text(first)}{more}"
+
+
 def _calls(_: Facts, row: Row) -> int:
     return len(row.calls) if row.kind != "group" else row.count
 
@@ -307,7 +315,7 @@ def _output_text(facts: Facts, row: Row) -> str:
 
 def mark(row: Row) -> str:
     """What makes the row unlike others, in a word or two."""
-    if row.state in UNCALLED:
+    if row.state in {"never ran", "weights used"}:
         return row.state
     return "FAILED" if row.state == "failed" else "reads data" if row.reads_data else ""
 
@@ -324,17 +332,16 @@ COLUMNS = {
         Column("output", "output", _output, _output_text),
         Column("kernel", "kernel", _kernel, _kernel_text),
         Column("params", "params", _params, _params_text, "right"),
-        Column("counted", "counted", _counted_params, _counted_params_text, "right"),
         Column("share", "share", _share, _share_text, "right"),
         Column("flops", "FLOPs", _flops, _flops_text, "right"),
         Column("mult_adds", "mult-adds", _mult_adds, _mult_adds_text, "right"),
         Column("activation", "activation", _activation, _activation_text, "right"),
         Column("weights", "weights", _weights, _weights_text, "right"),
-        Column("counted_weights", "counted weights", _counted_weights, _weights_text, "right"),
         Column("time", "time", _time, _timed(_time, "s"), "right"),
         Column("self_time", "self time", _self_time, _timed(_self_time, "s"), "right"),
         Column("time_share", "of time", _time_share, _timed(_time_share, "%"), "right"),
         Column("dtype", "dtype", _dtype, _worded(_dtype)),
+        Column("stored", "weight, as stored", _stored, _stored_text),
         Column("device", "device", _device, _worded(_device)),
         Column("trainable", "trainable", _trainable, _worded(_trainable)),
         Column("calls", "calls", _calls, _worded(_calls), "right"),
@@ -350,6 +357,7 @@ OF_A_PROFILE = ("name", "type", "output", "time", "time_share", "peak memory", "
 OF_WEIGHTS = ("name", "type", "details", "params", "share", "dtype")
 OF_A_STRUCTURE = ("name", "type", "params", "share", "trainable")
 OF_A_FILE = ("name", "type", "details", "params", "share", "trainable")
+WEIGHTS = ("parameter", "buffer")
 FEW = 5
 """So many overlays of a graph are columns without being asked for; of more, none."""
 
@@ -372,6 +380,8 @@ def default_columns(facts: Facts) -> tuple[str, ...]:
         names = OF_A_RUN
     if graph.calls and not graph.modules:
         names = tuple(name for name in names if name not in {"params", "share"})
+    if any(value.is_packed or value.placements for value in graph.values if value.kind in WEIGHTS):
+        names = (*names, "stored")
     measured = PROFILE if is_timed(graph) else ()
     kept = [name for name in facts.overlays if name not in measured and name not in facts.given]
     shown = [*(kept if len(kept) <= FEW else ()), *facts.given]

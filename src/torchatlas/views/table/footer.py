@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Node, Slot
+from torchatlas.views.table.stored import stored_notes, stored_totals
 from torchatlas.views.table.units import duration, exact, human, memory
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def totals(facts: Facts) -> tuple[Line, ...]:
     if facts.graph.modules:
         split = f"trainable {exact(total.trainable)}, frozen {exact(total.frozen)}"
         lines.append(Line("parameters", exact(total.parameters), split))
+        lines += [Line(*line) for line in stored_totals(facts.graph)]
     if total.unregistered:
         lines.append(Line("not held", exact(total.unregistered), "parameters of modules that ran outside of the model"))
     if total.buffers:
@@ -95,6 +97,7 @@ def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
     """What must be said beside the numbers."""
     graph = facts.graph
     found = [_located(note.text, note.call, graph) for note in graph.notes]
+    found += stored_notes(graph)
     if not facts.total.exact:
         found.append(f"mult-adds are a lower bound: the arithmetic of {facts.total.unknown} calls was not seen")
     if facts.total.unmeasured:
@@ -105,10 +108,8 @@ def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
         found.append(f"the run read tensor contents {times} (.item(), if tensor): other data may take another way")
     if any(row.count > 1 for row in rows):
         found.append("a row with a repeat count holds the sum of its repeats, the rows inside it one of them")
-    if any(row.again in {"reused", "tied", "partly tied"} for row in rows):
+    if any(row.again for row in rows):
         found.append("parameters that are (reused) or (tied) stand in an earlier row and count once")
-    if any(row.again == "elsewhere" for row in rows):
-        found.append("parameters that stand (elsewhere) count in the row of the module that registers them")
     return tuple(dict.fromkeys(found))
 
 

@@ -25,7 +25,6 @@ STYLES = {
     "failed": RED,
     "never ran": DIM,
     "weights used": DIM,
-    "inside TorchScript, not seen": DIM,
     "added": "green",
     "removed": "red",
     "changed": "yellow",

@@ -1,0 +1,70 @@
+"""How weights that are packed or sharded are said: in a cell, in the totals, in the notes."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from torchatlas.core.cost import origins_of
+from torchatlas.core.graph import InnerTensor
+from torchatlas.core.sharding import per_rank
+from torchatlas.views.table.units import exact, memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchatlas.core.graph import Graph, Value
+
+
+def forms(value: Value) -> tuple[InnerTensor, ...]:
+    """What a weight is stored as, the numbers before scales and indices; a tensor of packed numbers as itself."""
+    if not value.inner:
+        return (InnerTensor("", value.shape, value.dtype, value.nbytes),)
+    return tuple(sorted(value.inner, key=lambda inner: inner.dtype != value.dtype))
+
+
+def stored_form(inner: InnerTensor) -> tuple[str, str, tuple[int, ...]]:
+    """One of them, for programs: name, dtype, shape."""
+    return (inner.name, inner.dtype, inner.shape)
+
+
+def stored_text(value: Value) -> str:
+    """One weight: ``[32, 64] as uint8 [1024, 1] +2``, ``int8 [32, 64] +2``; ``[32, 64] Shard(0), here [8, 64]``."""
+    shape = list(value.original or value.shape)
+    first, *more = forms(value)
+    if value.placements:
+        return f"{shape} {' '.join(value.placements)}, here {list(first.shape)}"
+    as_stored = f"{first.dtype} {list(first.shape)}{f' +{len(more)}' if more else ''}"
+    return as_stored if list(first.shape) == shape else f"{shape} as {as_stored}"
+
+
+def _weights(graph: Graph) -> list[Value]:
+    origins = origins_of(graph.values)
+    return [v for v in graph.values if v.kind in {"parameter", "buffer"} and origins[v.id] == v.id]
+
+
+def stored_totals(graph: Graph) -> Iterator[tuple[str, str, str]]:
+    """Label, number and detail of the lines below the parameters."""
+    weights = _weights(graph)
+    packed = [value for value in weights if value.is_packed]
+    if packed:
+        original = sum(prod(value.original or value.shape) for value in packed)
+        stored = sum(value.numel for value in packed)
+        dtypes = ", ".join(dict.fromkeys(inner.dtype for value in packed for inner in forms(value)))
+        yield "packed", exact(original), f"weights, stored as {exact(stored)} elements ({dtypes})"
+    rank = per_rank(graph)
+    if any(value.placements for value in weights):
+        nbytes = rank.parameter_bytes + rank.buffer_bytes
+        yield "per rank", exact(rank.parameters), f"of the parameters; {memory(nbytes)} of weights"
+
+
+def stored_notes(graph: Graph) -> Iterator[str]:
+    """What the numbers mean where weights are packed or sharded."""
+    weights = _weights(graph)
+    if any(value.is_packed for value in weights):
+        yield "packed weights count as they are stored, scales included, in parameters, buffers and bytes"
+    if any(value.placements for value in weights) and graph.calls:
+        yield (
+            f"weights are sharded over {per_rank(graph).ranks} ranks (DTensor): parameters and weights are those of all"
+            " ranks, each once; mult-adds, activations and peak memory are those of this rank"
+        )
