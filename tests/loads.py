@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 import threading
 from collections import OrderedDict
@@ -163,6 +164,43 @@ class Buffers(nn.Module):
         self.register_parameter("nothing", None)
 
 
+class Closed(nn.Module):
+    """A hook writes into what it was made around."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.counts = nn.Linear(3, 2), Counts()
+        counts = self.counts
+
+        def count(*_: Any) -> None:
+            counts.loads += 1
+
+        self._register_load_state_dict_pre_hook(count)
+        self.register_load_state_dict_post_hook(functools.partial(lambda add, *_: add(), count))
+
+
+class Counts:
+    """How often something happened."""
+
+    def __init__(self) -> None:
+        self.loads = 0
+
+
+class Slotted(nn.Linear):
+    """Keeps an attribute in a slot."""
+
+    __slots__ = ("names",)
+
+    def __init__(self) -> None:
+        super().__init__(3, 2)
+        self.names = ["weight", "bias"]
+
+    def _load_from_state_dict(self, state: Any, *rest: Any) -> None:
+        if sorted(state) != sorted(self.names):
+            raise ValueError(self.names.pop())
+        super()._load_from_state_dict(state, *rest)
+
+
 def _quantized() -> nn.Module:
     return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), {nn.Linear})
 
@@ -306,6 +344,9 @@ PAIRS: dict[str, Callable[[], Pair]] = {
     "elements that are one": lambda: (Spread(), _state(Spread())),
     "made for inference": _inferring,
     "cannot be copied": lambda: (Locked(), _state(Locked())),
+    "a hook with a closure": lambda: (Closed(), _state(Closed())),
+    "slots": lambda: (Slotted(), _state(nn.Linear(3, 2))),
+    "slots, and its code raises": lambda: (Slotted(), _without(_state(nn.Linear(3, 2)), "bias")),
     "its code raises": lambda: (Refusing(), _state(Refusing())),
     "buffers of all kinds": lambda: (Buffers(), _state(Buffers())),
     "a buffer that is not saved": lambda: (Buffers(), _with(_state(Buffers()), fresh=torch.zeros(2))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import random
 import re
@@ -242,6 +243,7 @@ def test_an_atlas_asks_the_model_while_it_lives(tmp_path):
     assert ta.compare(weights, atlas).loading.taken
     assert ta.compare(atlas, weights.graph).loading.unasked == "of the weights only a record is in hand"
     del model
+    gc.collect()
     assert ta.compare(atlas, weights).loading.unasked == "of the model only a record is in hand"
     (tmp_path / "weights.pth").unlink()
     assert ta.compare(Tally(), weights).loading.taken is None

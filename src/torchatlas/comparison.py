@@ -18,7 +18,7 @@ from torchatlas.core.comparing.loading import loading
 from torchatlas.core.errors import InputError
 from torchatlas.core.filename import filename
 from torchatlas.core.graph import Graph
-from torchatlas.verdict import graph_of, verdict
+from torchatlas.verdict import Opened, graph_of, opened, verdict
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
 from torchatlas.views.table.page import Page as Paper
 
@@ -82,26 +82,21 @@ def compare(
         FileError: a file cannot be read.
     """
     given: dict[str, Any] = {"input_size": input_size, "dtypes": dtypes, "mode": mode, "fake": fake}
-    graphs = [_graph(name, one, args, kwargs, given) for name, one in (("a", a), ("b", b))]
+    both = [opened(one) if isinstance(one, (str, os.PathLike)) else one for one in (a, b)]
+    graphs = [_graph(name, one, args, kwargs, given) for name, one in zip("ab", both, strict=True)]
     named = (_title(a, graphs[0]), _title(b, graphs[1])) if titles is None else _checked(titles)
     fit = None
     if is_inferred(graphs[0]) != is_inferred(graphs[1]):
         model, weights = (1, 0) if is_inferred(graphs[0]) else (0, 1)
-        both = (a, b)
         fit = verdict(both[model], graphs[model], both[weights], graphs[weights])
     return Comparison(graphs[0], graphs[1], named, fit)
 
 
-def _graph(name: str, one: Comparable, args: Any, kwargs: Mapping[str, Any] | None, given: dict[str, Any]) -> Graph:
+def _graph(name: str, one: Any, args: Any, kwargs: Mapping[str, Any] | None, given: dict[str, Any]) -> Graph:
     if isinstance(one, Graph):
         return one
-    if isinstance(one, Atlas):
+    if isinstance(one, (Atlas, Opened)):
         return one.graph
-    if isinstance(one, (str, os.PathLike)):
-        from torchatlas import files  # noqa: PLC0415  # readers are loaded when needed
-
-        graph: Graph = files.open(one).graph
-        return graph
     if isinstance(one, Mapping):
         return graph_of(one)
     if not callable(one):

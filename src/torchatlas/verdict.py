@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from torchatlas.core.errors import AtlasError, InputError
 from torchatlas.target import is_module
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from torchatlas.core.comparing.loading import Loading
@@ -24,6 +24,25 @@ if TYPE_CHECKING:
 
 NO_MODEL = "of the model only a record is in hand"
 NO_WEIGHTS = "of the weights only a record is in hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file: its graph, and the weights that it was made of, if it holds nothing else."""
+
+    graph: Graph
+    checkpoint: Checkpoint | None
+
+
+def opened(path: str | os.PathLike[str], key: str | None = None) -> Opened:
+    """Read a file.
+
+    Raises:
+        AtlasError: as `torchatlas.open` does.
+    """
+    from torchatlas.readers import open as reading  # noqa: PLC0415  # the readers are loaded when asked for
+
+    return Opened(*reading.opened(path, key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +66,7 @@ def verdict(model: Any, model_graph: Graph, weights: Any, weights_graph: Graph) 
     Args:
         model: what was given as the model: a module, an atlas, a file, a function.
         model_graph: its graph.
-        weights: what was given as the weights: a path, an atlas, a dictionary.
+        weights: what was given as the weights: a file that was `opened`, an atlas, a dictionary.
         weights_graph: their graph.
     """
     module, given = _module(model), _weights(weights, weights_graph)
@@ -115,24 +134,29 @@ def _weights(one: Any, graph: Graph) -> Weights | Unasked:
             one = _item(one, key)
         flat = not isinstance(one, Mapping) or all(name in one for value in graph.values for name in value.names)
         return Weights(one, _written(inside), flat)
-    opened = (
-        one.opened if isinstance(one, Atlas) else (Path(one), None) if isinstance(one, (str, os.PathLike)) else None
-    )
-    if opened is None:
+    checkpoint = _checkpoint(one)
+    if checkpoint is None:
         return Unasked(NO_WEIGHTS)
-    from torchatlas.readers import open as reading  # noqa: PLC0415  # the readers are loaded when asked for
-    from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # as above
+    from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # the readers are loaded when asked for
 
-    try:
-        checkpoint = reading.checkpoint(*opened)
-    except (AtlasError, OSError, ValueError):
-        return Unasked(NO_WEIGHTS)
     if checkpoint.empty:
         return Unasked(checkpoint.empty)
     if checkpoint.tensors.keys() != {name for value in graph.values for name in value.names}:
         return Unasked("the file is no longer what was opened")
     state, flat = state_of(checkpoint)
     return Weights(state, _written(checkpoint.inside), flat)
+
+
+def _checkpoint(one: Any) -> Checkpoint | None:
+    """The weights of a file: as they were read, or, of an atlas, read again."""
+    if isinstance(one, Opened):
+        return one.checkpoint
+    if not isinstance(one, Atlas) or one.opened is None:
+        return None
+    try:
+        return opened(*one.opened).checkpoint
+    except AtlasError:
+        return None
 
 
 def _item(held: Any, wanted: str | int) -> Any:

@@ -8,18 +8,26 @@ shared and nothing else.
 from __future__ import annotations
 
 import copy
+import functools
+from contextlib import suppress
+from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from torchatlas.capture.contents import is_a
+from torchatlas.capture.contents import is_a, stores
 from torchatlas.capture.state import own_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from torch import Tensor
+
+
+PLAIN = frozenset((bool, int, float, str, type(None)))
+"""What needs no copy."""
+HOOKS = ("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks", "_state_dict_hooks", "_state_dict_pre_hooks")
 
 
 def copied(model: nn.Module, modules: Iterable[nn.Module], twin: Callable[[Tensor], Tensor]) -> nn.Module:
@@ -31,16 +39,24 @@ def copied(model: nn.Module, modules: Iterable[nn.Module], twin: Callable[[Tenso
         twin: gives what stands in the copy for a parameter or buffer.
     """
     memo: dict[int, Any] = {}
+    functions: dict[int, Any] = {}
     eager = [module for module in modules if not is_a(module, torch.jit.ScriptModule)]
     for module in eager:
         memo[id(module)] = object.__new__(type(module))
         memo.update((id(tensor), twin(tensor)) for tensor in own_tensors(module))
     for module in eager:
-        there = vars(memo[id(module)])
+        made = memo[id(module)]
+        there = vars(made)
         for name, value in vars(module).items():
-            there[name] = _copied(value, memo)
-    made: nn.Module = copy.deepcopy(model, memo)  # what was noted above, or TorchScript, which copies itself
-    return made
+            there[name] = value if type(value) in PLAIN else _copied(value, memo)
+        for _, slot in stores(type(module))[1]:
+            with suppress(AttributeError):  # never set
+                slot.__set__(made, _copied(slot.__get__(module), memo))
+        for name in HOOKS:
+            hooks = there.get(name, {})
+            hooks.update((key, _rebound(hook, memo, functions)) for key, hook in list(hooks.items()))
+    root: nn.Module = copy.deepcopy(model, memo)  # what was noted above, or TorchScript, which copies itself
+    return root
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
@@ -48,3 +64,27 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
         return copy.deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - classes of the user's may raise anything; then the copy shares it
         return value
+
+
+def _rebound(hook: Any, memo: dict[int, Any], made: dict[int, Any]) -> Any:
+    """A hook that reaches the copy where it reached the model: a function goes on holding what it was made around.
+
+    ``made`` has the functions that were so made, by those that they are made of.
+    """
+    if is_a(hook, functools.partial):
+        args = (_rebound(arg, memo, made) for arg in hook.args)
+        return functools.partial(_rebound(hook.func, memo, made), *args, **hook.keywords)
+    if is_a(hook, FunctionType) and hook.__closure__:
+        if id(hook) not in made:
+            cells = tuple(CellType() for _ in hook.__closure__)
+            again = FunctionType(hook.__code__, hook.__globals__, hook.__name__, hook.__defaults__, cells)
+            again.__kwdefaults__ = hook.__kwdefaults__
+            made[id(hook)] = again
+            for cell, old in zip(cells, hook.__closure__, strict=True):
+                with suppress(ValueError):  # it has no content yet
+                    cell.cell_contents = _rebound(_copied(old.cell_contents, memo), memo, made)
+        return made[id(hook)]
+    inner = getattr(hook, "__dict__", {}).get("hook") if type(hook).__module__.startswith("torch.nn.") else None
+    if is_a(inner, (FunctionType, functools.partial)):  # as torch wraps those that are given the module
+        hook.hook = _rebound(inner, memo, made)
+    return hook

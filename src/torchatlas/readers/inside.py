@@ -62,16 +62,27 @@ def read(path: Path, key: str | None = None) -> Graph:
         FileError: it is damaged, too large when unpacked, or holds no model; the message says which.
         InputError: there is no such key.
     """
+    return opened(path, key)[0]
+
+
+def opened(path: Path, key: str | None = None) -> tuple[Graph, Checkpoint | None]:
+    """Give the graph, and the weights that it was made of; None for those of a program.
+
+    Raises:
+        FileError: as `read`.
+        InputError: as `read`.
+    """
     with _opened(path) as folder:
         name, key = _chosen(folder, key)
         source = folder.files.get(name)
         program = None if source is None else program_in(source)
         if program is None or source is None:
-            return graph_of(_checkpoint(folder, name, key), path)
+            checkpoint = _checkpoint(folder, name, key)
+            return graph_of(checkpoint, path), checkpoint
         if key is not None:
             raise InputError(f"key={key!r}: {source} holds a graph, and no weights to choose among.")
         graph: Graph = import_module(program).read(source)
-        return replace(graph, notes=(*graph.notes, Note(_said(folder, name))))
+        return replace(graph, notes=(*graph.notes, Note(_said(folder, name)))), None
 
 
 def with_statistics(path: Path, graph: Graph, key: str | None = None) -> Graph:
@@ -83,18 +94,6 @@ def with_statistics(path: Path, graph: Graph, key: str | None = None) -> Graph:
     with single.named(path), _opened(path) as folder:
         name, key = _chosen(folder, key)
         return statistics.with_statistics(graph, _checkpoint(folder, name, key, numbers=True).tensors)
-
-
-def checkpoint(path: Path, key: str | None = None) -> Checkpoint:
-    """Give the weights in an archive, as `read` finds them.
-
-    Raises:
-        FileError: as `read`.
-        InputError: as `read`.
-    """
-    with single.named(path), _opened(path) as folder:
-        name, key = _chosen(folder, key)
-        return _checkpoint(folder, name, key)
 
 
 @contextmanager

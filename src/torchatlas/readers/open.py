@@ -57,11 +57,27 @@ def read(path: str | os.PathLike[str], key: str | None = None) -> Graph:
         InputError: there is no such key.
         MissingError: reading this kind needs an optional package; the message names the extra.
     """
+    return opened(path, key)[0]
+
+
+def opened(path: str | os.PathLike[str], key: str | None = None) -> tuple[Graph, Checkpoint | None]:
+    """Read a graph, and give the weights that it was made of too; None where the file holds more than weights.
+
+    Raises:
+        FileError: as `read`.
+        InputError: as `read`.
+        MissingError: as `read`.
+    """
     name = filename(path)
     try:
         with collection_paused():
             reader = _reader(Path(path))
-            return reader(Path(path)) if key is None else _keyed(name, reader)(Path(path), _text(key))
+            module = getattr(reader, "__module__", "")
+            if module not in (WEIGHTS, INSIDE):
+                _refuse(name, key)
+                return reader(Path(path)), None
+            found: tuple[Graph, Checkpoint | None] = import_module(module).opened(Path(path), _text(key))
+            return found
     except InputError:
         raise
     except FileError as error:
@@ -76,20 +92,17 @@ def read(path: str | os.PathLike[str], key: str | None = None) -> Graph:
         ) from error
 
 
-def _keyed(name: str, reader: Callable[[Path], Graph]) -> Callable[[Path, str], Graph]:
-    """The reader, if it is one that takes keys."""
-    module = getattr(reader, "__module__", "")
-    if module not in (WEIGHTS, INSIDE):
+def _refuse(name: str, key: object) -> None:
+    """Say that a file has no weights to choose among."""
+    if _text(key) is not None:
         raise InputError(
             f"{name}: a key chooses among the weights in a file (.pth, .ckpt, …), and this one holds a graph. Open it"
             " without a key."
         )
-    taking: Callable[[Path, str], Graph] = import_module(module).read
-    return taking
 
 
-def _text(key: object) -> str:
-    if not isinstance(key, str) or not key:
+def _text(key: object) -> str | None:
+    if key is not None and (not isinstance(key, str) or not key):
         raise InputError(f"key={key!r:.80}; wanted the keys to a dictionary as text, joined by dots, as 'state.model'.")
     return key
 
@@ -108,18 +121,6 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph, key: str | None 
         )
     module = getattr(_reader(Path(path)), "__module__", WEIGHTS)
     found: Graph = import_module(module).with_statistics(Path(path), graph, key)
-    return found
-
-
-def checkpoint(path: Path, key: str | None = None) -> Checkpoint:
-    """Give the weights in a file, a folder or an archive, as `read` finds them.
-
-    Raises:
-        FileError: it is no file of weights, or damaged.
-        InputError: there is no such key.
-    """
-    module = getattr(_reader(path), "__module__", "")
-    found: Checkpoint = import_module(module if module == INSIDE else WEIGHTS).checkpoint(path, key)
     return found
 
 

@@ -62,7 +62,18 @@ def read(path: Path, key: str | None = None) -> Graph:
         FileError: missing, damaged, encrypted, foreign, harmful, or not weights alone; the message says which.
         InputError: there is no such key.
     """
-    return graph_of(checkpoint(path, key), _whole(path))
+    return opened(path, key)[0]
+
+
+def opened(path: Path, key: str | None = None) -> tuple[Graph, Checkpoint]:
+    """Give the graph, and the weights that it was made of.
+
+    Raises:
+        FileError: as `read`.
+        InputError: as `read`.
+    """
+    found = checkpoint(path, key)
+    return graph_of(found, _whole(path)), found
 
 
 def with_statistics(path: Path, graph: Graph, key: str | None = None) -> Graph:

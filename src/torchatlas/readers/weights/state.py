@@ -95,7 +95,7 @@ def _described(key: str, stored: Stored) -> Described:
 def _content(stored: Stored) -> bytes | None:
     try:
         return content(stored)
-    except FileError:
+    except (FileError, ValueError):  # it is damaged, or was unpacked and is closed
         return None
 
 
