@@ -56,7 +56,17 @@ def is_file(text: str) -> bool:
     if text.endswith(".py"):
         return False
     path = Path(text)
-    return path.is_file() or text.lower().endswith(SUFFIXES) or (path.is_dir() and not text.isidentifier())
+    if path.is_file() or text.lower().endswith(SUFFIXES):
+        return True
+    return path.is_dir() and not (text.isidentifier() and _is_package(path))
+
+
+def _is_package(folder: Path) -> bool:
+    """Whether a folder is one of Python code; one of a model may hold some beside its weights."""
+    names = [inside.name for inside in folder.iterdir()]
+    if "__init__.py" in names:
+        return True
+    return any(name.endswith(".py") for name in names) and not any(name.endswith(SUFFIXES) for name in names)
 
 
 def files_of(text: str) -> list[Path]:

@@ -9,11 +9,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from typer.testing import CliRunner
 
 import torchatlas as ta
 from readers.weights.forged import saved, state
+from torchatlas.cli import app
 from torchatlas.core.check import check
 from torchatlas.core.errors import FileError, InputError
+from torchatlas.target import is_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,3 +215,20 @@ def test_a_link_to_a_file_is_followed(tmp_path):
     saved(tmp_path / "blobs" / "123abc", state())
     (tmp_path / "snapshot" / "pytorch_model.bin").symlink_to("../blobs/123abc")
     assert shapes(opened(tmp_path / "snapshot")) == expected(state())
+
+
+def test_a_folder_is_one_of_weights_on_the_command_line(tmp_path, monkeypatch):
+    """Also where its name could be that of a Python module; a package stays one."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("checkpoint", "package", "empty"):
+        (tmp_path / name).mkdir()
+    saved(tmp_path / "checkpoint" / "pytorch_model.bin", state())
+    (tmp_path / "checkpoint" / "modeling_net.py").write_text("raise SystemExit(9)")
+    (tmp_path / "package" / "__init__.py").write_text("")
+    saved(tmp_path / "package" / "weights.pth", state())
+    run = CliRunner().invoke
+    shown = run(app, ["summary", "checkpoint"])
+    assert (shown.exit_code, "Conv2d" in shown.stdout) == (0, True)
+    assert not is_file("package")
+    refused = run(app, ["summary", "empty"])
+    assert (refused.exit_code, "empty is a folder" in refused.stderr) == (2, True)
