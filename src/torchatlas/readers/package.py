@@ -146,7 +146,8 @@ class Zipped(Mapping[str, Source]):
         if part is not None:
             return Source(part.path, part.start, part.length, inside, part.unpacked)
         with self._archive.opened(info.filename) as packed:
-            return self._unpacking.unpacked(packed, info.compress_size, self._source, inside)
+            size = min(info.compress_size, self._source.size)  # an archive may say anything
+            return self._unpacking.unpacked(packed, size, self._source, inside)
 
 
 def _tarred(source: Source) -> dict[str, Source]:

@@ -16,6 +16,7 @@ from readers.weights.forged import saved, state
 from torchatlas.cli import app
 from torchatlas.core.check import check
 from torchatlas.core.errors import FileError, InputError
+from torchatlas.readers.weights import folder
 from torchatlas.target import is_file
 
 if TYPE_CHECKING:
@@ -232,3 +233,15 @@ def test_a_folder_is_one_of_weights_on_the_command_line(tmp_path, monkeypatch):
     assert not is_file("package")
     refused = run(app, ["summary", "empty"])
     assert (refused.exit_code, "empty is a folder" in refused.stderr) == (2, True)
+
+
+def test_a_model_beside_very_many_files_is_opened(tmp_path, monkeypatch):
+    """A folder of data in it is not listed to its end."""
+    monkeypatch.setattr(folder, "MOST", 10)
+    for name in ("data", "more"):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            (tmp_path / name / f"{number}.jpg").write_bytes(b"")
+    saved(tmp_path / "net.pth", state())
+    assert shapes(opened(tmp_path)) == expected(state())
+    assert len(folder.Folder.of(tmp_path).files) == 21

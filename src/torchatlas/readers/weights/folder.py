@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchatlas.core.errors import FileError
 from torchatlas.readers.source import Source
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 DEEPEST = 4
 """Folders inside folders that are looked into."""
 MOST = 200_000
-"""Files at most."""
+"""Files after which no further folder is looked into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ class Folder:
             below = Path(at).relative_to(path)
             folders[:] = sorted(folders) if len(below.parts) < DEEPEST else []
             files |= {(below / name).as_posix(): Source(Path(at) / name) for name in sorted(names)}
-            if len(files) > MOST:
-                raise FileError(f"{path}: a folder of more than {MOST:,} files. Name the one that is meant.")
+            if len(files) > MOST:  # data, perhaps, beside a model; what stands in the folder itself came first
+                break
         return cls(Source(path), files)
 
     def top(self) -> list[str]:
