@@ -202,6 +202,32 @@ def test_the_renaming_that_is_printed_ends_in_a_load_that_works(name):
         assert set(printed[0].missing_keys) - set(found.rest.unfit) == set(found.rest.missing)
 
 
+@pytest.mark.parametrize("prefix", ["", "net."])
+@pytest.mark.parametrize("where", ["file", "memory"])
+def test_arrays_are_made_tensors_by_the_code(prefix, where, tmp_path):
+    """With a renaming, or where the names are right already."""
+    trained, model = Net(), Net()
+    state = {f"{prefix}{key}": tensor.numpy() for key, tensor in trained.state_dict().items()}
+    torch.save({**state, f"{prefix}head.bias": torch.ones(3)}, tmp_path / "arrays.pth")
+    state = torch.load(tmp_path / "arrays.pth", weights_only=False)
+    found = ta.compare(model, state if where == "memory" else tmp_path / "arrays.pth").loading
+    assert not found.passes
+    run_code(found, state, model)
+    assert torch.equal(model.head.weight, trained.head.weight)
+    assert torch.equal(model.head.bias, torch.ones(3))
+
+
+def test_many_keys_of_another_shape_are_left_out_by_a_condition():
+    """The code stays short, and loads the others."""
+    model = nn.ModuleDict({f"l{at}": nn.Linear(3, 3) for at in range(20)})
+    state = {f"net.{key}": torch.ones(9) if "bias" in key else torch.ones(3, 3) for key in model.state_dict()}
+    found = ta.compare(model, state).loading
+    assert len(found.rest.unfit) == 20
+    assert len(found.text) < 600
+    run_code(found, state, model)
+    assert all(bool((tensor == 1).all()) == ("weight" in key) for key, tensor in model.state_dict().items())
+
+
 def test_dictionaries_in_a_dictionary_are_joined_by_the_code():
     """Torch would list two unexpected keys; the code makes one dictionary of them."""
     parts = {"first": nn.Linear(3, 2).state_dict(), "second": nn.Linear(2, 4).state_dict()}

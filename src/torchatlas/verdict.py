@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.atlas import Atlas
 from torchatlas.core.comparing.answer import Answer, Unasked
 from torchatlas.core.comparing.loading import Rest, loading
-from torchatlas.core.comparing.renaming import renamed
+from torchatlas.core.comparing.renaming import renamed as after
+from torchatlas.core.comparing.state import Described
 from torchatlas.core.errors import AtlasError, InputError
 from torchatlas.target import is_module
 
@@ -74,9 +75,14 @@ def verdict(model: Any, model_graph: Graph, weights: Any, weights_graph: Graph) 
     if isinstance(given, Unasked):
         return loading(model_graph, weights_graph, answer)
     found = replace(loading(model_graph, weights_graph, answer), inside=given.inside, joined=not given.flat)
-    if not found.rules or isinstance(answer, Unasked):
+    if isinstance(answer, Unasked) or answer.taken or not isinstance(given.state, Mapping):
         return found
-    return replace(found, rest=_rest(module, _renamed(given, found)))
+    renamed = _renamed(given, found)
+    arrays = {key for key, item in renamed.items() if _is_array(item)}
+    if not found.rules and not arrays:
+        return found
+    made = {key: _tensor(item) if key in arrays else item for key, item in renamed.items()}
+    return replace(found, rest=_rest(module, made), arrays=bool(arrays))
 
 
 def _asked(module: Any, state: Any) -> Answer | Unasked:
@@ -90,8 +96,21 @@ def _asked(module: Any, state: Any) -> Answer | Unasked:
 def _renamed(given: Weights, found: Loading) -> dict[Any, Any]:
     """The state after the code that is suggested."""
     state = dict(given.state if given.flat else _joined(given.state, ""))
-    names = {key: next(iter(renamed({key: ()}, found.rules))) for key in state if isinstance(key, str)}
+    names = {key: next(iter(after({key: ()}, found.rules))) for key in state if isinstance(key, str)}
     return {names.get(key, key): item for key, item in state.items()}
+
+
+def _is_array(item: Any) -> bool:
+    return item.type == "ndarray" if isinstance(item, Described) else type(item).__name__ == "ndarray"
+
+
+def _tensor(array: Any) -> Any:
+    """What ``torch.as_tensor`` makes of an array."""
+    if isinstance(array, Described):
+        return replace(array, type="")
+    import torch  # noqa: PLC0415  # torch is loaded when asked for
+
+    return torch.as_tensor(array)
 
 
 def _joined(state: Mapping[Any, Any], before: str) -> Iterator[tuple[str, Any]]:
@@ -114,7 +133,7 @@ def _rest(module: Any, state: dict[Any, Any]) -> Rest | None:
     if isinstance(second, Unasked) or second.unfit or second.errors:
         return None
     missing = tuple(key for key in second.missing if key not in wrong)
-    return Rest(missing, first.unexpected, tuple(key for key in state if key in wrong))
+    return Rest(missing, first.unexpected, tuple(key for key in state if key in wrong), by_shape=not first.errors)
 
 
 def _module(one: Any) -> Any:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
+LISTED = 6
+"""Keys that are listed in code; of more, a condition says which."""
+BY_SHAPE = "state = {key: held for key, held in state.items() if key not in own or held.shape == own[key].shape}"
 NAMED = 3
 """Keys that are named in a comment of the code."""
 
@@ -32,11 +35,13 @@ class Rest:
         missing: keys of the model that the renamed weights lack.
         unexpected: renamed keys that the model lacks.
         unfit: renamed keys that cannot be loaded: of another shape, or no tensors.
+        by_shape: all of these are tensors of another shape.
     """
 
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     unfit: tuple[str, ...] = ()
+    by_shape: bool = True
 
     @property
     def empty(self) -> bool:
@@ -65,6 +70,7 @@ class Loading:
         unasked: why the model was not asked; what is said is then inferred from names and shapes.
         inside: where the weights stand in the file, as Python writes it: ``['state_dict']``.
         joined: the weights are dictionaries inside a dictionary, and are joined before they are renamed.
+        arrays: some are arrays of NumPy, which are made tensors before they are renamed.
         rest: what is left to do after the renaming; None where they cannot be loaded then either.
     """
 
@@ -81,6 +87,7 @@ class Loading:
     unasked: str = ""
     inside: str = ""
     joined: bool = False
+    arrays: bool = False
     rest: Rest | None = None
 
     @property
@@ -91,7 +98,7 @@ class Loading:
     @property
     def text(self) -> str:
         """The renaming and what is left to do, as Python code that ends in a load; empty where there is none."""
-        return code(self.rules, self.rest, joined=self.joined)
+        return code(self.rules, self.rest, joined=self.joined, arrays=self.arrays)
 
 
 def loading(model: Graph, weights: Graph, answer: Answer | Unasked | None = None) -> Loading:
@@ -204,16 +211,23 @@ state = dict(joined(state))
 """
 
 
-def code(rules: Collection[Rule], rest: Rest | None, *, joined: bool = False) -> str:
+ARRAYS = """\
+state = {key: torch.as_tensor(held) if type(held).__name__ == "ndarray" else held for key, held in state.items()}
+"""
+
+
+def code(rules: Collection[Rule], rest: Rest | None, *, joined: bool = False, arrays: bool = False) -> str:
     """Rules as Python, and the load that they lead to."""
+    first = (f"{JOINING}\n" if joined else "") + (ARRAYS if arrays else "")
     if not rules:
-        return ""
+        return f"import torch\n\n{first}{_load(rest)}" if arrays else ""
     listed = "".join(
         f"    ({_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {_told(rule)}\n" for rule in rules
     )
     return (
         "import re\n\n"
-        + (f"{JOINING}\n" if joined else "")
+        + ("import torch\n\n" if arrays else "")
+        + first
         + f"for old, new in [\n{listed}]:\n"
         + "    state = {re.sub(old, new, key): tensor for key, tensor in state.items()}\n"
         + _load(rest)
@@ -227,7 +241,9 @@ def _load(rest: Rest | None) -> str:
     if rest.empty:
         return "model.load_state_dict(state)\n"
     lines = []
-    if rest.unfit:
+    if rest.by_shape and len(rest.unfit) > LISTED:
+        lines += [f"own = model.state_dict()  # {len(rest.unfit):,} are of another shape", BY_SHAPE]
+    elif rest.unfit:
         lines += [f"for key in ({', '.join(map(json.dumps, rest.unfit))},):  # they do not fit", "    del state[key]"]
     counts = [(rest.missing, "stay as they are in the model"), (rest.unexpected, "of the weights are not used")]
     said = [f"{len(keys):,} {words}: {_some(keys)}" for keys, words in counts if keys]

@@ -35,9 +35,10 @@ def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
     yield from _keys("buffers that load_state_dict may do without", loading.unsaved)
     if loading.unasked:
         yield f"inferred from names and shapes, and not asked of the model: {loading.unasked}.", PLAIN
-    if loading.rules:
+    if loading.text:
         keys = "1 key" if loading.mended == 1 else f"{loading.mended:,} keys"
-        yield f"renaming that mends {keys}, for the weights as `state`:", BOLD
+        does = f"renaming that mends {keys}" if loading.rules else "code that makes tensors of the arrays"
+        yield f"{does}, for the weights as `state`:", BOLD
         for line in loading.text.splitlines():
             yield f"  {printable(line)}".rstrip(), PLAIN
 
