@@ -14,7 +14,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
 
-from torchatlas.core import fold, graph
+from torchatlas.core import fold, graph, growth
 
 PLACE = Path(__file__).with_name("graph.json")
 RECORDS = (
@@ -39,7 +39,7 @@ def schema() -> dict[str, Any]:
     whole = record(graph.Graph)
     whole["properties"]["folds"] = {"type": "array", "items": reference(fold.Fold)}
     whole["required"].append("folds")
-    definitions = {kind.__name__: record(kind) for kind in (*RECORDS, fold.Fold)}
+    definitions = {kind.__name__: record(kind) for kind in (*RECORDS, fold.Fold, growth.Growth)}
     tree = {"anyOf": [form(part) for part in get_args(resolved(graph.Tree))]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -31,13 +31,17 @@ def without_numbers(text: str) -> str:
     return _NUMBER.sub("#", text)
 
 
-def value_sorts(values: Sequence[Value]) -> list[int]:
-    """For each value a number, equal for equal shape, dtype, device, tensor type and, of weights, kind and training."""
+def value_sorts(values: Sequence[Value], *, sizes: bool = True) -> list[int]:
+    """For each value a number, equal for equal shape, dtype, device, tensor type and, of weights, kind and training.
+
+    Without ``sizes``, of a value that is no weight only the number of its dimensions counts.
+    """
     numbers: dict[Atoms, int] = {}
     sorts = []
     for value in values:
         weight = (value.kind, value.requires_grad) if value.kind in ("parameter", "buffer") else None
-        key = (value.shape, value.dtype, value.device, value.type, weight)
+        shape: Hashable = value.shape if sizes or weight else len(value.shape)
+        key = (shape, value.dtype, value.device, value.type, weight)
         sorts.append(numbers.setdefault(key, len(numbers)))
     return sorts
 
@@ -47,7 +51,41 @@ def constants(call: Call) -> Atoms:
 
     Positions (``x[:, t]``, ``torch.full(size, t)``) are left out; whether there was one stays.
     """
-    return _atoms(call.arguments, positions=_POSITIONAL.fullmatch(call.name.rpartition(".")[2]) is None)
+    return _atoms(call.arguments, positions=not _is_positional(call))
+
+
+def without_sizes(given: Atoms) -> Atoms:
+    """Constants as `constants` gives them, all numbers left out; whether there was one stays."""
+    return tuple([_without_size(item) for item in given])
+
+
+def _without_size(item: Hashable) -> Hashable:
+    if type(item) is int:
+        return ("number",)
+    if type(item) is tuple and len(item) == 2 and item[0] != bool.__name__:  # noqa: PLR2004 - of a text or a number
+        return ("text", without_numbers(item[1])) if item[0] == "text" else ("number",)
+    return item
+
+
+def numbers_of(call: Call) -> list[float]:
+    """The numbers that a call was given, in order, positions left out."""
+    if _is_positional(call):
+        return []
+    found: list[float] = []
+    rest: list[Tree] = [call.arguments]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, Node):
+            rest.extend(reversed(item.items))
+        elif isinstance(item, Text):
+            found += map(float, _NUMBER.findall(item.text))
+        elif type(item) is int or type(item) is float:
+            found.append(item)
+    return found
+
+
+def _is_positional(call: Call) -> bool:
+    return _POSITIONAL.fullmatch(call.name.rpartition(".")[2]) is not None
 
 
 def module_classes(graph: Graph) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 Repeats are equal in structure (``core.wiring``, ``core.classes``) and wired alike: each reads what the one before it
 read, or what stands equally far before it. Only the first may read elsewhere what every later one is handed by the
-repeat before it. Module paths differ in numbers alone, so ``query``, ``key`` and ``value`` stay apart.
+repeat before it. Module paths differ in numbers alone, so ``query``, ``key`` and ``value`` stay apart. The turns of a
+loop may differ in sizes that grow steadily (``core.growth``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.chains import chains
 from torchatlas.core.classes import module_classes, without_numbers
+from torchatlas.core.growth import Growing, Growth
 from torchatlas.core.repeats import Repeat, best, stretches
 from torchatlas.core.wiring import call_classes
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from torchatlas.core.wiring import CallClasses
 
 FoldKind: TypeAlias = Literal["stack", "loop"]
+
+_Described: TypeAlias = "tuple[Repeat, FoldKind, int, Growth | None]"
 
 LEAST_CALLS = 4  # hidden with all that is inside them; fewer are read faster than a fold is understood
 LEAST_MODULES = 2
@@ -38,6 +42,7 @@ class Fold:
         count: repeats, at least 2.
         kind: ``stack`` if the repeats have weights or modules of their own, ``loop`` if the same runs again.
         carried: number of values that one repeat hands to the next.
+        growth: what grows from one turn of a loop to the next; None where all turns have the same sizes.
     """
 
     parent: int
@@ -46,6 +51,7 @@ class Fold:
     count: int
     kind: FoldKind
     carried: int
+    growth: Growth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ class ModuleFold:
 def fold_calls(graph: Graph) -> Mapping[int, tuple[Fold, ...]]:
     """Folds by the id of the parent call, in order; parents without a fold are absent. ATen calls are never folded."""
     classes = call_classes(graph)
-    known: dict[int, list[tuple[Repeat, FoldKind, int]]] = {}
+    growing = Growing(graph, classes)
+    known: dict[int, list[_Described]] = {}
     folds = {}
     for call in graph.calls:
         body = classes.body[call.id]
@@ -69,10 +76,10 @@ def fold_calls(graph: Graph) -> Mapping[int, tuple[Fold, ...]]:
             continue
         number = classes.number[call.id]
         if number not in known:
-            known[number] = _repeats(graph, classes, body)
+            known[number] = _repeats(graph, classes, growing, body)
         found = [
-            Fold(call.id, tuple(body[start : start + period * count]), period, count, kind, carried)
-            for (period, start, count), kind, carried in known[number]
+            Fold(call.id, tuple(body[start : start + period * count]), period, count, kind, carried, growth)
+            for (period, start, count), kind, carried, growth in known[number]
         ]
         if found:
             folds[call.id] = tuple(found)
@@ -117,15 +124,17 @@ def _parent(path: str, modules: Container[str]) -> str | None:
     return None
 
 
-def _repeats(graph: Graph, classes: CallClasses, body: Sequence[int]) -> list[tuple[Repeat, FoldKind, int]]:
-    if len({classes.number[call] for call in body}) == len(body):
+def _repeats(graph: Graph, classes: CallClasses, growing: Growing, body: Sequence[int]) -> list[_Described]:
+    grown = dict(growing.repeats(body))
+    if len({classes.number[call] for call in body}) == len(body) and not grown:
         return []
-    found = best(chains(graph, classes, body), [classes.size[call] for call in body], LEAST_CALLS)
+    found = best([*chains(graph, classes, body), *grown], [classes.size[call] for call in body], LEAST_CALLS)
     described = []
     for repeat in found:
         first = body[repeat.start : repeat.start + repeat.period]
         second = body[repeat.start + repeat.period : repeat.start + 2 * repeat.period]
-        described.append((repeat, _kind(graph, first, second), _carried(classes, first, second)))
+        growth = growing.part(body, repeat, grown)
+        described.append((repeat, _kind(graph, first, second), _carried(classes, first, second), growth))
     return described
 
 

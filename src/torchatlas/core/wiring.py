@@ -7,10 +7,11 @@ not tell the layers apart. Interned tuples are compared in full: unlike hashes, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.core.classes import constants, module_classes, value_sorts, without_numbers
+from torchatlas.core.classes import without_sizes as constants_without_sizes
 from torchatlas.core.gradients import kind_of_node
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class CallClasses:
         weights: elements of the parameters it reads, each as often as it is read.
         made: values by the call that made them, ATen calls counted to the call they served.
         sort: by value id, equal for values of equal shape, dtype and so on.
+        keys: what all calls of a class have in common, by class; those of the calls inside come first.
     """
 
     number: list[int]
@@ -53,11 +55,38 @@ class CallClasses:
     weights: list[int]
     made: Mapping[int, Sequence[int]]
     sort: Sequence[int]
+    keys: Sequence[Atoms] = ()
 
 
 def call_classes(graph: Graph) -> CallClasses:
     """Classify every call of the graph, children before parents; linear in the wiring between calls."""
     return _Classifier(graph).run()
+
+
+def without_sizes(graph: Graph, classes: CallClasses) -> CallClasses:
+    """The same, calls being alike too that differ in sizes of what is no weight and in numbers that they were given."""
+    sort = value_sorts(graph.values, sizes=False)
+    sorts = dict(zip(classes.sort, sort, strict=True))
+    numbers: dict[Atoms, int] = {}
+    known: list[int] = []
+    for key in classes.keys:
+        known.append(numbers.setdefault(_loosened(key, sorts, known), len(numbers)))
+    return replace(classes, number=[-1 if one < 0 else known[one] for one in classes.number], sort=sort)
+
+
+def _loosened(key: Any, sorts: Mapping[int, int], known: Sequence[int]) -> Atoms:
+    """The key of a class, its sizes left out, as `_Classifier` builds it for a leaf or for a call with a body."""
+    *head, given = key[:_HEAD]
+    start = (*head, None if given is None else constants_without_sizes(given))
+    if len(key) == _HEAD + 3:
+        entries, own, handed = key[_HEAD:]
+        return (*start, tuple([(known[number], *rest) for number, *rest in entries]), own, handed)
+    module, inputs, made, outputs = key[_HEAD:]
+    read = tuple([(sorts[sort], name) for sort, name in inputs])
+    return (*start, module, read, tuple([(sorts[sort], *rest) for sort, *rest in made]), outputs)
+
+
+_HEAD = 4
 
 
 def _bodies(graph: Graph) -> Sequence[Sequence[int]]:
@@ -129,7 +158,7 @@ class _Classifier:
         for call in reversed(calls):
             key = self._composite(call) if self.out.body[call.id] else self._leaf(call)
             self.out.number[call.id] = self.numbers.setdefault(key, len(self.numbers))
-        return self.out
+        return replace(self.out, keys=list(self.numbers))
 
     def _own(self, call: Call) -> Iterable[int]:
         """Values the call itself touches, each once: what it makes and reads, and what its body hands out."""

@@ -1,7 +1,7 @@
 /** The drawing as a tree of names: what is open here is open there. */
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
+import { timesOf, type VisibleGraph, type VisibleNode } from "../graph/visible.ts";
 import { hueOf } from "./hue.ts";
 import { markOf } from "./marks.ts";
 import { repeatsOf, titleOf } from "./model.ts";
@@ -100,7 +100,7 @@ function OutlineRow({ page, row, selected }: { page: Page; row: Row; selected: b
       {mark && <Sign mark={mark} />}
       <span class="row-name">{name.slice(0, 200)}</span>
       {detail && <span class="row-detail">{detail.slice(0, 200)}</span>}
-      {node.repeat && <span class="count">×{node.repeat.count}</span>}
+      {node.repeat && <span class="count">{timesOf(node.repeat)}</span>}
       {failed && <span class="unseen">failed</span>}
     </div>
   );

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import type { Call, Module, Value } from "../contract/graph.ts";
 import { shortName } from "../graph/facts.ts";
 import { figures, shapeText, short } from "../graph/numbers.ts";
-import type { VisibleNode } from "../graph/visible.ts";
+import { timesOf, type VisibleNode } from "../graph/visible.ts";
 import { argumentsText } from "./arguments.ts";
 import { hueOf } from "./hue.ts";
 import { callOf, pathOf, repeatsOf, titleOf } from "./model.ts";
@@ -82,7 +82,7 @@ function NodePanel({ page, node }: { page: Page; node: VisibleNode }) {
       <h2 class="title">
         <span class="dot" data-hue={hueOf(page.model, node)} aria-hidden="true" />
         <span>{call ? shortName(call) : name}</span>
-        {node.repeat && <span class="count">×{node.repeat.count}</span>}
+        {node.repeat && <span class="count">{timesOf(node.repeat)}</span>}
       </h2>
       {call ? <CallPanel page={page} node={node} call={call} /> : <EndPanel page={page} node={node} detail={detail} />}
     </>
@@ -169,7 +169,8 @@ function repeatText({ model }: Page, { call, repeat }: VisibleNode): string {
   const [first, last] = [call, repeat!.last].map(
     (id) => model.graph.calls[id]!.path ?? shortName(model.graph.calls[id]!),
   );
-  return first === last ? `${repeat!.count} times` : `${repeat!.count}, ${first} to ${last}`;
+  const grows = repeat!.grows && `, ${repeat!.grows}`;
+  return first === last ? `${repeat!.count} times${grows}` : `${repeat!.count}, ${first} to ${last}${grows}`;
 }
 
 function Actions({ page, node }: { page: Page; node: VisibleNode }) {

@@ -122,6 +122,14 @@ export interface Fold {
   count: number;
   kind: "stack" | "loop";
   carried: number;
+  growth: Growth | null;
+}
+
+/** What grows from turn to turn. */
+export interface Growth {
+  name: string;
+  first: number;
+  last: number;
 }
 
 /** One run of a model; without calls, the structure of a model that was not run. */

@@ -169,7 +169,7 @@ function addUnit(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[])
     return;
   }
   const repeat = fold
-    ? { count: fold.count, loop: fold.kind === "loop" && fold.carried > 0, last: lastOf(fold) }
+    ? { count: fold.count, loop: fold.kind === "loop" && fold.carried > 0, last: lastOf(fold), grows: growthOf(fold) }
     : null;
   if (unit.length === 1) {
     addCall(plan, made, task, unit[0]!, repeat, tasks);
@@ -200,6 +200,10 @@ function addSaid(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[])
   }
   made.own[unit[0]!] = task.box;
   tasks.push({ ...task, calls: inside });
+}
+
+function growthOf({ growth }: Fold): string {
+  return growth ? `${growth.name} ${growth.first}..${growth.last}` : "";
 }
 
 function lastOf({ calls, period }: Fold): number {

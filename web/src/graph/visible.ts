@@ -1,10 +1,16 @@
 /** What is to be drawn: boxes, some open and some closed, and the values that flow between them. */
 
-/** How often a box stands for itself; in a loop each turn reads what the one before made; `last` is the last such call. */
+/** How often a box stands for itself; in a loop each turn reads what the one before made; `last` is the last such call; `grows` says what grows from one to the next. */
 export interface Repeat {
   readonly count: number;
   readonly loop: boolean;
   readonly last: number;
+  readonly grows: string;
+}
+
+/** How often, and what grows: `×29, cache 3..32`. */
+export function timesOf({ count, grows }: Repeat): string {
+  return grows ? `×${count}, ${grows}` : `×${count}`;
 }
 
 /** A box. The order of a parent's children is the order in which they ran. */

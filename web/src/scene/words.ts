@@ -4,7 +4,7 @@ import type { Call, Value } from "../contract/graph.ts";
 import { type Facts, leafNames, parameterCount, settings, shortName } from "../graph/facts.ts";
 import { familyOf } from "../graph/family.ts";
 import { shapeText, short } from "../graph/numbers.ts";
-import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
+import { timesOf, type VisibleGraph, type VisibleNode } from "../graph/visible.ts";
 import { type Font, shorten, textWidth } from "./measure.ts";
 import type { Hue } from "./theme.ts";
 
@@ -66,8 +66,11 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
     name: named ? path : name,
     detail: node.open ? "" : call.kind === "saved" ? savedWord(facts, call) : settings(facts, call),
     left: error || (named ? name : node.open && call.kind !== "group" ? "" : path || under(speaker, call, name)),
-    right: call.kind === "saved" ? memory(facts, call) : numbers(speaker, call),
-    badge: node.repeat ? `×${node.repeat.count}` : times,
+    right:
+      call.kind === "saved"
+        ? memory(facts, call)
+        : numbers(speaker, call, node.repeat?.grows ? node.repeat.last : call.id),
+    badge: node.repeat ? timesOf(node.repeat) : times,
     hue,
     failed,
     title: titleOf(facts, call, name, error),
@@ -122,12 +125,12 @@ function repeatedName(name: string, call: Call, { repeat }: VisibleNode): readon
   return one !== undefined && times !== undefined ? [one, times] : [name, ""];
 }
 
-function numbers({ facts, labels }: Speaker, call: Call): string {
+function numbers({ facts, labels }: Speaker, call: Call, last: number): string {
   const parameters = labels.has("params") ? parameterCount(facts, call) : 0;
   const flops = labels.has("flops") ? facts.flops[call.id]! : 0;
-  return [parameters > 0 ? short(parameters) : "", flops > 0 ? `${short(flops)} FLOPs` : ""]
-    .filter(Boolean)
-    .join(" · ");
+  const most = facts.flops[last]!;
+  const said = most === flops ? short(flops) : `${short(flops)}..${short(most)}`;
+  return [parameters > 0 ? short(parameters) : "", flops > 0 ? `${said} FLOPs` : ""].filter(Boolean).join(" · ");
 }
 
 /** A module's path as seen from the open module around it; of repeats, from the first to the last. */
@@ -186,7 +189,7 @@ function otherWords({ facts, visible }: Speaker, node: VisibleNode): Words {
   const plain = { detail: "", left: "", right: "", badge: "", failed: false, title: node.name };
   if (node.kind === "fold") {
     const inside = node.members.map((call) => shortName(facts.graph.calls[call]!)).join(", ");
-    const badge = `×${node.repeat!.count}`;
+    const badge = timesOf(node.repeat!);
     return { ...plain, name: node.open ? "repeat" : inside, badge, hue: "module", title: inside };
   }
   if (node.kind === "range") return { ...plain, name: node.name, left: "part of a long list", hue: "module" };

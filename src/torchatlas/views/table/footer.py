@@ -108,6 +108,8 @@ def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
         found.append(f"the run read tensor contents {times} (.item(), if tensor): other data may take another way")
     if any(row.count > 1 for row in rows):
         found.append("a row with a repeat count holds the sum of its repeats, the rows inside it one of them")
+    if any(row.grows for row in rows):
+        found.append("repeats whose sizes grow are not equal: what is shown of one of them is the first")
     if any(row.again for row in rows):
         found.append("parameters that are (reused) or (tied) stand in an earlier row and count once")
     return tuple(dict.fromkeys(found))

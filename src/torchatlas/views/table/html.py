@@ -142,7 +142,8 @@ def _exact(value: object) -> str:
 
 def _named(row: Row, table: Table, width: int | None = None) -> str:
     """The name with what belongs to it; in a width, cut in its middle: a browser would cut off how it ends."""
-    repeats = f" \N{MULTIPLICATION SIGN}{row.count}" if row.count > 1 else ""
+    grows = f", {row.grows}" if row.grows else ""
+    repeats = f" \N{MULTIPLICATION SIGN}{row.count}{grows}" if row.count > 1 else ""
     mark = f"  {table.mark(row)}" if table.mark(row) else ""
     label = printable(row.label)
     if width is not None:

@@ -46,6 +46,7 @@ class Row:
         parent: index of the row around it; None for the model itself.
         calls: the calls it stands for, all repeats; empty if it never ran.
         count: repeats it stands for, 1 if it is not folded.
+        grows: what grows from one repeat to the next: ``cache 3..32``.
         again: why its parameters stand in an earlier row already: the module ran before, or its weights are tied.
         state: ``structure`` in a graph without calls; ``weights used`` if others read the weights of a module that
             was never called; ``failed`` where the exception was raised and ``stopped`` around that; of two graphs
@@ -62,6 +63,7 @@ class Row:
     parent: int | None
     calls: tuple[int, ...] = ()
     count: int = 1
+    grows: str = ""
     again: Again = ""
     state: State = "ran"
     reads_data: bool = False
@@ -154,6 +156,7 @@ class _Builder:
             parent=parent,
             calls=stretch.calls,
             count=stretch.count,
+            grows=str(stretch.growth or ""),
             again=self._again(paths, stretch.calls),
             state=self._state(call.id),
             reads_data=call.reads_data and not stretch.members,
@@ -199,7 +202,7 @@ class _Builder:
         module = self.graph.module_at.get(path)
         names = (path, *(module.aliases if module else ()))
         inside = next((name for name in names if relative(name, place) != name), path)
-        return relative(inside, place) or self.graph.name
+        return relative(inside, place) or (module.name if module and path == "" else self.graph.name)
 
     def _woven(self, inside: Sequence[Stretch], absent: Sequence[Part]) -> Sequence[Stretch | Part]:
         """Modules that never ran, each after the row that precedes it in the structure."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from torchatlas.core.fold import fold_calls
 
 if TYPE_CHECKING:
+    from torchatlas.core.fold import Fold
     from torchatlas.core.graph import Call, Graph
+    from torchatlas.core.growth import Growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,13 @@ class Stretch:
         calls: one call, or the same call in each of ``count`` repeats; with ``members``, everything that repeats.
         count: repeats.
         members: the rows inside a stretch of several that repeats together, for one repeat.
+        growth: what grows from one repeat to the next.
     """
 
     calls: tuple[int, ...]
     count: int
     members: tuple[Stretch, ...] = ()
+    growth: Growth | None = None
 
 
 class Stretches:
@@ -98,7 +102,7 @@ class Stretches:
             fold = self._folds.get(call)
             # What led to the failure is shown as it ran.
             if fold is not None and self.stopped.isdisjoint(fold.calls):
-                found.extend(self._folded(children, at, fold.period, fold.count))
+                found.extend(self._folded(children, at, fold))
                 at += fold.period * fold.count
                 continue
             if self._holds[call]:
@@ -112,15 +116,17 @@ class Stretches:
             child for child in self.graph.children[call] if self._holds[child] or self.graph.calls[child].kind != "aten"
         ]
 
-    def _folded(self, children: list[list[int]], at: int, period: int, count: int) -> list[Stretch]:
+    def _folded(self, children: list[list[int]], at: int, fold: Fold) -> list[Stretch]:
         """One row if one call of the period gets one; a row around them for several; none for none."""
+        period, count, growth = fold.period, fold.count, fold.growth
         end = at + period * count
         places = [place for place in range(at, at + period) if self._holds[children[0][place]]]
         if len(places) <= 1:
             every = [tuple(each[index] for each in children for index in range(place, end, period)) for place in places]
-            return [Stretch(calls, count * len(children)) for calls in every]
+            return [Stretch(calls, count * len(children), growth=growth) for calls in every]
         members = tuple(member for place in places for member in self._opened(children[0][place]))
-        return [Stretch(tuple(call for each in children for call in each[at:end]), count * len(children), members)]
+        calls = tuple(call for each in children for call in each[at:end])
+        return [Stretch(calls, count * len(children), members, growth)]
 
     def _opened(self, call: int) -> list[Stretch]:
         return [Stretch((call,), 1)] if self._shown[call] else self._uncovered((call,))

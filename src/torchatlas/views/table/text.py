@@ -203,10 +203,12 @@ def _labels(rows: Sequence[Row], names: Sequence[_Name], width: int, ellipsis: s
 
 def _name(row: Row, guide: str, table: Table, page: Page) -> _Name:
     label = printable(row.label.replace("…", page.glyphs.ellipsis), page.encoding)
-    repeats = f" {page.glyphs.times}{row.count}" if row.count > 1 else ""
+    grows = f", {row.grows}" if row.grows else ""
+    repeats = f" {page.glyphs.times}{row.count}{grows}" if row.count > 1 else ""
     failed = f" {page.glyphs.failed}" if row.state == "failed" else ""
     mark = table.mark(row)
-    return _Name(guide, f"{label}{repeats}", f"{failed}  {mark}" if mark else failed)
+    after = f"{failed}  {mark}" if mark else failed
+    return _Name(guide, label, f"{repeats}{after}") if grows else _Name(guide, f"{label}{repeats}", after)
 
 
 def _style(row: Row) -> str:
