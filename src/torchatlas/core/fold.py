@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.chains import chains
 from torchatlas.core.classes import module_classes, without_numbers
+from torchatlas.core.collection import collection_paused
 from torchatlas.core.growth import Growing, Growth
 from torchatlas.core.repeats import Repeat, best, stretches
 from torchatlas.core.wiring import call_classes
@@ -66,6 +67,11 @@ class ModuleFold:
 
 def fold_calls(graph: Graph) -> Mapping[int, tuple[Fold, ...]]:
     """Folds by the id of the parent call, in order; parents without a fold are absent. ATen calls are never folded."""
+    with collection_paused():
+        return _fold_calls(graph)
+
+
+def _fold_calls(graph: Graph) -> Mapping[int, tuple[Fold, ...]]:
     classes = call_classes(graph)
     growing = Growing(graph, classes)
     known: dict[int, list[_Described]] = {}
