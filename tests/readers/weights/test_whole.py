@@ -85,9 +85,10 @@ def read(thing: object, folder: Path, **options: Any) -> Graph:
     return ta.open(saved(folder / "a.pt", thing, **options)).graph
 
 
-def comparable(module: Module) -> Module:
-    """A module without what its own code prints of it."""
-    return dataclasses.replace(module, extra="")
+def comparable(module: Module) -> dict[str, Any]:
+    """A module without what its code alone says: what it prints, and whether it has a forward."""
+    fields = {field.name: getattr(module, field.name) for field in dataclasses.fields(module)}
+    return {name: held for name, held in fields.items() if name not in ("extra", "container")}
 
 
 def agree(model: nn.Module, graph: Graph) -> None:
