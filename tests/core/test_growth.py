@@ -124,6 +124,14 @@ def test_the_page_and_the_drawing_say_what_grows(tmp_path: Path):
     assert "cache 3..10" in atlas.summary()._repr_html_()
 
 
+@pytest.mark.parametrize(("name", "last"), [("cache", 13), ("length", 13), ("size", 12)])
+def test_a_part_of_what_grows_says_its_own_ends(name, last):
+    """What is handed on grows in each turn; of a size, the last turn has the last."""
+    whole = Growth(name, 3, last)
+    assert whole.of_part(10, 0, 10) == whole
+    assert whole.of_part(10, 4, 3) == Growth(name, 7, 10 if last == 13 else 9)
+
+
 def _gpt():
     settings = transformers.GPT2Config(
         n_layer=2, n_embd=16, n_head=2, vocab_size=VOCABULARY, n_positions=64, bos_token_id=0, eos_token_id=None

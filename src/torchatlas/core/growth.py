@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.core.wiring import CallClasses
 
+SIZE = "size"
 TURNS = 3
 """Two turns always differ by some amount; that it stays the same shows from three on."""
 
@@ -63,6 +64,13 @@ class Growth:
     def __str__(self) -> str:
         """In a few words: ``cache 3..32``."""
         return f"{self.name} {self.first}..{self.last}"
+
+    def of_part(self, turns: int, start: int, count: int) -> Growth:
+        """What grows in ``count`` of all its turns alone, from ``start`` on; it grows by as much in each."""
+        ends = 1 if self.name == SIZE else 0  # the last turn has the last size, and is not followed by it
+        step = (self.last - self.first) // (turns - ends)
+        first = self.first + step * start
+        return Growth(self.name, first, first + step * (count - ends))
 
 
 class Growing:
@@ -192,4 +200,4 @@ class Growing:
             if first != second and handed:
                 yield Growth("length" if whole else "cache", first, end + second - first)
             elif first != second:
-                yield Growth("size", first, end)
+                yield Growth(SIZE, first, end)

@@ -55,8 +55,17 @@ export function pieces(fold: Fold, turns: ReadonlySet<number> | undefined): read
     if (turn < fold.count && !turns.has(turn)) continue;
     const count = turn - start;
     const calls = fold.calls.slice(start * fold.period, turn * fold.period);
-    if (count > 1) found.push({ ...fold, calls, count });
+    if (count > 1) found.push({ ...fold, calls, count, growth: growthOfPart(fold, start, count) });
     start = turn + 1;
   }
   return found;
+}
+
+/** What grows in some turns of a fold alone; of a size the last turn has the last, of what is handed on it makes it. */
+function growthOfPart({ growth, count: all }: Fold, start: number, count: number): Fold["growth"] {
+  if (growth === null) return null;
+  const after = growth.name === "size" ? 1 : 0;
+  const step = (growth.last - growth.first) / (all - after);
+  const first = growth.first + step * start;
+  return { ...growth, first, last: first + step * (count - after) };
 }

@@ -48,11 +48,14 @@ def folds_that_differ_alike(half: Half) -> list[Fold]:
     for fold in folds_of(half.graph):
         starts = range(0, len(fold.calls), fold.period)
         repeats = [fold.calls[start : start + fold.period] for start in starts]
+        turn = 0
         for _, run in groupby(repeats, key=lambda repeat: tuple(numbers[call] for call in repeat)):
             alike = list(run)
+            growth = fold.growth and fold.growth.of_part(fold.count, turn, len(alike))
+            turn += len(alike)
             if len(alike) > 1:
                 calls = tuple(call for repeat in alike for call in repeat)
-                found.append(Fold(fold.parent, calls, fold.period, len(alike), fold.kind, fold.carried))
+                found.append(Fold(fold.parent, calls, fold.period, len(alike), fold.kind, fold.carried, growth))
     return found
 
 
