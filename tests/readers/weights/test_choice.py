@@ -175,6 +175,19 @@ def test_a_key_opens_what_it_leads_to(tmp_path):
     assert len(opened(path, "optimizer")[0]) == 30
 
 
+def test_a_key_opens_what_another_key_leads_to_as_well(tmp_path):
+    """One dictionary under two keys stands once in the file, and either key opens it."""
+    state = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).state_dict()
+    torch.save({"model": state, "nested": {"model_ema": state}, "epoch": 3}, tmp_path / "both.pt")
+    first, second = (ta.open(tmp_path / "both.pt", key=key).graph for key in ("model", "nested.model_ema"))
+    assert [(value.names, value.shape) for value in first.values] == [
+        (value.names, value.shape) for value in second.values
+    ]
+    assert any("nested" in note.text for note in second.notes)
+    with pytest.raises(InputError, match=r"key='nested\.model' leads to no tensors"):
+        ta.open(tmp_path / "both.pt", key="nested.model")
+
+
 def test_a_key_that_leads_nowhere_lists_those_that_do(tmp_path):
     """With the number of tensors of each; a file of one dictionary has none."""
     path = saved(tmp_path / "a.ckpt", {"state": {"model": ONE, "ema": state(1)}, "optimizer": optimizer()})

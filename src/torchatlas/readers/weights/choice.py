@@ -11,13 +11,14 @@ The rules, in this order:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.readers.pickled import Foreign, Mapping
 from torchatlas.readers.weights.models import base_of, beside, chosen_models, listed, models_in, outweigh, what_holds
-from torchatlas.readers.weights.parts import FIRST, METADATA, Part, is_training, joined, parts_of, rank
+from torchatlas.readers.weights.parts import DEEPEST, FIRST, METADATA, Part, is_training, joined, parts_of, rank
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.stored import Checkpoint, Stored
 from torchatlas.readers.weights.whole import expression, named_tensors, tree, uncompiled
@@ -58,7 +59,7 @@ def choose(path: Path | Source, root: object, kind: str, key: str | None = None)
         return _whole(root, models, parts, kind)
     if key is not None and not _leads_to(key, parts) and (others := models_in(root, None)):
         raise InputError(f"key={key!r} leads to no tensors in {path}. {listed(others)}")
-    base, chosen = _chosen(parts, 0) if key is None else _asked(path, parts, key)
+    base, chosen = _chosen(parts, 0) if key is None else _asked(path, root, parts, key)
     if models and (not chosen or outweigh(models, chosen)):
         return _whole(root, models, parts, kind)
     if not chosen:
@@ -103,15 +104,28 @@ def refuse_key(path: Path | Source, key: str | None) -> None:
         raise InputError(f"key={key!r}: {path} holds one set of weights and no others; open it without a key.")
 
 
-def _asked(path: Path | Source, parts: list[Part], key: str) -> tuple[Keys, list[Part]]:
+def _asked(path: Path | Source, root: object, parts: list[Part], key: str) -> tuple[Keys, list[Part]]:
     """The keys that were asked for, and what is the module's of what they lead to."""
     bases = {part.keys[:depth] for part in parts for depth in range(1, len(part.keys) + 1)}
     base = next((keys for keys in sorted(bases, key=len) if joined(keys) == key), None)
+    if base is None:
+        base, parts = next(((keys, again) for keys, again in _again(root, key) if again), (None, parts))
     if base is None:
         raise InputError(f"key={key!r} leads to no tensors in {path}. {_candidates(parts)}")
     inside = [part for part in parts if part.keys[: len(base)] == base]
     found, chosen = _chosen(inside, len(base))
     return (found, chosen) if chosen else (base, inside)
+
+
+def _again(root: object, key: str) -> Iterator[tuple[Keys, list[Part]]]:
+    """What stands under a second key in the file, where `parts_of` lists it under the first: one object, two keys."""
+    waiting: list[tuple[Keys, object, str]] = [((), root, key)]
+    for keys, inner, rest in waiting:
+        if not rest:
+            yield keys, [replace(part, keys=(*keys, *part.keys)) for part in parts_of(inner)[0]]
+        elif isinstance(inner, Mapping) and len(keys) < DEEPEST:
+            names = [(str(name), item) for name, item in inner.items() if f"{rest}.".startswith(f"{name}.")]
+            waiting += [((*keys, name), item, rest[len(name) + 1 :]) for name, item in names]
 
 
 def _candidates(parts: list[Part]) -> str:
