@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import InitVar, dataclass, field
+from typing import Any, ClassVar
+from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,6 +16,7 @@ from torch import nn
 import torchatlas as ta
 from hostile import BARE, HOLDING, Around, TouchedError, hostile, touched
 from torchatlas.core.errors import InputError
+from torchatlas.core.graph import Text
 
 MAKERS = HOLDING | {name: (lambda _, make=make: make()) for name, make in BARE.items()}
 RUNS: dict[str, dict[str, Any]] = {
@@ -248,6 +251,31 @@ def test_a_run_calls_what_it_calls_without_a_capture(run):
         assert atlas.replay().equal
 
 
+@dataclass
+class Settings:
+    """Fields of every kind that a dataclass has."""
+
+    x: torch.Tensor
+    scale: float = 2.0
+    shared: ClassVar[torch.Tensor] = torch.zeros(3)
+    given: InitVar[int] = 1
+    lazy: int = field(init=False)
+
+    def __post_init__(self, given):
+        self.extra = given
+
+
+Settings.lazy = property(lambda self: 1 / 0)
+
+
+def test_fields_of_a_dataclass_are_those_that_it_stores():
+    """What belongs to the class, what only its constructor takes, and what it computes when asked are none of them."""
+    graph = captured(lambda batch: batch.x * batch.scale, (Settings(torch.ones(2)),)).graph
+    (batch,) = graph.calls[0].arguments.items
+    assert batch.keys == ("x", "scale")
+    assert batch.items[1] == 2.0
+
+
 def test_a_copy_for_fake_tensors_knows_itself_as_owner():
     """What a part refers to weakly is the object with fake tensors that it is part of, not the user's."""
 
@@ -256,6 +284,27 @@ def test_a_copy_for_fake_tensors_knows_itself_as_owner():
         return graph.x + 1
 
     ta.capture(function, (Graph(x=torch.ones(2)),), fake=True)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_stand_ins_for_tensors_are_no_tensors(run):
+    """A mock that says it is one, and a weak proxy of one, are taken for what they are, and nothing is asked."""
+    mock, tensor = MagicMock(spec=torch.Tensor), torch.ones(2)
+    stand_ins = mock, weakref.proxy(tensor)
+    atlas = captured(Around(*stand_ins), (torch.ones(5, 3), *stand_ins), {"option": stand_ins}, **RUNS[run])
+    assert first_output(atlas) == (5, 2)
+    assert mock.mock_calls == []
+    assert [value.shape for value in atlas.graph.values if value.kind == "input"] == [(5, 3)]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_arrays_and_frames_are_named(run):
+    """Libraries of numbers, whose objects answer a comparison with an array, are arguments like any other."""
+    pd = pytest.importorskip("pandas")
+    given = np.ones(3), np.float64(0.5), pd.DataFrame({"a": [1, 2]}), pd.Series([1.0])
+    atlas = captured(Around(*given), (torch.ones(5, 3), *given), {"option": given}, **RUNS[run])
+    items = atlas.graph.calls[0].arguments.items[1:5]
+    assert items == (Text("ndarray"), 0.5, Text("DataFrame"), Text("Series"))
 
 
 def test_a_callable_model_is_not_asked():

@@ -89,7 +89,7 @@ class Fresh(nn.Module):
         (InDictionary, ["heads['a']", "heads['b']"], "use nn.ModuleDict"),
         (InObject, ["_tool.net"], "assign it to an attribute of a module"),
         (InNestedLists, ["inner.layers[0]", "inner.layers[1]", "inner.layers[2]", "stages[0].1"], "use nn.ModuleList"),
-        (Global, ["Linear"], "1 module ran that the model does not hold (Linear): its 20 parameters are not trained"),
+        (Global, ["LOOSE"], "1 module ran that the model does not hold (LOOSE): its 20 parameters are not trained"),
         (Fresh, ["Linear", "Linear-2"], "2 modules ran that the model does not hold"),
     ],
 )

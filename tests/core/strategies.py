@@ -134,6 +134,7 @@ def modules(draw, there: int) -> Module:
         opaque=draw(st.booleans()),
         sure=draw(st.none() | st.floats(0.01, 1)),
         registered=draw(st.booleans()),
+        container=draw(st.booleans()),
     )
 
 

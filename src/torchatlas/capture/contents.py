@@ -7,6 +7,7 @@ class that it derives from; of any other object, the instance dictionary and the
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 import types
@@ -92,8 +93,8 @@ def contents(thing: object) -> Contents | None:
         return Contents([item for _, item in pairs], [key for key, _ in pairs])
     if issubclass(kind, (UserDict, UserList)):  # which are what they keep as ``data``
         return contents(attributes(thing).get("data"))
-    fields = _SLICE if kind is slice else of_class(kind, "__dataclass_fields__")
-    return _of_fields(thing, tuple(fields)) if type(fields) is dict and not issubclass(kind, OPAQUE) else None
+    fields = _SLICE if kind is slice else _fields_of(kind)
+    return None if fields is None else _of_fields(thing, fields)
 
 
 def attributes(thing: object) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def callable_name(thing: Any) -> str:
     return own if type(own) is str else class_name(type(thing))
 
 
-_SLICE = dict.fromkeys(("start", "stop", "step"))
+_SLICE = ("start", "stop", "step")
 _SEQUENCES: tuple[tuple[type, Callable[[Any], Iterator[Any]]], ...] = (
     (list, list.__iter__),
     (set, set.__iter__),
@@ -144,6 +145,13 @@ def _pairs(thing: Any) -> list[tuple[Any, Any]]:
         except Exception:  # noqa: BLE001 - it asks the keys for their hashes, which are the user's
             return list(dict.items(thing))
     return list((dict if issubclass(type(thing), dict) else types.MappingProxyType).items(thing))
+
+
+def _fields_of(kind: Any) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields; None of any other class."""
+    if type(of_class(kind, "__dataclass_fields__")) is not dict or issubclass(kind, OPAQUE):
+        return None
+    return tuple([field.name for field in dataclasses.fields(kind)])
 
 
 def _of_fields(thing: object, names: tuple[str, ...]) -> Contents:

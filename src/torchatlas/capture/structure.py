@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from torchatlas.capture.contents import OPAQUE, attributes, class_name, is_a
+from torchatlas.capture.contents import OPAQUE, attributes, class_name, is_a, of_class
 from torchatlas.capture.listen import UNKNOWN
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.stored import Stored, packed_parameters
@@ -184,7 +184,7 @@ class Structure:
             if id(module) in self._recorder.paths:
                 return
             if self._outside.get(id(module), ("", None))[1] is not module:
-                for path, root in elsewhere(self._known, self._held or ()):
+                for path, root in elsewhere(self._known, [*(self._held or ()), *self._read_by_forwards()]):
                     below: dict[str, nn.Module] = {}
                     _add_paths(path, root, below)
                     for name, inner in below.items():
@@ -192,6 +192,11 @@ class Structure:
         path, known = self._outside.get(id(module), ("", None))
         # Where it is not found, its class is its name: it was made in the forward, and a variable holds it.
         self._take(path if known is module else class_name(type(module)), module, registered=self._held is not None)
+
+    def _read_by_forwards(self) -> list[tuple[str, Any]]:
+        """What the forwards of the modules read of the functions around them and of their files, by name."""
+        kinds = {id(type(module)): type(module) for module in self._modules}
+        return [item for kind in kinds.values() for item in _variables(of_class(kind, "forward"))]
 
     def _take(self, path: str, root: nn.Module, *, registered: bool) -> None:
         number = 1
@@ -313,7 +318,16 @@ class Structure:
             self._training[index],
             is_a(module, torch.jit.ScriptModule),
             registered=id(module) not in self._unregistered,
+            container=_is_container(module),
         )
+
+
+def _is_container(module: nn.Module) -> bool:
+    """Whether it has no forward of its own."""
+    if is_a(module, torch.jit.ScriptModule):
+        return not hasattr(module, "forward")
+    own = of_class(type(module), "forward")
+    return own is of_class(nn.Module, "forward") and "forward" not in attributes(module)
 
 
 def _is_plain(thing: object) -> bool:

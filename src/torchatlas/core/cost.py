@@ -111,6 +111,7 @@ def costs(graph: Graph) -> Costs:
         registered=structure.columns(weights),
         structure=structure,
         runs=_runs(graph, nesting, structure),
+        weights=weights,
     )
 
 
@@ -126,6 +127,7 @@ class Costs:
     registered: Columns
     structure: _Structure
     runs: dict[int, list[int]]
+    weights: Weights
 
     @property
     def total(self) -> Cost:
@@ -149,12 +151,12 @@ class Costs:
             held = _row(self.read, id)
         return self._cost(held, _row(self.work, id), [id])
 
-    def held(self, calls: Iterable[int]) -> tuple[int, int, int]:
-        """Parameters and buffers that belong to modules called in these calls, or are read there, each once.
+    def below(self, paths: Iterable[str]) -> set[int]:
+        """Ids of the parameters and buffers that are registered in the modules at these paths and below them."""
+        return {value for path in paths for value in self.structure.below(path)}
 
-        Returns:
-            Elements of the parameters, of those that require a gradient, and bytes of parameters and buffers.
-        """
+    def used(self, calls: Iterable[int]) -> set[int]:
+        """Ids of the parameters and buffers that belong to modules called in these calls, or are read there."""
         found: set[int] = set()
         waiting = list(calls)
         while waiting:
@@ -163,10 +165,17 @@ class Costs:
             found |= self.structure.below(call.path)
             if call.path not in self.structure.index:
                 waiting += self.graph.children[call.id]
-        apart = unregistered(self.graph, self.origins)
-        kept = [self.graph.values[value] for value in found if _held(self.graph.values[value].kind)]
-        rows = [_weight(value, registered=value.id not in apart) for value in kept]
-        return sum(row[0] + row[3] for row in rows), sum(row[1] for row in rows), sum(sum(row[4:7]) for row in rows)
+        return {value for value in found if _held(self.graph.values[value].kind)}
+
+    def sizes(self, weights: Iterable[int]) -> tuple[int, int, int]:
+        """Elements of these parameters, of those that require a gradient, and bytes with those of the buffers."""
+        parameters = trainable = nbytes = 0
+        for value in map(self.graph.values.__getitem__, weights):
+            nbytes += value.nbytes or 0
+            if value.kind == "parameter":
+                parameters += _elements(value)
+                trainable += _elements(value) if value.requires_grad else 0
+        return parameters, trainable, nbytes
 
     def module(self, path: str) -> Cost:
         """The module at ``path``: what is registered in it and below it, and all calls of it.

@@ -223,6 +223,7 @@ class Module:
             where they are known.
         registered: whether the model's ``parameters()`` gives its parameters; not those of a module that ran out of a
             plain list, a closure or another object, whose path says where it was (``layers[0]``).
+        container: it has no forward of its own (``ModuleList``, ``ParameterDict``), so that it cannot be called.
     """
 
     path: str
@@ -236,6 +237,7 @@ class Module:
     opaque: bool = False
     sure: float | None = None
     registered: bool = True
+    container: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ MODULE = Records(
     opaque=Flags(),
     sure=Maybe(Floats()),
     registered=Flags(),
+    container=Flags(),
 )
 
 OVERLAY = Records(
@@ -145,7 +146,7 @@ RUN = Records(
 
 GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
 
-# Formats 1 and 2 knew of no module that is not the model's, and of a weight no other form in which it is stored.
+# Formats 1 and 2 knew of no module that is not the model's and of no container; a weight had no other stored form.
 VALUES: Column[tuple[Value, ...]] = Ragged(VALUE.until("inner"))
 MODULES: Column[tuple[Module, ...]] = Ragged(MODULE.until("registered"))
 RUN_2_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "values": VALUES, "modules": MODULES}

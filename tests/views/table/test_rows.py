@@ -225,8 +225,8 @@ def test_a_failing_repeat_is_not_folded_away():
     assert tree(cut(rows, 1)) == ["Sequential", "  0..4 x5", "  5", "  6", "    inner", "      F.linear"]
 
 
-def test_modules_called_without_being_registered_go_by_their_class():
-    """They are no two calls of one module because both lack a path."""
+def test_modules_called_without_being_registered_go_by_where_they_are():
+    """A variable of the function around the forward holds them."""
     hidden = [nn.Tanh(), nn.ReLU()]
 
     class Net(nn.Module):
@@ -234,7 +234,10 @@ def test_modules_called_without_being_registered_go_by_their_class():
             return hidden[1](hidden[0](x))
 
     rows = rows_of(ta.capture(Net(), torch.rand(2)).graph)
-    assert [(each.label, each.path, each.again) for each in rows[1:]] == [("Tanh", None, ""), ("ReLU", None, "")]
+    assert [(each.label, each.path, each.again) for each in rows[1:]] == [
+        ("hidden[0]", "hidden[0]", ""),
+        ("hidden[1]", "hidden[1]", ""),
+    ]
 
 
 def test_a_shared_module_goes_by_the_name_its_parent_knows():

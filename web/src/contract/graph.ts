@@ -98,6 +98,7 @@ export interface Module {
   opaque: boolean;
   sure: number | null;
   registered: boolean;
+  container: boolean;
 }
 
 /** Something the reader must know: estimated, assumed, or not seen. `call` is where, if it is one place. */

@@ -158,6 +158,7 @@ function modulesBelow({ modules }: Graph, { path }: Module): Module[] {
 export function settings(known: Facts, call: Call): string {
   const module = call.path === null ? undefined : known.moduleAt.get(call.path);
   if (!module) return "";
+  if (module.opaque && call.outputs.length > 0) return "inside not seen";
   const of = new Map(module.settings);
   const [kernel, stride] = [of.get("kernel_size"), of.get("stride")];
   if (kernel !== undefined) return [sizes(kernel, "×"), step(stride, kernel), groups(of)].filter(Boolean).join(" ");

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
+from torchatlas.core.uncalled import uncalled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -128,9 +129,16 @@ def _key(graph: Graph, option: str, place: object) -> str:
         return place
     known = graph.module_at.get(place)
     if known is not None:
-        said = "was never called" if known.path not in graph.calls_of else f"ran as {known.path!r}"
+        said = f"ran as {known.path!r}" if known.path in graph.calls_of else _UNCALLED[uncalled(known)]
         raise InputError(f"{option}={place!r}: that module {said}, so it has no box. {_offered(graph, place)}")
     raise InputError(f"{option}={place!r}: no module of {graph.name} has that path. {_offered(graph, place)}")
+
+
+_UNCALLED = {
+    "container": "is a container, which cannot be called",
+    "inside TorchScript, not seen": "is inside TorchScript, where calls are not seen",
+    "never ran": "was never called",
+}
 
 
 def _offered(graph: Graph, place: str) -> str:

@@ -12,8 +12,10 @@ from torchatlas.core.errors import InputError
 from torchatlas.core.figures import figures
 from torchatlas.core.overlay import PROFILE
 from torchatlas.core.timing import is_timed
+from torchatlas.views.table.counting import Counted
 from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.stored import forms, stored_form, stored_text
+from torchatlas.views.table.structure import UNCALLED
 from torchatlas.views.table.units import exact, human, measured, memory, percent
 
 if TYPE_CHECKING:
@@ -128,7 +130,26 @@ def _params_text(facts: Facts, row: Row) -> str:
     count = _params(facts, row)
     if not count:
         return NOTHING
+    if row.again == "partly tied":
+        return f"{exact(_counted(row).parameters)} (+ tied)"
     return f"({row.again})" if row.again else exact(count)
+
+
+def _counted(row: Row) -> Counted:
+    """What the row adds to the total; nothing where that was not asked."""
+    return row.counted or Counted(0, 0, 0)
+
+
+def _counted_params(_: Facts, row: Row) -> int | None:
+    return None if row.counted is None else row.counted.parameters
+
+
+def _counted_params_text(_: Facts, row: Row) -> str:
+    return exact(_counted(row).parameters) if _counted(row).parameters else NOTHING
+
+
+def _counted_weights(_: Facts, row: Row) -> int | None:
+    return None if row.counted is None else row.counted.nbytes
 
 
 def _share(facts: Facts, row: Row) -> float | None:
@@ -138,9 +159,9 @@ def _share(facts: Facts, row: Row) -> float | None:
 
 
 def _share_text(facts: Facts, row: Row) -> str:
-    count = _params(facts, row)
+    count = _counted(row).parameters
     whole = facts.total.parameters + facts.total.unregistered
-    return percent(count, whole) if count and not row.again else NOTHING
+    return percent(count, whole) if count else NOTHING
 
 
 def _flops(facts: Facts, row: Row) -> int | None:
@@ -186,9 +207,8 @@ def _weights(facts: Facts, row: Row) -> int | None:
     return None if held is None else held.nbytes
 
 
-def _weights_text(facts: Facts, row: Row) -> str:
-    nbytes = _weights(facts, row)
-    return memory(nbytes) if nbytes and not row.again else NOTHING
+def _weights_text(_: Facts, row: Row) -> str:
+    return memory(_counted(row).nbytes) if _counted(row).nbytes else NOTHING
 
 
 def _time(facts: Facts, row: Row) -> float | None:
@@ -315,7 +335,7 @@ def _output_text(facts: Facts, row: Row) -> str:
 
 def mark(row: Row) -> str:
     """What makes the row unlike others, in a word or two."""
-    if row.state in {"never ran", "weights used"}:
+    if row.state in UNCALLED:
         return row.state
     return "FAILED" if row.state == "failed" else "reads data" if row.reads_data else ""
 
@@ -332,11 +352,13 @@ COLUMNS = {
         Column("output", "output", _output, _output_text),
         Column("kernel", "kernel", _kernel, _kernel_text),
         Column("params", "params", _params, _params_text, "right"),
+        Column("counted", "counted", _counted_params, _counted_params_text, "right"),
         Column("share", "share", _share, _share_text, "right"),
         Column("flops", "FLOPs", _flops, _flops_text, "right"),
         Column("mult_adds", "mult-adds", _mult_adds, _mult_adds_text, "right"),
         Column("activation", "activation", _activation, _activation_text, "right"),
         Column("weights", "weights", _weights, _weights_text, "right"),
+        Column("counted_weights", "counted weights", _counted_weights, _weights_text, "right"),
         Column("time", "time", _time, _timed(_time, "s"), "right"),
         Column("self_time", "self time", _self_time, _timed(_self_time, "s"), "right"),
         Column("time_share", "of time", _time_share, _timed(_time_share, "%"), "right"),

@@ -115,14 +115,14 @@ class Facts:
     def held(self, row: Row) -> Held | None:
         """The row's parameters; None for a function. Those of a group are the ones used in it."""
         if row.parent is None:
-            return _held([self.total])
+            return Held(*self.costs.sizes(self.costs.weights))
         call = self.call(row)
         if call is not None and call.kind == "group":
-            return Held(*self.costs.held(row.calls))
+            return Held(*self.costs.sizes(self.costs.used(row.calls)))
         if not row.paths:
             return None
         if row.paths not in self._held:
-            self._held[row.paths] = _held([self.costs.module(path) for path in row.paths])
+            self._held[row.paths] = Held(*self.costs.sizes(self.costs.below(row.paths)))
         return self._held[row.paths]
 
     def numbers(self, row: Row, name: str) -> list[float]:
@@ -143,14 +143,6 @@ class Facts:
         if self._own is None:
             self._own = own_seconds(self.graph)
         return _sum(self._own[call] for call in row.calls)
-
-
-def _held(each: list[Cost]) -> Held:
-    return Held(
-        sum(cost.parameters + cost.unregistered for cost in each),
-        sum(cost.trainable for cost in each),
-        sum(cost.weight_bytes for cost in each),
-    )
 
 
 def _sum(numbers: Iterable[float | None]) -> float | None:

@@ -110,8 +110,10 @@ def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
         found.append("a row with a repeat count holds the sum of its repeats, the rows inside it one of them")
     if any(row.grows for row in rows):
         found.append("repeats whose sizes grow are not equal: what is shown of one of them is the first")
-    if any(row.again for row in rows):
+    if any(row.again in {"reused", "tied", "partly tied"} for row in rows):
         found.append("parameters that are (reused) or (tied) stand in an earlier row and count once")
+    if any(row.again == "elsewhere" for row in rows):
+        found.append("parameters that stand (elsewhere) count in the row of the module that registers them")
     return tuple(dict.fromkeys(found))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchatlas.views.table import footer
 from torchatlas.views.table.letters import cell_width, printable, shorten
 from torchatlas.views.table.rows import fitting_depth
+from torchatlas.views.table.structure import UNCALLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,7 +117,7 @@ def _row_class(row: Row) -> str:
         return "ta-row ta-failed"
     if row.state in MARKED:
         return f"ta-row ta-{row.state}"
-    return "ta-row ta-dim" if row.state in {"never ran", "weights used"} else "ta-row"
+    return "ta-row ta-dim" if row.state in UNCALLED else "ta-row"
 
 
 def _class(column: Column) -> str:

@@ -10,20 +10,34 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from torchatlas.core.cost import costs
 from torchatlas.core.span import span
+from torchatlas.views.table.counting import counted
 from torchatlas.views.table.stretches import Stretch, Stretches
 from torchatlas.views.table.structure import Structure, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from torchatlas.core.cost import Costs
     from torchatlas.core.graph import Graph
+    from torchatlas.views.table.counting import Counted
     from torchatlas.views.table.structure import Part
 
 RowKind: TypeAlias = Literal["module", "function", "group"]
-Again: TypeAlias = Literal["", "reused", "tied"]
+Again: TypeAlias = Literal["", "reused", "tied", "partly tied", "elsewhere"]
 State: TypeAlias = Literal[
-    "ran", "structure", "never ran", "weights used", "failed", "stopped", "added", "removed", "changed", "same"
+    "ran",
+    "structure",
+    "never ran",
+    "weights used",
+    "inside TorchScript, not seen",
+    "failed",
+    "stopped",
+    "added",
+    "removed",
+    "changed",
+    "same",
 ]
 Mode: TypeAlias = Literal["modules", "ops"]
 
@@ -47,11 +61,13 @@ class Row:
         calls: the calls it stands for, all repeats; empty if it never ran.
         count: repeats it stands for, 1 if it is not folded.
         grows: what grows from one repeat to the next: ``cache 3..32``.
-        again: why its parameters stand in an earlier row already: the module ran before, or its weights are tied.
-        state: ``structure`` in a graph without calls; ``weights used`` if others read the weights of a module that
-            was never called; ``failed`` where the exception was raised and ``stopped`` around that; of two graphs
-            beside each other ``added``, ``removed``, ``changed`` or ``same``.
+        again: why it counts less than its modules hold: the module ran before, all or some of its weights are tied to
+            those of an earlier row, or the row of the module that registers it counts them.
+        state: ``structure`` in a graph without calls, and of a container, which cannot be called; ``weights used`` if
+            others read the weights of a module that was never called; ``failed`` where the exception was raised and
+            ``stopped`` around that; of two graphs beside each other ``added``, ``removed``, ``changed`` or ``same``.
         reads_data: it handed a tensor's content to Python, so that another input may run another way.
+        counted: what it adds to the total; None for a function.
     """
 
     kind: RowKind
@@ -67,17 +83,19 @@ class Row:
     again: Again = ""
     state: State = "ran"
     reads_data: bool = False
+    counted: Counted | None = None
 
 
-def rows_of(graph: Graph, *, mode: Mode = "modules", fold: bool = True) -> tuple[Row, ...]:
+def rows_of(graph: Graph, *, mode: Mode = "modules", fold: bool = True, known: Costs | None = None) -> tuple[Row, ...]:
     """All rows, however deep, parents before children.
 
     Args:
         graph: what ran; without calls, the rows show the structure.
         mode: ``ops`` adds a row for every function called, between the module rows.
         fold: show repeats once.
+        known: the costs of the graph, where somebody has them.
     """
-    return _Builder(graph, mode=mode, fold=fold).build()
+    return tuple(counted(_Builder(graph, mode=mode, fold=fold).build(), costs(graph) if known is None else known))
 
 
 def cut(rows: Sequence[Row], depth: int | None) -> tuple[Row, ...]:
@@ -172,7 +190,6 @@ class _Builder:
             depth=self._depth(parent),
             parent=parent,
             count=part.count,
-            again="tied" if self.structure.is_tied(part.paths) else "",
             state=self.structure.state(part.paths),
         )
 
@@ -185,9 +202,7 @@ class _Builder:
         return tuple(dict.fromkeys(path for path in paths if path is not None and path in self.graph.module_at))
 
     def _again(self, paths: tuple[str, ...], calls: tuple[int, ...]) -> Again:
-        if paths and all(self.graph.calls_of[path][0] < calls[0] for path in paths):
-            return "reused"
-        return "tied" if self.structure.is_tied(paths) else ""
+        return "reused" if paths and all(self.graph.calls_of[path][0] < calls[0] for path in paths) else ""
 
     def _state(self, call: int) -> State:
         if call == self.stretches.failed:

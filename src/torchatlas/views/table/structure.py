@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.fold import fold_modules
+from torchatlas.core.uncalled import uncalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from torchatlas.core.fold import ModuleFold
     from torchatlas.core.graph import Graph
+
+NotRun: TypeAlias = Literal["structure", "never ran", "weights used", "inside TorchScript, not seen"]
+UNCALLED = frozenset({"never ran", "weights used", "inside TorchScript, not seen"})
+"""States of rows that say why there is no call."""
 
 # They are never called and hold nothing of their own: their content is named through them (``layers.3``).
 CONTAINERS = frozenset({"ModuleList", "ModuleDict"})
@@ -44,7 +49,7 @@ class Structure:
                 self.kids.setdefault(_above(module.path), []).append(module.path)
         self.folds = _starts(fold_modules(graph)) if fold else {}
         self.around = {above for path in graph.calls_of for above in _prefixes(path)}
-        self.owned, self.held, self.used = self._weights()
+        self.used = self._used()
 
     def roots(self) -> list[Part]:
         """The model itself; none for a function."""
@@ -66,15 +71,16 @@ class Structure:
                 stack.extend(self._entries(part.paths[0]))
         return found
 
-    def is_tied(self, paths: tuple[str, ...]) -> bool:
-        """Whether the modules hold parameters, all of which belong to modules that come before them."""
-        return any(self.held.get(path) for path in paths) and not any(self.owned.get(path) for path in paths)
-
-    def state(self, paths: tuple[str, ...]) -> Literal["structure", "never ran", "weights used"]:
+    def state(self, paths: tuple[str, ...]) -> NotRun:
         """Why the modules have no call."""
         if not self.graph.calls:
             return "structure"
-        return "weights used" if any(path in self.used for path in paths) else "never ran"
+        reasons = [uncalled(self.graph.module_at[path]) for path in paths]
+        if "inside TorchScript, not seen" in reasons:
+            return "inside TorchScript, not seen"
+        if any(path in self.used for path in paths):
+            return "weights used"
+        return "never ran" if "never ran" in reasons else "structure"
 
     def _entries(self, path: str) -> list[Part]:
         """Direct content that did not run, folded, last first."""
@@ -108,23 +114,16 @@ class Structure:
             return True
         return module.name in CONTAINERS and not module.parameters and not module.buffers and bool(path)
 
-    def _weights(self) -> tuple[dict[str, int], dict[str, int], set[str]]:
-        """Per module with its content: parameters met here first, parameters at all; and whose weights were read."""
-        owner: dict[int, str] = {}
-        owned: dict[str, int] = {}
-        held: dict[str, int] = {}
+    def _used(self) -> set[str]:
+        """Modules, and those around them, that are the first to hold a parameter that was read."""
+        seen: set[int] = set()
         used: set[str] = set()
         for module in self.graph.modules:
-            around = {path for name in (module.path, *module.aliases) for path in _prefixes(name)}
             for _, value in module.parameters:
-                first = owner.setdefault(value, module.path)
-                for path in around:
-                    held[path] = held.get(path, 0) + 1
-                for path in _prefixes(module.path):
-                    owned[path] = owned.get(path, 0) + (first == module.path)
-                    if first == module.path and self.graph.readers[value]:
-                        used.add(path)
-        return owned, held, used
+                if value not in seen and self.graph.readers[value]:
+                    used.update(_prefixes(module.path))
+                seen.add(value)
+        return used
 
 
 def _starts(folds: Mapping[str, Sequence[ModuleFold]]) -> dict[str, ModuleFold]:

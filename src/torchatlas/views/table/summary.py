@@ -118,7 +118,7 @@ class Summary:
 
     @cached_property
     def _every(self) -> tuple[Row, ...]:
-        return rows_of(self._facts.graph, mode=self._mode, fold=self._fold)
+        return rows_of(self._facts.graph, mode=self._mode, fold=self._fold, known=self._facts.costs)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:

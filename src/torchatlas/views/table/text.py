@@ -25,6 +25,7 @@ STYLES = {
     "failed": RED,
     "never ran": DIM,
     "weights used": DIM,
+    "inside TorchScript, not seen": DIM,
     "added": "green",
     "removed": "red",
     "changed": "yellow",
