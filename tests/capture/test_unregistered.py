@@ -229,3 +229,105 @@ def test_files_keep_what_is_outside(tmp_path):
     for name in ("a.atlas", "a.json"):
         atlas.save(tmp_path / name)
         assert ta.open(tmp_path / name).graph == atlas.graph
+
+
+class Offloaded(nn.Module):
+    """Two layers on meta, whose hooks bring the weights for each call and take them away after it."""
+
+    def __init__(self, *, parameters: bool):
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 64), nn.Linear(64, 4)
+        for layer in (self.one, self.other):
+            stored = {name: one.detach().clone() for name, one in layer.named_parameters()}
+            _to_meta(layer)
+            layer.register_forward_pre_hook(
+                lambda layer, _, stored=stored: _bring(layer, stored, parameters=parameters)
+            )
+            layer.register_forward_hook(lambda layer, *_: _to_meta(layer))
+
+    def forward(self, x):
+        return self.other(self.one(x))
+
+
+def _to_meta(layer: nn.Module) -> None:
+    for name, one in list(layer._parameters.items()):
+        layer._parameters[name] = nn.Parameter(one.to("meta"))
+
+
+def _bring(layer: nn.Module, stored: dict[str, torch.Tensor], *, parameters: bool) -> None:
+    for name, one in stored.items():
+        layer._parameters[name] = nn.Parameter(one.clone() if parameters else one)
+
+
+@pytest.mark.parametrize("parameters", [True, False], ids=["copied", "shared"])
+def test_offloaded_weights_count_once(parameters):
+    """As parameters, and neither as activations nor as input: what is made is two results."""
+    model = Offloaded(parameters=parameters)
+    graph = ta.capture(model, X).graph
+    cost = total(graph)
+    assert cost.parameters == size(model) == 4 * 64 + 64 + 64 * 4 + 4
+    assert (cost.parameter_bytes, cost.unregistered) == (4 * size(model), 0)
+    assert cost.activation_bytes == 4 * len(X) * (64 + 4)
+    assert cost.input_bytes == X.nbytes
+    peak = memory(graph).inference
+    assert 4 * size(model) + X.nbytes < peak <= 4 * size(model) + X.nbytes + cost.activation_bytes
+    linears = [call for call in graph.calls if call.name == "F.linear"]
+    assert [[graph.values[value].kind for value in call.inputs[1:]] for call in linears] == [["parameter"] * 2] * 2
+
+
+def test_parameters_made_in_the_first_forward_are_the_models():
+    """A parameter registered by the forward counts, by its name."""
+
+    class Late(nn.Module):
+        def forward(self, x):
+            if not hasattr(self, "scale"):
+                self.scale = nn.Parameter(torch.ones(x.shape[1]))
+            return x * self.scale
+
+    model = nn.Sequential(Late())
+    graph = ta.capture(model, X).graph
+    assert (total(graph).parameters, total(graph).unregistered) == (4, 0)
+    assert total(graph).activation_bytes == X.nbytes
+    assert graph.module_at["0"].parameters[0][0] == "scale"
+    assert not list(model.parameters())
+
+
+class Tensors(nn.Module):
+    """Parameters in a list and a tensor that wants a gradient, none of them registered; and one that wants none."""
+
+    def __init__(self):
+        super().__init__()
+        self.own = nn.Linear(4, 4)
+        self.weights = [nn.Parameter(torch.ones(4)), nn.Parameter(torch.ones(4))]
+        self.shift = torch.zeros(4, requires_grad=True)
+        self.mask = torch.ones(4)
+
+    def forward(self, x):
+        return self.own(x) * self.weights[0] * self.weights[1] * self.mask + self.shift
+
+
+def test_tensors_that_want_a_gradient_are_counted_and_said():
+    """By where they are, apart from the model's; a mask is none of them."""
+    model = Tensors()
+    atlas = ta.capture(model, X)
+    cost = total(atlas.graph)
+    assert (cost.parameters, cost.unregistered) == (size(model), 3 * 4)
+    assert {module.path for module in atlas.graph.modules if not module.registered} == {
+        "weights[0]",
+        "weights[1]",
+        "shift",
+    }
+    said = (
+        "3 tensors were read that require a gradient and that the model does not hold (weights[0], weights[1], shift)"
+    )
+    assert any(note.text.startswith(said) and "their 12 elements" in note.text for note in atlas.graph.notes)
+    assert "weights[0" in str(atlas.summary())
+    assert not any(" ran that the model does not hold" in note.text for note in atlas.graph.notes)
+
+
+def test_a_list_of_parameters_is_advised_to_be_a_parameter_list():
+    """Where all of them stand in containers."""
+    model = Tensors()
+    model.shift = torch.zeros(4)
+    notes = [note.text for note in ta.capture(model, X).graph.notes]
+    assert any(text.endswith("use nn.ParameterList") for text in notes)

@@ -315,6 +315,11 @@ class Recorder:
         self._open.calls = [call for call in list(self._main) if call.kind == "module"] or self._main[:1]
         return self._open.calls
 
+    def innermost(self) -> str | None:
+        """The path of the module that this thread is in."""
+        calls = reversed(self._open.calls or ())
+        return next((call.path for call in calls if call.kind == "module"), None)
+
     def leave(self) -> None:
         """A joined thread is done with the module it was recorded for."""
         self._open.calls = None

@@ -29,7 +29,7 @@ from torchatlas.capture.state import Guard, no_trace
 from torchatlas.capture.structure import Structure, held_by, modules_of, name_of, owner_of, unwrapped
 from torchatlas.capture.tape import Tape
 from torchatlas.capture.tree import tensors_in
-from torchatlas.capture.unregistered import remark
+from torchatlas.capture.unregistered import loose, remark
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
 from torchatlas.core.version import __version__
@@ -219,8 +219,8 @@ class Run:
             with unrecorded():
                 recorder.notes.update(dict.fromkeys(_changed(snapshot.changed())))
                 graph = recorder.finish(name, structure.records(), self._made(), error)
-                said = remark(graph)
-                self.graph = graph if said is None else replace(graph, notes=(*graph.notes, said))
+                said = filter(None, (remark(graph), loose(graph)))
+                self.graph = replace(graph, notes=(*graph.notes, *said))
             recorder.tensors.close()
             del result  # it lived until here, so that what it holds counts as alive at the end of the run
 

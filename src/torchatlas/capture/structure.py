@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from contextlib import suppress
+from itertools import count
 from types import BuiltinFunctionType, FunctionType, MethodType, MethodWrapperType, ModuleType
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,12 @@ from torchatlas.capture.listen import UNKNOWN
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.stored import Stored, packed_parameters
 from torchatlas.capture.tree import PLAIN, describe, places
-from torchatlas.capture.unregistered import elsewhere, registered_since
+from torchatlas.capture.unregistered import LOOSE, elsewhere, registered_since
 from torchatlas.core.graph import Module, Node
 from torchatlas.core.packing import PACKED, originals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from torchatlas.capture.recorder import Recorder
@@ -164,7 +165,9 @@ class Structure:
         self._known_settings: dict[Any, tuple[tuple[str, Tree], ...]] = {}  # modules of a class are often alike
         self._settings = [self._attributes(module) for module in self._modules]
         self._training = training
+        self._places = {id(module): place for place, module in enumerate(self._modules)}
         recorder.adopt = self._adopt
+        recorder.tensors.registered = self._registered
 
     def _adopt(self, module: nn.Module) -> str:
         """The path of a module that was not known before the run; it and what is in it are from now on."""
@@ -210,6 +213,7 @@ class Structure:
             self._paths.setdefault(id(module), []).append(inner)
             self._recorder.paths.setdefault(id(module), inner)
         for module in {id(module): module for module in fresh.values()}.values():
+            self._places[id(module)] = len(self._modules)
             self._modules.append(module)
             self._parameters.append(self._add(module, "parameter"))
             self._buffers.append(self._add(module, "buffer"))
@@ -217,6 +221,33 @@ class Structure:
             self._training.append(bool(module.training))
             if not registered:
                 self._unregistered.add(id(module))
+
+    def _registered(self, tensor: Tensor) -> int | None:
+        """The weight that a new tensor is, or stands for: it was put into the module that reads it during the run.
+
+        So weights are brought to the device that runs them, and parameters made in the first forward.
+        """
+        path = self._recorder.innermost()
+        module = None if path is None else self._known.get(path)
+        place = self._places.get(id(module))
+        if module is None or place is None or is_a(module, torch.jit.ScriptModule):
+            return None
+        stores: tuple[tuple[ValueKind, dict[str, Any], Any], ...] = (
+            ("parameter", module._parameters, self._parameters),
+            ("buffer", module._buffers, self._buffers),
+        )
+        for kind, registered, own in stores:
+            name = next((name for name, one in registered.items() if one is tensor), None)
+            if name is None:
+                continue
+            known: int | None = dict(own[place]).get(name)
+            if known is None:
+                known = self._recorder.tensors.add(tensor, kind, names=(f"{path}.{name}" if path else name,))
+                self._recorder.tensors.values[known].view_of = None
+                self._tensors.append((tensor, known))
+                own[place] += ((name, known),)
+            return known
+        return None
 
     def _add(self, module: nn.Module, kind: ValueKind) -> tuple[tuple[str, int], ...]:
         """A value for each tensor that the module itself registers; another name for one that is known."""
@@ -294,7 +325,23 @@ class Structure:
             self._recorder.tensors.materialized(tensor, value)
         for own in zip(self._parameters, self._buffers, strict=True):
             self._name_originals(own[0] + own[1])
-        return tuple(map(self._record, range(len(self._modules))))
+        return (*map(self._record, range(len(self._modules))), *self._loose())
+
+    def _loose(self) -> Iterator[Module]:
+        """Tensors that a backward pass would reach and no module registers: each as a module of its own.
+
+        A function has no ``parameters()``: what it reads of the functions around it is as it should be.
+        """
+        if self._held is not None:
+            return
+        taken = set(self._known)
+        for value in map(self._recorder.tensors.values.__getitem__, self._recorder.tensors.loose):
+            value.kind = "parameter"
+            first = value.names[0] if value.names else LOOSE
+            names = (first if number == 1 else f"{first}-{number}" for number in count(1))
+            name = next(name for name in names if name not in taken)
+            taken.add(name)
+            yield Module(name, LOOSE, parameters=(("data", value.id),), registered=False, container=True)
 
     def _name_originals(self, own: tuple[tuple[str, int], ...]) -> None:
         """Where plain tensors of a module pack a weight (GPTQ, AWQ, MXFP4), its shape."""

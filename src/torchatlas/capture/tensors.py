@@ -26,6 +26,8 @@ from torchatlas.capture.stored import sharded, stored
 from torchatlas.core.graph import Value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torchatlas.capture.recorder import CallRecord
     from torchatlas.capture.stored import Stored
     from torchatlas.core.graph import ValueKind
@@ -113,6 +115,8 @@ class Tensors:
         self._attributes: dict[int, tuple[str, weakref.ref[Tensor]]] = {}
         self._memory_count = 0
         self._schemas = schemas
+        self.loose: list[int] = []  # values of constants that a backward pass would reach
+        self.registered: Callable[[Tensor], int | None] = lambda _: None  # the weight in whose place a tensor stands
         self._lock = threading.Lock()
         # Filled by a weak reference's callback, which must not be Python code: a Ctrl-C inside one would be swallowed.
         self._released: list[Memory] = []
@@ -266,9 +270,13 @@ class Tensors:
         self._memories.clear()
 
     def _read_new(self, tensor: Tensor) -> int:
+        weight = self.registered(tensor)
+        if weight is not None:
+            known = self.values[weight]
+            return weight if self.known(tensor) else self.add(tensor, known.kind, previous=weight, names=known.names)
         name, reference = self._attributes.get(id(tensor), ("", None))
         if reference is not None and reference() is tensor:
-            return self.add(tensor, "constant", names=(name,))
+            return self._constant(tensor, (name,))
         memory = self._known_memory(tensor)
         if memory is not None and memory.latest is not None:  # another object over memory we know: an alias made unseen
             latest = self.values[memory.latest]
@@ -276,7 +284,13 @@ class Tensors:
                 self._stand_for(latest.id, [tensor], leaf=True)
                 return latest.id
             return self.add(tensor, "activation" if latest.producer is not None else latest.kind, latest.producer)
-        return self.add(tensor, "constant")
+        return self._constant(tensor, ())
+
+    def _constant(self, tensor: Tensor, names: tuple[str, ...]) -> int:
+        value = self.add(tensor, "constant", names=names)
+        if tensor.requires_grad and tensor.is_leaf:
+            self.loose.append(value)
+        return value
 
     def _refer(self, tensor: Tensor, value: int, memory: Memory | None) -> TensorReference:
         reference = TensorReference(tensor)

@@ -16,10 +16,13 @@ from torchatlas.capture.contents import OPAQUE, attributes, contents, is_a
 from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from torchatlas.core.graph import Graph
+    from torchatlas.core.graph import Graph, Module
 
+LOOSE = "Tensor"
+"""The class that a tensor goes by which no module registers."""
+_NAMED = 3  # modules that a note names one by one
 _VISITED = 20_000  # containers and objects, before no further one is looked into
 _INTERNAL = frozenset(vars(nn.Module())) | {"_forward_hooks_always_called", "_is_full_backward_hook"}
 
@@ -72,7 +75,7 @@ def _inside(path: str, thing: Any) -> Iterator[tuple[str, Any]]:
 
 def remark(graph: Graph) -> Note | None:
     """What must be said of modules that ran and that ``parameters()`` of the model does not give; None without any."""
-    outside = [module for module in graph.modules if not module.registered]
+    outside = [module for module in graph.modules if not module.registered and module.name != LOOSE]
     weights = {value for module in outside for _, value in module.parameters}
     weights -= {value for module in graph.modules if module.registered for _, value in module.parameters}
     called = [module for module in outside if module.path in graph.calls_of and _is_outermost(module.path, outside)]
@@ -80,7 +83,7 @@ def remark(graph: Graph) -> Note | None:
         return None
     count = sum(graph.values[value].numel for value in weights)
     ran = f"{len(called):,} module{'s' * (len(called) > 1)} ran that the model does not hold"
-    names = ", ".join(module.path for module in called[:3]) + (", …" if len(called) > 3 else "")  # noqa: PLR2004 - a few
+    names = _named(called)
     if not count:
         return Note(
             f"{ran} ({names}): model.train(), .eval() and .to() do not reach {_them(called)}; {_advice(called)}"
@@ -89,6 +92,26 @@ def remark(graph: Graph) -> Note | None:
     return Note(
         f"{ran} ({names}): {whose} {count:,} parameters are not trained, saved or moved with it; {_advice(called)}"
     )
+
+
+def loose(graph: Graph) -> Note | None:
+    """What must be said of tensors that want a gradient and are no parameters of the model; None without any."""
+    found = [module for module in graph.modules if not module.registered and module.name == LOOSE]
+    if not found:
+        return None
+    one = len(found) == 1
+    what = "1 tensor was read that requires" if one else f"{len(found):,} tensors were read that require"
+    elements = sum(graph.values[value].numel for module in found for _, value in module.parameters)
+    in_lists = all("[" in module.path for module in found)
+    return Note(
+        f"{what} a gradient and that the model does not hold ({_named(found)}): {'its' if one else 'their'}"
+        f" {elements:,} elements are not trained, saved or moved with it; use "
+        + ("nn.ParameterList" if in_lists else "nn.Parameter as an attribute")
+    )
+
+
+def _named(found: Sequence[Module]) -> str:
+    return ", ".join(module.path for module in found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
 
 
 def _is_outermost(path: str, outside: Iterable[Any]) -> bool:

@@ -112,6 +112,7 @@ def costs(graph: Graph) -> Costs:
         structure=structure,
         runs=_runs(graph, nesting, structure),
         weights=weights,
+        storages=storages_of_weights(values),
     )
 
 
@@ -128,6 +129,7 @@ class Costs:
     structure: _Structure
     runs: dict[int, list[int]]
     weights: Weights
+    storages: frozenset[int]
 
     @property
     def total(self) -> Cost:
@@ -219,7 +221,7 @@ class Costs:
         starts = [self.nesting.begin[run] for run in runs]
         read = dict.fromkeys(self.origins[value] for run in runs for value in self.graph.calls[run].inputs)
         for value in read:
-            if _held(self.graph.values[value].kind):
+            if _held(self.graph.values[value].kind) or self.graph.values[value].storage in self.storages:
                 continue
             producer = self.graph.values[value].producer
             if producer is not None:
@@ -240,15 +242,26 @@ def origins_of(values: Sequence[Value]) -> list[int]:
 
 
 def made(values: Sequence[Value]) -> Iterator[Value]:
-    """The values for which new memory was taken during the run, each memory once; weights that it made are none."""
-    seen = {value.storage for value in values if _held(value.kind) and value.storage is not None}
+    """The values for which new memory was taken during the run, each memory once; weights that it made are none.
+
+    Tensors on meta stand for memory where the whole run is on meta; in a run on real inputs they have none.
+    """
+    seen = set(storages_of_weights(values))
+    real = any(value.kind == "input" and value.device != "meta" for value in values)
     for value in values:
         known = value.storage is not None and value.storage in seen
         if value.storage is not None:
             seen.add(value.storage)
         alias = value.view_of is not None or value.same_as is not None or value.previous is not None
+        if real and value.device == "meta":
+            continue
         if value.producer is not None and not (known or alias or _held(value.kind) or value.kind == "input"):
             yield value
+
+
+def storages_of_weights(values: Sequence[Value]) -> frozenset[int]:
+    """The memory that parameters and buffers have, whatever else is over it."""
+    return frozenset(value.storage for value in values if _held(value.kind) and value.storage is not None)
 
 
 def _held(kind: str) -> bool:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.backward import training_step
-from torchatlas.core.cost import total
+from torchatlas.core.cost import storages_of_weights, total
 from torchatlas.core.errors import InputError
 from torchatlas.core.lifetime import alive, lifetimes
 from torchatlas.core.saved import is_known, operation_of, size_of, workspace
 from torchatlas.core.sharding import per_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from torchatlas.core.graph import Graph, Value
     from torchatlas.core.lifetime import Lifetimes
@@ -120,8 +120,16 @@ def _inference(graph: Graph, lives: Lifetimes) -> tuple[int, int | None]:
 def _given(graph: Graph) -> int:
     """Bytes of inputs and outside constants, each memory once."""
     leaves = [v for v in graph.values if v.kind in {"input", "constant"} and v.producer is None]
+    weights = storages_of_weights(graph.values)
+    leaves = [v for v in leaves if v.storage not in weights and not _becomes_weights(graph, v, weights)]
     found = {v.storage if v.storage is not None else -1 - v.id: v for v in reversed(leaves) if _is_first(v)}
     return sum(size_of(value) for value in found.values())
+
+
+def _becomes_weights(graph: Graph, value: Value, weights: Collection[int]) -> bool:
+    """Whether it is only copied, into weights: they wait elsewhere for the layer that needs them, and count there."""
+    made = [graph.values[output] for call in graph.readers[value.id] for output in graph.calls[call].outputs]
+    return value.kind == "constant" and bool(made) and all(output.storage in weights for output in made)
 
 
 def _is_first(value: Value) -> bool:

@@ -43,13 +43,20 @@ class Structure:
     def __init__(self, graph: Graph, *, fold: bool) -> None:
         self.graph = graph
         self.order = {module.path: index for index, module in enumerate(graph.modules)}
-        self.kids: dict[str, list[str]] = {module.path: [] for module in graph.modules}
+        self.kids: dict[str, list[str]] = {"": [], **{module.path: [] for module in graph.modules}}
         for module in graph.modules:
             if module.path:
-                self.kids.setdefault(_above(module.path), []).append(module.path)
+                self.kids[self._holder(module.path)].append(module.path)
         self.folds = _starts(fold_modules(graph)) if fold else {}
         self.around = {above for path in graph.calls_of for above in _prefixes(path)}
         self.used = self._used()
+
+    def _holder(self, path: str) -> str:
+        """The nearest module around one; a path may lead through what is none (``tool.weight``)."""
+        path = _above(path)
+        while path and path not in self.kids:
+            path = _above(path)
+        return path
 
     def roots(self) -> list[Part]:
         """The model itself; none for a function."""
