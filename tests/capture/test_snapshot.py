@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import fully_shard
 from torch.utils.data import DataLoader, Dataset
 
 import torchatlas as ta
@@ -495,3 +496,20 @@ def test_a_training_step_leaves_model_and_optimizer_as_they_were(name, warm, hid
     assert same(rate, schedule.state_dict())
     step(X)
     assert not same(before, state_of(layer, box.optimizer))
+
+
+def test_the_state_of_a_sharded_model_goes_with_its_parameters(tmp_path):
+    """What torch keeps of shards beside a module is put back with it: the model runs on, and no note speaks of it."""
+    distributed = torch.distributed
+    distributed.init_process_group(
+        "gloo", store=distributed.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1
+    )
+    try:
+        mesh = distributed.device_mesh.init_device_mesh("cpu", (1,))
+        model = fully_shard(nn.Linear(2, 2), mesh=mesh)
+        expected = ta.capture(model, X)
+        assert not changes(expected)
+        assert type(model.weight).__name__ == "DTensor"
+        assert model(X).shape == X.shape
+    finally:
+        distributed.destroy_process_group()

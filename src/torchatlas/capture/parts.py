@@ -41,17 +41,17 @@ class Kind:
         base: the built-in class of a container; None of what is none.
         dictionaries: what gives the dictionary of attributes, where there is one.
         slots: by name, what reads and writes each.
-        package: the top package that it comes from.
+        module: the Python module that it comes from.
         in_python: it is written in Python, and no iterator: all that it holds is seen, and it stands for itself.
     """
 
-    __slots__ = ("base", "dictionaries", "in_python", "package", "slots")
+    __slots__ = ("base", "dictionaries", "in_python", "module", "slots")
 
     def __init__(self, kind: type) -> None:
         self.base = next((base for base in _BASES if issubclass(kind, base)), None)
         self.dictionaries, self.slots = stores(kind)
         module = of_class(kind, "__module__")
-        self.package = module.partition(".")[0] if type(module) is str else ""
+        self.module = module if type(module) is str else ""
         written = [base for base in _bases(kind) if id(base) not in _KNOWN]
         self.in_python = of_class(kind, "__next__") is None and all(
             _flags(base) & (_HEAP | _IMMUTABLE) == _HEAP for base in written

@@ -42,6 +42,7 @@ _DATA = (
     *(type, ReferenceType),
 )
 _TRAINING = (Optimizer, LRScheduler, GradScaler)
+_SHARDING = ("torch.distributed.fsdp", "torch.distributed._composable")  # what holds the parameters of sharded modules
 # Their attributes change all the time and say nothing of the model.
 _INFRASTRUCTURE = frozenset({"_thread", "asyncio", "concurrent", "logging", "multiprocessing", "threading", "weakref"})
 
@@ -165,7 +166,7 @@ class Snapshot:
             self._waiting.append((thing, trail))
         elif issubclass(kind, nn.Module):
             self._add_module(thing, trail)
-        elif issubclass(kind, _TRAINING):
+        elif issubclass(kind, _TRAINING) or kind_of(thing).module.startswith(_SHARDING):
             self._add_training(thing, trail)
         elif (generator := _generator(thing)) is not None:
             self._seen.add(id(thing))
@@ -227,7 +228,7 @@ class Snapshot:
                 self._add_training(one, trail)
                 continue
             self._seen.add(id(one))
-            for part in parts_of(one) if kind_of(one).package not in _INFRASTRUCTURE else ():
+            for part in parts_of(one) if kind_of(one).module.partition(".")[0] not in _INFRASTRUCTURE else ():
                 copy = copy_of(part)
                 self._behind += 1
                 if len(copy) <= _LONGEST:
