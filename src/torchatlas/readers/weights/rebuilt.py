@@ -11,6 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.core.errors import FileError
+from torchatlas.core.graph import InnerTensor
 from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping, Set
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
@@ -230,7 +231,7 @@ def from_array(
     )
 
 
-def subclass(func: object, new_type: object, args: object, _: object = None, *__: object) -> object:
+def subclass(func: object, new_type: object, args: object, state: object = None, *_: object) -> object:
     """A tensor of a subclass, or with attributes of its own."""
     made = call(func, args) if isinstance(func, Global) else None
     if not isinstance(made, Stored):
@@ -238,7 +239,25 @@ def subclass(func: object, new_type: object, args: object, _: object = None, *__
     plain = str(new_type) in ("torch.Tensor", "torch._tensor.Tensor")
     if str(new_type) in ("torch.nn.parameter.Parameter", "torch.nn.Parameter"):
         return replace(made, parameter=True)
-    return made if plain else replace(made, type=_short(new_type))
+    return made if plain else _holding(replace(made, type=_short(new_type)), state, func)
+
+
+def _holding(made: Stored, state: object, func: object) -> Stored:
+    """A wrapper around other tensors, with what it holds: its attributes stand in the pickle."""
+    if str(func) != "torch._utils._rebuild_wrapper_subclass" or not isinstance(state, Mapping):
+        return made
+    held = [(str(name), one) for name, one in state.items() if isinstance(one, Stored)]
+    inner = tuple(
+        part
+        for name, one in held
+        for part in (one.inner or (InnerTensor(name[:80], one.shape, one.dtype, one.nbytes),))
+    )
+    if not inner or made.type == "DTensor":  # what a DTensor holds is one part of it
+        return made
+    sizes = [part.nbytes for part in inner]
+    largest = max(inner, key=lambda part: part.nbytes or 0)
+    nbytes = None if None in sizes else sum(filter(None, sizes))
+    return replace(made, dtype=largest.dtype, nbytes=nbytes, inner=inner)
 
 
 def _short(named: object) -> str:

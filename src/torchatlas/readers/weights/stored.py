@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from torchatlas.core.graph import InnerTensor
     from torchatlas.readers.source import Source
     from torchatlas.readers.weights.loadable import Read
     from torchatlas.readers.weights.whole import Kept
@@ -64,6 +65,7 @@ class Stored:
         requires_grad: as it was saved.
         type: the tensor subclass or layout, empty for a plain one.
         place: where the bytes of the storage are.
+        inner: of a subclass that holds other tensors, those; then dtype and bytes are theirs.
         parts: of a tensor that was cut into pieces, these, where they can be read; together they have its elements.
     """
 
@@ -79,6 +81,7 @@ class Stored:
     type: str = ""
     place: Place | None = None
     parts: tuple[Stored, ...] = ()
+    inner: tuple[InnerTensor, ...] = ()
 
     @property
     def numel(self) -> int:

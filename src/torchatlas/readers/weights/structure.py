@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from torchatlas.core.graph import Graph, Module, Node, Note, Text, Value
+from torchatlas.core.packing import originals
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
 from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
@@ -57,6 +59,11 @@ def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
     parts = _parts(tree, owned, checkpoint)
     guesses = infer(parts, ordered=checkpoint.ordered)
     values, ids = _values(checkpoint.tensors)
+    for own in owned.values():
+        for name, shape in originals(
+            {name: (values[ids[full]].shape, values[ids[full]].dtype) for name, full in own.items()}
+        ).items():
+            values[ids[own[name]]] = replace(values[ids[own[name]]], original=shape)
     plain = _owned(checkpoint.plain)
     modules = [
         _module(
@@ -175,13 +182,14 @@ def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | N
         requires_grad=stored.requires_grad or (guessed and stored.dtype.startswith(TRAINABLE)),
         storage=storage,
         type=stored.type,
+        inner=stored.inner,
     )
 
 
 def kind_of(full: str, tensors: Mapping[str, Stored]) -> ValueKind:
     """Whether a tensor was a parameter or a buffer; sure only where it was saved as a parameter."""
     stored, name = tensors[full], full.rpartition(".")[2]
-    if stored.parameter:
+    if stored.parameter or stored.inner:  # what is packed is a weight, whatever its numbers are
         return "parameter"
     if not stored.dtype.startswith(TRAINABLE) or BUFFERS.fullmatch(name) or BESIDE.fullmatch(full):
         return "buffer"
