@@ -327,8 +327,9 @@ def test_quantized_layers_count_what_is_packed(tmp_path):
     dynamic = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(8, 16)), {nn.Linear}, dtype=torch.qint8)
     graph = read(dynamic, tmp_path)
     assert sorted((value.shape, value.dtype) for value in graph.values) == [((16,), "float32"), ((16, 8), "qint8")]
+    assert ta.compare(dynamic, tmp_path / "a.pt").same
     graph = read(nn.Sequential(torch.ao.nn.quantized.Conv2d(3, 4, 3)), tmp_path)
-    assert [(name, graph.values[value].nbytes) for name, value in graph.module_at["0"].buffers] == [
+    assert [(name, graph.values[value].nbytes) for name, value in graph.module_at["0"].parameters] == [
         ("weight", 108),
         ("bias", 16),
     ]

@@ -5,7 +5,7 @@ Nothing is imported and nothing runs: a class is two words, and an object is the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -106,8 +106,11 @@ def attributes(thing: Foreign) -> Mapping | None:
 def _convolution(state: tuple[Any, ...]) -> Mapping:
     found, kept = Mapping(), Mapping()
     for name, item in zip(CONVOLUTION, state, strict=True):
-        (kept if isinstance(item, Stored) else found)[name] = item
-    found["_parameters"], found["_buffers"], found["_modules"] = Mapping(), kept, Mapping()
+        if isinstance(item, Stored):
+            kept[name] = replace(item, requires_grad=False)
+        else:
+            found[name] = item
+    found["_parameters"], found["_buffers"], found["_modules"] = kept, Mapping(), Mapping()
     return found
 
 
@@ -126,18 +129,30 @@ def kept(thing: Foreign) -> Kept:
         return Kept(thing, None, dict(trained), {name: loose[name] for name in loose if name not in trained}, {})
     parameters, buffers, modules = (_named(state.get(name)) for name in ("_parameters", "_buffers", "_modules"))
     children = {name: child for name, child in modules.items() if isinstance(child, Foreign)}
-    buffers |= {
+    linear = thing.made_by.name == "LinearPackedParams"
+    packed = {
         key: tensor
         for name, item in state.items()
         if isinstance(item, Foreign) and item.made_by.name == "ScriptObject" and isinstance(item.state, tuple)
-        for key, tensor in _tensors(str(name), item.state[0] if item.state else ())
+        for key, tensor in _packed(str(name), item.state[0] if item.state else (), linear=linear)
     }
+    parameters |= packed if linear else {}
+    buffers |= {} if linear else packed
     return Kept(thing, state, parameters, buffers, children)
 
 
 def _named(held: object) -> dict[str, object]:
     items = held.items() if isinstance(held, Mapping) else ()
     return {str(name): item for name, item in items if item is not None}
+
+
+def _packed(name: str, state: object, *, linear: bool) -> Iterator[tuple[str, Stored]]:
+    """What a packed object holds; of a linear layer that is its weight and bias."""
+    if linear and isinstance(state, tuple):
+        named = zip(("weight", "bias"), state, strict=False)  # the kernel's, which are not trained
+        yield from ((own, replace(item, requires_grad=False)) for own, item in named if isinstance(item, Stored))
+    else:
+        yield from _tensors(name, state)
 
 
 def _tensors(name: str, state: object) -> Iterator[tuple[str, Stored]]:

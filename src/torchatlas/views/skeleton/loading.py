@@ -135,7 +135,8 @@ def weights_of(saved):
         tensors = {**kept.get("_parameters", {}), **kept.get("_buffers", {})}
         for name, thing in kept.items():
             if type(thing).__name__ == "ScriptObject":  # packed weights of a quantized layer
-                tensors.update(loose(name, thing.state[0]))
+                linear = type(module).__name__ == "LinearPackedParams"
+                tensors.update(zip(("weight", "bias"), thing.state[0]) if linear else loose(name, thing.state[0]))
         if "_modules" not in kept and "state" in kept:
             convolution = isinstance(module.state, tuple) and len(module.state) == 15  # a quantized one
             state = dict(zip(("weight", "bias"), module.state[10:12])) if convolution else loose("state", module.state)
