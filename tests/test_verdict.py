@@ -7,6 +7,8 @@ import gc
 import pickle
 import random
 import re
+import subprocess
+import sys
 from collections import OrderedDict
 
 import pytest
@@ -314,6 +316,27 @@ def test_a_program_in_an_extra_state_is_not_given_to_the_model(tmp_path):
     found = ta.compare(Opened(), tmp_path / "weights.pth").loading
     assert found.taken is None
     assert "_extra_state, whose content is not read from the file" in found.unasked
+
+
+def test_weights_that_are_swapped_in_are_judged_too():
+    """With torch.__future__.set_swap_module_params_on_conversion, a tensor takes the place of another."""
+    sparse = {"weight": torch.zeros(2, 3).to_sparse(), "bias": torch.zeros(2)}
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        assert ta.compare(nn.Linear(3, 2), nn.Linear(3, 2).state_dict()).loading.taken
+        agree(ta.compare(nn.Linear(3, 2), sparse).loading, outcome(nn.Linear(3, 2), sparse))
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+
+
+def test_asking_does_not_import_the_compiler():
+    """It would take longer than all the rest."""
+    code = (
+        "import sys, torch, torchatlas as ta\nfrom torch import nn\n"
+        "assert ta.compare(nn.Linear(3, 2), nn.Linear(3, 2).state_dict()).loading.taken\n"
+        "assert 'torch._dynamo' not in sys.modules and 'sympy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_what_hooks_print_is_not_in_the_table(tmp_path, monkeypatch):

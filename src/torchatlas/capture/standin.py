@@ -154,8 +154,9 @@ class StandIns(TorchFunctionMode):
             return self.of(args[0])
         if func == _IS_META and id(args[0]) in self._kinds:
             return self._kind(args[0]).meta
-        if func is Tensor.copy_ and len(args) > 1 and self._stand_in(args[0], args[1]):
-            return self._copied(args[0], args[1])
+        if func in _COPIES and len(args) > 1 and self._stand_in(args[0], args[1]):
+            copied = self._copied(args[0], args[1])
+            return copied if func is Tensor.copy_ else func(*args, **kwargs)
         return func(*args, **kwargs)
 
     def _stand_in(self, into: Tensor, source: Any) -> bool:
@@ -169,8 +170,8 @@ class StandIns(TorchFunctionMode):
         refused = self._answer(self._kind(into), given, into.dim())
         if refused is not None:
             raise refused
-        if torch.broadcast_shapes(into.shape, source.shape) != into.shape:
-            raise RuntimeError(f"a tensor of shape {list(source.shape)} does not fit into {list(into.shape)}")
+        if source.shape != into.shape:
+            torch.empty(source.shape, device="meta").expand(into.shape)  # raises what torch does of shapes that differ
         return into
 
     def _answer(self, into: Kind, source: Kind, dimensions: int) -> Exception | None:
@@ -187,6 +188,7 @@ class StandIns(TorchFunctionMode):
         return self._answers[into, source, dimensions]
 
 
+_COPIES = (Tensor.copy_, Tensor.module_load)
 _IS_META: Callable[..., Any] = Tensor.is_meta.__get__  # type: ignore[attr-defined]  # a property, to torch's own stubs a flag
 
 
