@@ -140,6 +140,13 @@ class Locked(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layer, self.lock, self.lines = nn.Linear(3, 2), threading.Lock(), (line for line in "ab")
+        self.counts = Counts()
+        self.counts.lock = self.lock
+        self._register_load_state_dict_pre_hook(functools.partial(_count, self.counts))
+
+
+def _count(counts: Any, *_: Any) -> None:
+    assert counts.loads == 0
 
 
 class Refusing(nn.Module):

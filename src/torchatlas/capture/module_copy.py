@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 import functools
+import weakref
+from collections import OrderedDict
 from contextlib import suppress
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -60,9 +62,16 @@ def copied(model: nn.Module, modules: Iterable[nn.Module], twin: Callable[[Tenso
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
+    known = len(memo)
     try:
         return copy.deepcopy(value, memo)
     except Exception:  # noqa: BLE001 - classes of the user's may raise anything; then the copy shares it
+        while len(memo) > known:  # what was half made is nothing that others may hold
+            memo.popitem()
+        if type(value) in (dict, OrderedDict):
+            return type(value)((key, _copied(item, memo)) for key, item in value.items())
+        if type(value) in (list, tuple):
+            return type(value)(_copied(item, memo) for item in value)
         return value
 
 
@@ -86,5 +95,9 @@ def _rebound(hook: Any, memo: dict[int, Any], made: dict[int, Any]) -> Any:
         return made[id(hook)]
     inner = getattr(hook, "__dict__", {}).get("hook") if type(hook).__module__.startswith("torch.nn.") else None
     if is_a(inner, (FunctionType, functools.partial)):  # as torch wraps those that are given the module
+        hook = copy.copy(hook)  # it may be shared
         hook.hook = _rebound(inner, memo, made)
+        module = hook.module() if hook.with_module else None
+        if module is not None:
+            hook.module = weakref.ref(memo.get(id(module), module))
     return hook
