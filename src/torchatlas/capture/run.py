@@ -16,7 +16,6 @@ from torchatlas.capture.backward.kept import Kept, makers, named_tensors
 from torchatlas.capture.contents import callable_name, class_name, is_a
 from torchatlas.capture.fake import FAKE, Faker, advice
 from torchatlas.capture.forward import positional, signature, sized_example
-from torchatlas.capture.fsdp import resharded
 from torchatlas.capture.inputs import bind
 from torchatlas.capture.interrupts import uninterrupted
 from torchatlas.capture.modes import recording
@@ -132,7 +131,6 @@ class Run:
             with uninterrupted():
                 undo.enter_context(room_for_capture())
                 snapshot = undo.enter_context(self._no_trace(guard))
-                undo.enter_context(resharded(self._unique))
                 guard.keep_as(self._guard)
                 buffers = [buffer for module in self._unique for buffer in module._buffers.values()]
                 for tensor in (*filter(torch.is_tensor, buffers), *tensors_in((args, kwargs))):
@@ -169,7 +167,6 @@ class Run:
                 _spare_collector(undo)
                 undo.enter_context(room_for_capture())
                 snapshot = undo.enter_context(self._no_trace(self._guard))
-                undo.enter_context(resharded(self._unique))
                 training = [bool(module.training) for module in self._unique]
                 prepared = self._prepare(*bound, snapshot, undo) if bound is not None else None
                 structure = Structure(
