@@ -111,6 +111,18 @@ def test_modules_outside_are_named_counted_and_said(build, paths, said):
     assert vars(model) == state
 
 
+@pytest.mark.parametrize(
+    ("layer", "said"), [(nn.GELU(), False), (nn.Dropout(), True), (nn.Sequential(nn.ReLU()), False)]
+)
+def test_an_activation_outside_is_nothing_to_be_said(layer, said):
+    """It holds nothing and does the same in training; a dropout that eval() does not reach is said."""
+    model = nn.Module()
+    model.own, model.parts = nn.Linear(4, 4), [layer]
+    model.forward = lambda x: model.parts[0](model.own(x))
+    notes = ta.capture(model, X).graph.notes
+    assert any("does not hold" in note.text for note in notes) is said
+
+
 def test_a_model_of_three_hidden_layers_counts_what_it_says():
     """Rows, totals, weights and the estimate agree, worked out by hand."""
     model = nn.Module()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOOSE = "Tensor"
 """The class that a tensor goes by which no module registers."""
+_DROPS = "Drop"  # in the names of classes that do another thing in training, and hold nothing
 _NAMED = 3  # modules that a note names one by one
 _VISITED = 20_000  # containers and objects, before no further one is looked into
 _INTERNAL = frozenset(vars(nn.Module())) | {"_forward_hooks_always_called", "_is_full_backward_hook"}
@@ -84,6 +85,8 @@ def remark(graph: Graph) -> Note | None:
     count = sum(graph.values[value].numel for value in weights)
     ran = f"{len(called):,} module{'s' * (len(called) > 1)} ran that the model does not hold"
     names = _named(called)
+    if not count and not any(module.buffers or _DROPS in module.name for module in outside):
+        return None  # activations, for which train(), eval() and to() do nothing
     if not count:
         return Note(
             f"{ran} ({names}): model.train(), .eval() and .to() do not reach {_them(called)}; {_advice(called)}"

@@ -38,6 +38,9 @@ ENOUGH = 0.4
 HEART = 0.9
 """A part with at least this share of all is what a node is made of."""
 
+PACKED = "_packed_params"
+"""What a quantized layer of torch calls the part that holds its weights: the layer is what it was, not around it."""
+
 MOVED = 5
 """Nodes that a part must have to be known again in another place."""
 
@@ -119,7 +122,7 @@ class _Alignment:
             [at for at in inside if outer.kinds[at][LOOSE] == inner.kinds[leaf][LOOSE]],
         ):
             if len(alike) == 1:
-                return alike[0]
+                return node if outer.names[alike[0]] == PACKED else alike[0]
         return node
 
     def _children(self, one: int, other: int) -> None:
