@@ -343,3 +343,8 @@ def test_a_list_of_parameters_is_advised_to_be_a_parameter_list():
     model.shift = torch.zeros(4)
     notes = [note.text for note in ta.capture(model, X).graph.notes]
     assert any(text.endswith("use nn.ParameterList") for text in notes)
+
+
+def test_a_box_of_layers_in_a_list_names_the_run_of_them():
+    """As the row of the table does."""
+    assert "layers[0–2]" in ta.capture(InList(), X).draw().svg  # noqa: RUF001 - the dash of ranges

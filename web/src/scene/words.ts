@@ -133,14 +133,19 @@ function numbers({ facts, labels }: Speaker, call: Call, last: number): string {
   return [parameters > 0 ? short(parameters) : "", flops > 0 ? `${said} FLOPs` : ""].filter(Boolean).join(" · ");
 }
 
+/** A path that ends in a number: `layers.0`, or `layers[0]` of a plain list. */
+const NUMBERED = /^(.*?)(\d+)(\]?)$/;
+
 /** A module's path as seen from the open module around it; of repeats, from the first to the last. */
 function ownPath(speaker: Speaker, node: VisibleNode, call: Call): string {
   const [path, last] = pathsOf(speaker, node, call);
   if (path === null) return "";
   const around = enclosingPath(speaker, call);
   const own = around !== "" && path.startsWith(`${around}.`) ? path.slice(around.length + 1) : path;
-  const [first, end] = [/^(.*?)(\d+)$/.exec(path), /^(.*?)(\d+)$/.exec(last ?? "")];
-  return first && end && first[1] === end[1] && first[2] !== end[2] ? `${own}–${end[2]}` : own;
+  const [first, end] = [NUMBERED.exec(path), NUMBERED.exec(last ?? "")];
+  if (!first || !end || first[1] !== end[1] || first[2] === end[2]) return own;
+  const close = first[3]!;
+  return `${own.slice(0, own.length - close.length)}–${end[2]}${close}`;
 }
 
 /** The path of a module, or of the one that a group consists of; of repeats, that of the first and that of the last. */
