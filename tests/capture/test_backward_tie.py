@@ -15,8 +15,8 @@ import torchatlas as ta
 from models import MODELS
 from state import differences, fingerprint
 from torchatlas.capture.backward.kept import UNSURE, makers
+from torchatlas.capture.call_record import CallRecord
 from torchatlas.capture.private import node_number
-from torchatlas.capture.recorder import CallRecord
 from torchatlas.core.check import check
 from torchatlas.core.fold import fold_calls
 

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from torchatlas.capture import names
+from torchatlas.capture import call_record, names
+from torchatlas.capture.call_record import CallRecord
 from torchatlas.capture.contents import class_name, is_a
 from torchatlas.capture.flops import Watch, count, direct, free_kind, is_communication, learn
 from torchatlas.capture.flops_aten import aten_flops
 from torchatlas.capture.listen import UNKNOWN
 from torchatlas.capture.private import in_transform, next_node, overrides_off
-from torchatlas.capture.source import place_of, resolve
+from torchatlas.capture.source import place_of
 from torchatlas.capture.tensors import Tensors, frozen, moved
 from torchatlas.capture.tree import describe, describe_whole, places
-from torchatlas.core.graph import Call, Graph, Node, Note, Slot
+from torchatlas.core.graph import Graph, Node, Note, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,57 +35,9 @@ if TYPE_CHECKING:
     from torchatlas.capture.state import Guard
     from torchatlas.capture.tape import Tape
     from torchatlas.capture.tensors import ValueRecord
-    from torchatlas.core.graph import Arithmetic, CallKind, Module, Tree
+    from torchatlas.core.graph import CallKind, Module
 
 _MESSAGE = 2000  # characters kept of an exception's message
-
-
-class CallRecord:
-    """A `Call` while the run goes on.
-
-    Attributes:
-        first_value: how many values there were once its inputs were read.
-        nodes: half open, the numbers of the autograd nodes that were made in it; None where nobody asked.
-    """
-
-    __slots__ = (
-        "arguments",
-        "arithmetic",
-        "error",
-        "first_value",
-        "flops",
-        "id",
-        "inputs",
-        "kind",
-        "name",
-        "nodes",
-        "outputs",
-        "parent",
-        "path",
-        "place",
-        "reads_data",
-        "returns",
-        "thread",
-        "writes",
-    )
-    arguments: Node
-    returns: Tree
-
-    def __init__(self, number: int, kind: CallKind, name: str, path: str | None, parent: int | None) -> None:
-        self.id, self.kind, self.name, self.path, self.parent = number, kind, name, path, parent
-        self.inputs: list[int] = []
-        self.outputs: list[int] = []
-        self.arguments = _NOTHING
-        self.returns = None
-        self.writes: list[int] = []
-        self.flops = 0
-        self.arithmetic: Arithmetic = "movement"
-        self.place: Place | None = None
-        self.error: str | None = None
-        self.reads_data = False
-        self.thread = 0
-        self.first_value = 0
-        self.nodes: tuple[int, int] | None = None
 
 
 # These have a kernel of their own for inference, which torch does not take while functions are intercepted.
@@ -95,7 +48,6 @@ _FAST_PATH = Note(
 )
 _TO_NUMPY = frozenset({"Tensor.numpy", "Tensor.__array__"})
 _GRADIENT = frozenset({"Tensor.grad=", "Tensor.retain_grad"})  # no calls of the record; a backward pass depends on them
-_NOTHING = Node("arguments", (), ())
 _ONE_TENSOR = Slot(0)
 
 
@@ -290,7 +242,7 @@ class Recorder:
             ]
         )
         failed = self._failed_call(error) if error is not None else None
-        return Graph(name, tuple(map(_frozen, self.calls)), values, modules, tuple(self.notes), failed, made)
+        return Graph(name, tuple(map(call_record.frozen, self.calls)), values, modules, tuple(self.notes), failed, made)
 
     # One call, whatever its kind.
 
@@ -496,24 +448,3 @@ def _fill(value: ValueRecord, call: CallRecord, slot: int) -> None:
 
 
 _ENTRY = Recorder._run.__code__
-
-
-def _frozen(call: CallRecord) -> Call:
-    return Call(
-        call.id,
-        call.kind,
-        call.name,
-        call.path,
-        call.parent,
-        tuple(call.inputs),
-        tuple(call.outputs),
-        call.arguments,
-        call.returns,
-        tuple(call.writes),
-        call.flops,
-        call.arithmetic,
-        resolve(call.place) if call.place is not None else None,
-        call.error,
-        call.reads_data,
-        call.thread,
-    )

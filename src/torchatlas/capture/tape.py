@@ -26,7 +26,7 @@ from torchatlas.core.errors import ReplayError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from torchatlas.capture.recorder import CallRecord
+    from torchatlas.capture.call_record import CallRecord
     from torchatlas.capture.tensors import Tensors
 
 

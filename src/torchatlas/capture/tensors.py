@@ -28,7 +28,7 @@ from torchatlas.core.graph import Value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torchatlas.capture.recorder import CallRecord
+    from torchatlas.capture.call_record import CallRecord
     from torchatlas.capture.stored import Stored
     from torchatlas.core.graph import ValueKind
 

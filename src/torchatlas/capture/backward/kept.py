@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from torchatlas.capture.recorder import CallRecord
+    from torchatlas.capture.call_record import CallRecord
 
 UNSURE = -1
 
