@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -29,11 +30,15 @@ from torchatlas.capture.private import (
     kept_by_function,
     kernel_of,
     key_of,
+    modes_off,
     next_node,
     node_number,
     overrides_off,
     packed,
+    packed_of_cell,
     saved_names,
+    script_class,
+    sharding_propagation,
     storage_key,
     storage_of,
 )
@@ -259,3 +264,55 @@ def test_a_fake_mode_is_seen():
     with FakeTensorMode():
         assert in_fake_mode()
     assert not in_fake_mode()
+
+
+def dynamic(layer):
+    """The layer with packed weights; torch warns that it moves this elsewhere."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(layer).eval(), {type(layer)})[0]
+
+
+def test_packed_parameters_say_their_class():
+    """By these names what can be unpacked is told from all else."""
+    linear = dynamic(torch.nn.Linear(4, 3))._packed_params._packed_params
+    assert script_class(linear) == "__torch__.torch.classes.quantized.LinearPackedParamsBase"
+    cell = dynamic(torch.nn.GRU(4, 3))._all_weight_values[0].param
+    assert script_class(cell) == "__torch__.torch.classes.rnn.CellParamsBase"
+    assert script_class(torch.nn.Linear(4, 3)) is None
+
+
+def test_a_packed_cell_gives_its_kind_and_both_packed_parameters():
+    """That of the input first: (3 * 3, 4), then (3 * 3, 3)."""
+    kind, parts = packed_of_cell(dynamic(torch.nn.GRU(4, 3))._all_weight_values[0].param)
+    assert kind == "quantized_dynamic"
+    assert [tuple(part.unpack()[0].shape) for part in parts] == [(9, 4), (9, 3)]
+
+
+def test_packed_parameters_unpack_where_modes_are_off():
+    """A run on fake tensors leaves them real; its mode is on again afterwards."""
+    packed_params = dynamic(torch.nn.Linear(4, 3))._packed_params._packed_params
+    with FakeTensorMode() as fake, Seen() as seen:
+        with modes_off():
+            assert not in_fake_mode()
+            weight, _ = packed_params.unpack()
+        assert type(weight) is Tensor
+        assert in_fake_mode()
+        assert isinstance(torch.ones(1), FakeTensor)
+    assert fake is not None
+    assert seen.names == ["aten.ones.default"]
+
+
+def test_the_propagation_of_shardings_is_found_once_tensors_can_be_sharded():
+    """Of each class one method at least; before DTensor is imported there are none, and it is not imported to look."""
+    code = (
+        "import sys, torch\n"
+        "from torchatlas.capture.private import sharding_propagation\n"
+        "print(sharding_propagation(), 'torch.distributed.tensor' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "[] False"
+    pytest.importorskip("torch.distributed.tensor")
+    found = sharding_propagation()
+    assert {kind.__name__ for kind, _ in found} >= {"ShardingPropagator"}
+    assert all(callable(getattr(kind, method)) for kind, method in found)

@@ -27,6 +27,7 @@ from torch.utils import _python_dispatch as dispatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -50,6 +51,7 @@ __all__ = [
     "kept_by_function",
     "kernel_of",
     "key_of",
+    "modes_off",
     "next_node",
     "node_number",
     "overrides_off",
@@ -122,6 +124,12 @@ def in_function_mode() -> bool:
 def in_fake_mode() -> bool:
     """Whether tensors that are made now are fake."""
     return any(isinstance(mode, FakeTensorMode) for mode in dispatch._get_current_dispatch_mode_stack())
+
+
+def modes_off() -> AbstractContextManager[None]:
+    """Inside, no dispatch mode is on, a fake one neither: what holds real tensors gives these."""
+    off: AbstractContextManager[None] = dispatch._disable_current_modes()
+    return off
 
 
 class ModeStacks:

@@ -18,7 +18,7 @@ from torch.nn import Parameter
 from torch.nn.parameter import Buffer
 
 from torchatlas.capture.contents import attributes
-from torchatlas.capture.private import packed_of_cell, script_class, storage_key, storage_of
+from torchatlas.capture.private import modes_off, packed_of_cell, script_class, storage_key, storage_of
 from torchatlas.core.graph import InnerTensor
 
 if TYPE_CHECKING:
@@ -145,15 +145,25 @@ def packed_parameters(module: nn.Module) -> Iterator[tuple[str, Tensor, Any]]:
             continue
         half = torch.float16 in (attributes(module).get("dtype"), attributes(module).get("weight_dtype"))
         try:
-            if kind == _CELL:
-                found = _cell(thing)
-            elif kind.startswith(_QUANTIZED):
-                found = _unpacked(_suffix(attribute), thing.unpack, half=half)
-            else:
-                continue
+            with modes_off():  # a run on fake tensors leaves them real, and they unpack to real ones alone
+                if kind == _CELL:
+                    found = _cell(thing)
+                elif kind.startswith(_QUANTIZED):
+                    found = _unpacked(_suffix(attribute), _unpacking(module, thing), half=half)
+                else:
+                    continue
         except Exception:  # noqa: BLE001, S112 - an engine that cannot unpack: the module has what torch says, nothing
             continue
         yield from ((name, tensor, thing) for name, tensor in found)
+
+
+def _unpacking(module: nn.Module, thing: Any) -> Callable[[], Any]:
+    """How to unpack: convolutions of one dimension pack a weight of two, and have an operator of their own."""
+    size = attributes(module).get("kernel_size")
+    if isinstance(size, tuple) and len(size) == 1:
+        return lambda: torch.ops.quantized.conv1d_unpack(thing)
+    unpack: Callable[[], Any] = thing.unpack
+    return unpack
 
 
 def _suffix(attribute: str) -> str:

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.nn.parameter import Buffer, UninitializedBuffer, UninitializedParameter
 
-from torchatlas.capture.private import storage_key, storage_of
+from torchatlas.capture.private import modes_off, storage_key, storage_of
 from torchatlas.capture.stored import sharded, stored
 from torchatlas.core.graph import Value
 
@@ -225,7 +225,8 @@ class Tensors:
         """A new value for a weight inside packed parameters, which are no memory that anything else reads."""
         value = self.add(tensor, kind)
         self.values[value].memory, self.values[value].requires_grad = None, False
-        self.values[value].stored = stored(tensor)
+        with modes_off():  # real, on fake runs too
+            self.values[value].stored = stored(tensor)
         return value
 
     def read(self, tensor: Tensor) -> int:
