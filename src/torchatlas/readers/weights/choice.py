@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.readers.pickled import Foreign, Mapping
 from torchatlas.readers.weights.models import base_of, beside, chosen_models, listed, models_in, outweigh, what_holds
-from torchatlas.readers.weights.parts import DEEPEST, FIRST, METADATA, Part, is_training, joined, parts_of, rank
+from torchatlas.readers.weights.parts import (
+    DEEPEST,
+    FIRST,
+    METADATA,
+    Part,
+    is_packed,
+    is_training,
+    joined,
+    parts_of,
+    rank,
+)
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.stored import Checkpoint, Stored
 from torchatlas.readers.weights.whole import expression, named_tensors, tree, uncompiled
@@ -147,7 +157,10 @@ def _is_flat(part: Part, plain: dict[str, str]) -> bool:
     """Whether ``load_state_dict`` takes a dictionary as it stands."""
     if not isinstance(part.source, Mapping):
         return False
-    return all(key in plain or (isinstance(key, str) and isinstance(item, Stored)) for key, item in part.source.items())
+    return all(
+        isinstance(key, str) and (key in plain or isinstance(item, Stored) or is_packed(key, item))
+        for key, item in part.source.items()
+    )
 
 
 def _what(root: object) -> str:
@@ -335,4 +348,8 @@ def _plain(part: Part) -> dict[str, str]:
     if not isinstance(part.source, Mapping):
         return {}
     others = [(key, item) for key, item in part.source.items() if isinstance(key, str) and key not in part.tensors]
-    return {key: word(item) for key, item in others if key.rpartition(".")[2] == EXTRA or part.is_flat}
+    return {
+        key: "a number" if isinstance(item, Stored) else word(item)
+        for key, item in others
+        if key.rpartition(".")[2] == EXTRA or (part.is_flat and not is_packed(key, item))
+    }

@@ -10,6 +10,7 @@ from torchatlas.core.graph import Graph, Module, Note, Value
 from torchatlas.readers.pickled import Foreign, Mapping
 from torchatlas.readers.weights.harmful import GETATTR
 from torchatlas.readers.weights.loadable import text
+from torchatlas.readers.weights.packed import saved_otherwise
 from torchatlas.readers.weights.rebuilt import GRAPH_MODULE, word
 from torchatlas.readers.weights.settings import details, settings_of
 from torchatlas.readers.weights.stored import Stored
@@ -115,6 +116,7 @@ def _value(number: int, kind: ValueKind, names: tuple[str, ...], thing: object) 
         tensor.nbytes,
         requires_grad=tensor.requires_grad,
         type=tensor.type,
+        inner=tensor.inner,
     )
     return value, tensor.memory
 
@@ -154,6 +156,7 @@ def _notes(checkpoint: Checkpoint) -> Iterator[str]:
     hooks = list(dict.fromkeys(name for module in modules for name in _hooks(module)))
     if hooks:
         yield f"hooks change what modules compute: {', '.join(hooks[:NAMED])}{', …' if len(hooks) > NAMED else ''}."
+    yield from saved_otherwise(checkpoint.tensors.values())
     yield from _unheld(checkpoint)
     yield from checkpoint.notes
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.readers.pickled import Blob, Foreign, Global, Mapping
+from torchatlas.readers.weights import packed
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.stored import Stored
 
@@ -167,10 +168,12 @@ def parts_of(root: object) -> tuple[list[Part], list[tuple[Keys, Foreign]]]:
         met.add(id(thing))
         of_optimizer = state or (isinstance(thing, Mapping) and {"state", "param_groups"} <= set(thing))
         items = [(key if isinstance(key, int) else str(key), item) for key, item in _items(thing)]
-        tensors = {str(key): made for key, item in items if (made := tensor(item)) is not None}
+        tensors = packed.weights(((str(key), item) for key, item in items), tensor)
         parts += _split(keys, tensors, thing, state=of_optimizer)
         waiting += [
-            ((*keys, key), item, of_optimizer) for key, item in items if tensor(item) is None and not _is_atom(item)
+            ((*keys, key), item, of_optimizer)
+            for key, item in items
+            if tensor(item) is None and not _is_atom(item) and not is_packed(key, item)
         ]
     return parts, foreign
 
@@ -210,6 +213,11 @@ def _items(thing: object) -> Iterator[tuple[object, object]]:
 
 def _is_atom(item: object) -> bool:
     return item is None or isinstance(item, (str, int, float, bytes, Blob, Global))
+
+
+def is_packed(key: object, item: object) -> bool:
+    """Whether an item is what a quantized layer keeps packed."""
+    return bool(packed.unpacked(str(key).rpartition(".")[2], item))
 
 
 def tensor(item: object) -> Stored | None:

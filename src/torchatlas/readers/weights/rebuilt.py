@@ -15,6 +15,7 @@ from torchatlas.core.graph import InnerTensor
 from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping, Set
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
+from torchatlas.readers.weights.packed import with_tables
 from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
 
 if TYPE_CHECKING:
@@ -168,13 +169,14 @@ def parameter(data: object, requires_grad: object = True, *_: object) -> object:
 
 
 def quantized(storage: object, offset: int, size: object, stride: object, how: object = (), *_: object) -> Stored:
-    """A quantized tensor; its scales are told with it and not shown, but for the axis along which they differ."""
-    made = replace(tensor(storage, offset, size, stride), type="quantized")
+    """A quantized tensor, with the scales of its channels, where they differ, and the axis along which they do."""
+    made = tensor(storage, offset, size, stride)
     if not isinstance(how, tuple) or len(how) != 4 or type(how[3]) is not int:  # noqa: PLR2004 - scheme, two tensors, axis
-        return made
+        return with_tables(made, "quantized", ())
     points = how[2]  # torch names one scheme for both kinds, and tells them by these
     floats = isinstance(points, Stored) and points.dtype.startswith("float")
-    return replace(made, type=f"quantized per_channel_affine{'_float_qparams' if floats else ''} {how[3]}")
+    kind = f"quantized per_channel_affine{'_float_qparams' if floats else ''} {how[3]}"
+    return with_tables(made, kind, tuple(table for table in how[1:3] if isinstance(table, Stored)))
 
 
 def sparse(layout: object, data: object, *_: object) -> Stored:

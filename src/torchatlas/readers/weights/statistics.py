@@ -161,7 +161,9 @@ def _measure(stored: Stored, files: _Files) -> Statistics:
         return reduce(Statistics.with_, (_measure(part, files) for part in stored.parts))
     found = Statistics()
     for piece in files.pieces(stored):
-        found = found.with_(_of(as_floats(piece, stored.dtype, big=bool(stored.place and stored.place.big))))
+        found = found.with_(
+            _of(as_floats(piece, stored.saved or stored.dtype, big=bool(stored.place and stored.place.big)))
+        )
     return found
 
 
@@ -196,7 +198,7 @@ class _Files:
         Raises:
             FileError: it is cut short.
         """
-        place, width = stored.place, BITS[stored.dtype] // 8
+        place, width = stored.place, BITS[stored.saved or stored.dtype] // 8
         if place is None:
             return
         left = stored.numel * width

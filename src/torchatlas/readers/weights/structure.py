@@ -13,6 +13,7 @@ from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
 from torchatlas.readers.weights.loadable import text
 from torchatlas.readers.weights.model import graph_of as graph_of_model
+from torchatlas.readers.weights.packed import saved_otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -240,6 +241,7 @@ def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable
             yield f"every name begins with {prefix!r}, as {by} makes it: the model itself has the names without it."
     if checkpoint.inside:
         yield f"the weights stand under {''.join(f'[{key!r}]' for key in checkpoint.inside)} in the file."
+    yield from saved_otherwise(checkpoint.tensors.values())
     arrays = sum(stored.type == "ndarray" for stored in checkpoint.tensors.values())
     if arrays:
         yield f"{arrays:,} tensors are kept as NumPy arrays, which load_state_dict does not take: torch.from_numpy."

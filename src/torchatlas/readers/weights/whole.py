@@ -10,6 +10,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.readers.pickled import Foreign, Global, Mapping
+from torchatlas.readers.weights.packed import unpacked
 from torchatlas.readers.weights.rebuilt import GRAPH_MODULE
 from torchatlas.readers.weights.stored import Stored
 
@@ -56,8 +57,8 @@ class Kept:
     Attributes:
         thing: the object that the file describes.
         state: its attributes; None where it kept its state in a form of its own.
-        parameters: its own, by name.
-        buffers: its own, by name, with what is packed for the kernels of a quantized layer.
+        parameters: its own, by name, with what a quantized layer keeps packed.
+        buffers: its own, by name.
         children: the modules in it, by name.
     """
 
@@ -129,30 +130,13 @@ def kept(thing: Foreign) -> Kept:
         return Kept(thing, None, dict(trained), {name: loose[name] for name in loose if name not in trained}, {})
     parameters, buffers, modules = (_named(state.get(name)) for name in ("_parameters", "_buffers", "_modules"))
     children = {name: child for name, child in modules.items() if isinstance(child, Foreign)}
-    linear = thing.made_by.name == "LinearPackedParams"
-    packed = {
-        key: tensor
-        for name, item in state.items()
-        if isinstance(item, Foreign) and item.made_by.name == "ScriptObject" and isinstance(item.state, tuple)
-        for key, tensor in _packed(str(name), item.state[0] if item.state else (), linear=linear)
-    }
-    parameters |= packed if linear else {}
-    buffers |= {} if linear else packed
-    return Kept(thing, state, parameters, buffers, children)
+    packed = {key: tensor for name, item in state.items() for key, tensor in unpacked(str(name), item).items()}
+    return Kept(thing, state, parameters | packed, buffers, children)
 
 
 def _named(held: object) -> dict[str, object]:
     items = held.items() if isinstance(held, Mapping) else ()
     return {str(name): item for name, item in items if item is not None}
-
-
-def _packed(name: str, state: object, *, linear: bool) -> Iterator[tuple[str, Stored]]:
-    """What a packed object holds; of a linear layer that is its weight and bias."""
-    if linear and isinstance(state, tuple):
-        named = zip(("weight", "bias"), state, strict=False)  # the kernel's, which are not trained
-        yield from ((own, replace(item, requires_grad=False)) for own, item in named if isinstance(item, Stored))
-    else:
-        yield from _tensors(name, state)
 
 
 def _tensors(name: str, state: object) -> Iterator[tuple[str, Stored]]:
