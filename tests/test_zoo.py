@@ -78,9 +78,14 @@ def evidence(name: str) -> Evidence:
 
 
 def own_parameters(model: nn.Module) -> int:
-    """Elements of all parameters, each object once, after a run has made those that wait for one."""
+    """Elements of all parameters, each object once, after a run has made those that wait for one.
+
+    Quantized layers of torch give theirs by methods: they pack them.
+    """
     unique = {id(parameter): parameter for parameter in model.parameters()}
-    return sum(parameter.numel() for parameter in unique.values())
+    packing = [module for module in model.modules() if callable(getattr(module, "weight", None))]
+    packed = [tensor for module in packing for tensor in (module.weight(), module.bias()) if tensor is not None]
+    return sum(parameter.numel() for parameter in (*unique.values(), *packed))
 
 
 def plain_outputs(case: Case, built: Built) -> set[Any]:

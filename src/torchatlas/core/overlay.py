@@ -28,6 +28,7 @@ COLUMNS = frozenset(
     """
     name path type input output kernel params share flops mult_adds weights activation activations time self_time
     time_share dtype device trainable calls source depth repeats note details sure
+    stored counted counted_weights
     """.split()  # noqa: SIM905  # twenty quoted words read worse
 )
 """What the table has columns of already; with ``MEASURES``, the names that no overlay can have."""

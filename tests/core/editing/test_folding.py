@@ -209,7 +209,8 @@ def test_a_group_costs_what_is_in_it():
     (group,) = [call.id for call in graph.calls if call.kind == "group"]
     inside = costs(graph).call(group)
     assert inside.parameters == 9
-    assert costs(graph).held((group,)) == (9, 9, 36)
+    known = costs(graph)
+    assert known.sizes(known.used((group,))) == (9, 9, 36)
     assert inside.activation_bytes == 3 * 24
 
 
