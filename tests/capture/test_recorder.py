@@ -309,6 +309,43 @@ def test_scripted_models_are_opaque_and_counted():
     assert {value.names for value in graph.values[:2]} == {("weight",), ("bias",)}
 
 
+class Forks(nn.Module):
+    """Starts a module, a method that starts another, a function and closures, and waits for them."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2)
+
+    def nested(self, x):
+        return torch.jit.wait(torch.jit.fork(self.b, x)).relu()
+
+    def forward(self, x):
+        first = torch.jit.fork(self.a, x)
+        others = [torch.jit.fork(self.nested, x), torch.jit.fork(torch.sin, x), torch.jit.fork(lambda y: y * x, x)]
+        return torch.stack([self.c(first.wait()), *map(torch.jit.wait, others)])
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.fork. is deprecated", "ignore:.torch.jit.wait. is deprecated")
+@pytest.mark.parametrize(
+    ("level", "names"),
+    [
+        ("op", ["F.linear", "F.linear", "Tensor.relu", "torch.sin", "Tensor.mul", "F.linear", "torch.stack"]),
+        ("aten", ["addmm", "addmm", "relu", "sin", "mul", "addmm", "stack"]),
+    ],
+)
+def test_forked_work_is_recorded_where_it_is_started(level, names):
+    """Python runs it at once, and what it makes reaches those that wait."""
+    graph = captured(Forks(), torch.ones(1, 2), level=level)
+    assert [call.path for call in graph.calls if call.kind == "module"] == ["", "a", "b", "c"]
+    calls = [call for call in graph.calls if call.kind == ("function" if level == "op" else "aten")]
+    short = {call.id: call.name if level == "op" else call.name.split(".")[1] for call in calls}
+    assert [name for name in short.values() if name != "t"] == names
+    stacked = calls[-1]
+    makers = [short[call.id] for call in calls for value in stacked.inputs if value in call.outputs]
+    assert sorted(makers) == sorted([names[5], *names[2:5]])
+    assert sum(call.flops for call in graph.calls) == 3 * 2 * 2 * 2
+
+
 def test_a_whole_training_step_is_captured_replayed_and_undone():
     """A function that trains: its graph is complete, and neither weights, gradients nor optimizer have moved."""
     layer = nn.Linear(3, 1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 
+import pytest
 import torch
 from torch import nn
 
@@ -179,3 +181,317 @@ def test_a_loop_reads_what_was_there_before_it(tmp_path):
     assert loop.inputs
     assert not set(loop.inputs) & set(loop.outputs)
     assert all(value < min(loop.outputs) for value in loop.inputs)
+
+
+def eager(model):
+    """The graph of the model as Python runs it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit.(fork|wait)` is deprecated")
+        return ta.capture(model, torch.zeros(1, 4)).graph
+
+
+def plain(name):
+    """What an operator is called everywhere: ``linear`` of ``F.linear`` and of ``aten.linear``."""
+    return name.rpartition(".")[2]
+
+
+def wiring(graph):
+    """Each call that holds no other: its name, the module it runs in, and which such calls made what it reads."""
+    around = {call.parent for call in graph.calls}
+    leaves = [call for call in graph.calls if call.id not in around]
+    position = {call.id: at for at, call in enumerate(leaves)}
+    found = []
+    for call in leaves:
+        module = call
+        while module.kind != "module":
+            module = graph.calls[module.parent]
+        makers = (graph.values[value].producer for value in call.inputs)
+        found.append((plain(call.name), module.path, [position[maker] for maker in makers if maker in position]))
+    return found
+
+
+def passed(graph):
+    """Each call of a module, with how many tensors that are no weights go in and come out."""
+    weights = {"parameter", "buffer"}
+    return [
+        (call.path, len({v for v in call.inputs if graph.values[v].kind not in weights}), len(set(call.outputs)))
+        for call in graph.calls
+        if call.kind == "module"
+    ]
+
+
+def shifted(x: torch.Tensor, by: int = 2) -> torch.Tensor:
+    """A function of its own."""
+    return torch.relu(x) + by
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.fc(x).relu()
+
+
+class Forking(nn.Module):
+    """Layers that forks of every kind may run."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = Layer(), Layer(), nn.Linear(4, 4)
+
+    def pair(self, x):
+        return self.a(x), self.b(x)
+
+    def nested(self, x):
+        inner = torch.jit.fork(self.b, x)
+        return self.a(x) * torch.jit.wait(inner)
+
+    def whole(self, x: torch.Tensor, futures: list[torch.jit.Future[torch.Tensor]]) -> torch.Tensor:
+        return x + torch.jit.wait(futures[1]) - torch.jit.wait(futures[0])
+
+
+class OfModule(Forking):
+    def forward(self, x):
+        future = torch.jit.fork(self.a, x)
+        y = self.b(x)
+        return torch.jit.wait(future) + y
+
+
+class OfMethod(Forking):
+    def forward(self, x):
+        future = torch.jit.fork(self.pair, x)
+        y = self.c(x)
+        p, q = torch.jit.wait(future)
+        return p * q + y
+
+
+class OfFunction(Forking):
+    def forward(self, x):
+        future = torch.jit.fork(shifted, self.c(x), by=3)
+        other = torch.jit.fork(nn.functional.linear, x, self.c.weight, self.c.bias)
+        return torch.jit.wait(future) * torch.jit.wait(other)
+
+
+class Nested(Forking):
+    def forward(self, x):
+        future = torch.jit.fork(self.nested, x)
+        return self.c(future.wait())
+
+
+class Twice(Forking):
+    def forward(self, x):
+        future = torch.jit.fork(self.a, x)
+        return torch.jit.wait(future) * self.c(torch.jit.wait(future))
+
+
+class Passed(Forking):
+    """Lists of futures go into functions, and dictionaries hold some."""
+
+    def forward(self, x):
+        futures = torch.jit.annotate(list[torch.jit.Future[torch.Tensor]], [])
+        futures.append(torch.jit.fork(self.a, x))
+        futures.append(torch.jit.fork(self.b, x))
+        named = {"c": torch.jit.fork(self.c, x)}
+        return self.whole(x, futures) * torch.jit.wait(named["c"])
+
+
+class Starts(Forking):
+    def forward(self, x: torch.Tensor) -> torch.jit.Future[torch.Tensor]:
+        return torch.jit.fork(self.a, x)
+
+
+class Returned(nn.Module):
+    """A module gives a future, and another waits for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.starts, self.c = Starts(), nn.Linear(4, 4)
+
+    def forward(self, x):
+        future = self.starts(x)
+        return self.c(x) * torch.jit.wait(future)
+
+
+class Writing(Forking):
+    """Forked work writes into a tensor that is read after it."""
+
+    def write(self, x: torch.Tensor) -> torch.Tensor:
+        return x.add_(self.a(x))
+
+    def forward(self, x):
+        y = x.clone()
+        torch.jit.wait(torch.jit.fork(self.write, y))
+        return self.c(y)
+
+
+FORKS = [OfModule, OfMethod, OfFunction, Nested, Twice, Passed, Returned, Writing]
+
+
+@pytest.mark.parametrize("kind", FORKS)
+def test_forked_work_stands_where_it_is_started(kind, tmp_path):
+    """The same calls of the same modules, wired alike, as when Python runs the model."""
+    model = kind().eval()
+    ran = eager(model)
+    graph = scripted(model, tmp_path)
+    assert wiring(graph) == wiring(ran)
+    assert passed(graph) == passed(ran)
+    assert not graph.notes
+
+
+@pytest.mark.parametrize("kind", FORKS)
+def test_forks_of_traced_models_are_followed(kind, tmp_path):
+    """A trace writes the work down as code inside the code, as scripting does."""
+    if kind is Returned:
+        pytest.skip("torch traces no module that returns a future")
+    model = kind().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.trace(model, torch.zeros(1, 4)), tmp_path / "net.pt")
+    graph = ta.open(tmp_path / "net.pt").graph
+    check(graph)
+    ran = eager(model)
+    assert [(path, made) for path, _, made in passed(graph)] == [(path, made) for path, _, made in passed(ran)]
+    assert wiring(graph) == wiring(ran)
+
+
+@pytest.mark.parametrize("kind", FORKS)
+def test_forks_of_frozen_models_are_followed(kind, tmp_path):
+    """Modules are gone, their calls are not."""
+    model = kind().eval()
+    graph = scripted(model, tmp_path, frozen=True)
+    ran = eager(model)
+    names = [(name, makers) for name, _, makers in wiring(ran)]
+    assert [(name, makers) for name, _, makers in wiring(graph)] == names
+
+
+class Many(Forking):
+    """Futures in lists that loops fill and empty."""
+
+    def forward(self, x):
+        futures = torch.jit.annotate(list[torch.jit.Future[torch.Tensor]], [])
+        for _ in range(3):
+            futures.append(torch.jit.fork(self.a, x))
+        y = self.c(x)
+        for future in futures:
+            y = y + torch.jit.wait(future)
+        if len(futures) > 1:
+            y = self.b(y)
+        return y * torch.jit.wait(futures[2])
+
+
+def sources(graph, value):
+    """The modules whose calls a value depends on."""
+    made = {}
+    for call in graph.calls:
+        made |= dict.fromkeys(call.outputs, call)
+    paths, pending, seen = set(), [value], set()
+    while pending:
+        at = pending.pop()
+        if at in seen or at is None:
+            continue
+        seen.add(at)
+        pending += [graph.values[at].same_as, graph.values[at].previous]
+        maker = graph.calls[graph.values[at].producer] if graph.values[at].producer is not None else None
+        while maker is not None:
+            pending += maker.inputs if maker.kind == "function" and at in maker.outputs else ()
+            paths |= {maker.path} if maker.kind == "module" else set()
+            maker = graph.calls[maker.parent] if maker.parent is not None else None
+    return paths - {""}
+
+
+def test_futures_in_lists_that_a_loop_fills_reach_who_waits(tmp_path):
+    """How many there are is not known: every item is what a turn made, and the length decides nothing."""
+    model = Many().eval()
+    graph = scripted(model, tmp_path)
+    paths = [call.path for call in graph.calls if call.kind == "module"]
+    assert paths == ["", "a", "a.fc", "c", "b", "b.fc"]
+    assert any("of a loop one turn" in note.text for note in graph.notes)
+    loops = [call for call in graph.calls if call.name == "prim.Loop"]
+    (forked,) = loops[0].outputs
+    added = next(call for call in graph.calls if call.name == "aten.add")
+    assert forked in added.inputs
+    last = graph.calls[graph.values[graph.calls[0].outputs[0]].producer]
+    assert (last.name, last.inputs[1]) == ("aten.mul", forked)
+    assert sources(graph, graph.calls[0].outputs[0]) == {"a", "a.fc", "b", "b.fc", "c"}
+    (inside,) = [call for call in graph.calls if call.path == "a"]
+    assert inside.outputs == (graph.values[forked].same_as,)
+
+
+class Either(Forking):
+    """What is forked, a condition decides."""
+
+    def forward(self, x: torch.Tensor, more: bool):
+        futures = torch.jit.annotate(list[torch.jit.Future[torch.Tensor]], [])
+        named = torch.jit.annotate(dict[str, torch.jit.Future[torch.Tensor]], {})
+        if more:
+            futures.append(torch.jit.fork(self.a, x))
+            named["c"] = torch.jit.fork(self.c, x)
+        else:
+            futures.append(torch.jit.fork(self.b, x))
+        y = x
+        for name in ["a", "c"]:
+            if name in named:
+                y = y + torch.jit.wait(named[name])
+        for future in named.values():
+            y = y - torch.jit.wait(future)
+        return y * torch.jit.wait(futures[0])
+
+
+def test_futures_that_a_condition_decides_come_from_either_branch(tmp_path):
+    """They meet where the branches do, and nothing outside reads what is inside a branch."""
+    graph = scripted(Either(), tmp_path)
+    last = graph.calls[graph.values[graph.calls[0].outputs[0]].producer]
+    branch = next(call for call in graph.calls if call.name == "prim.If")
+    assert last.inputs[1] in branch.outputs
+    (merge,) = [call for call in graph.calls if call.name == "merge" and call.parent == branch.id]
+    assert [sources(graph, value) for value in merge.inputs] == [{"a", "a.fc"}, {"b", "b.fc"}]
+    (subtracted,) = [call for call in graph.calls if call.name == "aten.sub"]
+    assert sources(graph, subtracted.inputs[1]) == {"c"}
+
+
+class Given(Forking):
+    def forward(self, future: torch.jit.Future[torch.Tensor]):
+        return self.a(torch.jit.wait(future))
+
+
+def test_work_behind_a_future_from_outside_is_not_counted_and_said(tmp_path):
+    """Nobody but the caller knows it: the sums are lower bounds."""
+    graph = scripted(Given(), tmp_path)
+    (waits,) = [call for call in graph.calls if call.name == "aten.wait"]
+    assert (waits.inputs, waits.arithmetic) == (graph.calls[0].inputs, "unknown")
+    assert next(call for call in graph.calls if call.path == "a").inputs == waits.outputs
+    assert [note.call for note in graph.notes] == [waits.id]
+
+
+class Awaiting(Forking):
+    def forward(self, x):
+        later = torch.jit._awaitable(self.a, x)
+        return self.c(x) * torch.jit._awaitable_wait(later)
+
+
+def test_awaited_work_stands_in_the_graph(tmp_path):
+    """A run does it at the first wait: a note says that it is shown before."""
+    model = Awaiting().eval()
+    ran = eager(model)
+    graph = scripted(model, tmp_path)
+    assert sorted(passed(graph)) == sorted(passed(ran))
+    assert sources(graph, graph.calls[0].outputs[0]) == {"a", "a.fc", "c"}
+    assert [note.text for note in graph.notes if "_awaitable" in note.text]
+
+
+def test_forks_of_what_the_archive_does_not_hold_are_unknown(tmp_path):
+    """Code that another program wrote: a call whose work is not counted stands where it is started."""
+    path, other = tmp_path / "net.pt", tmp_path / "other.pt"
+    scripted(OfModule(), tmp_path)
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(other, "w") as changed:
+        for name in archive.namelist():
+            changed.writestr(name, archive.read(name).replace(b"fork(__forked_function)", b"fork(elsewhere, x)"))
+    graph = ta.open(other).graph
+    check(graph)
+    (fork,) = [call for call in graph.calls if call.name == "prim.fork"]
+    assert (fork.inputs, fork.arithmetic) == (graph.calls[0].inputs, "unknown")
+    assert [note.call for note in graph.notes] == [fork.id]
+    added = next(call for call in graph.calls if call.name == "aten.add")
+    assert set(fork.outputs) < set(added.inputs)

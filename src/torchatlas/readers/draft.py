@@ -257,6 +257,11 @@ def _cross(draft: Draft, order: list[Step]) -> None:
                 maker = draft.makers[value] or draft.homes.get(value)
                 _climb(value, around[step.id], maker, around, entered)
                 _climb(value, _above(maker, around), step, around, left)
+        for value in step.outputs if step.children and not step.derived else ():  # of a loop: what its body hands on
+            inner = draft.values[value].same_as
+            maker = draft.makers[inner] if inner is not None else None
+            if inner is not None and step.holds(maker):
+                _climb(inner, _above(maker, around), step, around, left)
     for value in draft.root.outputs:
         _climb(value, _above(draft.makers[value], around), draft.root, around, left)
     for step in derived:

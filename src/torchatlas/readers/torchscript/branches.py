@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchatlas.core.graph import Node, Slot
@@ -11,21 +12,31 @@ from torchatlas.readers.torchscript import builtin
 from torchatlas.readers.torchscript.held import SCALAR, Ended, Frame, Made
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torchatlas.readers.draft import Step
     from torchatlas.readers.torchscript.follow import Follower
+    from torchatlas.readers.torchscript.lists import Mark
 
 NOTE = "of a condition both branches are counted, of a loop one turn"
 
 
 class Side(NamedTuple):
-    """One of two ways: its names, its calls, how it ended, and what it wrote into tensors from before, by these."""
+    """One of two ways that a run may go.
+
+    Attributes:
+        frame: its names.
+        group: its calls.
+        ended: how it ended, if it did.
+        wrote: what it wrote into tensors from before, by these.
+        tails: what it added to each list and dictionary.
+    """
 
     frame: Frame
     group: Step
     ended: Ended | None
     wrote: dict[int, int]
+    tails: list[list[Any]]
 
 
 class Branches:
@@ -42,26 +53,29 @@ class Branches:
         step = self._draft.step("function", "prim.If")
         if isinstance(test, Made):
             step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
-        sides = [self._side(word, body, frame) for word, body in (("then", told.body), ("else", told.orelse))]
+        lists = self._follower.lists.mark(frame)
+        sides = [self._side(word, body, frame, lists) for word, body in (("then", told.body), ("else", told.orelse))]
         going = [side for side in sides if side.ended is None or not side.ended.raised]
         if len(going) == 1:
             frame.names = going[0].frame.names
             frame.step.children += going[0].group.children
             for before, after in going[0].wrote.items():
                 self._draft.replace(before, after)
+            for (items, _), tail in zip(lists, going[0].tails, strict=True):
+                self._follower.lists.put(items, tail)
             return going[0].ended
         if not going:
             return Ended(None, raised=True)
-        return self._join(step, sides, frame)
+        return self._join(step, sides, lists, frame)
 
-    def _side(self, word: str, body: Sequence[ast.stmt], frame: Frame) -> Side:
+    def _side(self, word: str, body: Sequence[ast.stmt], frame: Frame, lists: Mark) -> Side:
         group = self._draft.step("group", word, derived=True)
         inner = Frame(group, frame.owner, frame.depth, dict(frame.names))
         mark = self._draft.mark()
         ended = self._follower.block(body, inner)
-        return Side(inner, group, ended, self._draft.undo(mark))
+        return Side(inner, group, ended, self._draft.undo(mark), self._follower.lists.take(lists))
 
-    def _join(self, step: Step, sides: Sequence[Side], frame: Frame) -> Ended | None:
+    def _join(self, step: Step, sides: Sequence[Side], lists: Mark, frame: Frame) -> Ended | None:
         """The names after a condition, and what it returns."""
         then, otherwise = sides
         one, other, first, second = then.frame, otherwise.frame, then.ended, otherwise.ended
@@ -70,10 +84,19 @@ class Branches:
         for before in then.wrote | otherwise.wrote:  # in the order of the code, which a set would not keep
             met = self._meet(step, then.wrote.get(before, before), otherwise.wrote.get(before, before))
             self._draft.replace(before, met)
+        self._follower.lists.join(
+            lists,
+            [side.tails for side in sides],
+            partial(self._merged, step),
+            partial(self._outside, step) if inside else _itself,
+        )
         names = {}
         for name in one.names | other.names:  # in the order of the code, which a set would not keep
             left, right = one.names.get(name, SCALAR), other.names.get(name, SCALAR)
-            names[name] = left if left is right else self._merged(step, left, right)
+            if left is right or name not in one.names or name not in other.names:
+                names[name] = self.either(left, right)
+            else:
+                names[name] = self._merged(step, left, right)
         ended = None
         if first is not None and second is not None:
             ended = Ended(self._merged(step, first.value, second.value))
@@ -99,7 +122,10 @@ class Branches:
         if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)) and len(left) == len(right):
             items = [self._merged(step, *pair) for pair in zip(left, right, strict=True)]
             return items if isinstance(left, list) else tuple(items)
-        return self.either(left, right)
+        one = self.either(left, right)
+        if isinstance(one, Made) and step.children:
+            return Made(self._follower, None, [self._outside(step, one.value)])
+        return one
 
     def _meet(self, step: Step, left: int, right: int) -> int:
         """What comes of either branch; ``merge`` stands where they meet again, and what decides goes there too."""
@@ -146,17 +172,19 @@ class Branches:
                 inner.names[name] = SCALAR
         if isinstance(told, ast.For):
             self._follower.assign(told.target, over, inner)
-        mark = self._draft.mark()
+        mark, lists = self._draft.mark(), self._follower.lists.mark(inner)
         ended = self._follower.block(told.body, inner)
+        outside = cache(partial(self._outside, step))  # a tensor leaves once, whatever stands for it
+        self._follower.lists.leave(lists, outside if step.children else _itself)
         for before, after in self._draft.undo(mark).items():
-            self._draft.replace(before, self._outside(step, after))
+            self._draft.replace(before, outside(after))
         if not isinstance(test, Made):
             count = turns if isinstance(turns, int) else None
             step.arguments = Node("arguments", ("max_trip_count",), (count,))
         if not step.children:
             frame.names |= inner.names
             return None
-        self._leave(step, inner, carried, frame)
+        self._leave(step, inner, carried, outside, frame)
         return ended if ended is not None and not ended.raised else None
 
     def _turns(self, told: ast.For, frame: Frame) -> tuple[Any, Any]:
@@ -170,13 +198,15 @@ class Branches:
             return len(items), items[0]
         return None, items.part(0) if isinstance(items, Made) else SCALAR
 
-    def _leave(self, step: Step, inner: Frame, carried: dict[str, Made], frame: Frame) -> None:
+    def _leave(
+        self, step: Step, inner: Frame, carried: dict[str, Made], outside: Callable[[int], int], frame: Frame
+    ) -> None:
         for name, made in inner.names.items():
             before = frame.names.get(name, SCALAR)
             if made is before:
                 continue
             if isinstance(made, Made) and made is not carried.get(name):
-                frame.names[name] = Made(self._follower, None, [self._outside(step, made.value)])
+                frame.names[name] = Made(self._follower, None, [outside(made.value)])
             elif not isinstance(made, Made):
                 frame.names[name] = made
         step.returns = structured(step.outputs)
@@ -188,6 +218,10 @@ class Branches:
         known = self._draft.values[value]
         outer = self._draft.value("activation", (), known.shape, known.dtype, known.nbytes, same_as=value)
         return self._draft.made(step, outer)
+
+
+def _itself(value: int) -> int:
+    return value
 
 
 def _assigned(body: Sequence[ast.stmt]) -> list[str]:

@@ -36,10 +36,14 @@ class Code:
     def __init__(self, sources: Mapping[str, bytes]) -> None:
         self.classes: dict[str, Class] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
+        self.tuples: set[str] = set()
+        """Classes whose objects are tuples with names for their items."""
         for module, source in sources.items():
             for statement in _parsed(module, source).body:
                 if isinstance(statement, ast.ClassDef):
                     self.classes[f"{module}.{statement.name}"] = _class(statement)
+                    if any(isinstance(base, ast.Name) and base.id == "NamedTuple" for base in statement.bases):
+                        self.tuples.add(f"{module}.{statement.name}")
                 elif isinstance(statement, ast.FunctionDef):
                     self.functions[f"{module}.{statement.name}"] = statement
 

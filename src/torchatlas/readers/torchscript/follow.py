@@ -17,8 +17,10 @@ from torchatlas.readers.layers import describe
 from torchatlas.readers.torchscript import builtin, frozen
 from torchatlas.readers.torchscript.branches import Branches
 from torchatlas.readers.torchscript.code import Path, dotted
+from torchatlas.readers.torchscript.forks import STARTS, Forks, closure
 from torchatlas.readers.torchscript.held import SCALAR, Ended, Frame, Made, tensors_of, tree_of
 from torchatlas.readers.torchscript.layers import Layers
+from torchatlas.readers.torchscript.lists import Lists
 from torchatlas.readers.torchscript.structure import described, short
 from torchatlas.readers.torchscript.things import Tensor, Thing
 
@@ -50,7 +52,7 @@ class Follower:
     def __init__(self, structure: Structure, code: Code, constants: Sequence[Tensor], traced: Sequence[Tensor]) -> None:
         self.structure, self.draft = structure, structure.draft
         self._code, self._constants, self._traced = code, constants, traced
-        self._branches = Branches(self)
+        self.lists, self._forks, self._branches = Lists(self), Forks(self), Branches(self)
         self._statements = 0
 
     def run(self) -> None:
@@ -130,6 +132,8 @@ class Follower:
             return self._branches.choose(told, frame)
         if isinstance(told, (ast.For, ast.While)):
             return self._branches.repeat(told, frame)
+        if isinstance(told, ast.FunctionDef):
+            frame.names[told.name] = closure(told, frame)
         return self.block(told.body, frame) if isinstance(told, ast.With) else None
 
     def assign(self, target: ast.expr, made: Any, frame: Frame) -> None:
@@ -138,7 +142,7 @@ class Follower:
             frame.names[target.id] = made
         elif isinstance(target, (ast.Tuple, ast.List)):
             for at, one in enumerate(target.elts):
-                self.assign(one, self._item(made, at), frame)
+                self.assign(one, self._item(made, at, frame), frame)
         elif isinstance(target, ast.Attribute):
             owner = self.value(target.value, frame)
             if isinstance(owner, Thing):
@@ -146,9 +150,11 @@ class Follower:
                 path = self.structure.paths.get(id(owner), "")
                 self.draft.note(f"the run gives {f'{path}.' if path else ''}{target.attr} a new content")
 
-    def _item(self, made: Any, at: int) -> Any:
+    def _item(self, made: Any, at: int, frame: Frame) -> Any:
         if isinstance(made, Made):
             return made.part(at)
+        if self.lists.is_open(made):
+            return self.lists.any_of(made, frame)
         if isinstance(made, (list, tuple)):
             return made[at] if -len(made) <= at < len(made) else SCALAR
         return SCALAR
@@ -228,10 +234,13 @@ class Follower:
     def _subscript(self, told: ast.Subscript, frame: Frame) -> Any:
         owner, at = self.value(told.value, frame), self.value(told.slice, frame)
         if isinstance(owner, dict):
-            return owner.get(at, SCALAR) if builtin.is_plain(at) else SCALAR
+            known = builtin.is_plain(at) and not self.lists.is_open(owner)
+            return owner.get(at, SCALAR) if known else self.lists.any_of(owner, frame)
         if isinstance(at, int) and not isinstance(at, bool):
-            return self._item(owner, at)
-        return self._item(owner, 0) if isinstance(owner, Made) else SCALAR
+            return self._item(owner, at, frame)
+        if isinstance(owner, (list, tuple)):
+            return self.lists.any_of(owner, frame)
+        return self._item(owner, 0, frame) if isinstance(owner, Made) else SCALAR
 
     # Calls.
 
@@ -248,6 +257,12 @@ class Follower:
                 return self._method(told, frame)
         args = [self.value(one, frame) for one in told.args]
         named = {one.arg: self.value(one.value, frame) for one in told.keywords if one.arg}
+        return self.call(name, args, named, frame)
+
+    def call(self, name: Path, args: list[Any], named: dict[str, Any], frame: Frame) -> Any:
+        """A function of the archive, an operator, or a named tuple, by its full name."""
+        if name in self._code.tuples:
+            return (*args, *named.values())
         function = self._code.functions.get(name)
         return (
             self._function(name, function, args, named, frame) if function else self.operator(name, args, named, frame)
@@ -259,6 +274,9 @@ class Follower:
             return self._held(args[0], str(args[1]))
         if name in {"annotate", "unchecked_cast"} and len(args) > 1:
             return args[1]
+        if name in STARTS:
+            named = {one.arg: self.value(one.value, frame) for one in told.keywords if one.arg}
+            return self._forks.start(name, args, named, frame)
         return builtin.convert(name, args)
 
     def _method(self, told: ast.Call, frame: Frame) -> Any:
@@ -273,7 +291,7 @@ class Follower:
         if method is None or not self.structure.is_module(owner):
             return self._unseen(owner, args, named, frame)
         if told.func.attr != "forward" and not told.func.attr.startswith("forward"):
-            return self._enter(method, Frame(frame.step, owner, frame.depth + 1), [owner, *args], named)
+            return self.enter(method, Frame(frame.step, owner, frame.depth + 1), [owner, *args], named)
         return self._module(owner, method, args, named, frame)
 
     def _module(
@@ -282,7 +300,7 @@ class Follower:
         """The call of a module."""
         path = self.structure.paths[id(owner)]
         step = self.draft.step("module", self.structure.class_of(owner).name, path, derived=True)
-        made = self._enter(method, Frame(step, owner, frame.depth + 1), [owner, *args], named)
+        made = self.enter(method, Frame(step, owner, frame.depth + 1), [owner, *args], named)
         if step.children:
             frame.step.children.append(step)
             return made
@@ -328,11 +346,12 @@ class Follower:
         """A function of the archive: the one call that it makes, or a call with several inside."""
         said = name[len(FUNCTIONAL) :] if name.startswith(FUNCTIONAL) else short(name)
         step = self.draft.step("function", f"F.{said}" if name.startswith(FUNCTIONAL) else said, derived=True)
-        made = self._enter(function, Frame(step, frame.owner, frame.depth + 1), args, named)
+        made = self.enter(function, Frame(step, frame.owner, frame.depth + 1), args, named)
         frame.step.children += [step] if len(step.children) > 1 else step.children
         return made
 
-    def _enter(self, function: ast.FunctionDef, frame: Frame, args: list[Any], named: dict[str, Any]) -> Any:
+    def enter(self, function: ast.FunctionDef, frame: Frame, args: list[Any], named: dict[str, Any]) -> Any:
+        """What a function returns for these arguments."""
         if frame.depth > DEEPEST:
             self.draft.note(f"calls more than {DEEPEST} deep are not followed")
             return SCALAR
@@ -349,7 +368,10 @@ class Follower:
         short_name = name.rpartition(".")[2]
         if name.startswith("ops.prim.") and short_name == "RaiseException":
             return Ended(None, raised=True)
-        answer = builtin.answer(short_name, args)
+        waited = self._forks.wait(name, args, frame)
+        if waited is not builtin.UNKNOWN:
+            return waited
+        answer = self.lists.answer(short_name, args, frame)
         if answer is not builtin.UNKNOWN:
             return answer
         if not any(tensors_of(one) for one in (*args, *named.values())) and short_name not in builtin.MAKERS:
