@@ -22,6 +22,7 @@ from torchatlas.capture.private import (
     HigherOrderOperator,
     dispatched,
     eager_stance,
+    finished,
     gradient_forms,
     in_fake_mode,
     in_function_mode,
@@ -316,3 +317,13 @@ def test_the_propagation_of_shardings_is_found_once_tensors_can_be_sharded():
     found = sharding_propagation()
     assert {kind.__name__ for kind, _ in found} >= {"ShardingPropagator"}
     assert all(callable(getattr(kind, method)) for kind, method in found)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.fork. is deprecated")
+def test_a_future_has_what_its_work_returned():
+    """Of what ``fork`` gives and of the public class; nothing while the work runs."""
+    running = torch.futures.Future()
+    assert finished(running) == finished("no future") == ()
+    running.set_result(3)
+    assert finished(running) == (3,)
+    assert [one.tolist() for one in finished(torch.jit.fork(torch.ones, 2))] == [[1, 1]]

@@ -346,6 +346,34 @@ def test_forked_work_is_recorded_where_it_is_started(level, names):
     assert sum(call.flops for call in graph.calls) == 3 * 2 * 2 * 2
 
 
+class Starts(nn.Module):
+    """Gives what it started to others, who wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return torch.jit.fork(self.inner, x)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.fork. is deprecated")
+def test_a_future_hands_on_what_its_work_returned():
+    """Of a module that returns one, the tensor comes out; a model may return one too."""
+    graph = captured(Starts(), torch.ones(1, 2))
+    inner = next(call for call in graph.calls if call.path == "inner")
+    assert graph.calls[0].outputs == inner.outputs
+    assert graph.calls[0].returns == Node("Future", ("value",), (Slot(0),))
+
+
+def test_a_future_that_failed_is_named():
+    """What it would raise is nobody's error here."""
+    failed = torch.futures.Future()
+    failed.set_exception(ValueError("no"))
+    graph = captured(lambda x: (x + 1, failed), torch.ones(1))
+    assert graph.calls[0].returns == Node("tuple", (), (Slot(0), Text("Future")))
+
+
 def test_a_whole_training_step_is_captured_replayed_and_undone():
     """A function that trains: its graph is complete, and neither weights, gradients nor optimizer have moved."""
     layer = nn.Linear(3, 1)

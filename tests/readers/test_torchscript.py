@@ -343,8 +343,6 @@ def test_forked_work_stands_where_it_is_started(kind, tmp_path):
 @pytest.mark.parametrize("kind", FORKS)
 def test_forks_of_traced_models_are_followed(kind, tmp_path):
     """A trace writes the work down as code inside the code, as scripting does."""
-    if kind is Returned:
-        pytest.skip("torch traces no module that returns a future")
     model = kind().eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -43,6 +43,7 @@ __all__ = [
     "OperatorBase",
     "dispatched",
     "eager_stance",
+    "finished",
     "gradient_forms",
     "in_fake_mode",
     "in_function_mode",
@@ -305,6 +306,15 @@ def kept_by_function(node: Any) -> bool:
 
 
 # Packed parameters of quantised layers: objects of C++ classes, which torch names and pickles, and says no more of.
+
+
+def finished(thing: object) -> tuple[Any, ...]:
+    """What the work behind a future (of ``torch.jit.fork``) has returned; nothing while it runs, or if it is no future.
+
+    The subclass that is public cannot be asked for others: ``fork`` gives objects of its base.
+    """
+    future: Any = torch._C.Future
+    return (future.value(thing),) if issubclass(type(thing), future) and future.done(thing) else ()
 
 
 def script_class(thing: object) -> str | None:

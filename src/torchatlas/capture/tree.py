@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from torchatlas.capture.contents import FUNCTIONS, OPAQUE, attributes, callable_name, class_name, contents
+from torchatlas.capture.private import finished
 from torchatlas.core.graph import Node, Slot, Text
 
 if TYPE_CHECKING:
@@ -221,6 +222,8 @@ _WORDS: tuple[tuple[tuple[type, ...], Callable[[Any], int | float | str | Text]]
 def _object(thing: object, name: str, found: list[Tensor], depth: int, seen: set[int]) -> Tree:
     """An object of the user's, whatever else it can do: the attributes that hold tensors, or its name alone."""
     stored = attributes(thing)
+    for value in finished(thing):
+        stored["value"] = value
     keys, trees = _holding(stored, found, depth, seen)
     if trees:
         return Node(name, tuple(keys), tuple(trees))
