@@ -16,10 +16,10 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
+from torchatlas.core.reads import Read
 from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Machine, Mapping
 from torchatlas.readers.weights import archive
 from torchatlas.readers.weights.choice import choose
-from torchatlas.readers.weights.loadable import Read
 from torchatlas.readers.weights.rebuilt import call, dtype_of, sizes, word
 from torchatlas.readers.weights.stored import Stored, size_of
 

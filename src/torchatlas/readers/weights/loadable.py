@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from torchatlas.core.reads import Read
 from torchatlas.readers.weights.rebuilt import STORAGES
 from torchatlas.readers.weights.stored import BITS
 from torchatlas.readers.weights.whole import expression
@@ -30,28 +31,6 @@ PLAIN = frozenset(
 )
 """What ``torch.load(weights_only=True)`` takes."""
 REBUILD = "torch._utils._rebuild_"
-
-
-class Read(NamedTuple):
-    """One file to be loaded.
-
-    Attributes:
-        how: by what: ``torch``, ``placeholders`` (torch refuses what it names), ``pickle``, ``safetensors``,
-            ``distributed``.
-        at: Python that leads from what is loaded to the weights: ``['model']``; of several models, all of it.
-        form: what stands there: ``flat``, what ``load_state_dict`` takes; ``parts``, tensors in containers; ``module``;
-            ``modules``, several.
-        file: its name, below the folder that was given; empty for the file itself.
-        prefix: what stands before its names in the model.
-        packed: it is a member of the archive that was given, or what that unpacks to.
-    """
-
-    how: str
-    at: str = ""
-    form: str = "flat"
-    file: str = ""
-    prefix: str = ""
-    packed: bool = False
 
 
 def read_of(kind: str, needs: Needs, found: Checkpoint) -> Read:

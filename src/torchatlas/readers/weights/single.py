@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.foreign import ENOUGH, looks_like
+from torchatlas.core.reads import Read
 from torchatlas.readers.pickled import Damaged, Foreign, Global, Needs
 from torchatlas.readers.weights import archive, legacy, safetensors, zero
 from torchatlas.readers.weights.choice import choose, refuse_key
-from torchatlas.readers.weights.loadable import Read, read_of
+from torchatlas.readers.weights.loadable import read_of
 from torchatlas.readers.weights.rebuilt import call, source_of
 from torchatlas.readers.weights.stored import Checkpoint, Stored
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from torchatlas.core.graph import InnerTensor
+    from torchatlas.core.reads import Read
     from torchatlas.readers.source import Source
-    from torchatlas.readers.weights.loadable import Read
     from torchatlas.readers.weights.whole import Kept
 
 BITS: Mapping[str, int] = {

@@ -11,6 +11,7 @@ import ast
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchatlas.core.reads import Read
 from torchatlas.views.skeleton.names import quoted
 
 if TYPE_CHECKING:
@@ -185,17 +186,6 @@ NAMES = frozenset(
     )
 )
 """What stands in a skeleton beside its classes."""
-
-
-class Read(NamedTuple):
-    """One file, as the readers say how it is loaded: by what, what leads to the weights, in what form; file, prefix."""
-
-    how: str
-    at: str = ""
-    form: str = "flat"
-    file: str = ""
-    prefix: str = ""
-    packed: bool = False
 
 
 class Loading(NamedTuple):
