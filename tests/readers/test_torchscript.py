@@ -364,6 +364,24 @@ def test_forks_of_frozen_models_are_followed(kind, tmp_path):
     assert [(name, makers) for name, _, makers in wiring(graph)] == names
 
 
+def test_forks_of_models_optimized_for_inference_are_followed(tmp_path):
+    """Two layers are forked and one is not: in whatever form torch gives them, all reach the result."""
+    path = tmp_path / "net.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.optimize_for_inference(torch.jit.script(OfMethod().eval())), path)
+    graph = ta.open(path).graph
+    check(graph)
+    products = [at for at, (name, _, _) in enumerate(wiring(graph)) if name in {"linear", "matmul", "addmm"}]
+    reached, pending = set(), [len(wiring(graph)) - 1]
+    while pending:
+        at = pending.pop()
+        reached.add(at)
+        pending += wiring(graph)[at][2]
+    assert len(products) == 3
+    assert set(products) <= reached
+
+
 class Many(Forking):
     """Futures in lists that loops fill and empty."""
 
