@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zipfile
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -465,6 +466,50 @@ def test_futures_that_a_condition_decides_come_from_either_branch(tmp_path):
     assert [sources(graph, value) for value in merge.inputs] == [{"a", "a.fc"}, {"b", "b.fc"}]
     (subtracted,) = [call for call in graph.calls if call.name == "aten.sub"]
     assert sources(graph, subtracted.inputs[1]) == {"c"}
+
+
+class Named(NamedTuple):
+    first: torch.Tensor
+    second: torch.Tensor
+
+
+class Stored(Forking):
+    """Futures of a named tuple, in a dictionary and in a list of lists, at positions that only a run decides."""
+
+    def named(self, x: torch.Tensor) -> Named:
+        return Named(first=x, second=self.a(x))
+
+    def forward(self, x: torch.Tensor):
+        first = torch.jit.wait(torch.jit.fork(self.named, x)).second.sin()
+        by_number = torch.jit.annotate(dict[int, torch.jit.Future[torch.Tensor]], {})
+        rows = torch.jit.annotate(list[list[torch.jit.Future[torch.Tensor]]], [])
+        for at in range(2):
+            row = torch.jit.annotate(list[torch.jit.Future[torch.Tensor]], [])
+            for _ in range(2):
+                row.append(torch.jit.fork(self.b, x))
+            rows.append(row)
+            by_number[at] = torch.jit.fork(self.c, x)
+        futures = [torch.jit.fork(torch.tan, x), torch.jit.fork(torch.tan, x)]
+        for at in range(2):
+            futures[at] = torch.jit.fork(self.a, torch.jit.wait(futures[at]))
+        return (
+            first,
+            torch.jit.wait(by_number[1]).cos(),
+            torch.jit.wait(rows[1][1]).exp(),
+            torch.jit.wait(futures[0]).log(),
+        )
+
+
+def test_futures_at_positions_that_a_run_decides_reach_who_waits(tmp_path):
+    """What may stand there is read; a note says that a run decides."""
+    graph = scripted(Stored(), tmp_path)
+    readers = {plain(call.name): sources(graph, call.inputs[0]) for call in graph.calls if call.inputs}
+    expected = {"sin": {"a", "a.fc"}, "cos": {"c"}, "exp": {"b", "b.fc"}, "log": {"a", "a.fc"}}
+    assert {name: readers[name] for name in expected} == expected
+    assert {note.text for note in graph.notes} == {
+        "of a condition both branches are counted, of a loop one turn",
+        "which item of a list is read, only a run decides",
+    }
 
 
 class Given(Forking):
