@@ -103,19 +103,82 @@ def test_a_mesh_of_two_dimensions_and_parts_of_unequal_size():
     """)
 
 
-def test_fully_sharded_modules_are_captured():
-    """FSDP2 gathers the weights around each call: the module's own are those of this rank afterwards as before."""
-    run("""
-        from dataclasses import replace
-        from torch.distributed.fsdp import fully_shard
-        model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 4)).eval()
-        fully_shard(model, mesh=init_device_mesh("cpu", (4,)))
-        first, second = (ta.capture(model, torch.randn(2, 8)).graph for _ in range(2))
-        made = total(first).activation_bytes  # the first run makes buffers
-        assert total(first) == replace(total(second), activation_bytes=made)
+FULLY = """
+from dataclasses import replace
+from torch.distributed.fsdp import fully_shard
+
+def fully(size, **options):
+    mesh = init_device_mesh("cpu", (size,))
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Sequential(nn.Linear(8, 5), nn.LayerNorm(5)))
+    fully_shard(model[2], mesh=mesh, **options)
+    fully_shard(model, mesh=mesh, **options)
+    return model
+
+def same(first, second):
+    assert total(first) == total(second)
+    assert [replace(call, source=None) for call in first.calls] == [replace(call, source=None) for call in second.calls]
+    assert first.values == second.values
+    assert first.modules == second.modules
+    assert first.notes == second.notes
+
+def is_whole(graph, model):
+    everything = sum(weight.numel() for weight in model.parameters())  # a DTensor says its global size
+    assert total(graph).parameters == everything == 8 * 8 + 8 + 8 * 5 + 5 + 5 + 5
+    assert total(graph).buffers == 0
+    origins = origins_of(graph.values)
+    weights = [value for value in graph.values if value.kind == "parameter"]
+    own = [value for value in weights if origins[value.id] == value.id]
+    names = [name for name, _ in model.named_parameters()]
+    assert [value.names for value in own] == [(name,) for name in names], "each once"
+    assert sum(value.numel for value in own) == everything
+    gathered = [value for value in weights if origins[value.id] != value.id]
+    assert [value.names for value in gathered] == [(name,) for name in names], "later versions of the same"
+    assert not any(value.kind == "constant" and value.requires_grad for value in graph.values)
+    return own
+"""
+
+
+@pytest.mark.parametrize("level", ["op", "aten"])
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_fully_sharded_modules_are_captured(mode, level):
+    """FSDP2 gathers the weights around each call: each counts once, and the module has its own afterwards as before."""
+    run(
+        FULLY
+        + textwrap.dedent(f"""
+        from torchatlas.core.cost import origins_of
+        model = getattr(fully(4), {mode!r})()
+        first, second = (ta.capture(model, torch.randn(2, 8), level={level!r}).graph for _ in range(2))
+        same(first, second)
+        own = is_whole(first, model)
+        assert all(value.placements == ("Shard(0)",) and value.mesh == (4,) for value in own)
+        assert [value.inner[0].shape for value in own] == [(2, 8), (2,), (2, 8), (2,), (2,), (2,)]
         assert all(type(weight).__name__ == "DTensor" for weight in model.parameters())
-        assert model(torch.randn(2, 8)).shape == (2, 4)
-        assert total(first).parameters == 8 * 8 + 8 + 8 * 4 + 4
-        assert all(first.values[number].placements == ("Shard(0)",) for number in range(4))
-        assert total(first).flops == 2 * 2 * (8 * 8 + 8 * 4)
+        assert model(torch.randn(2, 8)).shape == (2, 5)
+        assert total(first).flops == 2 * 2 * (8 * 8 + 8 * 5)
     """)
+    )
+
+
+@pytest.mark.parametrize("ran", [False, True], ids=["fresh", "after a run"])
+@pytest.mark.parametrize("options", ["", "reshard_after_forward=False"])
+def test_one_process_of_its_own_group_is_captured(options, ran):
+    """With gloo and one rank, the collectives are real ones."""
+    run(
+        FULLY
+        + textwrap.dedent(f"""
+        from torchatlas.core.cost import origins_of
+        dist.destroy_process_group()
+        dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
+        model, x = fully(1, {options}), torch.randn(2, 8)
+        if {ran}:
+            model(x).sum().backward()
+        first, second = (ta.capture(model, x).graph for _ in range(2))
+        same(first, second)
+        assert total(first).parameters == 8 * 8 + 8 + 8 * 5 + 5 + 5 + 5
+        if not {ran}:  # after a run, what it gathered may stay so
+            is_whole(first, model)
+        twice = [model(x) for _ in range(2)]
+        assert torch.equal(*twice)
+        dist.destroy_process_group()
+    """)
+    )
