@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Graph, Module, Note, Value
 from torchatlas.readers.pickled import Foreign, Mapping
+from torchatlas.readers.weights.dtensor import of_one_rank
 from torchatlas.readers.weights.harmful import GETATTR
 from torchatlas.readers.weights.loadable import text
 from torchatlas.readers.weights.packed import saved_otherwise
@@ -117,6 +118,8 @@ def _value(number: int, kind: ValueKind, names: tuple[str, ...], thing: object) 
         requires_grad=tensor.requires_grad,
         type=tensor.type,
         inner=tensor.inner,
+        placements=tensor.placements,
+        mesh=tensor.mesh,
     )
     return value, tensor.memory
 
@@ -157,6 +160,7 @@ def _notes(checkpoint: Checkpoint) -> Iterator[str]:
     if hooks:
         yield f"hooks change what modules compute: {', '.join(hooks[:NAMED])}{', …' if len(hooks) > NAMED else ''}."
     yield from saved_otherwise(checkpoint.tensors.values())
+    yield from of_one_rank(checkpoint.tensors.values())
     yield from _unheld(checkpoint)
     yield from checkpoint.notes
 

@@ -14,6 +14,7 @@ from torchatlas.core.errors import FileError
 from torchatlas.core.graph import InnerTensor
 from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping, Set
 from torchatlas.readers.source import Source
+from torchatlas.readers.weights.dtensor import placed
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
 from torchatlas.readers.weights.packed import with_tables
 from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
@@ -246,20 +247,27 @@ def subclass(func: object, new_type: object, args: object, state: object = None,
 
 def _holding(made: Stored, state: object, func: object) -> Stored:
     """A wrapper around other tensors, with what it holds: its attributes stand in the pickle."""
-    if str(func) != "torch._utils._rebuild_wrapper_subclass" or not isinstance(state, Mapping):
+    if str(func) != "torch._utils._rebuild_wrapper_subclass":
         return made
+    if isinstance(state, tuple):  # of attributes, and of slots
+        state = next((part for part in reversed(state) if isinstance(part, Mapping)), None)
+    if not isinstance(state, Mapping):
+        return made
+    if made.type == "DTensor":
+        return placed(made, state)
     held = [(str(name), one) for name, one in state.items() if isinstance(one, Stored)]
     inner = tuple(
         part
         for name, one in held
         for part in (one.inner or (InnerTensor(name[:80], one.shape, one.dtype, one.nbytes),))
     )
-    if not inner or made.type == "DTensor":  # what a DTensor holds is one part of it
+    if not inner:
         return made
     sizes = [part.nbytes for part in inner]
     largest = max(inner, key=lambda part: part.nbytes or 0)
     nbytes = None if None in sizes else sum(filter(None, sizes))
-    return replace(made, dtype=largest.dtype, nbytes=nbytes, inner=inner)
+    first = held[0][1]  # two names of one tensor are told by it
+    return replace(made, dtype=largest.dtype, nbytes=nbytes, inner=inner, storage=first.storage, offset=first.offset)
 
 
 def _short(named: object) -> str:

@@ -66,6 +66,8 @@ class Stored:
         type: the tensor subclass or layout, empty for a plain one.
         place: where the bytes of the storage are.
         inner: of a subclass that holds other tensors, those; then dtype and bytes are theirs.
+        placements: of a ``DTensor``, as in ``Value.placements``; then ``inner`` is the part that one rank has.
+        mesh: of a ``DTensor``, as in ``Value.mesh``.
         saved: the dtype that its numbers have in the file, where the layer has them in another.
         parts: of a tensor that was cut into pieces, these, where they can be read; together they have its elements.
     """
@@ -83,6 +85,8 @@ class Stored:
     place: Place | None = None
     parts: tuple[Stored, ...] = ()
     inner: tuple[InnerTensor, ...] = ()
+    placements: tuple[str, ...] = ()
+    mesh: tuple[int, ...] = ()
     saved: str = ""
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from torchatlas.core.graph import Graph, Module, Node, Note, Text, Value
 from torchatlas.core.packing import originals
+from torchatlas.readers.weights.dtensor import of_one_rank
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
 from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
@@ -184,13 +185,17 @@ def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | N
         storage=storage,
         type=stored.type,
         inner=stored.inner,
+        placements=stored.placements,
+        mesh=stored.mesh,
     )
 
 
 def kind_of(full: str, tensors: Mapping[str, Stored]) -> ValueKind:
     """Whether a tensor was a parameter or a buffer; sure only where it was saved as a parameter."""
     stored, name = tensors[full], full.rpartition(".")[2]
-    if stored.parameter or stored.inner:  # what is packed is a weight, whatever its numbers are
+    if stored.parameter or (
+        stored.inner and not stored.placements
+    ):  # what is packed is a weight, whatever its numbers are
         return "parameter"
     if not stored.dtype.startswith(TRAINABLE) or BUFFERS.fullmatch(name) or BESIDE.fullmatch(full):
         return "buffer"
@@ -242,6 +247,7 @@ def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable
     if checkpoint.inside:
         yield f"the weights stand under {''.join(f'[{key!r}]' for key in checkpoint.inside)} in the file."
     yield from saved_otherwise(checkpoint.tensors.values())
+    yield from of_one_rank(checkpoint.tensors.values())
     arrays = sum(stored.type == "ndarray" for stored in checkpoint.tensors.values())
     if arrays:
         yield f"{arrays:,} tensors are kept as NumPy arrays, which load_state_dict does not take: torch.from_numpy."
