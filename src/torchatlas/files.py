@@ -78,7 +78,9 @@ def skeleton(path: str | os.PathLike[str], *, key: str | None = None) -> str:
         FileError: missing, damaged, foreign or harmful; the message says which.
         InputError: it holds no named parameters, or none under the key.
     """
-    from torchatlas.readers.open import read  # noqa: PLC0415  # the readers are loaded when asked for
+    from torchatlas.readers.open import opened  # noqa: PLC0415  # the readers are loaded when asked for
+    from torchatlas.readers.weights import apart  # noqa: PLC0415  # as above
     from torchatlas.views.skeleton.skeleton import skeleton as write  # noqa: PLC0415  # as above
 
-    return write(read(path, key), Path(path).name)
+    graph, weights = opened(path, key)
+    return write(graph if weights is None else apart(Path(path), graph, weights), Path(path).name)

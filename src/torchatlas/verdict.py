@@ -157,10 +157,12 @@ def _weights(one: Any, graph: Graph) -> Weights | Unasked:
     if checkpoint is None:
         return Unasked(NO_WEIGHTS)
     from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # the readers are loaded when asked for
+    from torchatlas.readers.weights.tables import together  # noqa: PLC0415  # as above
 
     if checkpoint.empty:
         return Unasked(checkpoint.empty)
-    if checkpoint.tensors.keys() != {name for value in graph.values for name in value.names}:
+    shown = checkpoint.tensors if checkpoint.modules else together(checkpoint.tensors, checkpoint.metadata)
+    if shown.keys() != {name for value in graph.values for name in value.names}:
         return Unasked("the file is no longer what was opened")
     state, flat = state_of(checkpoint)
     return Weights(state, _written(checkpoint.inside), flat)

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections import OrderedDict
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,6 +22,7 @@ from torchatlas.capture.contents import class_name, is_a
 from torchatlas.capture.module_copy import copied
 from torchatlas.capture.standin import LAZY, Kind, NoStandInError, StandIns, quantized
 from torchatlas.capture.state import Guard, no_trace, own_tensors
+from torchatlas.capture.stored import sharded
 from torchatlas.capture.structure import modules_of
 from torchatlas.core.comparing.answer import Answer, Unasked
 from torchatlas.core.comparing.state import Described, Lazy, Named, Unread
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 30
 """Bytes of a model and a state together up to which a real copy is made, where stand-ins do not do."""
+SHARDED = "DTensor"
 OWN = "Error(s) in loading state_dict for "
 """How what ``load_state_dict`` itself says begins."""
 UNFIT = re.compile(
@@ -183,7 +186,7 @@ def _asked(model: nn.Module, modules: list[tuple[str, nn.Module]], state: Any, w
         try:
             with way.mode:
                 made = copied(model, [module for _, module in modules], way.twin)
-                given = _state(state, way)
+                given = _state(_sharded(state, made), way)
                 saved = tuple((str(key), _shape(held)) for key, held in made.state_dict().items())
                 with suppress(Exception):  # of TorchScript; then the message says it
                     made.register_load_state_dict_post_hook(
@@ -197,6 +200,28 @@ def _asked(model: nn.Module, modules: list[tuple[str, nn.Module]], state: Any, w
         except Exception as error:
             raise _CrashError from error
     return Answer(taken=True, saved=saved)
+
+
+def _sharded(state: Any, model: nn.Module) -> Any:
+    """A state with tensors of the model in the place of sharded ones, which only a group of processes can make.
+
+    Raises:
+        NoStandInError: the model has none such, and what torch says of both together cannot be asked.
+    """
+    described = [key for key, item in dict.items(state) if isinstance(item, Described)] if is_a(state, dict) else []
+    keys = [key for key in described if dict.__getitem__(state, key).type == SHARDED]
+    if not keys:
+        return state
+    own: dict[Any, Any] = dict(model.state_dict())
+    made = copy.copy(state)
+    for key in keys:
+        tensor, item = own.get(key), dict.__getitem__(state, key)
+        if tensor is None or (is_a(tensor, Tensor) and sharded(tensor) is not None):
+            fits = tensor is not None and tuple(tensor.shape) == item.shape
+            made[key] = tensor if fits else replace(item, type="", stride=None)  # torch asks for the shape first
+        else:
+            raise NoStandInError(SHARDED)
+    return made
 
 
 def _state(state: Any, way: _OnStandIns | _OnCopies) -> Any:  # noqa: PLR0911 - one for each kind of entry

@@ -10,10 +10,11 @@ class Read(NamedTuple):
 
     Attributes:
         how: by what: ``torch``, ``placeholders`` (torch refuses what it names), ``pickle``, ``safetensors``,
-            ``distributed``.
+            ``distributed``; ``unknown``: it holds tensors of classes that only their own library, or a group of
+            processes, can make.
         at: Python that leads from what is loaded to the weights: ``['model']``; of several models, all of it.
-        form: what stands there: ``flat``, what ``load_state_dict`` takes; ``parts``, tensors in containers; ``module``;
-            ``modules``, several.
+        form: what stands there: ``flat``, what ``load_state_dict`` takes; ``parts``, tensors in containers; ``packed``,
+            quantized layers among them; ``module``; ``modules``, several.
         file: its name, below the folder that was given; empty for the file itself.
         prefix: what stands before its names in the model.
         packed: it is a member of the archive that was given, or what that unpacks to.

@@ -63,6 +63,39 @@ def test_sharded_weights_in_a_file_are_those_of_the_model(what, tmp_path):
     assert "sharded over 4 ranks (DTensor), and the file has the part of one" in text
 
 
+def test_a_model_takes_its_own_sharded_file(tmp_path):
+    """As torch does, and refuses what torch refuses; a plain model cannot be asked about sharded weights."""
+    path = str(tmp_path / "m.pth")
+    out = run(
+        MODEL
+        + f"torch.save(model.state_dict(), {path!r})\n"
+        + "model.load_state_dict(model.state_dict())\n"
+        + f"print(ta.compare(model, {path!r}).verdict)\n"
+        + "model.both = nn.Linear(6, 8)\n"
+        + "mesh = init_device_mesh('cpu', (4,))\n"
+        + "model.both.weight = nn.Parameter(distribute_tensor(torch.randn(9, 6), mesh, [Shard(0)]))\n"
+        + f"print(ta.compare(model, {path!r}).verdict)\n"
+        + "model.both = nn.Linear(6, 8, bias=False)\n"
+        + f"print(ta.compare(model, {path!r}).verdict)\n"
+    )
+    own, other, plain = out.strip().splitlines()
+    assert own.startswith("load_state_dict(strict=True) takes the weights")
+    assert other.startswith("load_state_dict(strict=True) would fail")
+    assert "1 missing" in other
+    assert "1 of another shape" in other
+    assert plain == "load_state_dict(strict=True) takes the weights, as far as names and shapes tell: 4 keys fit"
+
+
+def test_the_skeleton_of_a_sharded_file_says_what_it_can(tmp_path):
+    """Names and whole shapes, and that the file has the part of one rank."""
+    path = tmp_path / "m.pth"
+    run(MODEL + f"torch.save(model.state_dict(), {str(path)!r})\n")
+    code = ta.skeleton(path)
+    assert "the file has the" in code
+    assert "how the file itself is loaded is not known" in code
+    compile(code, "skeleton", "exec")
+
+
 def instance(name, **attributes):
     """An object of a pickle, with attributes."""
     state = Mapping()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import torchatlas as ta
 from capture.test_stored import CHANNELS, captured, dynamic, grouped
+from torchatlas.capture.stored import packed_parameters
 from torchatlas.core.cost import total
 
 
@@ -174,3 +177,197 @@ def test_names_alone_make_no_packed_weight(tmp_path):
     graph = ta.open(tmp_path / "m.pth").graph
     assert [value.names for value in graph.values] == [("a._packed_weight",), ("a.b",)]
     assert any("2 more tensors under 'pair'" in note.text for note in graph.notes)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["state dict", "whole model"])
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_the_skeleton_of_a_quantized_file_loads_it(name, whole, tmp_path):
+    """Its code unpacks what the file packs, and every weight is that of the model."""
+    model = QUANTIZED[name][0]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save(model if whole else model.state_dict(), tmp_path / "m.pth")
+        space = {}
+        exec(compile(ta.skeleton(tmp_path / "m.pth"), "skeleton", "exec"), space)  # noqa: S102 - what it is for
+        loaded = space["load"](tmp_path / "m.pth").state_dict()
+    graph = ta.open(tmp_path / "m.pth").graph
+    assert set(loaded) == {name for value in graph.values for name in value.names}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = {
+            f"{path}.{weight}": tensor
+            for path, module in model.named_modules()
+            for weight, tensor, _ in packed_parameters(module)
+        }
+    assert own
+    for key, tensor in own.items():
+        assert torch.equal(loaded[key].detach(), tensor.detach()), key
+
+
+def blob(**state):
+    """What bitsandbytes puts beside a weight of four bits: JSON as bytes."""
+    return torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8)
+
+
+def four_bits(*, nested):
+    """A layer of (32, 64) of four bits: two in a byte, 32 blocks of 64."""
+    state = {
+        "fc.weight": torch.zeros(1024, 1, dtype=torch.uint8),
+        "fc.bias": torch.zeros(32),
+        "fc.weight.absmax": torch.zeros(32, dtype=torch.uint8 if nested else torch.float32),
+        "fc.weight.quant_map": torch.zeros(16),
+    }
+    words = {"quant_type": "nf4", "blocksize": 64, "dtype": "bfloat16", "shape": [32, 64]}
+    if nested:
+        state |= {"fc.weight.nested_absmax": torch.zeros(1), "fc.weight.nested_quant_map": torch.zeros(256)}
+        words |= {"nested_blocksize": 256, "nested_dtype": "float32", "nested_offset": 0.04}
+    return state | {"fc.weight.quant_state.bitsandbytes__nf4": blob(**words)}
+
+
+def written(state, path, metadata=None):
+    """A file of a state, by its suffix."""
+    if path.suffix == ".pth":
+        torch.save(state, path)
+    else:
+        save_file(state, path, metadata=metadata)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize(("nested", "elements", "nbytes"), [(False, 48, 192), (True, 306, 32 + 4 * 274)])
+def test_weights_of_four_bits_are_put_together_with_their_tables(nested, elements, nbytes, suffix, tmp_path):
+    """Absolute maxima, levels, and nested ones with an offset; the shape stands in the JSON."""
+    atlas = ta.open(written(four_bits(nested=nested), tmp_path / f"m{suffix}"))
+    values = {value.names[0]: value for value in atlas.graph.values}
+    assert values.keys() == {"fc.weight", "fc.bias"}
+    weight = values["fc.weight"]
+    assert (weight.shape, weight.original, weight.dtype, weight.kind) == ((1024, 1), (32, 64), "uint8", "parameter")
+    assert (weight.numel, weight.nbytes, weight.requires_grad) == (1024 + elements, 1024 + nbytes, False)
+    assert total(atlas.graph).parameters == 1024 + elements + 32
+    assert (atlas.graph.module_at["fc"].name, atlas.graph.module_at["fc"].extra) == ("Linear4bit", "64, 32")
+    assert "[32, 64] as uint8 [1024, 1]" in str(atlas.summary())
+
+
+def test_a_weight_of_eight_bits_has_its_scales(tmp_path):
+    """One for each row; the number beside it says how rows lie, and is no weight."""
+    state = {
+        "fc.weight": torch.zeros(8, 16, dtype=torch.int8),
+        "fc.SCB": torch.zeros(8),
+        "fc.weight_format": torch.tensor(0, dtype=torch.uint8),
+    }
+    graph = ta.open(written(state, tmp_path / "m.safetensors")).graph
+    (weight,) = graph.values
+    assert (weight.names, weight.shape, weight.numel, weight.nbytes) == (("fc.weight",), (8, 16), 136, 128 + 32)
+    assert graph.module_at["fc"].name == "Linear8bitLt"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fc.weight.quant_state.bitsandbytes__nf4": torch.zeros(9, dtype=torch.uint8)},
+        {"fc.weight.quant_state.bitsandbytes__nf4": blob(quant_type="nf4")},
+        {"fc.weight.quant_state.bitsandbytes__nf4": blob(shape=[1 << 20, 1 << 20])},
+        {"fc.weight.quant_state.bitsandbytes__nf4": blob(shape=["32", 64])},
+    ],
+    ids=["no JSON", "no shape", "a shape too large", "a shape of words"],
+)
+def test_a_damaged_state_leaves_the_tensors_apart(change, tmp_path):
+    """What the file does not say is not guessed."""
+    state = four_bits(nested=False) | change
+    graph = ta.open(written(state, tmp_path / "m.pth")).graph
+    assert {name for value in graph.values for name in value.names} == set(state)
+
+
+PARTS = {"qdata": torch.zeros(32, 32, dtype=torch.int8), "scale": torch.zeros(2, 32), "zero_point": torch.zeros(2, 32)}
+
+
+def described(kind, parts, **attributes):
+    """The metadata of a file of torchao with one weight of a class."""
+    weight = {"_type": kind, "_data": attributes, "_tensor_data_names": list(parts)}
+    names = ["0.weight", "0.bias"]
+    return {
+        "0.weight": json.dumps(weight),
+        "0.bias": json.dumps({"_type": "Tensor"}),
+        "tensor_names": json.dumps(names),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "attributes", "shape"),
+    [
+        ("Int4Tensor", torch.zeros(32, 32, dtype=torch.int8), {"shape": [32, 64]}, (32, 64)),
+        ("Int8Tensor", torch.zeros(32, 64, dtype=torch.int8), {}, (32, 64)),
+        ("Float8Tensor", torch.zeros(32, 64, dtype=torch.float8_e4m3fn), {}, (32, 64)),
+        ("NVFP4Tensor", torch.zeros(32, 32, dtype=torch.uint8), {}, (32, 64)),
+    ],
+)
+def test_weights_of_torchao_are_put_together_as_the_metadata_says(kind, data, attributes, shape, tmp_path):
+    """The class, the tensors inside, and the shape of the weight."""
+    state = {"0._weight_qdata": data, "0._weight_scale": torch.zeros(32, 2), "0.bias": torch.zeros(32)}
+    path = written(state, tmp_path / "m.safetensors", described(kind, ["qdata", "scale"], **attributes))
+    graph = ta.open(path).graph
+    values = {value.names[0]: value for value in graph.values}
+    assert values.keys() == {"0.weight", "0.bias"}
+    weight = values["0.weight"]
+    assert (weight.shape, weight.type, weight.numel) == (shape, kind, data.numel() + 64)
+    assert weight.nbytes == data.nbytes + 4 * 64
+    assert [one.name for one in weight.inner] == ["qdata", "scale"]
+    assert graph.module_at["0"].name == "Linear"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None,
+        {"tensor_names": "0.weight"},
+        {"tensor_names": json.dumps(["0.weight"])},
+        {"tensor_names": json.dumps(["0.weight", 7]), "0.weight": "[1]"},
+        described("Int4Tensor", ["qdata", "scale", "other"], shape=[32, 64]),
+    ],
+)
+def test_tensors_that_no_metadata_joins_stay_apart(metadata, tmp_path):
+    """Names alone join nothing."""
+    state = {"0._weight_qdata": torch.zeros(32, 32, dtype=torch.int8), "0._weight_scale": torch.zeros(32, 2)}
+    graph = ta.open(written(state, tmp_path / "m.safetensors", metadata)).graph
+    assert {name for value in graph.values for name in value.names} == set(state)
+
+
+@pytest.mark.parametrize("kind", ["bitsandbytes", "torchao"])
+def test_the_skeleton_of_such_a_file_has_every_tensor_of_it(kind, tmp_path):
+    """As load_state_dict gets them: what puts them together is the library that wrote them."""
+    ao = {f"0._weight_{name}": part for name, part in PARTS.items()}
+    state = four_bits(nested=True) if kind == "bitsandbytes" else ao
+    metadata = described("Int4Tensor", PARTS, shape=[32, 64]) if kind == "torchao" else None
+    path = written(state, tmp_path / "m.safetensors", metadata)
+    space = {}
+    exec(compile(ta.skeleton(path), "skeleton", "exec"), space)  # noqa: S102 - what it is for
+    assert space["load"](path).state_dict().keys() == state.keys()
+
+
+def test_shards_are_put_together_over_their_files(tmp_path):
+    """A weight and its tables may stand in two files of one index."""
+    state = four_bits(nested=True)
+    names = list(state)
+    where = {}
+    for at, own in enumerate((names[:2], names[2:])):
+        file = f"model-0000{at + 1}-of-00002.safetensors"
+        save_file({name: state[name] for name in own}, tmp_path / file)
+        where |= dict.fromkeys(own, file)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+    graph = ta.open(tmp_path).graph
+    assert {value.names[0]: value.original for value in graph.values} == {"fc.weight": (32, 64), "fc.bias": None}
+
+
+def test_a_model_is_asked_with_all_that_a_packed_file_holds(tmp_path):
+    """The tables are keys to load_state_dict, and unexpected ones to a plain layer."""
+    path = written(four_bits(nested=False), tmp_path / "m.safetensors")
+    answer = str(ta.compare(nn.ModuleDict({"fc": nn.Linear(64, 32)}), path).verdict)
+    assert answer == "load_state_dict(strict=True) would fail: 1 keys fit, 3 unexpected, 1 of another shape"
+
+
+def test_the_skeleton_of_a_subclass_says_that_loading_is_not_known(tmp_path):
+    """Only the library of the class can make such a tensor: its names and shapes are there."""
+    torch.save(grouped().state_dict(), tmp_path / "m.pth")
+    code = ta.skeleton(tmp_path / "m.pth")
+    assert "how the file itself is loaded is not known" in code
+    compile(code, "skeleton", "exec")

@@ -17,6 +17,7 @@ from torchatlas.readers.weights import archive, config, distributed, folders, sh
 from torchatlas.readers.weights.choice import refuse_key
 from torchatlas.readers.weights.folder import Folder
 from torchatlas.readers.weights.structure import graph_of
+from torchatlas.readers.weights.tables import together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,19 @@ def opened(path: Path, key: str | None = None) -> tuple[Graph, Checkpoint]:
     """
     found = checkpoint(path, key)
     return graph_of(found, _whole(path)), found
+
+
+def apart(path: Path, graph: Graph, found: Checkpoint) -> Graph:
+    """Give the graph with every tensor of the file by itself, as ``load_state_dict`` gets them.
+
+    Args:
+        path: of the file.
+        graph: what `opened` gave of it.
+        found: the weights that it was made of.
+    """
+    if found.modules or together(found.tensors, found.metadata) is found.tensors:
+        return graph
+    return graph_of(found, _whole(path), apart=True)
 
 
 def with_statistics(path: Path, graph: Graph, key: str | None = None) -> Graph:

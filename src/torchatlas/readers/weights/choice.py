@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.readers.pickled import Foreign, Mapping
 from torchatlas.readers.weights.models import base_of, beside, chosen_models, listed, models_in, outweigh, what_holds
+from torchatlas.readers.weights.packed import is_packed
 from torchatlas.readers.weights.parts import (
     DEEPEST,
     FIRST,
     METADATA,
     Part,
-    is_packed,
     is_training,
     joined,
     parts_of,

@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from torchatlas.core.reads import Read
+from torchatlas.readers.pickled import Mapping
+from torchatlas.readers.weights.packed import is_packed
 from torchatlas.readers.weights.rebuilt import STORAGES
 from torchatlas.readers.weights.stored import BITS
 from torchatlas.readers.weights.whole import expression
@@ -41,12 +43,21 @@ def read_of(kind: str, needs: Needs, found: Checkpoint) -> Read:
         needs: what its pickles name.
         found: what was chosen of it.
     """
+    if any(tensor.inner and not tensor.type.startswith("quantized") for tensor in found.tensors.values()):
+        return Read("unknown")
     how = "pickle" if kind == "a pickle" else "placeholders" if found.modules or refused(needs) else "torch"
     if not found.modules:
-        return Read(how, expression(found.inside), "flat" if found.flat else "parts")
+        return Read(how, expression(found.inside), _form(found))
     if not found.around:
         return Read(how, expression(found.inside), "module")
     return Read(how, found.models, "modules")
+
+
+def _form(found: Checkpoint) -> str:
+    if not found.flat:
+        return "parts"
+    items = found.state.items() if isinstance(found.state, Mapping) else ()
+    return "packed" if any(is_packed(key, item) for key, item in items) else "flat"
 
 
 def refused(needs: Needs) -> tuple[str, ...]:

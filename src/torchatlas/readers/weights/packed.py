@@ -133,6 +133,11 @@ def weights(items: Iterable[tuple[str, object]], tensor: Callable[[object], Stor
     return found
 
 
+def is_packed(key: object, thing: object) -> bool:
+    """Whether an item of a state dict is what a quantized layer keeps packed."""
+    return bool(unpacked(str(key).rpartition(".")[2], thing))
+
+
 def _settle(found: dict[str, Stored], layer: str, owner: str) -> None:
     """Take the settings of a quantized layer out of its tensors; its weight and bias nothing trains."""
     outputs = [layer + name for name in OUTPUT]

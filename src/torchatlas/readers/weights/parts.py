@@ -173,7 +173,7 @@ def parts_of(root: object) -> tuple[list[Part], list[tuple[Keys, Foreign]]]:
         waiting += [
             ((*keys, key), item, of_optimizer)
             for key, item in items
-            if tensor(item) is None and not _is_atom(item) and not is_packed(key, item)
+            if tensor(item) is None and not _is_atom(item) and not packed.is_packed(key, item)
         ]
     return parts, foreign
 
@@ -213,11 +213,6 @@ def _items(thing: object) -> Iterator[tuple[object, object]]:
 
 def _is_atom(item: object) -> bool:
     return item is None or isinstance(item, (str, int, float, bytes, Blob, Global))
-
-
-def is_packed(key: object, item: object) -> bool:
-    """Whether an item is what a quantized layer keeps packed."""
-    return bool(packed.unpacked(str(key).rpartition(".")[2], item))
 
 
 def tensor(item: object) -> Stored | None:

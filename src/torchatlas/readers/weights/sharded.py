@@ -14,6 +14,7 @@ from torchatlas.core.errors import FileError
 from torchatlas.readers.weights import single
 from torchatlas.readers.weights.loadable import below
 from torchatlas.readers.weights.stored import Checkpoint
+from torchatlas.readers.weights.tables import NAMES, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,8 +67,23 @@ def indexed(index: Source, find: Callable[[str], Source | None]) -> Checkpoint:
         notes.append(f"{len(unnamed):,} tensors of its files are not in the index and not shown ({some(unnamed)}).")
     reads = tuple(read for file, shard in there.items() for read in below(shard.reads, "", file))
     return Checkpoint(
-        found, "an index of sharded weights", ordered=False, notes=tuple(dict.fromkeys(notes)), reads=reads
+        found,
+        "an index of sharded weights",
+        ordered=False,
+        notes=tuple(dict.fromkeys(notes)),
+        reads=reads,
+        metadata=_metadata(there.values()),
     )
+
+
+def _metadata(shards: Iterable[Checkpoint]) -> dict[str, str]:
+    """What all of them say beside their tensors; of lists of names, all that they name."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for shard in shards:
+        found |= shard.metadata
+        names += names_in(shard.metadata)
+    return found | ({NAMES: json.dumps(names)} if names else {})
 
 
 def numbered(top: Iterable[str]) -> list[str]:
@@ -114,6 +130,7 @@ def together(shards: Mapping[str, Source]) -> Checkpoint | None:
             notes=tuple(dict.fromkeys(notes)),
             ordered=False,
             reads=reads,
+            metadata=_metadata(read.values()),
         )
     if all(LAYER.search(name) for name in in_order):
         found = {

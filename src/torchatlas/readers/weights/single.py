@@ -67,7 +67,10 @@ def load(source: Source, key: str | None = None) -> Checkpoint:
             tensors, metadata = safetensors.load(source)
             refuse_key(source, key)
             notes = _tied_elsewhere(metadata, tensors)
-            return Checkpoint(tensors, "a .safetensors file", ordered=False, notes=notes, reads=(Read("safetensors"),))
+            reads = (Read("safetensors"),)
+            return Checkpoint(
+                tensors, "a .safetensors file", ordered=False, notes=notes, reads=reads, metadata=metadata
+            )
         needs = Needs()
         held, kind = _object(source, 0, needs)
         root, notes = zero.filled(held)

@@ -66,6 +66,7 @@ class Stored:
         type: the tensor subclass or layout, empty for a plain one.
         place: where the bytes of the storage are.
         inner: of a subclass that holds other tensors, those; then dtype and bytes are theirs.
+        original: as in ``Value.original``.
         placements: of a ``DTensor``, as in ``Value.placements``; then ``inner`` is the part that one rank has.
         mesh: of a ``DTensor``, as in ``Value.mesh``.
         saved: the dtype that its numbers have in the file, where the layer has them in another.
@@ -85,6 +86,7 @@ class Stored:
     place: Place | None = None
     parts: tuple[Stored, ...] = ()
     inner: tuple[InnerTensor, ...] = ()
+    original: tuple[int, ...] | None = None
     placements: tuple[str, ...] = ()
     mesh: tuple[int, ...] = ()
     saved: str = ""
@@ -144,6 +146,7 @@ class Checkpoint:
         reads: how the file, or each of several, is loaded with torch; empty where that is not known.
         state: what ``torch.load`` gives, at ``inside``: dictionaries, tensors as `Stored`, and what was not built; None
             of files that hold tensors and nothing else.
+        metadata: of ``.safetensors``, what the file says beside its tensors.
         empty: why what the file has in the place of its tensors cannot be loaded; empty where it can.
     """
 
@@ -162,3 +165,4 @@ class Checkpoint:
     reads: tuple[Read, ...] = ()
     state: object = None
     empty: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from torchatlas.readers.weights.infer.parametrized import weights_of
 from torchatlas.readers.weights.loadable import text
 from torchatlas.readers.weights.model import graph_of as graph_of_model
 from torchatlas.readers.weights.packed import saved_otherwise
+from torchatlas.readers.weights.tables import PARAMS, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -47,15 +48,18 @@ BESIDE = re.compile(r"(.*\.)?parametrizations\.[^.]+\.\d+\.(_u|_v|base)")
 """What parametrizations keep beside the parameters that they make a tensor of."""
 
 
-def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
+def graph_of(checkpoint: Checkpoint, path: Path, *, apart: bool = False) -> Graph:
     """Give the Graph: one Value for a tensor however many names it has, one Module for every place in the names.
 
     Args:
         checkpoint: what was read.
         path: of the file; its name becomes the graph's.
+        apart: each tensor stands by itself, also where several are one weight of bitsandbytes or torchao.
     """
     if checkpoint.modules:
         return graph_of_model(checkpoint, path)
+    if not apart:
+        checkpoint = replace(checkpoint, tensors=together(checkpoint.tensors, checkpoint.metadata))
     owned = _owned(checkpoint.tensors)
     tree = _tree(owned, checkpoint.versions)
     parts = _parts(tree, owned, checkpoint)
@@ -137,13 +141,19 @@ def _parts(tree: Mapping[str, list[str]], owned: Owned, checkpoint: Checkpoint) 
     found = []
     for path in _in_order(tree):
         names = [item for item in owned.get(path, {}).items() if item[0] != EXTRA_STATE]
-        own = {name: checkpoint.tensors[full] for name, full in names}
+        own = {name: _unpacked(checkpoint.tensors[full]) for name, full in names}
         shapes, how = weights_of(own, _parametrized(path, tree, owned, checkpoint.tensors))
         children = tuple(place[len(path) + 1 if path else 0 :] for place in tree[path])
         around = path.rpartition(".")[0] if path else None
         dtypes = {name: stored.dtype for name, stored in own.items()}
+        how = next((PARAMS[stored.type] for stored in own.values() if stored.type in PARAMS), how)
         found.append(Part(path, shapes, dtypes, children, around, checkpoint.versions.get(path), how))
     return found
+
+
+def _unpacked(stored: Stored) -> Stored:
+    """A tensor of the shape that it stands for."""
+    return stored if stored.original is None else replace(stored, shape=stored.original)
 
 
 def _parametrized(
@@ -185,6 +195,7 @@ def _value(number: int, names: tuple[str, ...], stored: Stored, storage: int | N
         storage=storage,
         type=stored.type,
         inner=stored.inner,
+        original=stored.original,
         placements=stored.placements,
         mesh=stored.mesh,
     )

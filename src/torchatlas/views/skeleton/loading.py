@@ -136,8 +136,7 @@ def weights_of(saved):
         tensors = {**kept.get("_parameters", {}), **kept.get("_buffers", {})}
         for name, thing in kept.items():
             if type(thing).__name__ == "ScriptObject":  # packed weights of a quantized layer
-                linear = type(module).__name__ == "LinearPackedParams"
-                tensors.update(zip(("weight", "bias"), thing.state[0]) if linear else loose(name, thing.state[0]))
+                tensors.update(unpacked(name, thing))
         if "_modules" not in kept and "state" in kept:
             convolution = isinstance(module.state, tuple) and len(module.state) == 15  # a quantized one
             state = dict(zip(("weight", "bias"), module.state[10:12])) if convolution else loose("state", module.state)
@@ -146,6 +145,33 @@ def weights_of(saved):
         inside = kept.get("_modules", {})
         waiting += [(f"{prefix}{name}.", child) for name, child in inside.items() if child is not None]
     return found
+
+'''
+PACKED = '''
+def with_packed(saved):
+    """A state with the weights of its quantized layers by their names in the model, in the place of what packs them."""
+    found = {}
+    for key, thing in saved.items():
+        script, last = type(thing).__name__ == "ScriptObject", key.rpartition(".")[2]
+        table = last == "_packed_weight" and getattr(thing, "is_quantized", False)
+        is_packed = script or table or (last.startswith("_packed_") and isinstance(thing, tuple))
+        found.update(unpacked(key, thing) if is_packed else {key: thing})
+    return found
+'''
+UNPACKED = '''
+def unpacked(name, thing):
+    """Weight and bias of a quantized layer, or of both halves of a cell, by their names in the model."""
+    state, kind = thing.state if type(thing).__name__ == "ScriptObject" else (thing, "")
+    around, dot, own = name.rpartition(".")
+    if kind.endswith("CellParamsBase"):
+        halves = [unpacked(f"{around}{dot}_packed_weight{half}", part) for half, part in zip(("_ih", "_hh"), state[-1])]
+        return {**halves[0], **halves[1]}
+    tensors = list(loose("", state).values())
+    first = next((at for at, tensor in enumerate(tensors) if tensor.is_quantized), 0)
+    weight = tensors[first] if tensors[first].is_quantized else tensors[first].half()
+    suffix = own.removeprefix("_packed_params").removeprefix("_packed_weight")
+    pairs = zip(("weight", "bias"), [weight, *tensors[first + 1 :]])
+    return {f"{around}{dot}{kind}{suffix}": tensor for kind, tensor in pairs}
 
 
 def loose(name, thing):
@@ -168,6 +194,8 @@ NAMES = frozenset(
         "read_pickle",
         "weights_of",
         "loose",
+        "unpacked",
+        "with_packed",
         "Placeholder",
         "Reader",
         "io",
@@ -210,7 +238,7 @@ def loading(made: Mapping[str, str], weights: str) -> Loading:
         weights: the name of the file, where the graph has none.
     """
     reads = _reads(made)
-    if not reads:
+    if not reads or any(read.how == "unknown" for read in reads):
         return Loading(UNKNOWN)
     one = reads[0] if len(reads) == 1 else None
     if one is not None and one.how == "distributed":
@@ -313,6 +341,8 @@ def _weights(read: Read, opened: str, around: str = "") -> str:
     if read.form == "module":
         return f"weights_of({opened}{read.at})"
     prefix = f', {around}.rstrip(".")' if around else ""
+    if read.form == "packed":
+        return f"with_packed({opened}{read.at})"
     return f"flat({opened}{read.at}, model{prefix})" if read.form == "parts" else f"{opened}{read.at}"
 
 
@@ -352,6 +382,8 @@ def _needed(reads: Sequence[Read], *, several: bool) -> tuple[tuple[str, ...], t
         READER if placeholders else "",
         PICKLED if "pickle" in hows else "",
         WEIGHTS_OF if forms & {"module", "modules"} else "",
+        PACKED if "packed" in forms else "",
+        UNPACKED if forms & {"packed", "module", "modules"} else "",
     )
     imports = (
         *(("bz2", "contextlib", "gzip") if packed else ()),

@@ -47,7 +47,7 @@ def infer(parts: Sequence[Part], *, ordered: bool = True) -> dict[str, Guess]:
         if not set(part.children).isdisjoint(part.shapes):  # what belongs to a tensor stands beside it: it is packed
             guesses[part.path] = quantized.packed(part)
             continue
-        found = parametrized.infer(part) or recurrent.infer(part) or attention.own(part)
+        found = quantized.of_rows(part) or parametrized.infer(part) or recurrent.infer(part) or attention.own(part)
         found = found or dense.infer(part) or quantized.infer(part)
         found = (
             found

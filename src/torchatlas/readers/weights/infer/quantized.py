@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torchatlas.readers.weights.infer.guess import Part
 
 GPTQ = frozenset(("qweight", "qzeros", "scales"))
+LAYERS = ("Linear4bit", "Linear8bitLt")
 LORA = frozenset(("lora_A", "lora_B"))
 
 
@@ -17,6 +18,16 @@ def packed(part: Part) -> Guess:
     """Tell a layer whose weight has tensors of its own: the tables that unpack it."""
     four = part.dtypes.get("weight") == "uint8" and "weight" in part.children
     return Guess("Linear4bit", 0.9, (), "packed") if four else Guess(UNKNOWN, 1)
+
+
+def of_rows(part: Part) -> Guess | None:
+    """Tell a linear layer whose file says how its weight is packed, and of what shape it is."""
+    if part.how not in LAYERS or len(part.weight) != 2:  # noqa: PLR2004 - rows and columns
+        return None
+    outputs, inputs = part.weight
+    bias = "bias" in part.shapes
+    settings = (("in_features", inputs), ("out_features", outputs), ("bias", bias))
+    return Guess(part.how, 0.9, settings, listed(f"{inputs}, {outputs}", "" if bias else "bias=False"))
 
 
 def infer(part: Part) -> Guess | None:
