@@ -371,3 +371,37 @@ def test_the_skeleton_of_a_subclass_says_that_loading_is_not_known(tmp_path):
     code = ta.skeleton(tmp_path / "m.pth")
     assert "how the file itself is loaded is not known" in code
     compile(code, "skeleton", "exec")
+
+
+def test_quantized_layers_are_told_by_what_they_pack(tmp_path):
+    """A linear layer has integers with a sign, an embedding those without."""
+    found = {}
+    for name in ("linear", "linear of float16", "static linear", "embedding", "convolution"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.save(QUANTIZED[name][0]().state_dict(), tmp_path / "m.pth")
+        graph = ta.open(tmp_path / "m.pth").graph
+        layer = graph.module_at["1" if name in {"static linear", "convolution"} else "0"]
+        found[name] = (layer.name, layer.extra)
+    assert found == {
+        "linear": ("Linear", "8, 4, quantized"),
+        "linear of float16": ("Linear", "8, 4, quantized"),
+        "static linear": ("Linear", "8, 4, quantized"),
+        "embedding": ("Embedding", "10, 4, quantized"),
+        "convolution": ("Conv2d", "3, 4, 3x3"),
+    }
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc])
+def test_sparse_weights_in_a_file_count_indices_and_values(layout, tmp_path):
+    """As in the model: three values of twelve, with their indices."""
+    layer = nn.Linear(3, 4, bias=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        layer.weight = nn.Parameter(torch.eye(4, 3).to_sparse(layout=layout))
+        torch.save(layer.state_dict(), tmp_path / "m.pth")
+        live = ta.capture(layer).graph
+    graph = ta.open(tmp_path / "m.pth").graph
+    assert forms(graph) == forms(live)
+    assert sums(graph) == sums(live)
+    assert graph.values[0].numel < 12

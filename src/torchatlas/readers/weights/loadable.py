@@ -32,6 +32,8 @@ PLAIN = frozenset(
     )
 )
 """What ``torch.load(weights_only=True)`` takes."""
+OWN = ("quantized", "sparse")
+"""How types begin that torch makes by itself, of several tensors."""
 REBUILD = "torch._utils._rebuild_"
 
 
@@ -43,7 +45,7 @@ def read_of(kind: str, needs: Needs, found: Checkpoint) -> Read:
         needs: what its pickles name.
         found: what was chosen of it.
     """
-    if any(tensor.inner and not tensor.type.startswith("quantized") for tensor in found.tensors.values()):
+    if any(tensor.inner and not tensor.type.startswith(OWN) for tensor in found.tensors.values()):
         return Read("unknown")
     how = "pickle" if kind == "a pickle" else "placeholders" if found.modules or refused(needs) else "torch"
     if not found.modules:

@@ -191,7 +191,21 @@ def sparse(layout: object, data: object, *_: object) -> Stored:
     known = [part.nbytes for part in parts]
     total = None if None in known else sum(filter(None, known))
     kind = layout.args[0] if isinstance(layout, Foreign) and isinstance(layout.args, tuple) and layout.args else layout
-    return Stored(shape, parts[-1].dtype, parts[-1].device, total, type=word(kind).removeprefix("torch."))
+    named = word(kind).removeprefix("torch.")
+    names = PARTS.get(named, ())
+    inner = tuple(
+        InnerTensor(name, part.shape, part.dtype, part.nbytes) for name, part in zip(names, parts, strict=False)
+    )
+    whole = inner if len(parts) == len(names) else ()
+    return Stored(shape, parts[-1].dtype, parts[-1].device, total, type=named, inner=whole)
+
+
+PARTS = {
+    "sparse_coo": ("indices", "values"),
+    **dict.fromkeys(("sparse_csr", "sparse_bsr"), ("crow_indices", "col_indices", "values")),
+    **dict.fromkeys(("sparse_csc", "sparse_bsc"), ("ccol_indices", "row_indices", "values")),
+}
+"""What a sparse tensor is stored as."""
 
 
 def nested(buffer: object, shapes: object, *_: object) -> Stored:

@@ -78,7 +78,8 @@ def _around(part: Part, known: Mapping[str, Part], guesses: Mapping[str, Guess],
         child.path.rpartition(".")[2]: _matrix(child, guesses) for child in inside if len(child.weight) >= MATRIX
     }
     told = {child.path.rpartition(".")[2]: guesses[child.path] for child in inside}
-    found = parametrized.infer(part) or quantized.infer(part) or attention.around(part, weights, told)
+    found = parametrized.infer(part) or quantized.around(told) or quantized.infer(part)
+    found = found or attention.around(part, weights, told)
     if found is None and part.children:
         empty = any(not child.shapes and not child.children for child in inside)
         digits = [int(name) for name in part.children if is_number(name)]

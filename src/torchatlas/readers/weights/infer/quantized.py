@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Guess, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torchatlas.readers.weights.infer.guess import Part
 
 GPTQ = frozenset(("qweight", "qzeros", "scales"))
+PACKED = "_packed_params"
+NO_BIAS = "bias=False"
 LAYERS = ("Linear4bit", "Linear8bitLt")
 LORA = frozenset(("lora_A", "lora_B"))
 
@@ -21,13 +25,33 @@ def packed(part: Part) -> Guess:
 
 
 def of_rows(part: Part) -> Guess | None:
-    """Tell a linear layer whose file says how its weight is packed, and of what shape it is."""
+    """Tell a layer whose file says how its weight is packed, and of what shape it is."""
+    if part.name == PACKED and "weight" in part.shapes:
+        return _packed_params(part)
     if part.how not in LAYERS or len(part.weight) != 2:  # noqa: PLR2004 - rows and columns
         return None
     outputs, inputs = part.weight
     bias = "bias" in part.shapes
     settings = (("in_features", inputs), ("out_features", outputs), ("bias", bias))
-    return Guess(part.how, 0.9, settings, listed(f"{inputs}, {outputs}", "" if bias else "bias=False"))
+    return Guess(part.how, 0.9, settings, listed(f"{inputs}, {outputs}", "" if bias else NO_BIAS))
+
+
+def _packed_params(part: Part) -> Guess | None:
+    """Tell what a quantized layer of torch has its weight in."""
+    if len(part.weight) != 2 or not set(part.shapes) <= {"weight", "bias"}:  # noqa: PLR2004 - rows and columns
+        return None
+    rows, columns = part.weight
+    if part.dtypes["weight"].startswith("quint") and "bias" not in part.shapes:  # linear layers have qint8 or float16
+        return Guess("EmbeddingPackedParams", 0.9, (), f"{rows}, {columns}")
+    return Guess("LinearPackedParams", 0.97, (), listed(f"{columns}, {rows}", "" if "bias" in part.shapes else NO_BIAS))
+
+
+def around(told: Mapping[str, Guess]) -> Guess | None:
+    """Tell a quantized layer of torch by what it has its weight in."""
+    inside = told.get(PACKED)
+    if inside is None or not inside.name.endswith("PackedParams"):
+        return None
+    return Guess(inside.name.removesuffix("PackedParams"), 0.9, (), listed(inside.words, "quantized"))
 
 
 def infer(part: Part) -> Guess | None:
