@@ -3,6 +3,7 @@
 import type { Graph } from "./contract/graph.ts";
 import { facts } from "./graph/facts.ts";
 import { DEFAULT_STATE, type ViewState, index, visible } from "./graph/index.ts";
+import { filled } from "./graph/shortened.ts";
 import type { Scene } from "./scene/model.ts";
 import { type SceneOptions, scene } from "./scene/scene.ts";
 import type { ThemeName } from "./scene/theme.ts";
@@ -26,6 +27,6 @@ export function drawScene(graph: Graph, options: DrawOptions = {}): Scene {
 /** Draw a payload given as JSON, with options given as JSON; returns SVG, or the scene as JSON. */
 export function render(payload: string, options: string): string {
   const asked = JSON.parse(options) as DrawOptions;
-  const drawn = drawScene(JSON.parse(payload) as Graph, asked);
+  const drawn = drawScene(filled(JSON.parse(payload) as Graph), asked);
   return asked.format === "scene" ? JSON.stringify(drawn) : svg(drawn, asked.theme ?? "light");
 }

@@ -100,7 +100,7 @@ def beside(
             constants=constants,
             level=level,
         )
-        text = payload(half.graph, folds=kept)
+        text = payload(half.graph, folds=kept, shorten=not expand)
         drawn.append(_Drawn(half, options, text, json.loads(render(text, options.engine(format="scene")))))
     return Beside((drawn[0], drawn[1]), titles, verdict)
 

@@ -92,7 +92,7 @@ class Drawing(Picture):
     ) -> None:
         self.graph = graph
         self.options = options
-        self._payload = payload(graph)
+        self._payload = payload(graph, shorten=options.fold and not options.expand)
         self._colouring = None
         if color_by is not None:
             self._colouring = colouring(graph, self.scene["places"], color_by, overlays or {})

@@ -15,9 +15,10 @@ from torchatlas.core.fold import fold_calls
 from torchatlas.core.graph import Node, Slot, Text
 from torchatlas.core.graph_json import form
 from torchatlas.views.drawing import structure
+from torchatlas.views.drawing.shortened import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from torchatlas.core.fold import Fold
     from torchatlas.core.graph import Graph, Tree
@@ -29,7 +30,7 @@ DEEPEST = 100
 """Containers inside containers that are written; what is deeper stands there as ``…``."""
 
 
-def payload(graph: Graph, *, details: bool = False, folds: Iterable[Fold] | None = None) -> str:
+def payload(graph: Graph, *, details: bool = False, folds: Iterable[Fold] | None = None, shorten: bool = False) -> str:
     """The graph in JSON, of ASCII alone; a model that was not run has a call for every module.
 
     Args:
@@ -37,9 +38,13 @@ def payload(graph: Graph, *, details: bool = False, folds: Iterable[Fold] | None
         details: with the arguments, results and source line of every call, which a page shows and a picture does not;
             without, those of the run alone.
         folds: what is shown once; None for all that `folds_of` finds.
+        shorten: leave out turns of long loops that are not seen while all folds are closed and nothing in them is
+            opened by its path or id (``views.drawing.shortened``).
     """
     shown = structure.shown(graph)
-    chosen = folds_of(graph) if folds is None else folds
+    chosen: Sequence[Fold] = list(folds_of(graph) if folds is None else folds)
+    if shorten:
+        shown, chosen = shortened(shown, chosen)
     whole = form(shown, chosen, _plain, lambda call: details or call.id == 0)
     return json.dumps(whole, separators=(",", ":"), allow_nan=False)
 
