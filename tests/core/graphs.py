@@ -198,6 +198,60 @@ def llama_like(layers: int, ops_per_layer: int) -> Graph:
     return recorder.graph()
 
 
+def decode_like(steps: int, layers: int) -> Graph:
+    """Make a run of ``generate``: steps of one token each, in which every layer makes its cache one token longer.
+
+    It has ``1 + 2 * layers + steps * (5 + 22 * layers)`` calls.
+    """
+    recorder = Recorder("generate")
+    vocabulary = recorder.leaf("parameter", "embed.weight", (100, 32))
+    names = ("query", "key", "value", "out", "up", "down")
+    weights = [[recorder.leaf("parameter", f"layers.{at}.{name}", (32, 32)) for name in names] for at in range(layers)]
+    token = recorder.leaf("input", "token", (1, 1))
+    recorder.begin("generate", (token,), "")
+    caches = [[recorder.call("torch.zeros", (), (1, 3, 32)) for _ in range(2)] for _ in range(layers)]
+    for step in range(steps):
+        recorder.begin("Decoder", (token, *(value for cache in caches for value in cache)), "decoder")
+        stream = recorder.call("F.embedding", (token, vocabulary), (1, 1, 32))
+        for at in range(layers):
+            stream, caches[at] = _decode_layer(recorder, f"decoder.layers.{at}", stream, weights[at], caches[at], step)
+        logits = recorder.call("F.linear", (stream, vocabulary), (1, 1, 100))
+        recorder.end((logits, *(value for cache in caches for value in cache)))
+        token = recorder.call("torch.argmax", (logits,), (1, 1))
+        token = recorder.call("Tensor.clone", (token,), (1, 1))
+    recorder.end((token,))
+    return recorder.graph()
+
+
+def _decode_layer(
+    recorder: Recorder, path: str, stream: int, weights: list[int], cache: list[int], step: int
+) -> tuple[int, list[int]]:
+    flat, length = (1, 1, 32), 4 + step
+    recorder.begin("Layer", (stream, *cache), path)
+    recorder.begin("Attention", (stream, *cache), f"{path}.attention")
+    made = []
+    for weight in weights[:3]:
+        made.append(recorder.call("F.linear", (stream, weight), flat))
+        made.append(recorder.call("Tensor.mul", (made.pop(),), flat))
+        made.append(recorder.call("Tensor.contiguous", (made.pop(),), flat))
+    grown = [
+        recorder.call("torch.cat", pair, (1, length, 32), constants={"dim": 1})
+        for pair in zip(cache, made[1:], strict=True)
+    ]
+    attended = recorder.call("F.scaled_dot_product_attention", (made[0], *grown), flat)
+    attended = recorder.call("F.linear", (attended, weights[3]), flat)
+    recorder.end((attended, *grown))
+    stream = recorder.call("torch.add", (stream, attended), flat)
+    recorder.begin("Gated", (stream,), f"{path}.gated")
+    hidden = stream
+    for name, *weight in (("F.linear", weights[4]), ("F.silu",), ("F.linear", weights[5]), ("F.dropout",)):
+        hidden = recorder.call(name, (hidden, *weight), flat)
+    recorder.end((hidden,))
+    stream = recorder.call("torch.add", (stream, hidden), flat)
+    recorder.end((stream, *grown))
+    return stream, grown
+
+
 def _decoder_layer(recorder: Recorder, path: str, stream: int, weights: list[int], ops: int) -> int:
     recorder.module(path, "LlamaDecoderLayer")
     recorder.begin("LlamaDecoderLayer", (stream,), path)

@@ -7,6 +7,7 @@ a loop and the layers of a stack differ in nothing else.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from torchatlas.core.graph import Node, Slot, Text
@@ -85,7 +86,12 @@ def numbers_of(call: Call) -> list[float]:
 
 
 def _is_positional(call: Call) -> bool:
-    return _POSITIONAL.fullmatch(call.name.rpartition(".")[2]) is not None
+    return _is_positional_name(call.name)
+
+
+@lru_cache(maxsize=4096)
+def _is_positional_name(name: str) -> bool:
+    return _POSITIONAL.fullmatch(name.rpartition(".")[2]) is not None
 
 
 def module_classes(graph: Graph) -> dict[str, int]:

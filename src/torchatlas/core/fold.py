@@ -30,6 +30,7 @@ _Described: TypeAlias = "tuple[Repeat, FoldKind, int, Growth | None]"
 
 LEAST_CALLS = 4  # hidden with all that is inside them; fewer are read faster than a fold is understood
 LEAST_MODULES = 2
+_CACHED = "fold_calls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,19 @@ class ModuleFold:
 
 
 def fold_calls(graph: Graph) -> Mapping[int, tuple[Fold, ...]]:
-    """Folds by the id of the parent call, in order; parents without a fold are absent. ATen calls are never folded."""
-    with collection_paused():
-        return _fold_calls(graph)
+    """Folds by the id of the parent call, in order; parents without a fold are absent. ATen calls are never folded.
+
+    They are found once: the table, the picture and the page of a graph share them.
+    """
+    cached = vars(graph)  # where the graph's own cached properties are
+    if _CACHED not in cached:
+        with collection_paused():
+            cached[_CACHED] = _fold_calls(graph)
+    folds: Mapping[int, tuple[Fold, ...]] = cached[_CACHED]
+    return folds
 
 
-def _fold_calls(graph: Graph) -> Mapping[int, tuple[Fold, ...]]:
+def _fold_calls(graph: Graph) -> dict[int, tuple[Fold, ...]]:
     classes = call_classes(graph)
     growing = Growing(graph, classes)
     known: dict[int, list[_Described]] = {}

@@ -164,10 +164,9 @@ class Growing:
             known = self._sizes[call] = _Sizes(tuple(read), tuple(made))
         return known
 
-    def _shapes(self, values: Sequence[int]) -> Iterator[int]:
-        for value in map(self._graph.values.__getitem__, values):
-            if value.kind not in ("parameter", "buffer"):
-                yield from value.shape
+    def _shapes(self, values: Sequence[int]) -> list[int]:
+        known = self._graph.values
+        return [size for at in values if known[at].kind not in ("parameter", "buffer") for size in known[at].shape]
 
     def _growth(self, body: Sequence[int], run: Repeat) -> Growth | None:
         """What grows, said by what most of that which grows has in common; None if no size of a tensor does."""

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import torchatlas as ta
-from core.graphs import Recorder
+from core.graphs import Recorder, decode_like
 from torchatlas.views.drawing.engine import render
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.payload import payload
@@ -85,6 +85,13 @@ def looked_up(self, out, state, x, turn):
     return torch.tanh(self.cell(out) + x[:, turn % 4 : turn % 4 + 1]), state
 
 
+def aliased(self, out, state, x, _):
+    """A view is written to, and with it what it is a view of."""
+    view = out.clone().view(-1)
+    view.mul_(0.5)
+    return torch.tanh(self.cell(out) + view.view(1, 4)) + x, state
+
+
 def stacked(self, out, state, x, _):
     """All results are read after the loop."""
     return torch.tanh(self.cell(out)), state
@@ -100,6 +107,7 @@ BODIES = [
     (constant, (None,)),
     (written, (None,)),
     (looked_up, ()),
+    (aliased, ()),
     (stacked, ()),
 ]
 
@@ -139,6 +147,47 @@ def test_turns_beyond_the_first_few_are_not_sent():
     assert short < whole / 2
     twice = ta.capture(Loop(cached, (1,), 2 * TURNS), torch.randn(1, 4)).graph
     assert calls_in(payload(twice, shorten=True)) == short
+
+
+def test_loops_in_loops_that_write_to_views_are_drawn_as_whole():
+    """What was written and not returned has no place in a turn, and is drawn for each."""
+
+    class Inner(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell = nn.Linear(4, 4)
+
+        def forward(self, x):
+            kept = x.clone()
+            for _ in range(6):
+                view = kept.view(-1)
+                view.mul_(0.5)
+                x = torch.tanh(self.cell(x) + view.view(1, 4))
+            return x
+
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Inner()
+
+        def forward(self, x):
+            for _ in range(14):
+                x = self.inner(x).reshape(-1, 4)[:1]
+            return x
+
+    for level in ("op", "aten"):
+        graph = ta.capture(Outer(), torch.randn(1, 4), level=level).graph
+        for depth in (None, 2, 4):
+            same_in_both(graph, depth=depth, level=level)
+
+
+def test_the_steps_of_a_decoder_are_sent_as_few_of_them():
+    """Its cache grows, layers are folded in each step, and the picture names the length that is reached."""
+    graph = decode_like(40, 3)
+    assert len(graph.calls) == 1 + 2 * 3 + 40 * (5 + 22 * 3)
+    assert calls_in(payload(graph, shorten=True)) < len(graph.calls) / 3
+    for depth in (None, 1, 3):
+        assert "cache 3..43" in same_in_both(graph, depth=depth)
 
 
 @pytest.mark.parametrize(("body", "starts"), [(stacked, ()), (delayed, (None,) * 28)])

@@ -3,7 +3,8 @@
 What the turns between them would add to a picture is what the turns before them add already, so the engine is spared
 their records. That is proven for every loop by its records, or the loop stays as it is:
 
-- each turn left out is the one before it again, its values numbered on by the same amount;
+- each turn left out is the one before it again, its values numbered on by the same amount, and for each value that is
+  read the first turn has one in its place;
 - nothing else reads what these turns make, but the last turn, which then reads it from the last turn kept before them;
 - that turn depends on the same calls in it, and on the same values from elsewhere, as the turn before it, so that no
   later turn is constant where it is not.
@@ -115,6 +116,8 @@ def _gap(graph: Graph, fold: Fold) -> _Gap | None:
     values = graph.values
     if any(not _is_next(graph, fold.parent, turns, turn) for turn in range(first, turns.count)):
         return None
+    if not _have_places(graph, turns, first):
+        return None
     gap = _Gap(fold, turns, first)
     hidden = gap.calls()
     made = sum(value.producer in hidden for value in values if value.producer is not None)
@@ -223,6 +226,32 @@ def _is_next(graph: Graph, parent: int, turns: _Turns, turn: int) -> bool:
         if not follows(one.view_of, other.view_of) or (one.kind == "input") != (other.kind == "input"):
             return False
     return True
+
+
+def _have_places(graph: Graph, turns: _Turns, turn: int) -> bool:
+    """Whether what is read in a turn was returned where it was made, so that the first turn has one in its place.
+
+    What was written in place without being returned has no such place, and is drawn for each turn.
+    """
+    values = range(turns.values_of(turn - 1).start, turns.values_of(turn).stop)
+    if any(value.slot is None for value in graph.values[values.start : values.stop]):
+        return False
+    inside = turns.calls_of(turn)
+    functions = [call for call in graph.calls[inside.start : inside.stop] if call.kind != "aten"]
+    read = set(chain.from_iterable(call.inputs for call in functions))
+    numbers = {call.id for call in functions}
+    for value in graph.values[turns.values_of(turn).start : values.stop]:
+        if value.producer in numbers:
+            read.update(one for one in (value.previous, value.same_as, value.view_of) if one is not None)
+    return all(_is_returned(graph, value) for value in read if value in values)
+
+
+def _is_returned(graph: Graph, value: int) -> bool:
+    """Whether the call that made it returns it, be it an ATen call that is not drawn, or the call around that."""
+    maker = graph.values[value].producer
+    while maker is not None and graph.calls[maker].kind == "aten":
+        maker = graph.calls[maker].parent
+    return maker is not None and value in graph.calls[maker].outputs
 
 
 def _without(graph: Graph, gaps: Sequence[_Gap]) -> Graph:
