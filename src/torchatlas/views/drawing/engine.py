@@ -59,7 +59,8 @@ def _source() -> str:
 
 def _explain(reason: str, payload: str, seconds: float, memory: int) -> str:
     graph = json.loads(payload)
-    size = f"{graph['name']} has {len(graph['calls']):,} calls and {len(graph['values']):,} tensors, and drawing it"
+    calls, tensors = (max((one["id"] + 1 for one in graph[kind]), default=0) for kind in ("calls", "values"))
+    size = f"{graph['name']} has {calls:,} calls and {tensors:,} tensors, and drawing it"
     if "interrupted" in reason:
         return f"{size} took more than {seconds:g} seconds. {CLOSE}"
     told = reason.partition("\n")[0].strip()
