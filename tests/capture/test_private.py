@@ -39,6 +39,7 @@ from torchatlas.capture.private import (
     packed_of_cell,
     saved_names,
     script_class,
+    script_state,
     sharding_propagation,
     storage_key,
     storage_of,
@@ -288,6 +289,12 @@ def test_a_packed_cell_gives_its_kind_and_both_packed_parameters():
     kind, parts = packed_of_cell(dynamic(torch.nn.GRU(4, 3))._all_weight_values[0].param)
     assert kind == "quantized_dynamic"
     assert [tuple(part.unpack()[0].shape) for part in parts] == [(9, 4), (9, 3)]
+
+
+def test_packed_parameters_have_a_state():
+    """Weight and bias of a linear layer, as a file has them."""
+    weight, bias = script_state(dynamic(torch.nn.Linear(4, 3))._packed_params._packed_params)
+    assert (weight.dtype, tuple(weight.shape), tuple(bias.shape)) == (torch.qint8, (3, 4), (3,))
 
 
 def test_packed_parameters_unpack_where_modes_are_off():

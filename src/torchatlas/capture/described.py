@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,43 +12,60 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from torchatlas.capture.contents import class_name, is_a
-from torchatlas.capture.private import storage_key
-from torchatlas.core.comparing.state import Described, Lazy, Unread
+from torchatlas.capture.private import script_class, script_state, storage_key
+from torchatlas.core.comparing.state import Described, Lazy, Script, Unread
 
 DEEPEST = 64
 """Dictionaries inside dictionaries that are followed."""
 
 
-def described(thing: Any, depth: int = 0) -> Any:
-    """Give a structure with its tensors described; what is neither a tensor nor plain is only named."""
+def described(thing: Any, depth: int = 0, *, lasting: bool = True) -> Any:
+    """Give a structure with its tensors described; what is neither a tensor nor plain is only named.
+
+    Args:
+        thing: the structure.
+        depth: how deep it stands in another.
+        lasting: its tensors are there afterwards too, so that their memory tells them apart.
+    """
     if is_a(thing, Tensor):
-        return Lazy(is_a(thing, nn.Parameter)) if is_lazy(thing) else _tensor(thing)
+        return Lazy(is_a(thing, nn.Parameter)) if is_lazy(thing) else _tensor(thing, lasting=lasting)
     if thing is None or type(thing) in (bool, int, float, str, bytes):
         return thing
     if depth < DEEPEST and isinstance(thing, Mapping):
-        made: Any = OrderedDict((key, described(item, depth + 1)) for key, item in thing.items())
+        made: Any = OrderedDict((key, described(item, depth + 1, lasting=lasting)) for key, item in thing.items())
         metadata = getattr(thing, "_metadata", None)
         if metadata is not None:
             made._metadata = described(metadata, depth + 1)
         return made
     if depth < DEEPEST and type(thing) in (list, tuple):
-        return type(thing)(described(item, depth + 1) for item in thing)
+        return type(thing)(described(item, depth + 1, lasting=lasting) for item in thing)
+    kind = script_class(thing)
+    if kind is not None and depth < DEEPEST:
+        with suppress(Exception):  # one without a state
+            return Script(kind, described(script_state(thing), depth + 1, lasting=False))
     return Unread(f"{type(thing).__module__}.{class_name(type(thing))}")
 
 
-def _tensor(tensor: Tensor) -> Described:
+def _tensor(tensor: Tensor, *, lasting: bool) -> Described:
     strided = tensor.layout is torch.strided and not tensor.is_nested
-    own = strided and not tensor.is_meta and type(tensor) in (Tensor, nn.Parameter)
+    own = lasting and strided and not tensor.is_meta and type(tensor) in (Tensor, nn.Parameter)
     kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
     return Described(
         (-1,) if tensor.is_nested else tuple(tensor.shape),
         str(tensor.dtype).removeprefix("torch."),
         tensor.stride() if strided else None,
         str(tensor.device),
-        "quantized" if tensor.is_quantized else "" if strided else kind,
+        _quantized(tensor) if tensor.is_quantized else "" if strided else kind,
         is_a(tensor, nn.Parameter),
         tensor.requires_grad,
         None if tensor.is_nested else tensor.numel() * tensor.element_size(),
         storage_key(tensor.untyped_storage()) if own else None,
         int(tensor.storage_offset()) if own else 0,
     )
+
+
+def _quantized(tensor: Tensor) -> str:
+    """How it is quantized: per tensor, or with its scheme and the axis of its channels."""
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return "quantized"
+    return f"quantized {str(tensor.qscheme()).removeprefix('torch.')} {tensor.q_per_channel_axis()}"

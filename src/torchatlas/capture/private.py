@@ -60,6 +60,7 @@ __all__ = [
     "packed_of_cell",
     "saved_names",
     "script_class",
+    "script_state",
     "sharding_propagation",
     "storage_key",
     "storage_of",
@@ -322,9 +323,19 @@ def script_class(thing: object) -> str | None:
     return str(thing._type().qualified_name()) if type(thing) is torch.ScriptObject else None
 
 
+def script_state(thing: Any) -> Any:
+    """What an object of a C++ class is pickled as.
+
+    Raises:
+        RuntimeError: its class cannot be pickled.
+    """
+    state, _ = thing.__getstate__()
+    return state
+
+
 def packed_of_cell(thing: Any) -> tuple[str, tuple[Any, Any]]:
     """How a recurrent layer is packed, and the packed parameters of its input and its state."""
-    (kind, *_, parts), _ = thing.__getstate__()
+    kind, *_, parts = script_state(thing)
     by_input, by_state = parts
     return str(kind), (by_input, by_state)
 

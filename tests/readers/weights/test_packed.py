@@ -405,3 +405,17 @@ def test_sparse_weights_in_a_file_count_indices_and_values(layout, tmp_path):
     assert forms(graph) == forms(live)
     assert sums(graph) == sums(live)
     assert graph.values[0].numel < 12
+
+
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_a_quantized_model_takes_its_own_dictionary(name, tmp_path):
+    """In memory as from a file: the same names and the same numbers."""
+    model = QUANTIZED[name][0]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save(model.state_dict(), tmp_path / "m.pth")
+        compared = ta.compare(model, model.state_dict())
+    assert str(compared.verdict).startswith("load_state_dict(strict=True) takes the weights")
+    file = ta.open(tmp_path / "m.pth").graph
+    assert sums(compared.b)[0] == sums(file)[0] > 0
+    assert sums(compared.b)[2:] == sums(file)[2:]

@@ -66,6 +66,19 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Script:
+    """An object of a C++ class of torch, as the packed weights of quantized layers are.
+
+    Attributes:
+        kind: the class.
+        state: what it is pickled as, tensors as `Described`.
+    """
+
+    kind: str
+    state: object
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """What stands in a file and is not built, since code would have to be imported and run; in words, what it is."""
 

@@ -9,13 +9,14 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core.comparing.state import Described, Lazy, Named, Unread
+from torchatlas.core.comparing.state import Described, Lazy, Named, Script, Unread
 from torchatlas.core.errors import FileError
 from torchatlas.readers.pickled import Foreign, Global, Mapping
+from torchatlas.readers.weights.packed import with_tables
 from torchatlas.readers.weights.parts import METADATA
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.statistics import content
-from torchatlas.readers.weights.stored import Stored
+from torchatlas.readers.weights.stored import Stored, size_of
 
 if TYPE_CHECKING:
     from torchatlas.readers.weights.stored import Checkpoint
@@ -101,19 +102,10 @@ def _content(stored: Stored) -> bytes | None:
 
 def pickled(state: Any, depth: int = 0) -> Any:
     """Give a state as the reader of pickles gives it: the way back."""
+    if isinstance(state, Script):
+        return Foreign(Global("torch", "ScriptObject"), (), (pickled(state.state, depth + 1), state.kind))
     if isinstance(state, Described):
-        return Stored(
-            state.shape,
-            state.dtype,
-            state.device,
-            state.nbytes,
-            state.storage,
-            state.offset,
-            state.stride,
-            state.parameter,
-            state.requires_grad,
-            state.type,
-        )
+        return _stored(state)
     if isinstance(state, Unread):
         module, _, name = state.words.rpartition(".")
         return Foreign(Global(module, name))
@@ -127,3 +119,30 @@ def pickled(state: Any, depth: int = 0) -> Any:
     if depth < DEEPEST and isinstance(state, (list, tuple)):
         return type(state)(pickled(item, depth + 1) for item in state)
     return state
+
+
+def _stored(described: Described) -> Stored:
+    made = Stored(
+        described.shape,
+        described.dtype,
+        described.device,
+        described.nbytes,
+        described.storage,
+        described.offset,
+        described.stride,
+        described.parameter,
+        described.requires_grad,
+        described.type,
+    )
+    return with_tables(made, described.type, _tables(described)) if described.type.startswith("quantized") else made
+
+
+def _tables(described: Described) -> tuple[Stored, ...]:
+    """Scales and zero points of the channels of a quantized tensor, as its scheme has them."""
+    _, _, words = described.type.partition(" ")
+    scheme, _, axis = words.partition(" ")
+    if not axis.isdecimal() or int(axis) >= len(described.shape):
+        return ()
+    shape = (described.shape[int(axis)],)
+    types = ("float32", "float32") if scheme.endswith("qparams") else ("float64", "int64")
+    return tuple(Stored(shape, dtype, nbytes=size_of(dtype, shape[0])) for dtype in types)
