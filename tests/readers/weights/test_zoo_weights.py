@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from models import MODELS
+from torchatlas.capture.stored import packed_parameters
 from torchatlas.core.check import check
 from torchatlas.core.graph import Node
 from torchatlas.readers.weights import read
@@ -89,12 +90,31 @@ def look(model: nn.Module, state: dict[str, Any], tensors: dict[str, Tensor], fo
             continue
         graph = read(file)
         check(graph)
-        differences[kind] = [*unlike(graph, tensors, tied=kind == "pth")]
+        given, own = unpacked(model, state, tensors) if kind == "pth" else (tensors, tensors)
+        differences[kind] = [*unlike(graph, own, tied=kind == "pth")]
         answers[kind] = [*judged(graph, model)]
-        refused[kind] = loads(skeleton(graph, file.name), state if kind == "pth" else tensors)
+        refused[kind] = loads(skeleton(graph, file.name), given)
         parameters = dict(model.named_parameters(remove_duplicate=False))
         kinds = [(value.kind, "parameter" if value.names[0] in parameters else "buffer") for value in graph.values]
     return Evidence(answers, kinds, differences, refused)
+
+
+def unpacked(
+    model: nn.Module, state: dict[str, Any], tensors: dict[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Weights of quantized layers by the names that they have in the model; scales of their outputs are settings."""
+    found = {
+        f"{path}.{name}": tensor.detach()
+        for path, module in model.named_modules()
+        for name, tensor, _ in packed_parameters(module)
+    }
+    if not found:
+        return state, tensors
+    layers = {name.rpartition(".")[0].removesuffix("._packed_params") for name in found}
+    settings = {f"{layer}.{name}" for layer in layers for name in ("scale", "zero_point")}
+    kept = {name: tensor for name, tensor in tensors.items() if name not in settings}
+    plain = {name: thing for name, thing in state.items() if not name.rpartition(".")[2].startswith("_packed_")}
+    return plain | found, kept | found
 
 
 def is_plain(tensor: Tensor) -> bool:
