@@ -15,7 +15,15 @@ import torchatlas as ta
 SCRIPT = Path(higher_order.__file__)
 
 
-@pytest.mark.parametrize("name", CASES)
+# What torch 2.6 lacks or runs without gradients alone.
+LATER = ("scan", "map", "associative_scan", "nested_compile_region")
+OLD = not hasattr(torch.compiler, "nested_compile_region")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.skipif(OLD and name in LATER, reason="a newer torch")) for name in CASES],
+)
 def test_the_first_capture_of_a_process_records_what_a_higher_order_operator_calls(name):
     """Calls, counts by hand, replay, results and gradients as torch has them; at both levels and without data."""
     case = CASES[name]

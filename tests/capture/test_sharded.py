@@ -7,6 +7,9 @@ import sys
 import textwrap
 
 import pytest
+import torch
+
+ON_CPU = pytest.mark.skipif(not hasattr(torch.cpu.Stream(), "record_event"), reason="fully_shard of a newer torch")
 
 pytest.importorskip("torch.distributed.tensor")
 
@@ -138,6 +141,7 @@ def is_whole(graph, model):
 """
 
 
+@ON_CPU
 @pytest.mark.parametrize("level", ["op", "aten"])
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_fully_sharded_modules_are_captured(mode, level):
@@ -159,6 +163,7 @@ def test_fully_sharded_modules_are_captured(mode, level):
     )
 
 
+@ON_CPU
 @pytest.mark.parametrize("ran", [False, True], ids=["fresh", "after a run"])
 @pytest.mark.parametrize("options", ["", "reshard_after_forward=False"])
 def test_one_process_of_its_own_group_is_captured(options, ran):

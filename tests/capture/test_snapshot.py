@@ -498,6 +498,7 @@ def test_a_training_step_leaves_model_and_optimizer_as_they_were(name, warm, hid
     assert not same(before, state_of(layer, box.optimizer))
 
 
+@pytest.mark.skipif(not hasattr(torch.cpu.Stream(), "record_event"), reason="torch shards on no CPU")
 def test_the_state_of_a_sharded_model_goes_with_its_parameters(tmp_path):
     """What torch keeps of shards beside a module is put back with it: the model runs on, and no note speaks of it."""
     distributed = torch.distributed

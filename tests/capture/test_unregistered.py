@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import pytest
 import torch
@@ -137,7 +138,7 @@ def test_a_model_of_three_hidden_layers_counts_what_it_says():
     estimate = memory(atlas.graph)
     assert estimate.parameters + estimate.unregistered == 4 * 3_005_002
     assert estimate.inference - estimate.activations - 4_000 == 4 * 3_005_002
-    shares = [row["share"] for row in atlas.summary().frame().to_dict("records")]
+    shares = [row["share"] for row in json.loads(atlas.summary().json())["rows"]]
     assert shares[0] == pytest.approx(100)
     assert sum(shares[1:]) == pytest.approx(100)
 

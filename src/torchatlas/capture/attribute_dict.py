@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.fx import _pytree as fx_pytree
 from torch.utils._pytree import MappingKey
 
 
@@ -43,3 +44,5 @@ torch.utils._pytree.register_pytree_node(
     serialized_type_name="torchatlas.AttributeDict",
     flatten_with_keys_fn=_flat_with_keys,
 )
+# Up to torch 2.6, a program of torch.export asks this when it is called.
+fx_pytree.register_pytree_flatten_spec(AttributeDict, lambda thing, spec: [thing[name] for name in spec.context])

@@ -93,17 +93,20 @@ def _while_loop(
         carried, turns = tuple(out), turns + 1
 
 
-def _scan(
-    remark: Remark, combine_fn: Any, init: Sequence[Any], xs: Sequence[Any], additional_inputs: Sequence[Any] = ()
-) -> Any:
+def _scan(remark: Remark, combine_fn: Any, init: Sequence[Any], xs: Sequence[Any], *rest: Any) -> Any:
+    """In torch 2.6 axis and direction come before the additional inputs; a later one has turned ``xs`` by then."""
     del remark
+    dim, reverse, additional_inputs = rest if len(rest) == _SCAN_IN_2_6 else (0, False, *(rest or ((),)))
     carry, steps = list(init), []
-    for slices in _slices(xs):
+    for slices in _slices(xs, dim)[:: -1 if reverse else 1]:
         out = pytree.tree_leaves(combine_fn(*carry, *slices, *additional_inputs))
         _compare("scan: the next carry", out[: len(init)], "init", init)
         carry = out[: len(init)]
         steps.append(out[len(init) :])
-    return (*carry, *_stacked(steps))
+    return (*carry, *_stacked(steps[:: -1 if reverse else 1]))
+
+
+_SCAN_IN_2_6 = 3
 
 
 def _map(remark: Remark, f: Any, xs: Sequence[Any], pos_args: Sequence[Any]) -> Any:
@@ -177,8 +180,8 @@ def _going(pred: Any) -> bool | None:
     return _truth(pred)
 
 
-def _slices(xs: Sequence[Any]) -> list[tuple[Any, ...]]:
-    return list(zip(*[torch.unbind(x) for x in xs], strict=True))
+def _slices(xs: Sequence[Any], dim: int = 0) -> list[tuple[Any, ...]]:
+    return list(zip(*[torch.unbind(x, dim) for x in xs], strict=True))
 
 
 def _stacked(steps: Sequence[Sequence[Any]]) -> list[Any]:

@@ -173,6 +173,19 @@ def eager_stance() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _function_modes_off() -> Iterator[None]:
+    """No function mode is asked inside, unless it is entered there, as the compiler of torch 2.6 does when imported."""
+    modes = overrides._get_current_function_mode_stack()
+    for _ in modes:
+        overrides._pop_mode()
+    try:
+        yield
+    finally:
+        for mode in modes:
+            overrides._push_mode(mode)
+
+
 class _CompilerImport(MetaPathFinder):
     """Waits for the import of the compiler, and sets its stance to eager until ``undo`` is closed."""
 
@@ -193,7 +206,7 @@ class _CompilerImport(MetaPathFinder):
 
         def exec_module(module: ModuleType) -> None:
             del loader.exec_module
-            with overrides_off():  # what it computes for itself is not part of a run
+            with _function_modes_off():  # what it computes for itself is not part of a run
                 run(module)
             self._undo.enter_context(torch.compiler.set_stance("force_eager"))
 
