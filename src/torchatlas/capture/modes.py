@@ -189,9 +189,30 @@ def _modes(recorder: Hearer) -> list[Any]:
 
 
 def _leave(mode: Any) -> None:
-    """An interrupt may have left another mode in its place; the stacks are put right next."""
+    """An interrupt may have left another mode in its place; the stacks are put right next.
+
+    One that came while torch had taken the mode away for a moment brings it back later, when a generator of torch's is
+    collected; so from here on the mode hands everything on.
+    """
     with suppress(RuntimeError, AssertionError, IndexError):
         mode.__exit__(None, None, None)
+    mode.__class__ = _LeftOperationMode if isinstance(mode, OperationMode) else _LeftFunctionMode
+
+
+class _LeftFunctionMode(TorchFunctionMode):
+    """A mode of a capture that has ended."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``."""
+        return func(*args, **(kwargs or {}))
+
+
+class _LeftOperationMode(DispatchMode):
+    """As above."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``."""
+        return func(*args, **(kwargs or {}))
 
 
 def _install(recorder: Hearer) -> None:
