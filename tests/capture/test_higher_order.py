@@ -47,7 +47,9 @@ def test_the_branch_of_a_condition_that_did_not_run_is_named():
     call = next(call for call in graph.calls if call.name == "cond")
     assert "torch.cond ran Linear; its false branch, Linear, did not run" in [note.text for note in graph.notes]
     assert graph.values[call.inputs[0]].producer == next(one.id for one in graph.calls if one.name == "Tensor.gt")
-    assert call.reads_data
+    asked = next(one for one in graph.calls if one.parent == call.id and one.name == "Tensor.__bool__")
+    assert asked.reads_data
+    assert asked.inputs == call.inputs[:1]
 
 
 def test_a_loop_of_torch_hands_its_values_from_turn_to_turn():

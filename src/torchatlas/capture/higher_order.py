@@ -23,7 +23,6 @@ from torchatlas.capture.private import (
     in_transform,
     kernel_of,
     key_of,
-    overrides_off,
 )
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.tree import describe, tensors_in
@@ -163,12 +162,16 @@ _KERNELS = frozenset(
 
 
 def _truth(pred: Any) -> bool | None:
-    """Whether a predicate holds; None where there is no data to say."""
-    with overrides_off():
+    """Whether a predicate holds; None where there is no data to say.
+
+    It is asked twice: unrecorded, where it may fail, and again for the record, in which the branch hangs on it.
+    """
+    with unrecorded():
         try:
-            return bool(pred)
+            known = bool(pred)
         except NEEDS_DATA:
             return None
+    return bool(pred) if isinstance(pred, torch.Tensor) else known
 
 
 def _going(pred: Any) -> bool | None:

@@ -43,7 +43,7 @@ _QUIET_NAMESPACES = frozenset({"prim", "profiler"})  # questions and marks, not 
 _READS_DATA = frozenset(
     """
     item tolist __bool__ __float__ __int__ __index__ __complex__ numpy __array__ equal allclose is_nonzero __contains__
-    _local_scalar_dense cond while_loop
+    _local_scalar_dense
     """.split()  # noqa: SIM905  # as above
 )
 _IN_PLACE_OPERATORS = frozenset(
