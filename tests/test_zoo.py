@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import count
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -83,7 +84,7 @@ def own_parameters(model: nn.Module) -> int:
     Quantized layers of torch give theirs by methods: they pack them.
     """
     unique = {id(parameter): parameter for parameter in model.parameters()}
-    packing = [module for module in model.modules() if callable(getattr(module, "weight", None))]
+    packing = [module for module in model.modules() if isinstance(getattr(module, "weight", None), MethodType)]
     packed = [tensor for module in packing for tensor in (module.weight(), module.bias()) if tensor is not None]
     return sum(parameter.numel() for parameter in (*unique.values(), *packed))
 
