@@ -10,9 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-import torch
 
-import torchatlas as ta
 from torchatlas.core.errors import DrawingError
 from torchatlas.views.drawing.engine import render
 from torchatlas.views.drawing.payload import payload
@@ -40,25 +38,23 @@ LITTLE = """
 from pathlib import Path
 from torchatlas.core.errors import DrawingError
 from torchatlas.views.drawing.engine import render
-for limit in (2_000_000, 4_000_000, 5_000_000, 6_000_000):
+for limit in range(0, 1_500_000, 1499):  # from no room at all, less than the engine takes itself, to room enough
     try:
-        render(Path("large.json").read_text(), {"fold": False}, memory=limit)
+        render(Path("small.json").read_text(), {}, memory=limit)
     except DrawingError as error:
         print(error)
 """
 
 
 def test_a_drawing_that_takes_too_much_memory_is_stopped_and_told(given, tmp_path):
-    """The same, also where no room is left for the engine's own message."""
-    with pytest.raises(DrawingError, match=r"more than 0\.0 GB of memory.*depth="):
-        render(given, {}, memory=600_000)
-    # In a process of its own: at the end of its memory, the library that runs the engine has crashed in an old process.
-    large = payload(ta.capture(lambda x: [x.relu() for _ in range(2000)], torch.zeros(1), source=False).graph)
-    (tmp_path / "large.json").write_text(large)
+    """Wherever its memory ends, also where no room is left for the engine's own message, and never by a crash."""
+    (tmp_path / "small.json").write_text(given)
+    # In a process of its own: the library that runs the engine has crashed at the end of its memory.
     run = subprocess.run([sys.executable, "-c", LITTLE], cwd=tmp_path, capture_output=True, text=True, check=True)
     told = run.stdout.splitlines()
-    assert len(told) == 4
-    assert all(re.search(r"2,001 calls.* more than 0\.0 GB of memory.*depth=", line) for line in told)
+    assert 600 < len(told) < 1001
+    wrong = [line for line in told if not re.search(r"Stack has 58 calls.* more than 0\.0 GB of memory.*depth=", line)]
+    assert not wrong, wrong[0]
 
 
 def test_a_defect_of_the_engine_is_told_as_one(given):

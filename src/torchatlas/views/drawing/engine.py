@@ -42,10 +42,12 @@ def render(payload: str, options: Mapping[str, Any], *, seconds: float = SECONDS
         DrawingError: it takes longer, or more, than allowed; the message names the size and says what to do.
     """
     context = quickjs.Context()
+    # The limits are for the drawing. The engine itself is of one size, and where memory ends while QuickJS reads
+    # source text, it may crash (quickjs-ng 0.17, at 1 in some 3,000 limits); while code runs it raises.
+    context.eval(_source())
     context.set_memory_limit(memory)
     context.set_time_limit(seconds)
     try:
-        context.eval(_source())
         drawn = context.eval("torchatlas.render")(payload, json.dumps(options))
     except quickjs.JSException as error:
         raise DrawingError(_explain(str(error), payload, seconds, memory)) from error
