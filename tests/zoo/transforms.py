@@ -54,6 +54,21 @@ class Ensemble(nn.Module):
         return func.vmap(lambda p, b: func.functional_call(one, (p, b), (x,)))(parameters, buffers)
 
 
+class Substituted(nn.Module):
+    """Gradients with respect to its own weights for each sample, by ``functional_call``: each weight is wrapped."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        def loss(weights: dict[str, Tensor], row: Tensor) -> Tensor:
+            return func.functional_call(self.body, weights, (row,)).square().sum()
+
+        each = func.vmap(func.grad(loss), in_dims=(None, 0))(dict(self.body.named_parameters()), x)
+        return [gradient.mean(0) for gradient in each.values()]
+
+
 class Threads(nn.Module):
     """Branches that run in a pool of threads."""
 
@@ -106,6 +121,7 @@ MODELS: dict[str, Case] = {
         FAMILY,
         quiet=("`torch.jit",),
     ),
+    "transforms/substituted": Case(lambda: Built(Substituted(), (torch.randn(ROW),)), FAMILY),
     "transforms/ensemble": Case(lambda: Built(Ensemble(), (torch.randn(ROW),)), FAMILY),
     # two branches of 2 rows by 4 x 4; the counter sees its own thread alone
     "transforms/threads": Case(lambda: Built(Threads(), (torch.randn(ROW),)), FAMILY, hand=2 * 2 * 2 * 4 * 4),

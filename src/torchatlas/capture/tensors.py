@@ -284,7 +284,11 @@ class Tensors:
             if latest.stored is not None and latest.kind in {"parameter", "buffer"}:  # what a weight is stored as
                 self._stand_for(latest.id, [tensor], leaf=True)
                 return latest.id
-            return self.add(tensor, "activation" if latest.producer is not None else latest.kind, latest.producer)
+            if latest.producer is not None:
+                return self.add(tensor, "activation", latest.producer)
+            # torch.func wraps a weight in another tensor of the same shape: it is that weight, and counts once.
+            whole = latest.shape == tuple(tensor.shape)
+            return self.add(tensor, latest.kind, previous=latest.id if whole else None, names=latest.names)
         return self._constant(tensor, ())
 
     def _constant(self, tensor: Tensor, names: tuple[str, ...]) -> int:
