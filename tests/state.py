@@ -12,6 +12,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
+import sympy  # noqa: F401  # torch's fake tensors import it, and its import adds a filter of warnings
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as module_hooks
