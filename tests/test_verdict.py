@@ -277,6 +277,22 @@ def test_an_atlas_asks_the_model_while_it_lives(tmp_path):
     assert ta.compare(Tally(), weights).loading.taken is None
 
 
+def test_keys_of_a_lazy_layer_fit_whatever_their_shape(tmp_path):
+    """Also where others do not: the layer takes the shapes of the file."""
+    net = nn.Sequential(nn.Linear(4, 3), nn.LazyLinear(2))
+    state = {
+        "0.weight": torch.ones(5, 4),
+        "0.bias": torch.ones(3),
+        "1.weight": torch.ones(2, 3),
+        "1.bias": torch.ones(2),
+    }
+    torch.save(state, tmp_path / "w.pth")
+    for weights in (state, ta.open(tmp_path / "w.pth")):
+        found = ta.compare(net, weights).loading
+        assert set(found.fitting) == {"0.bias", "1.weight", "1.bias"}
+        assert found.unfit == (("0.weight", (3, 4), (5, 4)),)
+
+
 def test_a_function_is_not_asked():
     """It has no load_state_dict, and that is said."""
     layer = nn.Linear(3, 2)

@@ -137,9 +137,9 @@ def _answered(model: Graph, weights: Graph, answer: Answer) -> Loading:
     targets = {key: shape for key, shape in answer.saved if shape is not None}
     wrong = {*answer.unexpected, *(key for key, _, _ in answer.unfit)}
     wrong |= {key for key in shapes if any(f'"{key}"' in error for error in answer.errors)}
-    asked = bool(answer.saved)
+    saved = {key for key, _ in answer.saved}  # of any shape: a lazy layer takes the file's
     found = Loading(
-        fitting=tuple(key for key in shapes if key not in wrong and (answer.taken or key in targets)) if asked else (),
+        fitting=tuple(key for key in shapes if key not in wrong and (answer.taken or key in saved)) if saved else (),
         missing=answer.missing,
         unexpected=answer.unexpected,
         unfit=answer.unfit,
