@@ -143,6 +143,20 @@ def test_a_model_of_three_hidden_layers_counts_what_it_says():
     assert sum(shares[1:]) == pytest.approx(100)
 
 
+def test_what_a_module_of_a_function_does_not_hold_is_outside():
+    """A training step updates ``model.parameters()``: layers in a list of the model are not among them."""
+    model, tools = InList(), [nn.Linear(2, 2)]
+    atlas = ta.capture(lambda x: tools[0](model(x)), X)
+    costs = total(atlas.graph)
+    assert costs.parameters == size(model, tools[0])
+    assert costs.unregistered == size(*model.layers)
+    assert {module.path for module in atlas.graph.modules if not module.registered} == {
+        "model.layers[0]",
+        "model.layers[1]",
+        "model.layers[2]",
+    }
+
+
 @pytest.mark.parametrize("way", ["lambda", "method", "object", "partial", "nested"])
 def test_a_function_has_the_parameters_of_what_it_calls(way):
     """Whatever it reaches them through; a function holds nothing else, so nothing is outside of it."""

@@ -23,7 +23,7 @@ from torchatlas.core.graph import Module, Node
 from torchatlas.core.packing import PACKED, originals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from torchatlas.capture.recorder import Recorder
@@ -146,7 +146,7 @@ class Structure:
         self._known = dict(modules)
         self._held = held
         self._unregistered: set[int] = set()
-        self._outside: dict[int, tuple[str, nn.Module]] = {}
+        self._outside: dict[int, tuple[str, nn.Module, bool]] = {}
         self._searches = 0
         self._lock = threading.Lock()
         self._paths: dict[int, list[str]] = {}
@@ -186,15 +186,22 @@ class Structure:
                 self._take(path, root, registered=id(self._known[path.rpartition(".")[0]]) not in self._unregistered)
             if id(module) in self._recorder.paths:
                 return
-            if self._outside.get(id(module), ("", None))[1] is not module:
-                for path, root in elsewhere(self._known, [*(self._held or ()), *self._read_by_forwards()]):
-                    below: dict[str, nn.Module] = {}
-                    _add_paths(path, root, below)
-                    for name, inner in below.items():
-                        self._outside.setdefault(id(inner), (name, inner))
-        path, known = self._outside.get(id(module), ("", None))
-        # Where it is not found, its class is its name: it was made in the forward, and a variable holds it.
-        self._take(path if known is module else class_name(type(module)), module, registered=self._held is not None)
+            if self._outside.get(id(module), ("", None, False))[1] is not module:
+                # What a function reaches by itself is its own; what a module reaches and does not register is not.
+                self._look_into(self._read_by_forwards(), registered=False)
+                self._look_into(self._held or (), registered=True)
+        path, known, registered = self._outside.get(id(module), ("", None, False))
+        if known is not module:  # it was made in the forward, and a variable holds it: its class is its name
+            path, registered = class_name(type(module)), self._held is not None
+        self._take(path, module, registered=registered)
+
+    def _look_into(self, things: Iterable[tuple[str, Any]], *, registered: bool) -> None:
+        """Note where modules are: those in attributes of the known ones, then those in these things."""
+        for path, root in elsewhere(self._known, things):
+            below: dict[str, nn.Module] = {}
+            _add_paths(path, root, below)
+            for name, inner in below.items():
+                self._outside.setdefault(id(inner), (name, inner, registered))
 
     def _read_by_forwards(self) -> list[tuple[str, Any]]:
         """What the forwards of the modules read of the functions around them and of their files, by name."""
