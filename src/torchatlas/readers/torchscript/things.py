@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping
+from torchatlas.readers.pickled import Damaged, Foreign, Global, Mapping
+from torchatlas.readers.unpickler import Bounded, Machine
 
 DTYPES = {
     "FloatStorage": "float32",

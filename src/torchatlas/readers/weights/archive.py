@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.readers.archive import Archive
-from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Needs
+from torchatlas.readers.pickled import Damaged, Foreign, Global, Needs
+from torchatlas.readers.unpickler import Bounded, Machine
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, word
 from torchatlas.readers.weights.stored import Place, Stored
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.reads import Read
-from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Machine, Mapping
+from torchatlas.readers.pickled import Damaged, Foreign, Mapping
+from torchatlas.readers.unpickler import Bounded, Machine
 from torchatlas.readers.weights import archive
 from torchatlas.readers.weights.choice import choose
 from torchatlas.readers.weights.rebuilt import call, dtype_of, sizes, word

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.pickled import Bounded, Damaged, Foreign, Global, Machine, Mapping, Needs
+from torchatlas.readers.pickled import Damaged, Foreign, Global, Mapping, Needs
+from torchatlas.readers.unpickler import Bounded, Machine
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, view, word
 from torchatlas.readers.weights.stored import BITS, Place, Stored
 
