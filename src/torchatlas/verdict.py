@@ -79,7 +79,7 @@ def verdict(model: Any, model_graph: Graph, weights: Any, weights_graph: Graph) 
         return found
     renamed = _renamed(given, found)
     arrays = {key for key, item in renamed.items() if _is_array(item)}
-    if not found.rules and not arrays:
+    if not found.rules and not arrays and given.flat:
         return found
     made = {key: _tensor(item) if key in arrays else item for key, item in renamed.items()}
     return replace(found, rest=_rest(module, made), arrays=bool(arrays))
@@ -126,8 +126,7 @@ def _rest(module: Any, state: dict[Any, Any]) -> Rest | None:
     first = _asked(module, state)
     if isinstance(first, Unasked) or first.taken:
         return Rest()
-    wrong = {key for key, _, _ in first.unfit}
-    wrong |= {key for key in state if any(f'"{key}"' in error for error in first.errors)}
+    wrong = first.refused(state)
     left = {key: item for key, item in state.items() if key not in wrong}
     second = _asked(module, left) if wrong else first
     if isinstance(second, Unasked) or second.unfit or second.errors:
@@ -153,31 +152,34 @@ def _weights(one: Any, graph: Graph) -> Weights | Unasked:
             one = _item(one, key)
         flat = not isinstance(one, Mapping) or all(name in one for value in graph.values for name in value.names)
         return Weights(one, _written(inside), flat)
-    checkpoint = _checkpoint(one)
-    if checkpoint is None:
+    read = _read(one)
+    if read is None or read.checkpoint is None:
         return Unasked(NO_WEIGHTS)
     from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # the readers are loaded when asked for
-    from torchatlas.readers.weights.tables import together  # noqa: PLC0415  # as above
 
+    checkpoint = read.checkpoint
     if checkpoint.empty:
         return Unasked(checkpoint.empty)
-    shown = checkpoint.tensors if checkpoint.modules else together(checkpoint.tensors, checkpoint.metadata)
-    if shown.keys() != {name for value in graph.values for name in value.names}:
+    if _names(read.graph) != _names(graph):
         return Unasked("the file is no longer what was opened")
     state, flat = state_of(checkpoint)
     return Weights(state, _written(checkpoint.inside), flat)
 
 
-def _checkpoint(one: Any) -> Checkpoint | None:
-    """The weights of a file: as they were read, or, of an atlas, read again."""
+def _read(one: Any) -> Opened | None:
+    """A file: as it was read, or, of an atlas, read again."""
     if isinstance(one, Opened):
-        return one.checkpoint
+        return one
     if not isinstance(one, Atlas) or one.opened is None:
         return None
     try:
-        return opened(*one.opened).checkpoint
+        return opened(*one.opened)
     except AtlasError:
         return None
+
+
+def _names(graph: Graph) -> set[str]:
+    return {name for value in graph.values for name in value.names}
 
 
 def _item(held: Any, wanted: str | int) -> Any:

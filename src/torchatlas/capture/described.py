@@ -19,26 +19,33 @@ DEEPEST = 64
 """Dictionaries inside dictionaries that are followed."""
 
 
-def described(thing: Any, depth: int = 0, *, lasting: bool = True) -> Any:
+def described(thing: Any, depth: int = 0, known: dict[int, Any] | None = None, *, lasting: bool = True) -> Any:  # noqa: PLR0911 - one for each kind
     """Give a structure with its tensors described; what is neither a tensor nor plain is only named.
 
     Args:
         thing: the structure.
         depth: how deep it stands in another.
+        known: containers that were described already, by ``id``: one may stand in many places.
         lasting: its tensors are there afterwards too, so that their memory tells them apart.
     """
     if is_a(thing, Tensor):
         return Lazy(is_a(thing, nn.Parameter)) if is_lazy(thing) else _tensor(thing, lasting=lasting)
     if thing is None or type(thing) in (bool, int, float, str, bytes):
         return thing
+    known = {} if known is None else known
+    if id(thing) in known:
+        return known[id(thing)]
     if depth < DEEPEST and isinstance(thing, Mapping):
-        made: Any = OrderedDict((key, described(item, depth + 1, lasting=lasting)) for key, item in thing.items())
+        made: Any = OrderedDict()
+        made.update((key, described(item, depth + 1, known, lasting=lasting)) for key, item in thing.items())
         metadata = getattr(thing, "_metadata", None)
         if metadata is not None:
-            made._metadata = described(metadata, depth + 1)
+            made._metadata = described(metadata, depth + 1, known)
+        known[id(thing)] = made
         return made
     if depth < DEEPEST and type(thing) in (list, tuple):
-        return type(thing)(described(item, depth + 1, lasting=lasting) for item in thing)
+        known[id(thing)] = type(thing)(described(item, depth + 1, known, lasting=lasting) for item in thing)
+        return known[id(thing)]
     kind = script_class(thing)
     if kind is not None and depth < DEEPEST:
         with suppress(Exception):  # one without a state

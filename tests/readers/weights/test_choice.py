@@ -188,6 +188,34 @@ def test_a_key_opens_what_another_key_leads_to_as_well(tmp_path):
         ta.open(tmp_path / "both.pt", key="nested.model")
 
 
+def test_a_second_key_beside_a_pickled_model_opens_too(tmp_path):
+    """As without the model."""
+    state = nn.Linear(2, 3).state_dict()
+    path = saved(tmp_path / "all.pt", {"ema": net(), "best": state, "last": state})
+    assert all({v.names[0] for v in ta.open(path, key=key).graph.values} == set(state) for key in ("best", "last"))
+
+
+def test_a_key_that_is_a_number_stays_one(tmp_path):
+    """In the code that loads what it opens."""
+    state = nn.Linear(2, 3).state_dict()
+    path = saved(tmp_path / "all.pt", {0: state, 1: state})
+    for key in ("0", "1"):
+        space: dict[str, Any] = {}
+        exec(compile(ta.skeleton(path, key=key), "skeleton", "exec"), space)  # noqa: S102 - what it is for
+        assert set(space["load"](path).state_dict()) == set(state)
+
+
+def test_lists_that_are_shared_are_followed_once(tmp_path):
+    """Forty in each other, each twice, are 2**40 ways."""
+    shared: list[Any] = [1]
+    for _ in range(40):
+        shared = [shared, shared]
+    model = nn.Linear(2, 3)
+    path = saved(tmp_path / "all.pt", {**model.state_dict(), "more": shared})
+    assert ta.compare(model, path).loading.unexpected == ("more",)
+    assert ta.compare(model, torch.load(path)).loading.unexpected == ("more",)
+
+
 def test_a_key_that_leads_nowhere_lists_those_that_do(tmp_path):
     """With the number of tensors of each; a file of one dictionary has none."""
     path = saved(tmp_path / "a.ckpt", {"state": {"model": ONE, "ema": state(1)}, "optimizer": optimizer()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+import zipfile
 
 import pytest
 import torch
@@ -219,6 +220,30 @@ def written(state, path, metadata=None):
     else:
         save_file(state, path, metadata=metadata)
     return path
+
+
+def test_weights_of_four_bits_in_an_archive_are_held_against_a_model(tmp_path):
+    """What was unpacked to be read is closed by then; the file holds tables that the model does not."""
+    file = written(four_bits(nested=False), tmp_path / "m.safetensors")
+    with zipfile.ZipFile(tmp_path / "m.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(file, "m.safetensors")
+    model = nn.Module()
+    model.fc = nn.Linear(64, 32)
+    for weights in (tmp_path / "m.zip", ta.open(tmp_path / "m.zip")):
+        loading = ta.compare(model, weights).loading
+        assert loading.unfit == (("fc.weight", (32, 64), (1024, 1)),)
+        assert len(loading.unexpected) == 3
+    assert "Linear" in ta.skeleton(tmp_path / "m.zip")
+
+
+@pytest.mark.parametrize("names", [["qdata"], ["qdata", "qdata"]])
+def test_a_weight_of_a_class_of_one_tensor_stands_in_its_place(names, tmp_path):
+    """Also where the metadata names the tensor twice."""
+    how = {"_type": "Plain", "_tensor_data_names": names}
+    metadata = {"tensor_names": '["weight"]', "weight": json.dumps(how)}
+    state = {"_weight_qdata": torch.zeros(4, 4, dtype=torch.int8)}
+    (value,) = ta.open(written(state, tmp_path / "m.safetensors", metadata)).graph.values
+    assert (value.names, value.kind, value.nbytes) == (("weight",), "parameter", 16)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])

@@ -2,7 +2,7 @@
 
 Neither torch nor Python runs anything of such a file here. Its code is text in a subset of Python: it is parsed, and
 followed with names in the place of tensors, so that every call becomes known (`code`, `follow`). Its pickles are read
-by a machine that calls nothing (`readers.pickled`), every object as its state alone (`things`). Weights are not loaded.
+by a machine that calls nothing (`readers.unpickler`), every object as its state alone (`things`). Weights are not read.
 
 Source: https://docs.pytorch.org/docs/stable/jit_language_reference_v2.html
 """

@@ -17,7 +17,6 @@ from torchatlas.readers.weights import archive, config, distributed, folders, sh
 from torchatlas.readers.weights.choice import refuse_key
 from torchatlas.readers.weights.folder import Folder
 from torchatlas.readers.weights.structure import graph_of
-from torchatlas.readers.weights.tables import together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +84,7 @@ def apart(path: Path, graph: Graph, found: Checkpoint) -> Graph:
         graph: what `opened` gave of it.
         found: the weights that it was made of.
     """
-    if found.modules or together(found.tensors, found.metadata) is found.tensors:
+    if found.modules or {name for value in graph.values for name in value.names} == found.tensors.keys():
         return graph
     return graph_of(found, _whole(path), apart=True)
 

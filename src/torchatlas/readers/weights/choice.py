@@ -67,7 +67,8 @@ def choose(path: Path | Source, root: object, kind: str, key: str | None = None)
     models = models_in(root, key)
     if models and not _leads_to(key, parts):
         return _whole(root, models, parts, kind)
-    if key is not None and not _leads_to(key, parts) and (others := models_in(root, None)):
+    found = key is None or _leads_to(key, parts) or any(again for _, again in _again(root, key))
+    if not found and (others := models_in(root, None)):
         raise InputError(f"key={key!r} leads to no tensors in {path}. {listed(others)}")
     base, chosen = _chosen(parts, 0) if key is None else _asked(path, root, parts, key)
     if models and (not chosen or outweigh(models, chosen)):
@@ -134,8 +135,12 @@ def _again(root: object, key: str) -> Iterator[tuple[Keys, list[Part]]]:
         if not rest:
             yield keys, [replace(part, keys=(*keys, *part.keys)) for part in parts_of(inner)[0]]
         elif isinstance(inner, Mapping) and len(keys) < DEEPEST:
-            names = [(str(name), item) for name, item in inner.items() if f"{rest}.".startswith(f"{name}.")]
-            waiting += [((*keys, name), item, rest[len(name) + 1 :]) for name, item in names]
+            names = [(name if isinstance(name, int) else str(name), item) for name, item in inner.items()]
+            waiting += [
+                ((*keys, name), item, rest[len(str(name)) + 1 :])
+                for name, item in names
+                if f"{rest}.".startswith(f"{name}.")
+            ]
 
 
 def _candidates(parts: list[Part]) -> str:

@@ -81,11 +81,13 @@ def _named(suffix: str, state: object) -> Iterator[tuple[str, Stored]]:
 
 def _tensors(state: object) -> Iterator[Stored]:
     waiting: list[tuple[object, int]] = [(state, 0)]
+    met: set[int] = set()  # one list may stand in many places
     while waiting:
         thing, depth = waiting.pop()
         if isinstance(thing, Stored):
             yield thing
-        elif isinstance(thing, (list, tuple)) and depth < DEEPEST:
+        elif isinstance(thing, (list, tuple)) and depth < DEEPEST and id(thing) not in met:
+            met.add(id(thing))
             waiting += [(item, depth + 1) for item in reversed(thing)]
 
 

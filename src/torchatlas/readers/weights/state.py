@@ -32,12 +32,12 @@ UNINITIALIZED = "torch.nn.parameter.Uninitialized"
 def state_of(checkpoint: Checkpoint) -> tuple[Any, bool]:
     """Give what ``load_state_dict`` would be given, and whether the tensors stand in it under their names."""
     if checkpoint.state is None:
-        return OrderedDict((key, _given(key, item, 0)) for key, item in checkpoint.tensors.items()), True
-    state = _given("", checkpoint.state, 0)
+        return OrderedDict((key, _given(key, item, 0, {})) for key, item in checkpoint.tensors.items()), True
+    state = _given("", checkpoint.state, 0, {})
     return state, not isinstance(state, dict) or checkpoint.tensors.keys() <= state.keys()
 
 
-def _given(key: str, thing: Any, depth: int) -> Any:  # noqa: PLR0911 - one for each kind of entry
+def _given(key: str, thing: Any, depth: int, known: dict[int, Any]) -> Any:
     if isinstance(thing, Stored):
         return _described(key, thing)
     if isinstance(thing, Global):
@@ -46,21 +46,23 @@ def _given(key: str, thing: Any, depth: int) -> Any:  # noqa: PLR0911 - one for 
         return _foreign(key, thing)
     if thing is None or isinstance(thing, (bool, int, float, str)):
         return thing
-    if depth < DEEPEST and isinstance(thing, Mapping):
-        return _dictionary(key, thing, depth)
-    if depth < DEEPEST and isinstance(thing, (list, tuple)):
-        return type(thing)(_given(_under(key, at), item, depth + 1) for at, item in enumerate(thing))
+    if depth < DEEPEST and isinstance(thing, (Mapping, list, tuple)):
+        if id(thing) not in known:  # one container may stand in many places
+            known[id(thing)] = _container(key, thing, depth, known)
+        return known[id(thing)]
     return Unread(f"{type(thing).__name__.lower()}")
 
 
-def _dictionary(key: str, thing: Mapping, depth: int) -> Any:
+def _container(key: str, thing: Any, depth: int, known: dict[int, Any]) -> Any:
+    if not isinstance(thing, Mapping):
+        return type(thing)(_given(_under(key, at), item, depth + 1, known) for at, item in enumerate(thing))
     made: Any = OrderedDict(
-        (word(name) if isinstance(name, Foreign) else name, _given(_under(key, name), item, depth + 1))
+        (word(name) if isinstance(name, Foreign) else name, _given(_under(key, name), item, depth + 1, known))
         for name, item in thing.items()
     )
     attributes = thing.attributes
     if isinstance(attributes, Mapping) and METADATA in attributes:
-        setattr(made, METADATA, _given("", attributes[METADATA], depth + 1))
+        setattr(made, METADATA, _given("", attributes[METADATA], depth + 1, known))
     return made
 
 
@@ -100,8 +102,11 @@ def _content(stored: Stored) -> bytes | None:
         return None
 
 
-def pickled(state: Any, depth: int = 0) -> Any:
-    """Give a state as the reader of pickles gives it: the way back."""
+def pickled(state: Any, depth: int = 0, known: dict[int, Any] | None = None) -> Any:  # noqa: PLR0911 - as `_given`
+    """Give a state as the reader of pickles gives it: the way back; of each container one, by its ``id``."""
+    known = {} if known is None else known
+    if id(state) in known:
+        return known[id(state)]
     if isinstance(state, Script):
         return Foreign(Global("torch", "ScriptObject"), (), (pickled(state.state, depth + 1), state.kind))
     if isinstance(state, Described):
@@ -111,13 +116,15 @@ def pickled(state: Any, depth: int = 0) -> Any:
         return Foreign(Global(module, name))
     if depth < DEEPEST and isinstance(state, dict):
         made = Mapping()
-        made.update((key, pickled(item, depth + 1)) for key, item in state.items())
+        made.update((key, pickled(item, depth + 1, known)) for key, item in state.items())
         metadata = getattr(state, METADATA, None)
         if metadata is not None:
             made.attributes = pickled({METADATA: metadata}, depth + 1)
+        known[id(state)] = made
         return made
     if depth < DEEPEST and isinstance(state, (list, tuple)):
-        return type(state)(pickled(item, depth + 1) for item in state)
+        known[id(state)] = type(state)(pickled(item, depth + 1, known) for item in state)
+        return known[id(state)]
     return state
 
 

@@ -60,7 +60,7 @@ def together(tensors: Mapping[str, Stored], metadata: Mapping[str, str]) -> Mapp
     for name in names_in(metadata):
         if name not in found:
             _subclass(found, name, _dictionary(_parsed(metadata.get(name, ""))))
-    return tensors if len(found) == len(tensors) else found
+    return found
 
 
 def names_in(metadata: Mapping[str, str]) -> list[str]:
@@ -98,7 +98,7 @@ def _subclass(found: dict[str, Stored], name: str, how: dict[str, Any]) -> None:
     """A weight of a class of torchao, in the place of the tensors that it holds."""
     around, _, own = name.rpartition(".")
     prefix = f"{around}._{own}_" if around else f"_{own}_"
-    names = [part for part in _list(how.get("_tensor_data_names")) if isinstance(part, str)]
+    names = list(dict.fromkeys(part for part in _list(how.get("_tensor_data_names")) if isinstance(part, str)))
     parts = [(part, found[prefix + part]) for part in names if prefix + part in found]
     kind = how.get("_type")
     if not parts or len(parts) != len(names) or not isinstance(kind, str):
