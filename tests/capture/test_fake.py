@@ -65,6 +65,36 @@ def test_a_run_on_fake_tensors_leaves_none_of_them():
     assert not model.total.any()
 
 
+def test_what_modules_share_is_shared_on_fake_tensors_too():
+    """A list of two layers and of the model: what one layer puts into it, the other reads."""
+
+    class Appends(nn.Module):
+        def __init__(self, seen):
+            super().__init__()
+            self.seen = seen
+
+        def forward(self, x):
+            self.seen.append(x)
+            return torch.cat(self.seen)
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.seen = [torch.zeros(1, 2)]
+            self.a, self.b = Appends(self.seen), Appends(self.seen)
+
+        def forward(self, x):
+            self.a(x)
+            self.b(x)
+            return torch.cat(self.seen)
+
+    model = Net()
+    for fake in (False, True):
+        graph = ta.capture(model, torch.ones(1, 2), fake=fake).graph
+        assert graph.values[graph.calls[0].outputs[0]].shape == (3, 2)
+        assert len(model.seen) == 1
+
+
 def test_a_tensor_of_a_function_is_written_in_no_run_on_fake_tensors():
     """It is real, for a closure cannot be given another, and torch does not write it."""
     total = torch.zeros(2)

@@ -126,18 +126,23 @@ def test_a_limit_of_the_models_own_stays():
 
 def test_captures_in_several_threads_put_the_limit_back_once():
     """The last that ends does, whichever began first."""
-    before, inside = sys.getrecursionlimit(), threading.Barrier(4)
+    before, inside, ended, seen = sys.getrecursionlimit(), threading.Barrier(2), threading.Event(), []
 
     class Waits(nn.Linear):
         def forward(self, x):
             inside.wait(10)
+            if self.out_features == 3:  # it ends last
+                ended.wait(10)
+                seen.append(sys.getrecursionlimit())
             return super().forward(x)
 
-    threads = [threading.Thread(target=ta.capture, args=(Waits(2, 2), X)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    first, last = (threading.Thread(target=ta.capture, args=(Waits(2, size), X)) for size in (2, 3))
+    last.start()
+    first.start()
+    first.join()
+    ended.set()
+    last.join()
+    assert seen[0] > before
     assert sys.getrecursionlimit() == before
 
 

@@ -223,12 +223,27 @@ def test_gradients_from_before_are_read_and_put_back():
     graph = ta.capture(update, kwargs={}, mode="train").graph
     assert named(graph, "model.0.weight.grad")[0].kind == "constant"
     assert [value.producer is not None for value in named(graph, "model.0.weight")] == [False, True]
-    graph = ta.capture(further, (X, Y), mode="train").graph
-    assert len(named(graph, "model.0.weight.grad")) >= 1
+    atlas = ta.capture(further, (X, Y), mode="train", grad=True)
+    made = named(atlas.graph, "model.0.weight.grad")[-1]
+    assert atlas.graph.calls[made.producer].name == "Tensor.backward"
+    assert torch.allclose(atlas.outputs, 2 * before[0][1])
     for (gradient, numbers), parameter in zip(before, model.parameters(), strict=True):
         assert parameter.grad is gradient
         assert torch.equal(gradient, numbers)
     assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_an_update_that_is_given_all_as_arguments_reads_the_gradients():
+    """A function is one, whether or not it reads something by itself."""
+    model, _ = trained("sgd loop")
+    nn.functional.mse_loss(model(X), Y).backward()
+    gradient = model[0].weight.grad
+
+    def doubled(layer):
+        return layer.weight.grad * 2
+
+    assert torch.equal(ta.capture(doubled, (model[0],), mode="train", grad=True).outputs, gradient * 2)
+    assert model[0].weight.grad is gradient
 
 
 def test_a_scaler_joins_loss_gradients_and_update():

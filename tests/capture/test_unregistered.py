@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -48,6 +49,27 @@ class Tool:
         self.unused = nn.Linear(100, 100)
 
 
+@dataclass
+class Parts:
+    net: nn.Module
+
+
+class Bag(list):
+    pass
+
+
+class InParts(nn.Module):
+    """In a field of a dataclass, and beside the items of a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts, self.bag = Parts(nn.Linear(4, 4)), Bag()
+        self.bag.net = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.bag.net(self.parts.net(x))
+
+
 class InObject(nn.Module):
     def __init__(self):
         super().__init__()
@@ -89,6 +111,7 @@ class Fresh(nn.Module):
         (InList, ["layers[0]", "layers[1]", "layers[2]"], "3 modules ran that the model does not hold"),
         (InDictionary, ["heads['a']", "heads['b']"], "use nn.ModuleDict"),
         (InObject, ["_tool.net"], "assign it to an attribute of a module"),
+        (InParts, ["parts.net", "bag.net"], "2 modules ran that the model does not hold (parts.net, bag.net)"),
         (InNestedLists, ["inner.layers[0]", "inner.layers[1]", "inner.layers[2]", "stages[0].1"], "use nn.ModuleList"),
         (Global, ["LOOSE"], "1 module ran that the model does not hold (LOOSE): its 20 parameters are not trained"),
         (Fresh, ["Linear", "Linear-2"], "2 modules ran that the model does not hold"),

@@ -26,6 +26,8 @@ from torchatlas.core.graph import Note
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from torchatlas.capture.substitute import Copies
+
 FAKE = Note(
     "run on fake tensors: shapes alone were computed, and code that asks whether it is traced may take another way"
 )
@@ -51,6 +53,7 @@ class Faker:
                 )
         self.mode = _mode_of(modules) or FakeTensorMode(allow_non_fake_inputs=True)
         self._twins: dict[int, tuple[Tensor, Tensor]] = {}
+        self._copies: Copies = {}
 
     def twin(self, tensor: Tensor) -> Tensor:
         """The fake tensor that stands for this one; one that is fake stands for itself."""
@@ -68,7 +71,7 @@ class Faker:
             InputError: an object that holds tensors cannot be copied.
         """
         try:
-            return substituted(thing, Tensor, self.twin)
+            return substituted(thing, Tensor, self.twin, self._copies)
         except NotCopiedError as error:
             raise InputError(
                 f"an argument holds tensors in an object of the class {error}, which only its own code can make, and"
@@ -105,7 +108,7 @@ class Faker:
             if name in _REGISTERED or type(thing) in PLAIN or is_a(thing, OPAQUE):
                 continue
             with suppress(NotCopiedError):  # it stays real, which the mode allows
-                space[name] = substituted(thing, Tensor, self.twin)
+                space[name] = substituted(thing, Tensor, self.twin, self._copies)
 
     def _made(self, tensor: Tensor) -> Tensor:
         if tensor.is_nested:

@@ -62,7 +62,8 @@ def ask(model: Any, state: Any) -> Answer | Unasked:
             return _asked(model, modules, state, _OnStandIns(stand_ins))
         except _CrashError as crashed:
             crash = crashed.__cause__
-    size = sum(map(_bytes, (tensor for _, module in modules for tensor in _tensors(module)))) + _size(state)
+    tensors = {id(tensor): tensor for _, module in modules for tensor in _tensors(module)}
+    size = sum(map(_bytes, tensors.values())) + _size(state)
     if size > LARGEST:
         why = f"its code raised {_words(crash)} on tensors without numbers" if crash else "it is TorchScript"
         return Unasked(f"{why}, and model and weights are too large to be copied ({size:,} bytes)")
@@ -186,7 +187,7 @@ def _asked(model: nn.Module, modules: list[tuple[str, nn.Module]], state: Any, w
         try:
             with way.mode:
                 made = copied(model, [module for _, module in modules], way.twin)
-                given = _state(_sharded(state, made), way)
+                given = _state(_sharded(state, made), way, {})
                 saved = tuple((str(key), _shape(held)) for key, held in made.state_dict().items())
                 with suppress(Exception):  # of TorchScript; then the message says it
                     made.register_load_state_dict_post_hook(
@@ -224,8 +225,8 @@ def _sharded(state: Any, model: nn.Module) -> Any:
     return made
 
 
-def _state(state: Any, way: _OnStandIns | _OnCopies) -> Any:  # noqa: PLR0911 - one for each kind of entry
-    """A state with tensors in the place of what is described, and copies of all else."""
+def _state(state: Any, way: _OnStandIns | _OnCopies, known: dict[int, Any]) -> Any:  # noqa: PLR0911 - one for each kind of entry
+    """A state with tensors in the place of what is described, and copies of all else; of a container one, by its id."""
     if isinstance(state, Described):
         return _array(state) if state.type == "ndarray" else way.built(state)
     if isinstance(state, Lazy):
@@ -234,15 +235,19 @@ def _state(state: Any, way: _OnStandIns | _OnCopies) -> Any:  # noqa: PLR0911 - 
         return getattr(torch, state.name) if isinstance(getattr(torch, state.name, None), _NAMED) else state
     if is_a(state, Tensor):
         return way.twin(state)
+    if id(state) in known:
+        return known[id(state)]
     if is_a(state, dict):
         made: Any = OrderedDict() if is_a(state, OrderedDict) else {}
-        made.update((key, _state(item, way)) for key, item in dict.items(state))
+        known[id(state)] = made
+        made.update((key, _state(item, way, known)) for key, item in dict.items(state))
         metadata = getattr(state, "_metadata", None)
         if metadata is not None and is_a(state, OrderedDict):
             made._metadata = copy.deepcopy(metadata)
         return made
     if type(state) in (list, tuple):
-        return type(state)(_state(item, way) for item in state)
+        known[id(state)] = type(state)(_state(item, way, known) for item in state)
+        return known[id(state)]
     try:
         return copy.deepcopy(state)
     except Exception:  # noqa: BLE001 - as for the model: then it is shared

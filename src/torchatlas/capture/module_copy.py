@@ -45,7 +45,9 @@ def copied(model: nn.Module, modules: Iterable[nn.Module], twin: Callable[[Tenso
     eager = [module for module in modules if not is_a(module, torch.jit.ScriptModule)]
     for module in eager:
         memo[id(module)] = object.__new__(type(module))
-        memo.update((id(tensor), twin(tensor)) for tensor in own_tensors(module))
+        for tensor in own_tensors(module):
+            if id(tensor) not in memo:
+                memo[id(tensor)] = twin(tensor)
     for module in eager:
         made = memo[id(module)]
         there = vars(made)

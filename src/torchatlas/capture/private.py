@@ -120,7 +120,7 @@ def in_transform() -> bool:
 
 def in_function_mode() -> bool:
     """Whether a function mode hears of what this thread calls now: not within a function that it was asked for."""
-    return torch._C._len_torch_function_stack() > 0
+    return torch._C._len_torch_function_stack() > 0 and not torch._C._is_torch_function_all_disabled()
 
 
 def in_fake_mode() -> bool:

@@ -191,7 +191,14 @@ class Run:
         """All that the run may change, put back on leaving."""
         args, kwargs = self.bound or ((), {})
         inputs = list(zip(self._keys(args, kwargs), (*args, *kwargs.values()), strict=True))
-        return no_trace(list(self._modules.items()), inputs, guard, self._held, belonging_to=owner_of(self._model))
+        return no_trace(
+            list(self._modules.items()),
+            inputs,
+            guard,
+            self._held,
+            belonging_to=owner_of(self._model),
+            aside=is_a(self._model, nn.Module),
+        )
 
     def _record(self, recorder: Recorder, structure: Structure, bound: Any, snapshot: Snapshot) -> None:
         """The run itself, and its graph, whatever way it ends."""

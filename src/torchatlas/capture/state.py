@@ -120,6 +120,7 @@ def no_trace(
     variables: Sequence[tuple[str, Any]] = (),
     *,
     belonging_to: Any = None,
+    aside: bool = True,
 ) -> Iterator[Snapshot]:
     """What a run may change in the modules, the inputs and torch's global state is as before on leaving.
 
@@ -129,6 +130,7 @@ def no_trace(
         guard: copies memory before it is written.
         variables: what a function reaches by itself, by name.
         belonging_to: the object that the function is a method of: what it holds is its own, and not put back.
+        aside: gradients are set aside for the run; not of a function, which may be the update that reads them.
     """
     with ExitStack() as stack:
         _keep_globals(stack)
@@ -138,7 +140,7 @@ def no_trace(
         eager = [module for module in snapshot.modules if not isinstance(module, torch.jit.ScriptModule)]
         trained = [group["params"] for optimizer in snapshot.optimizers for group in optimizer.param_groups]
         given = [thing for _, thing in (*inputs, *variables)]
-        _keep_tensors(eager, tensors_in((given, trained)), guard, stack, aside=not variables)
+        _keep_tensors(eager, tensors_in((given, trained)), guard, stack, aside=aside)
         _keep_optimizers(snapshot, guard, stack)
         for module in scripted:  # their attributes live in C++, their writes are not announced
             stack.callback(setattr, module, "training", module.training)

@@ -10,7 +10,7 @@ import functools
 import types
 import weakref
 from collections import OrderedDict, defaultdict, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.capture.contents import OPAQUE, attributes, class_name, contents, is_a, stores
 
@@ -25,20 +25,32 @@ class NotCopiedError(TypeError):
     """An object that holds tensors is of a class whose objects only its own code can make."""
 
 
-def substituted(thing: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+Copies: TypeAlias = "dict[int, tuple[Any, Any]]"
+"""By ``id``, what was copied, which stays alive, and its copy."""
+
+
+def substituted(thing: Any, kind: type, change: Callable[[Any], Any], copies: Copies | None = None) -> Any:
     """The structure with ``change(item)`` in the place of every ``kind`` inside it.
 
     Args:
         thing: arguments of any structure.
         kind: what is replaced, `torch.Tensor` for one.
         change: makes what stands there instead.
+        copies: those that were made so far: what several structures share, their copies share too.
 
     Raises:
         NotCopiedError: an object that holds some cannot be made anew; names its class.
     """
     if is_a(thing, kind):
         return change(thing)
-    return _Copy(kind, change, holders(thing, kind)).of(thing)
+    copies = {} if copies is None else copies
+    known = len(copies)
+    try:
+        return _Copy(kind, change, holders(thing, kind), copies).of(thing)
+    except NotCopiedError:
+        while len(copies) > known:  # what was half made is nothing that others may hold
+            copies.popitem()
+        raise
 
 
 def holders(thing: Any, kind: type) -> dict[int, Any]:
@@ -83,9 +95,8 @@ _BUILTIN = frozenset({tuple, list, dict, set, frozenset, deque, OrderedDict, sli
 
 
 class _Copy:
-    def __init__(self, kind: type, change: Callable[[Any], Any], holding: dict[int, Any]) -> None:
-        self._kind, self._change, self._holding = kind, change, holding
-        self._copies: dict[int, Any] = {}
+    def __init__(self, kind: type, change: Callable[[Any], Any], holding: dict[int, Any], copies: Copies) -> None:
+        self._kind, self._change, self._holding, self._copies = kind, change, holding, copies
 
     def of(self, thing: Any) -> Any:
         """What stands for one item."""
@@ -93,34 +104,37 @@ class _Copy:
             return self._change(thing)
         if type(thing) is weakref.ref:  # of a part to the whole that it belongs to
             whole = self._copies.get(id(thing()))
-            return thing if whole is None else weakref.ref(whole)
+            return thing if whole is None else weakref.ref(whole[1])
         if id(thing) not in self._holding:
             return thing
         if id(thing) not in self._copies:
             self._made(thing)
-        return self._copies[id(thing)]
+        return self._copies[id(thing)][1]
+
+    def _keep(self, thing: Any, copy: Any) -> None:
+        self._copies[id(thing)] = thing, copy
 
     def _made(self, thing: Any) -> None:
         kind = type(thing)
         held = contents(thing)
         if kind is slice:
-            self._copies[id(thing)] = slice(*map(self.of, held.items if held is not None else ()))
+            self._keep(thing, slice(*map(self.of, held.items if held is not None else ())))
         elif issubclass(kind, (tuple, frozenset)):
             base: Any = tuple if issubclass(kind, tuple) else frozenset
             items = [self.of(item) for item in base.__iter__(thing)]
             try:
-                self._copies[id(thing)] = base.__new__(kind, items)
+                self._keep(thing, base.__new__(kind, items))
             except TypeError:  # the results of torch's functions, which their own class makes
-                self._copies[id(thing)] = kind(items)
+                self._keep(thing, kind(items))
         elif kind is types.MappingProxyType:
-            self._copies[id(thing)] = types.MappingProxyType({key: self.of(item) for key, item in held.pairs()})  # type: ignore[union-attr]  # a container
+            self._keep(thing, types.MappingProxyType({key: self.of(item) for key, item in held.pairs()}))  # type: ignore[union-attr]  # a container
         elif issubclass(kind, functools.partial):
             given = [self.of(part) for part in (thing.func, thing.args, thing.keywords)]
-            self._copies[id(thing)] = functools.partial.__new__(kind, given[0], *given[1], **given[2])
+            self._keep(thing, functools.partial.__new__(kind, given[0], *given[1], **given[2]))
         else:
             self._filled(thing, kind)
         if kind not in _BUILTIN:
-            self._attributes(thing, self._copies[id(thing)])
+            self._attributes(thing, self._copies[id(thing)][1])
 
     def _filled(self, thing: Any, kind: type) -> None:
         """One that can be changed: it is there before its items are, which may lead back to it."""
@@ -129,7 +143,7 @@ class _Copy:
             copy: Any = base.__new__(kind)
         except TypeError as error:
             raise NotCopiedError(class_name(kind)) from error
-        self._copies[id(thing)] = copy
+        self._keep(thing, copy)
         if base is deque:
             deque.__init__(copy, map(self.of, deque.__iter__(thing)), _longest(thing))
         elif base is list:

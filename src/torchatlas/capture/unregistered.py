@@ -7,7 +7,8 @@ attributes of those that are known, through containers and objects, with none of
 
 from __future__ import annotations
 
-from collections import deque
+from collections import UserDict, deque
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -65,13 +66,14 @@ def elsewhere(known: Mapping[str, nn.Module], held: Iterable[tuple[str, Any]]) -
 def _inside(path: str, thing: Any) -> Iterator[tuple[str, Any]]:
     """What a container or an object holds, by the path that code would write."""
     items = contents(thing)
-    if items is None:
-        for name, item in attributes(thing).items():
-            yield f"{path}.{name}" if path else name, item
-        return
-    for key, item in items.pairs():
-        if type(key) is int or type(key) is str:
+    keyed = is_a(thing, (dict, MappingProxyType, UserDict))  # else names are those of fields
+    for key, item in items.pairs() if items is not None else ():
+        if type(key) is int or (keyed and type(key) is str):
             yield f"{path}[{key!r}]", item
+        elif type(key) is str:
+            yield f"{path}.{key}", item
+    for name, item in attributes(thing).items():  # of a container, what it holds beside its items
+        yield f"{path}.{name}" if path else name, item
 
 
 def remark(graph: Graph) -> Note | None:
