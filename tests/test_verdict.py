@@ -21,6 +21,7 @@ import torchatlas as ta
 from loads import PAIRS, Tally, pair_of
 from models import MODELS
 from state import differences, fingerprint
+from torchatlas.capture import load_state
 from torchatlas.cli import app
 
 LARGEST = 2_000_000
@@ -144,6 +145,7 @@ def test_the_command_ends_with_0_only_where_torch_loads(name, tmp_path, monkeypa
     (tmp_path / "net.py").write_text(f"from loads import pair_of\n\ndef make():\n    return pair_of({name!r})[0]\n")
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["compare", "net.py:make", "weights.pth"])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code == (0 if outcome(*pair_of(name))[0] else 1), result.output
 
 
@@ -230,6 +232,40 @@ def test_many_keys_of_another_shape_are_left_out_by_a_condition():
     assert all(bool((tensor == 1).all()) == ("weight" in key) for key, tensor in model.state_dict().items())
 
 
+def test_an_extra_state_beside_many_keys_of_another_shape_is_loaded_by_the_code():
+    """It has no shape."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(3, 3) for _ in range(10))
+
+        def get_extra_state(self):
+            return {"steps": 1}
+
+        def set_extra_state(self, state):
+            self.steps = state["steps"]
+
+    model = Net()
+    state = {f"net.{key}": held for key, held in model.state_dict().items()}
+    state |= {key: torch.ones(9) for key in state if key.endswith("bias")} | {"net._extra_state": {"steps": 7}}
+    found = ta.compare(model, state).loading
+    assert len(found.rest.unfit) == 10
+    run_code(found, state, model)
+    assert model.steps == 7
+
+
+def test_dictionaries_that_need_no_other_names_are_joined_by_the_code():
+    """Joining alone mends everything."""
+    model, other = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    parts = {str(at): layer.state_dict() for at, layer in enumerate(other)}
+    comparison = ta.compare(model, parts)
+    assert not comparison.loading.passes
+    assert "code that joins the dictionaries, for the weights as `state`:" in comparison.text()
+    run_code(comparison.loading, parts, model)
+    assert all(torch.equal(one, two) for one, two in zip(model.parameters(), other.parameters(), strict=True))
+
+
 def test_dictionaries_in_a_dictionary_are_joined_by_the_code():
     """Torch would list two unexpected keys; the code makes one dictionary of them."""
     parts = {"first": nn.Linear(3, 2).state_dict(), "second": nn.Linear(2, 4).state_dict()}
@@ -300,8 +336,9 @@ def test_a_function_is_not_asked():
     assert comparison.loading.unasked == "a function was given, which has no load_state_dict"
 
 
-def test_a_model_of_a_billion_parameters_takes_no_memory():
-    """Neither the copy nor the weights have any."""
+def test_a_model_of_a_billion_parameters_takes_no_memory(monkeypatch):
+    """Neither the copy nor the weights have any: tensors stand in, and nothing is copied."""
+    monkeypatch.setattr(load_state, "_OnCopies", lambda: pytest.fail("copied"))
     with torch.device("meta"):
         model = nn.Sequential(*(nn.Linear(16_384, 16_384, bias=False) for _ in range(4)))
         state = {key: torch.empty(1).expand(tensor.shape) for key, tensor in model.state_dict().items()}

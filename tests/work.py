@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def lines_run(function: Callable[[], Any]) -> int:
-    """Lines of Python that it runs, in all that it calls."""
+    """Lines of Python that it runs, in all that it calls; what a line does in C, as `in` of a list, counts as one."""
     count = 0
 
     def trace(_: FrameType, event: str, __: Any) -> Callable[..., Any]:

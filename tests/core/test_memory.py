@@ -14,7 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 import torchatlas as ta
 from core.tensors import tensor
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Call, Graph, Module
+from torchatlas.core.graph import Call, Graph, InnerTensor, Module, Value
 from torchatlas.core.memory import memory
 from torchvision_cpu import torchvision_models
 from work import lines_run
@@ -245,3 +245,32 @@ def test_large_graphs_are_linear_work() -> None:
     small, large = _row(5_000), _row(50_000)
     assert lines_run(lambda: memory(large)) < 11 * lines_run(lambda: memory(small))
     assert memory(large).saved == 40 * 50_000
+
+
+def test_one_real_number_beside_inputs_on_meta_is_no_real_run() -> None:
+    """What the model makes on meta stands for memory; where all inputs are real it has none."""
+    layer = nn.Linear(4, 8, device="meta")
+    alone = memory(ta.capture(layer, torch.ones(2, 4, device="meta")).graph)
+    beside = memory(ta.capture(lambda x, t: layer(x) * t, (torch.ones(2, 4, device="meta"), torch.ones(()))).graph)
+    assert alone.activations == 64
+    assert beside.activations == 128
+
+
+def test_sharded_weights_that_the_model_does_not_hold_count_as_this_process_has_them() -> None:
+    """A quarter, as those that it holds do."""
+    inner = (InnerTensor("_local_tensor", (2, 16), "float32", 128),)
+    weight = Value(
+        0,
+        "parameter",
+        ("loose.weight",),
+        (8, 16),
+        "float32",
+        "cpu",
+        512,
+        placements=("Shard(0)",),
+        mesh=(4,),
+        inner=inner,
+    )
+    modules = (Module("", "Net"), Module("loose", "Linear", parameters=(("weight", 0),), registered=False))
+    found = memory(Graph("Net", (Call(0, "module", "Net", ""),), (weight,), modules))
+    assert (found.parameters, found.unregistered) == (0, 128)

@@ -244,10 +244,11 @@ def origins_of(values: Sequence[Value]) -> list[int]:
 def made(values: Sequence[Value]) -> Iterator[Value]:
     """The values for which new memory was taken during the run, each memory once; weights that it made are none.
 
-    Tensors on meta stand for memory where the whole run is on meta; in a run on real inputs they have none.
+    Tensors on meta stand for memory where a model runs on them; where all inputs are real they have none.
     """
     seen = set(storages_of_weights(values))
-    real = any(value.kind == "input" and value.device != "meta" for value in values)
+    devices = {value.device for value in values if value.kind == "input"}
+    real = bool(devices) and "meta" not in devices
     for value in values:
         known = value.storage is not None and value.storage in seen
         if value.storage is not None:

@@ -78,18 +78,18 @@ def memory(graph: Graph, *, optimizer: Optimizer = "none") -> Memory:
     """
     if optimizer not in COPIES:
         raise InputError(f"optimizer {optimizer!r} is not known; take one of {', '.join(map(repr, COPIES))}")
-    cost, held = total(graph), per_rank(graph)
+    held = per_rank(graph)
     gradients = sum(size_of(value) for value in graph.values if _trainable(value))
     inputs = _given(graph)
     lives = lifetimes(graph)
     activations, inference_at = _inference(graph, lives)
     step = training_step(graph, lives, list(_operations(graph)))
     state = COPIES[optimizer] * gradients
-    always = held.parameter_bytes + held.buffer_bytes + cost.unregistered_bytes + inputs
+    always = held.parameter_bytes + held.buffer_bytes + held.unregistered_bytes + inputs
     return Memory(
         parameters=held.parameter_bytes,
         buffers=held.buffer_bytes,
-        unregistered=cost.unregistered_bytes,
+        unregistered=held.unregistered_bytes,
         inputs=inputs,
         activations=activations,
         inference=always + activations,
@@ -99,7 +99,7 @@ def memory(graph: Graph, *, optimizer: Optimizer = "none") -> Memory:
         optimizer=state,
         training=always + state + max(step.peak, gradients),
         training_at=step.at,
-        notes=tuple(_notes(graph, lives, step.guessed, cost.unmeasured)),
+        notes=tuple(_notes(graph, lives, step.guessed, total(graph).unmeasured)),
     )
 
 

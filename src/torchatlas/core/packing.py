@@ -53,6 +53,6 @@ def _integers(tensors: Mapping[str, Form]) -> tuple[int, ...] | None:
     if columns == outputs:
         if len(order) == 1 and order[0]:
             return (outputs, order[0])
-        packed = zeros[-1] if zeros else 0
+        packed = zeros[-1] if zeros and zeros[-1] < outputs else 0  # as wide as the scales, they tell nothing
         return (outputs, rows * outputs // packed) if packed and rows * outputs % packed == 0 else None
     return (outputs, rows) if zeros and zeros[-1] == columns else None

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Shape = tuple[int, ...]
 
@@ -26,6 +30,11 @@ class Answer:
     unfit: tuple[tuple[str, Shape, Shape], ...] = ()
     errors: tuple[str, ...] = ()
     saved: tuple[tuple[str, Shape | None], ...] = ()
+
+    def refused(self, keys: Iterable[str]) -> set[str]:
+        """Those that it takes in no form: of another shape, or named in an error."""
+        named = {key for key in keys if any(f'"{key}"' in error for error in self.errors)}
+        return {key for key, _, _ in self.unfit} | named
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,11 @@ Shape = tuple[int, ...]
 
 LISTED = 6
 """Keys that are listed in code; of more, a condition says which."""
-BY_SHAPE = "state = {key: held for key, held in state.items() if key not in own or held.shape == own[key].shape}"
+BY_SHAPE = """\
+def shape(held):
+    return getattr(held, "shape", None)  # an extra state has none
+
+state = {key: held for key, held in state.items() if key not in own or shape(held) == shape(own[key])}"""
 NAMED = 3
 """Keys that are named in a comment of the code."""
 
@@ -135,8 +139,7 @@ def _answered(model: Graph, weights: Graph, answer: Answer) -> Loading:
     """In the model's own words."""
     shapes = {key: value.shape for key, value in tensors(weights).items()}
     targets = {key: shape for key, shape in answer.saved if shape is not None}
-    wrong = {*answer.unexpected, *(key for key, _, _ in answer.unfit)}
-    wrong |= {key for key in shapes if any(f'"{key}"' in error for error in answer.errors)}
+    wrong = {*answer.unexpected, *answer.refused(shapes)}
     saved = {key for key, _ in answer.saved}  # of any shape: a lazy layer takes the file's
     found = Loading(
         fitting=tuple(key for key in shapes if key not in wrong and (answer.taken or key in saved)) if saved else (),
@@ -220,7 +223,8 @@ def code(rules: Collection[Rule], rest: Rest | None, *, joined: bool = False, ar
     """Rules as Python, and the load that they lead to."""
     first = (f"{JOINING}\n" if joined else "") + (ARRAYS if arrays else "")
     if not rules:
-        return f"import torch\n\n{first}{_load(rest)}" if arrays else ""
+        alone = arrays or (joined and rest is not None)  # what else there is to do
+        return ("import torch\n\n" if arrays else "") + first + _load(rest) if alone else ""
     listed = "".join(
         f"    ({_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {_told(rule)}\n" for rule in rules
     )

@@ -37,7 +37,8 @@ def lines_of(loading: Loading | None) -> Iterator[tuple[str, str]]:
         yield f"inferred from names and shapes, and not asked of the model: {loading.unasked}.", PLAIN
     if loading.text:
         keys = "1 key" if loading.mended == 1 else f"{loading.mended:,} keys"
-        does = f"renaming that mends {keys}" if loading.rules else "code that makes tensors of the arrays"
+        others = "makes tensors of the arrays" if loading.arrays else "joins the dictionaries"
+        does = f"renaming that mends {keys}" if loading.rules else f"code that {others}"
         yield f"{does}, for the weights as `state`:", BOLD
         for line in loading.text.splitlines():
             yield f"  {printable(line)}".rstrip(), PLAIN
