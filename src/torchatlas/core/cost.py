@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from torchatlas.core.errors import InputError
 
@@ -116,6 +116,14 @@ def costs(graph: Graph) -> Costs:
     )
 
 
+class Sizes(NamedTuple):
+    """Weights: elements of the parameters, of those that require a gradient, and bytes, with the buffers."""
+
+    parameters: int = 0
+    trainable: int = 0
+    nbytes: int = 0
+
+
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Costs:
     """The costs of every call and module of one graph. Made by ``costs``."""
@@ -169,15 +177,15 @@ class Costs:
                 waiting += self.graph.children[call.id]
         return {value for value in found if _held(self.graph.values[value].kind)}
 
-    def sizes(self, weights: Iterable[int]) -> tuple[int, int, int]:
-        """Elements of these parameters, of those that require a gradient, and bytes with those of the buffers."""
+    def sizes(self, weights: Iterable[int]) -> Sizes:
+        """What these weights come to."""
         parameters = trainable = nbytes = 0
         for value in map(self.graph.values.__getitem__, weights):
             nbytes += value.nbytes or 0
             if value.kind == "parameter":
                 parameters += _elements(value)
                 trainable += _elements(value) if value.requires_grad else 0
-        return parameters, trainable, nbytes
+        return Sizes(parameters, trainable, nbytes)
 
     def module(self, path: str) -> Cost:
         """The module at ``path``: what is registered in it and below it, and all calls of it.

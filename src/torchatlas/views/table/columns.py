@@ -8,11 +8,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.certainty import guessed
+from torchatlas.core.cost import Sizes
 from torchatlas.core.errors import InputError
 from torchatlas.core.figures import figures
 from torchatlas.core.overlay import PROFILE
 from torchatlas.core.timing import is_timed
-from torchatlas.views.table.counting import Counted
 from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.stored import forms, stored_form, stored_text
 from torchatlas.views.table.structure import UNCALLED
@@ -135,9 +135,9 @@ def _params_text(facts: Facts, row: Row) -> str:
     return f"({row.again})" if row.again else exact(count)
 
 
-def _counted(row: Row) -> Counted:
+def _counted(row: Row) -> Sizes:
     """What the row adds to the total; nothing where that was not asked."""
-    return row.counted or Counted(0, 0, 0)
+    return row.counted or Sizes()
 
 
 def _counted_params(_: Facts, row: Row) -> int | None:

@@ -8,7 +8,7 @@ the first repeat.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 
     from torchatlas.core.cost import Costs
     from torchatlas.views.table.rows import Again, Row
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Weights: elements of the parameters, of the trainable ones, and bytes, with the buffers."""
-
-    parameters: int
-    trainable: int
-    nbytes: int
 
 
 def counted(rows: Sequence[Row], costs: Costs) -> Iterator[Row]:
@@ -35,7 +26,7 @@ def counted(rows: Sequence[Row], costs: Costs) -> Iterator[Row]:
         around = row.parent
         while around is not None and held[around] is None:
             around = rows[around].parent
-        own = _held(row, costs)
+        own = weights_of(row, costs)
         held.append(own)
         if own is None:
             left.append(set())
@@ -46,11 +37,11 @@ def counted(rows: Sequence[Row], costs: Costs) -> Iterator[Row]:
             left[around] -= taken
         left.append(set(taken))
         outer = None if around is None else held[around]
-        yield replace(row, counted=Counted(*costs.sizes(taken)), again=_again(row, own, taken, outer, costs))
+        yield replace(row, counted=costs.sizes(taken), again=_again(row, own, taken, outer, costs))
 
 
-def _held(row: Row, costs: Costs) -> set[int] | None:
-    """The weights of a row's modules; None for a function."""
+def weights_of(row: Row, costs: Costs) -> set[int] | None:
+    """The weights of a row's modules, of a group those that are used in it; None for a function."""
     graph = costs.graph
     if row.parent is None:
         return set(costs.weights)
@@ -60,10 +51,9 @@ def _held(row: Row, costs: Costs) -> set[int] | None:
 
 
 def _again(row: Row, own: set[int], taken: set[int], outer: set[int] | None, costs: Costs) -> Again:
-    missing, _, _ = costs.sizes(own - taken)
-    if not missing:
-        return "reused" if row.again == "reused" and not costs.sizes(own)[0] else ""
-    if costs.sizes(taken)[0]:
+    if not costs.sizes(own - taken).parameters:
+        return "reused" if row.again == "reused" and not costs.sizes(own).parameters else ""
+    if costs.sizes(taken).parameters:
         return "partly tied"
     if row.again == "reused":
         return "reused"

@@ -10,11 +10,12 @@ from torchatlas.core.graph import Node
 from torchatlas.core.memory import memory
 from torchatlas.core.overlay import all_of, by_call
 from torchatlas.core.timing import own_seconds
+from torchatlas.views.table.counting import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from torchatlas.core.cost import Cost
+    from torchatlas.core.cost import Cost, Sizes
     from torchatlas.core.graph import Call, Graph, Module, Overlay, Value
     from torchatlas.core.memory import Memory
     from torchatlas.core.overlay import Overlays
@@ -38,15 +39,6 @@ class Work:
     exact: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Parameters registered in the modules of a row, all repeats together: elements; and bytes, with the buffers."""
-
-    parameters: int
-    trainable: int
-    nbytes: int
-
-
 class Facts:
     """Answers about rows. A row's numbers are computed when asked for, and kept.
 
@@ -63,7 +55,7 @@ class Facts:
         self.total: Cost = self.costs.total
         self._memory: Memory | None = None
         self._work: dict[tuple[int, ...], Work] = {}
-        self._held: dict[tuple[str, ...], Held] = {}
+        self._held: dict[tuple[bool, tuple[str, ...], tuple[int, ...]], Sizes | None] = {}
         self._numbers: dict[str, tuple[dict[int, float], dict[str, float]]] = {}
         self._own: list[float | None] | None = None
 
@@ -112,18 +104,13 @@ class Facts:
             )
         return self._work[row.calls]
 
-    def held(self, row: Row) -> Held | None:
-        """The row's parameters; None for a function. Those of a group are the ones used in it."""
-        if row.parent is None:
-            return Held(*self.costs.sizes(self.costs.weights))
-        call = self.call(row)
-        if call is not None and call.kind == "group":
-            return Held(*self.costs.sizes(self.costs.used(row.calls)))
-        if not row.paths:
-            return None
-        if row.paths not in self._held:
-            self._held[row.paths] = Held(*self.costs.sizes(self.costs.below(row.paths)))
-        return self._held[row.paths]
+    def held(self, row: Row) -> Sizes | None:
+        """The weights of the row's modules, all repeats together; None for a function."""
+        key = (row.parent is None, row.paths, row.calls)
+        if key not in self._held:
+            own = weights_of(row, self.costs)
+            self._held[key] = None if own is None else self.costs.sizes(own)
+        return self._held[key]
 
     def numbers(self, row: Row, name: str) -> list[float]:
         """What an overlay says of the row: a number for each call it stands for, else for each module."""

@@ -19,9 +19,8 @@ from torchatlas.views.table.structure import Structure, relative
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from torchatlas.core.cost import Costs
+    from torchatlas.core.cost import Costs, Sizes
     from torchatlas.core.graph import Graph
-    from torchatlas.views.table.counting import Counted
     from torchatlas.views.table.structure import Part
 
 RowKind: TypeAlias = Literal["module", "function", "group"]
@@ -83,7 +82,7 @@ class Row:
     again: Again = ""
     state: State = "ran"
     reads_data: bool = False
-    counted: Counted | None = None
+    counted: Sizes | None = None
 
 
 def rows_of(graph: Graph, *, mode: Mode = "modules", fold: bool = True, known: Costs | None = None) -> tuple[Row, ...]:
