@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,9 @@ _bases = type.__dict__["__mro__"].__get__
 _namespace = type.__dict__["__dict__"].__get__
 class_name: Callable[[type], str] = type.__dict__["__name__"].__get__
 """The name of a class, whatever its metaclass answers."""
+
+LAZY = (UninitializedParameter, UninitializedBuffer)
+"""Tensors without a shape yet, whatever else they can be asked."""
 
 FUNCTIONS = (
     types.FunctionType,

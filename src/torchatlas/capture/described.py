@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from torchatlas.capture.contents import class_name, is_a
 from torchatlas.capture.private import script_class, script_state, storage_key
+from torchatlas.capture.stored import ONE_SCALE
 from torchatlas.core.comparing.state import Described, Lazy, Script, Unread
 
 DEEPEST = 64
@@ -73,6 +74,6 @@ def _tensor(tensor: Tensor, *, lasting: bool) -> Described:
 
 def _quantized(tensor: Tensor) -> str:
     """How it is quantized: per tensor, or with its scheme and the axis of its channels."""
-    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+    if tensor.qscheme() in ONE_SCALE:
         return "quantized"
     return f"quantized {str(tensor.qscheme()).removeprefix('torch.')} {tensor.q_per_channel_axis()}"

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from torchatlas.capture.contents import class_name, is_a
+from torchatlas.capture.contents import LAZY, class_name, is_a
 from torchatlas.capture.module_copy import copied
-from torchatlas.capture.standin import LAZY, Kind, NoStandInError, StandIns, quantized
+from torchatlas.capture.standin import Kind, NoStandInError, StandIns, quantized
 from torchatlas.capture.state import Guard, no_trace, own_tensors
 from torchatlas.capture.stored import sharded
 from torchatlas.capture.structure import modules_of

@@ -20,6 +20,7 @@ from torch import nn
 
 from torchatlas.capture.contents import is_a, stores
 from torchatlas.capture.state import own_tensors
+from torchatlas.capture.tree import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-PLAIN = frozenset((bool, int, float, str, type(None)))
-"""What needs no copy."""
 HOOKS = ("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks", "_state_dict_hooks", "_state_dict_pre_hooks")
 
 

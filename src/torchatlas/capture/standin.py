@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.overrides import TorchFunctionMode
+
+from torchatlas.capture.contents import LAZY
+from torchatlas.capture.stored import ONE_SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-LAZY = (UninitializedParameter, UninitializedBuffer)
 
 
 class NoStandInError(Exception):
@@ -73,7 +73,7 @@ class Kind:
 def quantized(shape: tuple[int, ...], dtype: torch.dtype, scheme: torch.qscheme, axis: int = 0) -> Tensor:
     """A quantized tensor of zeros."""
     made: Tensor
-    if scheme in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+    if scheme in ONE_SCALE:
         made = torch._empty_affine_quantized(shape, scale=1.0, zero_point=0, dtype=dtype)
     else:
         size = shape[axis] if axis < len(shape) else 1

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from torchatlas.capture.contents import LAZY
 from torchatlas.capture.private import FakeTensor, in_fake_mode, storage_key, storage_of
 from torchatlas.capture.silence import unrecorded
 from torchatlas.capture.snapshot import Snapshot
@@ -222,7 +222,4 @@ def _put_back_kind(tensor: Tensor, kind: type[Tensor], *, leaf: bool) -> None:
 
 def _gradient(tensor: Tensor) -> Tensor | None:
     """Only a leaf has one to keep; asking another warns."""
-    return tensor.grad if tensor.is_leaf and type(tensor) not in _LAZY else None
-
-
-_LAZY = (UninitializedParameter, UninitializedBuffer)
+    return tensor.grad if tensor.is_leaf and type(tensor) not in LAZY else None

@@ -34,7 +34,7 @@ _SPARSE: dict[torch.layout, tuple[str, ...]] = {
     torch.sparse_csc: ("ccol_indices", "row_indices", "values"),
     torch.sparse_bsc: ("ccol_indices", "row_indices", "values"),
 }
-_ONE_SCALE = (torch.per_tensor_affine, torch.per_tensor_symmetric)  # two numbers, which are no tensors
+ONE_SCALE = (torch.per_tensor_affine, torch.per_tensor_symmetric)  # two numbers, which are no tensors
 _PLAIN = frozenset({Tensor, Parameter, Buffer})
 
 
@@ -95,7 +95,7 @@ def _leaves(name: str, tensor: Tensor, depth: int) -> Iterator[tuple[str, Tensor
         parts = {key.strip("_"): getattr(tensor, key)() for key in _SPARSE[tensor.layout]}
     elif tensor.is_quantized:
         yield name or "int_repr", tensor
-        if tensor.qscheme() not in _ONE_SCALE:
+        if tensor.qscheme() not in ONE_SCALE:
             yield _joined(name, "scales"), tensor.q_per_channel_scales()
             yield _joined(name, "zero_points"), tensor.q_per_channel_zero_points()
         return

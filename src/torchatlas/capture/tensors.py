@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.nn import Parameter
-from torch.nn.parameter import Buffer, UninitializedBuffer, UninitializedParameter
+from torch.nn.parameter import Buffer
 
+from torchatlas.capture.contents import LAZY
 from torchatlas.capture.private import modes_off, storage_key, storage_of
 from torchatlas.capture.stored import sharded, stored
 from torchatlas.core.graph import Value
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
     from torchatlas.capture.stored import Stored
     from torchatlas.core.graph import ValueKind
 
-_LAZY = (UninitializedParameter, UninitializedBuffer)
 _DENSE = frozenset({Tensor, Parameter, Buffer})
-_PLAIN_TENSORS = _DENSE.union(_LAZY)
+_PLAIN_TENSORS = _DENSE.union(LAZY)
 
 
 class ValueRecord:
@@ -336,7 +336,7 @@ def moved(tensor: Tensor, reference: TensorReference) -> bool:
 
 def measure(value: ValueRecord, tensor: Tensor) -> None:
     """Shape and bytes; a lazy parameter has neither."""
-    if type(tensor) in _LAZY:
+    if type(tensor) in LAZY:
         value.shape, value.nbytes = (), None
         return
     try:
@@ -359,9 +359,7 @@ def _size(tensor: Tensor, dimension: int) -> int:
 def frozen(value: ValueRecord, kind: ValueKind) -> Value:
     """The record as plain data."""
     memory = value.memory
-    if value.stored is not None:
-        return _stored(value, kind, value.stored)
-    return Value(
+    plain = Value(
         value.id,
         kind,
         value.names,
@@ -379,12 +377,12 @@ def frozen(value: ValueRecord, kind: ValueKind) -> Value:
         memory.freed if memory is not None else None,
         value.type,
     )
+    return plain if value.stored is None else _stored(plain, value.stored)
 
 
-def _stored(value: ValueRecord, kind: ValueKind, how: Stored) -> Value:
+def _stored(plain: Value, how: Stored) -> Value:
     """One that is stored as other tensors."""
-    value.stored = None
-    plain, inner = frozen(value, kind), how.records()
+    inner = how.records()
     if how.placements or not inner:
         return replace(plain, inner=inner, placements=how.placements, mesh=how.mesh, original=how.original)
     # torch says of sparse and quantised tensors what they are stored as; a subclass says what it stands for.

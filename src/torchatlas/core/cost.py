@@ -15,9 +15,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from torchatlas.core.errors import InputError
+from torchatlas.core.paths import holder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from torchatlas.core.graph import Call, Graph, Value
 
@@ -433,10 +434,10 @@ class _Structure:
         parents: list[list[int]] = [[] for _ in graph.modules]
         children: list[list[int]] = [[] for _ in graph.modules]
         for path, module in index.items():
-            holder = index.get(_holder(path, index)) if path else None
-            if holder is not None and holder not in parents[module]:
-                parents[module].append(holder)
-                children[holder].append(module)
+            above = holder_of(path, index)
+            if above is not None and index[above] not in parents[module]:
+                parents[module].append(index[above])
+                children[index[above]].append(module)
         own = [
             [origins[value] for _, value in (*m.parameters, *m.buffers) if origins[value] in weights]
             for m in graph.modules
@@ -467,14 +468,6 @@ class _Structure:
         for weight in weights.values():
             _add(columns, -1, weight)
         return columns
-
-
-def _holder(path: str, index: Mapping[str, int]) -> str:
-    """The path of the module around one: what is before its last name, or further out, as of ``block.tool.net``."""
-    above = path.rpartition(".")[0]
-    while above and above not in index:
-        above = above.rpartition(".")[0]
-    return above
 
 
 def _reach(start: Iterable[int], edges: list[list[int]]) -> set[int]:

@@ -15,11 +15,12 @@ from torchatlas.core.chains import chains
 from torchatlas.core.classes import module_classes, without_numbers
 from torchatlas.core.collection import collection_paused
 from torchatlas.core.growth import Growing, Growth
+from torchatlas.core.paths import holder_of
 from torchatlas.core.repeats import Repeat, best, stretches
 from torchatlas.core.wiring import call_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from torchatlas.core.graph import Graph
     from torchatlas.core.wiring import CallClasses
@@ -109,7 +110,7 @@ def fold_modules(graph: Graph) -> Mapping[str, tuple[ModuleFold, ...]]:
     children: dict[str, list[str]] = {module.path: [] for module in graph.modules}
     size = dict.fromkeys(children, 1)
     for module in reversed(graph.modules):
-        above = _parent(module.path, children)
+        above = holder_of(module.path, children)
         if above is not None:
             children[above].append(module.path)
             size[above] += size[module.path]
@@ -127,15 +128,6 @@ def fold_modules(graph: Graph) -> Mapping[str, tuple[ModuleFold, ...]]:
         if found:
             folds[parent] = tuple(found)
     return folds
-
-
-def _parent(path: str, modules: Container[str]) -> str | None:
-    """The nearest module above; a path may lead through something that is none."""
-    while path:
-        path = path.rpartition(".")[0]
-        if path in modules:
-            return path
-    return None
 
 
 def _repeats(graph: Graph, classes: CallClasses, growing: Growing, body: Sequence[int]) -> list[_Described]:

@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CallKind: TypeAlias = Literal["module", "function", "aten", "autograd_function", "group", "backward", "saved"]
 ValueKind: TypeAlias = Literal["input", "parameter", "buffer", "constant", "activation", "output"]
@@ -152,8 +155,13 @@ class Value:
         """Bytes in this process; None where torch cannot say."""
         if not self.placements:
             return self.nbytes
-        sizes = [inner.nbytes for inner in self.inner]
-        return None if None in sizes else sum(filter(None, sizes))
+        return total_bytes(inner.nbytes for inner in self.inner)
+
+
+def total_bytes(parts: Iterable[int | None]) -> int | None:
+    """Bytes of all parts; None where those of one are not known."""
+    sizes = list(parts)
+    return None if None in sizes else sum(filter(None, sizes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.classes import settings_of
 from torchatlas.core.comparing.tree import LEVELS, Tree, by_alphabet
 from torchatlas.core.comparing.vocabulary import meant
+from torchatlas.core.paths import holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -74,12 +75,9 @@ def _owned(graph: Graph, numbers: Interned, *, bare: bool) -> tuple[int, ...]:
 
 
 def parent_of(path: str, paths: Mapping[str, int]) -> int:
-    """The nearest module above, -1 for the root; a path may lead through something that is none."""
-    while path:
-        path = path.rpartition(".")[0]
-        if path in paths:
-            return paths[path]
-    return -1
+    """The index of the nearest module above, -1 for the root."""
+    above = holder_of(path, paths)
+    return -1 if above is None else paths[above]
 
 
 def _below(path: str, parent: int, graph: Graph) -> str:

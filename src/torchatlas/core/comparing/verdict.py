@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.classes import without_numbers
 from torchatlas.core.comparing.likeness import is_inferred, parent_of, reader_of
 from torchatlas.core.cost import costs
+from torchatlas.core.paths import holder_of
 from torchatlas.core.span import span
 
 if TYPE_CHECKING:
@@ -138,15 +139,7 @@ def _braced(names: str) -> str:
 def topmost(graph: Graph, paths: Sequence[str]) -> list[str]:
     """Those of the modules that are in no other of them."""
     known = dict.fromkeys(paths, 0)
-    return [path for path in paths if _nearest(path, known) is None and path in graph.module_at]
-
-
-def _nearest(path: str, known: dict[str, int]) -> str | None:
-    while path:
-        path = path.rpartition(".")[0]
-        if path in known:
-            return path
-    return None
+    return [path for path in paths if holder_of(path, known) is None and path in graph.module_at]
 
 
 def _deeper(changes: Changes, tops: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core.graph import InnerTensor
+from torchatlas.core.graph import InnerTensor, total_bytes
 from torchatlas.readers.pickled import Foreign
 from torchatlas.readers.weights.stored import Stored
 
@@ -106,9 +106,7 @@ def with_tables(tensor: Stored, kind: str, tables: tuple[Stored, ...]) -> Stored
     """
     parts = zip(("int_repr", "scales", "zero_points"), (tensor, *tables), strict=False)
     inner = tuple(InnerTensor(name, part.shape, part.dtype, part.nbytes) for name, part in parts)
-    sizes = [part.nbytes for part in inner]
-    nbytes = None if None in sizes else sum(filter(None, sizes))
-    return replace(tensor, nbytes=nbytes, inner=inner, type=kind)
+    return replace(tensor, nbytes=total_bytes(part.nbytes for part in inner), inner=inner, type=kind)
 
 
 def weights(items: Iterable[tuple[str, object]], tensor: Callable[[object], Stored | None]) -> dict[str, Stored]:

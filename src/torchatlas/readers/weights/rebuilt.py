@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.core.errors import FileError
-from torchatlas.core.graph import InnerTensor
+from torchatlas.core.graph import InnerTensor, total_bytes
 from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping, Set
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights.dtensor import placed
@@ -188,8 +188,7 @@ def sparse(layout: object, data: object, *_: object) -> Stored:
     if not parts:
         raise Damaged("a sparse tensor has no parts")
     shape = sizes(data[len(parts)])
-    known = [part.nbytes for part in parts]
-    total = None if None in known else sum(filter(None, known))
+    total = total_bytes(part.nbytes for part in parts)
     kind = layout.args[0] if isinstance(layout, Foreign) and isinstance(layout.args, tuple) and layout.args else layout
     named = word(kind).removeprefix("torch.")
     names = PARTS.get(named, ())
@@ -277,9 +276,8 @@ def _holding(made: Stored, state: object, func: object) -> Stored:
     )
     if not inner:
         return made
-    sizes = [part.nbytes for part in inner]
     largest = max(inner, key=lambda part: part.nbytes or 0)
-    nbytes = None if None in sizes else sum(filter(None, sizes))
+    nbytes = total_bytes(part.nbytes for part in inner)
     first = held[0][1]  # two names of one tensor are told by it
     return replace(made, dtype=largest.dtype, nbytes=nbytes, inner=inner, storage=first.storage, offset=first.offset)
 

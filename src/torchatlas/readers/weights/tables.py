@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
-from torchatlas.core.graph import InnerTensor
+from torchatlas.core.graph import InnerTensor, total_bytes
 from torchatlas.readers.weights.statistics import content
 
 if TYPE_CHECKING:
@@ -123,9 +123,8 @@ def _whole(numbers: Stored, attributes: dict[str, Any]) -> tuple[int, ...]:
 
 def _holding(first: Stored, parts: list[tuple[str, Stored]], more: tuple[InnerTensor, ...] = ()) -> Stored:
     inner = (*(InnerTensor(name, part.shape, part.dtype, part.nbytes) for name, part in parts), *more)
-    sizes = [part.nbytes for part in inner]
     dtype = max(inner, key=lambda part: part.nbytes or 0).dtype
-    return replace(first, dtype=dtype, nbytes=None if None in sizes else sum(filter(None, sizes)), inner=inner)
+    return replace(first, dtype=dtype, nbytes=total_bytes(part.nbytes for part in inner), inner=inner)
 
 
 def _described(state: Stored) -> dict[str, Any]:

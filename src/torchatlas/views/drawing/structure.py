@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.certainty import guessed
 from torchatlas.core.fold import Fold, fold_modules
 from torchatlas.core.graph import Call
+from torchatlas.core.paths import holder_of
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
@@ -38,9 +39,6 @@ def folds(graph: Graph) -> tuple[Fold, ...]:
 
 
 def _around(path: str, numbers: dict[str, int]) -> int | None:
-    """The nearest module above; a path may lead through something that is none."""
-    while path:
-        path = path.rpartition(".")[0]
-        if path in numbers:
-            return numbers[path]
-    return None
+    """The number of the nearest module above."""
+    above = holder_of(path, numbers)
+    return None if above is None else numbers[above]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.fold import fold_modules
+from torchatlas.core.paths import holder_of
 from torchatlas.core.uncalled import uncalled
 
 if TYPE_CHECKING:
@@ -46,17 +47,10 @@ class Structure:
         self.kids: dict[str, list[str]] = {"": [], **{module.path: [] for module in graph.modules}}
         for module in graph.modules:
             if module.path:
-                self.kids[self._holder(module.path)].append(module.path)
+                self.kids[holder_of(module.path, self.kids) or ""].append(module.path)
         self.folds = _starts(fold_modules(graph)) if fold else {}
         self.around = {above for path in graph.calls_of for above in _prefixes(path)}
         self.used = self._used()
-
-    def _holder(self, path: str) -> str:
-        """The nearest module around one; a path may lead through what is none (``tool.weight``)."""
-        path = _above(path)
-        while path and path not in self.kids:
-            path = _above(path)
-        return path
 
     def roots(self) -> list[Part]:
         """The model itself; none for a function."""
