@@ -9,7 +9,7 @@ import random
 import re
 import subprocess
 import sys
-from collections import OrderedDict
+from collections import OrderedDict, UserDict
 
 import pytest
 import torch
@@ -219,6 +219,34 @@ def test_arrays_are_made_tensors_by_the_code(prefix, where, tmp_path):
     run_code(found, state, model)
     assert torch.equal(model.head.weight, trained.head.weight)
     assert torch.equal(model.head.bias, torch.ones(3))
+
+
+@pytest.mark.parametrize("prefix", ["", "net."])
+def test_arrays_alone_in_memory_are_made_tensors_by_the_code(prefix):
+    """As those of a file are."""
+    trained, model = Net(), Net()
+    state = {f"{prefix}{key}": tensor.numpy() for key, tensor in trained.state_dict().items()}
+    found = ta.compare(model, state).loading
+    assert not found.passes
+    run_code(found, state, model)
+    assert torch.equal(model.head.weight, trained.head.weight)
+
+
+@pytest.mark.parametrize("where", ["file", "memory"])
+@pytest.mark.parametrize("around", [list, tuple, UserDict])
+def test_weights_in_lists_and_mappings_are_joined_by_the_code(around, where, tmp_path):
+    """Whatever the names lead through; none of them fits before."""
+    if around is UserDict and where == "file":
+        pytest.skip("an object of a class of Python's library, which weights_only does not load")
+    other, model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    parts = [layer.state_dict() for layer in other]
+    state = {"m": UserDict({str(at): part for at, part in enumerate(parts)}) if around is UserDict else around(parts)}
+    torch.save(state, tmp_path / "parts.pth")
+    found = ta.compare(model, state if where == "memory" else tmp_path / "parts.pth").loading
+    assert not found.fitting
+    assert len(found.missing) == 4
+    run_code(found, state, model)
+    assert all(torch.equal(one, two) for one, two in zip(model.parameters(), other.parameters(), strict=True))
 
 
 def test_many_keys_of_another_shape_are_left_out_by_a_condition():

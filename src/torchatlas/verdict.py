@@ -113,9 +113,9 @@ def _tensor(array: Any) -> Any:
     return torch.as_tensor(array)
 
 
-def _joined(state: Mapping[Any, Any], before: str) -> Iterator[tuple[str, Any]]:
-    for key, item in state.items():
-        if isinstance(item, Mapping):
+def _joined(state: Any, before: str) -> Iterator[tuple[str, Any]]:
+    for key, item in state.items() if isinstance(state, Mapping) else enumerate(state):
+        if isinstance(item, (Mapping, list, tuple)):
             yield from _joined(item, f"{before}{key}.")
         else:
             yield f"{before}{key}", item

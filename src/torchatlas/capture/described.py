@@ -33,6 +33,8 @@ def described(thing: Any, depth: int = 0, known: dict[int, Any] | None = None, *
         return Lazy(is_a(thing, nn.Parameter)) if is_lazy(thing) else _tensor(thing, lasting=lasting)
     if thing is None or type(thing) in (bool, int, float, str, bytes):
         return thing
+    if class_name(type(thing)) == "ndarray" and thing.dtype.kind in "biufc":
+        return Described(tuple(thing.shape), thing.dtype.name, type="ndarray", nbytes=thing.nbytes)
     known = {} if known is None else known
     if id(thing) in known:
         return known[id(thing)]

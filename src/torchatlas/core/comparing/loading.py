@@ -139,7 +139,7 @@ def _answered(model: Graph, weights: Graph, answer: Answer) -> Loading:
     """In the model's own words."""
     shapes = {key: value.shape for key, value in tensors(weights).items()}
     targets = {key: shape for key, shape in answer.saved if shape is not None}
-    wrong = {*answer.unexpected, *answer.refused(shapes)}
+    wrong = {*answer.missing, *answer.unexpected, *answer.refused(shapes)}
     saved = {key for key, _ in answer.saved}  # of any shape: a lazy layer takes the file's
     found = Loading(
         fitting=tuple(key for key in shapes if key not in wrong and (answer.taken or key in saved)) if saved else (),
@@ -204,8 +204,8 @@ def tensors(graph: Graph) -> dict[str, Value]:
 
 JOINING = """\
 def joined(parts, before=""):
-    for key, held in parts.items():
-        if isinstance(held, dict):
+    for key, held in parts.items() if hasattr(parts, "items") else enumerate(parts):
+        if hasattr(held, "items") or isinstance(held, (list, tuple)):
             yield from joined(held, f"{before}{key}.")
         else:
             yield f"{before}{key}", held
