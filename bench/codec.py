@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Section, race, run
-from torchatlas.core.codec import decode, encode
+from torchatlas.files.codec import decode, encode
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 

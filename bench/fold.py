@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from harness import Section, judged, run
-from torchatlas.core.fold import fold_calls
+from torchatlas.core.folding.fold import fold_calls
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 

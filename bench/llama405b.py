@@ -62,7 +62,7 @@ def build(device: str = "meta") -> torch.nn.Module:
 def by_torchatlas(model: torch.nn.Module) -> dict[str, int]:
     """Capture on fake tensors, ATen operators included, and sum up."""
     import torchatlas as ta
-    from torchatlas.core import cost
+    from torchatlas.core.measure import cost
 
     graph = ta.capture(model, input_size={"input_ids": (BATCH, LENGTH)}, fake=True, level="aten").graph
     total = cost.total(graph)
@@ -82,7 +82,7 @@ def by_torchinfo(_: torch.nn.Module) -> dict[str, int]:
 
 CONTENDERS = {"torchatlas": by_torchatlas, "torchinfo": by_torchinfo}
 IMPORTS = {
-    "torchatlas": "torchatlas.atlas, torchatlas.capture.run, torch._subclasses.fake_tensor",
+    "torchatlas": "torchatlas.api.atlas, torchatlas.capture.run, torch._subclasses.fake_tensor",
     "torchinfo": "torchinfo, torch._subclasses.fake_tensor",
 }
 

@@ -31,7 +31,7 @@ begun = time.perf_counter()
 print(json.dumps([time.perf_counter() - begun, peak(), imported, count]))
 """
 OURS = (
-    "from torchatlas.readers.weights import read; import torchatlas.core.fold",
+    "from torchatlas.readers.weights import read; import torchatlas.core.folding.fold",
     "graph = read(Path({path!r})); count = len(graph.values)",
 )
 CONTENDERS = {

@@ -10,10 +10,10 @@ import torch
 import torchatlas as ta
 from harness import Section, race, run
 from models import SMALL, resnet152
-from torchatlas.capture.clock import HostClock
-from torchatlas.capture.modes import recording
+from torchatlas.capture.measure.clock import HostClock
+from torchatlas.capture.measure.timing import Marks
+from torchatlas.capture.record.modes import recording
 from torchatlas.capture.run import Options, Run
-from torchatlas.capture.timing import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

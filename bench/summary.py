@@ -17,7 +17,7 @@ from torch.nn import functional as F
 import torchatlas as ta
 from harness import Section, race, run
 from models import resnet152
-from torchatlas.core import cost
+from torchatlas.core.measure import cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Write graph.json: what a graph looks like as JSON, from the dataclasses of core.
 
-A .json file (`torchatlas.core.graph_json`), and what the drawing engine and the page read
+A .json file (`torchatlas.files.graph_json`), and what the drawing engine and the page read
 (`torchatlas.views.drawing.payload`), are of this form, and the types of web/src/contract/graph.ts are made from it.
 
 Usage: python schema/write.py
@@ -14,7 +14,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
 
-from torchatlas.core import fold, graph, growth
+from torchatlas.core import graph
+from torchatlas.core.folding import fold, growth
 
 PLACE = Path(__file__).with_name("graph.json")
 RECORDS = (

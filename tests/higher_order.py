@@ -22,7 +22,7 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.utils.checkpoint import checkpoint
 
 import torchatlas as ta
-from torchatlas.core.cost import total
+from torchatlas.core.measure.cost import total
 
 if TYPE_CHECKING:
     from collections.abc import Callable

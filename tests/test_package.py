@@ -19,7 +19,7 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["torchatlas", "torchatlas.core.graph", "torchatlas.core.codec"])
+@pytest.mark.parametrize("module", ["torchatlas", "torchatlas.core.graph", "torchatlas.files.codec"])
 def test_importing_imports_nothing_heavy(module):
     """Whoever only reads an .atlas file does not wait for torch."""
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"

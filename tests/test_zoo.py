@@ -19,13 +19,14 @@ from torch.utils.flop_counter import FlopCounterMode
 import torchatlas as ta
 from models import MODELS, Built, Case
 from state import content, differences, fingerprint, tensors_reached
-from torchatlas.core import codec, cost
 from torchatlas.core.check import check
+from torchatlas.core.measure import cost
+from torchatlas.files import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchatlas.atlas import Atlas
+    from torchatlas.api.atlas import Atlas
     from torchatlas.core.graph import Graph
 
 SEED = 7

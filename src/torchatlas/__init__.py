@@ -9,10 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torchatlas.atlas import Atlas
-    from torchatlas.autograd import backward
-    from torchatlas.capturing import capture, draw, show, summary
-    from torchatlas.comparison import Comparison, compare
+    from torchatlas.api.atlas import Atlas
+    from torchatlas.api.backward import backward
+    from torchatlas.api.capture import capture, draw, show, summary
+    from torchatlas.api.comparison import Comparison, compare
+    from torchatlas.api.files import load, open, skeleton  # noqa: A004 - as PIL.Image.open
+    from torchatlas.api.profile import profile
     from torchatlas.core.errors import (
         AtlasError,
         DrawingError,
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
         ReplayError,
         TargetError,
     )
-    from torchatlas.files import load, open, skeleton  # noqa: A004 - as PIL.Image.open
-    from torchatlas.profiling import profile
 
 from torchatlas.core.version import __version__
 
@@ -33,25 +33,25 @@ import_module("torchatlas.capture")
 del globals()["capture"]
 
 _HOMES = {
-    "Atlas": "torchatlas.atlas",
+    "Atlas": "torchatlas.api.atlas",
     "AtlasError": "torchatlas.core.errors",
-    "Comparison": "torchatlas.comparison",
+    "Comparison": "torchatlas.api.comparison",
     "DrawingError": "torchatlas.core.errors",
     "FileError": "torchatlas.core.errors",
     "InputError": "torchatlas.core.errors",
     "MissingError": "torchatlas.core.errors",
     "ReplayError": "torchatlas.core.errors",
     "TargetError": "torchatlas.core.errors",
-    "backward": "torchatlas.autograd",
-    "capture": "torchatlas.capturing",
-    "compare": "torchatlas.comparison",
-    "draw": "torchatlas.capturing",
-    "load": "torchatlas.files",
-    "open": "torchatlas.files",
-    "profile": "torchatlas.profiling",
-    "show": "torchatlas.capturing",
-    "skeleton": "torchatlas.files",
-    "summary": "torchatlas.capturing",
+    "backward": "torchatlas.api.backward",
+    "capture": "torchatlas.api.capture",
+    "compare": "torchatlas.api.comparison",
+    "draw": "torchatlas.api.capture",
+    "load": "torchatlas.api.files",
+    "open": "torchatlas.api.files",
+    "profile": "torchatlas.api.profile",
+    "show": "torchatlas.api.capture",
+    "skeleton": "torchatlas.api.files",
+    "summary": "torchatlas.api.capture",
 }
 
 __all__ = [

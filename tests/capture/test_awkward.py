@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 import torchatlas as ta
 from find import argument, calls, capture, graph_of, names, only
-from torchatlas.core.cost import total
 from torchatlas.core.graph import Node, Text
+from torchatlas.core.measure.cost import total
 
 
 def test_keyword_arguments_keep_their_names():

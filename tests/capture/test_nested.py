@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import torchatlas as ta
-from torchatlas.core.cost import total
 from torchatlas.core.errors import InputError
+from torchatlas.core.measure.cost import total
 
 pytestmark = pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors is in prototype stage")
 

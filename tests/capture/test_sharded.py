@@ -24,8 +24,8 @@ from torch.distributed.tensor import Replicate, Shard, distribute_module, distri
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.testing._internal.distributed.fake_pg import FakeStore
 import torchatlas as ta
-from torchatlas.core.cost import total
-from torchatlas.core.memory import memory
+from torchatlas.core.measure.cost import total
+from torchatlas.core.measure.memory import memory
 
 dist.init_process_group("fake", rank=0, world_size=4, store=FakeStore())
 
@@ -149,7 +149,7 @@ def test_fully_sharded_modules_are_captured(mode, level):
     run(
         FULLY
         + textwrap.dedent(f"""
-        from torchatlas.core.cost import origins_of
+        from torchatlas.core.measure.cost import origins_of
         model = getattr(fully(4), {mode!r})()
         first, second = (ta.capture(model, torch.randn(2, 8), level={level!r}).graph for _ in range(2))
         same(first, second)
@@ -171,7 +171,7 @@ def test_one_process_of_its_own_group_is_captured(options, ran):
     run(
         FULLY
         + textwrap.dedent(f"""
-        from torchatlas.core.cost import origins_of
+        from torchatlas.core.measure.cost import origins_of
         dist.destroy_process_group()
         dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
         model, x = fully(1, {options}), torch.randn(2, 8)

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import torchatlas as ta
-from torchatlas.core.cost import costs, total
-from torchatlas.core.memory import memory
+from torchatlas.core.measure.cost import costs, total
+from torchatlas.core.measure.memory import memory
 
 CHANNELS = torch.ao.quantization.per_channel_dynamic_qconfig
 

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper, parser
 
 import torchatlas as ta
 from torchatlas.core.check import check
-from torchatlas.core.cost import total
+from torchatlas.core.measure.cost import total
 
 F32 = TensorProto.FLOAT
 

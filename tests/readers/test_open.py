@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import torchatlas as ta
 from readers.files import made, write
 from torchatlas.cli import app
-from torchatlas.readers.torchscript.things import Thing, unpickle
+from torchatlas.readers.torchscript.objects import Thing, unpickle
 
 FOREIGN = {
     "TensorFlow Lite": b"\x1c\0\0\0TFL3" + bytes(40),

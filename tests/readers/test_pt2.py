@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 import torchatlas as ta
 from torchatlas.core.check import check
-from torchatlas.core.cost import total
+from torchatlas.core.measure.cost import total
 
 
 def opened(model, args, tmp_path, *, decomposed=False):

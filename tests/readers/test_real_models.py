@@ -13,7 +13,7 @@ import torchatlas as ta
 from models import MODELS as ZOO
 from readers.files import PICTURES, WORDS, Pictures, Turns, Words, made, write
 from torchatlas.core.check import check
-from torchatlas.core.cost import total
+from torchatlas.core.measure.cost import total
 
 MODELS = {"pictures": (Pictures, PICTURES), "words": (Words, WORDS)}
 KINDS = ("onnx", "old.onnx", "pt2", "traced", "scripted")

@@ -12,7 +12,7 @@ from torch import nn
 
 import torchatlas as ta
 from torchatlas.core.check import check
-from torchatlas.core.cost import total
+from torchatlas.core.measure.cost import total
 
 
 def scripted(model, tmp_path, *, frozen=False):

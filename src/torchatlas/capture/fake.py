@@ -15,18 +15,18 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
-from torchatlas.capture.contents import OPAQUE, is_a
-from torchatlas.capture.private import NEEDS_DATA, FakeTensor, FakeTensorMode
-from torchatlas.capture.state import own_tensors
-from torchatlas.capture.substitute import NotCopiedError, substituted
-from torchatlas.capture.tree import PLAIN
+from torchatlas.capture.objects.contents import OPAQUE, is_a
+from torchatlas.capture.objects.substitute import NotCopiedError, substituted
+from torchatlas.capture.objects.tree import PLAIN
+from torchatlas.capture.restore.state import own_tensors
+from torchatlas.capture.torch_private import NEEDS_DATA, FakeTensor, FakeTensorMode
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchatlas.capture.substitute import Copies
+    from torchatlas.capture.objects.substitute import Copies
 
 FAKE = Note(
     "run on fake tensors: shapes alone were computed, and code that asks whether it is traced may take another way"

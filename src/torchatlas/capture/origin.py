@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from torchatlas.capture.contents import OPAQUE, attributes, contents, is_a
-from torchatlas.capture.private import FakeTensor
-from torchatlas.capture.state import Guard, no_trace
-from torchatlas.capture.structure import modules_of
-from torchatlas.capture.substitute import holders, substituted
-from torchatlas.capture.tree import tensors_in
+from torchatlas.capture.objects.contents import OPAQUE, attributes, contents, is_a
+from torchatlas.capture.objects.substitute import holders, substituted
+from torchatlas.capture.objects.tree import tensors_in
+from torchatlas.capture.record.structure import modules_of
+from torchatlas.capture.restore.state import Guard, no_trace
+from torchatlas.capture.torch_private import FakeTensor
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:

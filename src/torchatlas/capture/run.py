@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
-from torchatlas.capture.backward.kept import Kept, makers, named_tensors
-from torchatlas.capture.contents import callable_name, class_name, is_a
+from torchatlas.capture.backward.forward_link import Kept, makers, named_tensors
 from torchatlas.capture.fake import FAKE, Faker, advice
-from torchatlas.capture.forward import positional, signature, sized_example
-from torchatlas.capture.inputs import bind
+from torchatlas.capture.inputs.arguments import bind
+from torchatlas.capture.inputs.forward import positional, signature, sized_example
 from torchatlas.capture.interrupts import uninterrupted
-from torchatlas.capture.modes import recording
+from torchatlas.capture.objects.contents import callable_name, class_name, is_a
+from torchatlas.capture.objects.tree import tensors_in
 from torchatlas.capture.origin import Origin
-from torchatlas.capture.private import ModeStacks, eager_stance
-from torchatlas.capture.recorder import Recorder
+from torchatlas.capture.record.modes import recording
+from torchatlas.capture.record.recorder import Recorder
+from torchatlas.capture.record.replay import Tape
+from torchatlas.capture.record.structure import Structure, held_by, modules_of, name_of, owner_of, unwrapped
+from torchatlas.capture.record.unregistered import loose, remark
 from torchatlas.capture.recursion import room_for_capture
-from torchatlas.capture.silence import unrecorded
-from torchatlas.capture.state import Guard, no_trace
-from torchatlas.capture.structure import Structure, held_by, modules_of, name_of, owner_of, unwrapped
-from torchatlas.capture.tape import Tape
-from torchatlas.capture.tree import tensors_in
-from torchatlas.capture.unregistered import loose, remark
+from torchatlas.capture.restore.state import Guard, no_trace
+from torchatlas.capture.torch_private import ModeStacks, eager_stance
+from torchatlas.capture.unrecorded import unrecorded
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
 from torchatlas.core.version import __version__
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from torchatlas.capture.snapshot import Snapshot
+    from torchatlas.capture.restore.snapshot import Snapshot
     from torchatlas.core.graph import CallKind, Graph
 
 _NAMED = 3  # objects that a note names one by one

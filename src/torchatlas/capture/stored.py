@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.parameter import Buffer
 
-from torchatlas.capture.contents import attributes
-from torchatlas.capture.private import modes_off, packed_of_cell, script_class, storage_key, storage_of
+from torchatlas.capture.objects.contents import attributes
+from torchatlas.capture.torch_private import modes_off, packed_of_cell, script_class, storage_key, storage_of
 from torchatlas.core.graph import InnerTensor
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from torchatlas.api.target import is_file
 from torchatlas.cli.app import app
 from torchatlas.cli.exits import clean_exit, tell
 from torchatlas.cli.options import (
@@ -23,14 +24,13 @@ from torchatlas.cli.options import (
     ModeOption,
     OutputOption,
 )
-from torchatlas.cli.place import check_place, put
+from torchatlas.cli.output import check_place, put
+from torchatlas.cli.run import Run, obtain
 from torchatlas.core.errors import InputError
-from torchatlas.run import Run, obtain
-from torchatlas.target import is_file
 
 if TYPE_CHECKING:
-    from torchatlas.atlas import Atlas
-    from torchatlas.comparison import Comparison
+    from torchatlas.api.atlas import Atlas
+    from torchatlas.api.comparison import Comparison
 
 COMPARE_EXAMPLES = """\b
 Examples:
@@ -141,7 +141,7 @@ def _side(
 
 
 def _compared(a: str, b: str, one: Atlas, other: Atlas) -> Comparison:
-    from torchatlas.comparison import compare as hold_against  # noqa: PLC0415  # the other commands do not wait for it
+    from torchatlas.api.comparison import compare as hold_against  # noqa: PLC0415  # the other commands do not wait for it
 
     titles = [Path(text).name if is_file(text) else text for text in (a, b)]
     with redirect_stdout(sys.stderr):  # hooks of the user's print as they load

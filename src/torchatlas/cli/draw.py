@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from torchatlas.atlas import PAGES
+from torchatlas.api.atlas import PAGES
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit, tell
 from torchatlas.cli.options import (
@@ -26,8 +26,8 @@ from torchatlas.cli.options import (
     TargetArgument,
     words_of,
 )
-from torchatlas.cli.place import check_different, check_place
-from torchatlas.run import Run, obtain
+from torchatlas.cli.output import check_different, check_place
+from torchatlas.cli.run import Run, obtain
 from torchatlas.views.drawing.suffix import check_suffix
 
 DRAW_EXAMPLES = """\b

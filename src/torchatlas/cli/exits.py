@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from torchatlas.capturing import ATTACHED
+from torchatlas.api.capture import ATTACHED
+from torchatlas.api.target import user_traceback
 from torchatlas.core.errors import AtlasError
-from torchatlas.target import user_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

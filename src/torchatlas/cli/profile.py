@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from torchatlas.api.profile import profile as measure
+from torchatlas.api.target import is_file
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit, tell
 from torchatlas.cli.options import (
@@ -21,11 +23,9 @@ from torchatlas.cli.options import (
     TargetArgument,
     words_of,
 )
-from torchatlas.cli.place import check_place
+from torchatlas.cli.output import check_place
+from torchatlas.cli.run import ATLAS, Run, obtain
 from torchatlas.core.errors import InputError
-from torchatlas.profiling import profile as measure
-from torchatlas.run import ATLAS, Run, obtain
-from torchatlas.target import is_file
 
 PROFILE_EXAMPLES = """\b
 Examples:

@@ -24,8 +24,8 @@ from torchatlas.cli.options import (
     ModeOption,
     TargetArgument,
 )
-from torchatlas.cli.place import check_place, check_sources
-from torchatlas.run import Run, obtain
+from torchatlas.cli.output import check_place, check_sources
+from torchatlas.cli.run import Run, obtain
 from torchatlas.writers.formats import EVENTS, GRAPH, SUFFIXES, format_of
 
 SAVE_EXAMPLES = """\b

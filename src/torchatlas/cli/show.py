@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from torchatlas.atlas import PAGES
+from torchatlas.api.atlas import PAGES
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit, tell
 from torchatlas.cli.options import (
@@ -24,9 +24,9 @@ from torchatlas.cli.options import (
     ModeOption,
     TargetArgument,
 )
-from torchatlas.cli.place import check_place
+from torchatlas.cli.output import check_place
+from torchatlas.cli.run import Run, obtain
 from torchatlas.core.errors import InputError
-from torchatlas.run import Run, obtain
 
 SHOW_EXAMPLES = """\b
 Examples:

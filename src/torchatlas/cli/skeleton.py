@@ -10,7 +10,7 @@ import typer
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit
 from torchatlas.cli.options import KeyOption, OutputOption  # noqa: TC001 - read when the program runs
-from torchatlas.cli.place import check_place, put
+from torchatlas.cli.output import check_place, put
 from torchatlas.core.errors import InputError
 
 SUFFIX = ".py"
@@ -31,7 +31,7 @@ def skeleton(
     output: OutputOption = None,
 ) -> None:
     """Write the Python code of a module that loads a file of weights, as a start of rebuilding a network."""
-    from torchatlas.files import skeleton as write  # noqa: PLC0415  # the other commands do not wait for it
+    from torchatlas.api.files import skeleton as write  # noqa: PLC0415  # the other commands do not wait for it
 
     with clean_exit():
         check_place(output, [str(weights)])

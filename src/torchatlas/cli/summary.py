@@ -26,9 +26,9 @@ from torchatlas.cli.options import (
     TargetArgument,
     words_of,
 )
-from torchatlas.cli.place import check_place, put
+from torchatlas.cli.output import check_place, put
+from torchatlas.cli.run import ATLAS, Run, obtain
 from torchatlas.core.errors import InputError
-from torchatlas.run import ATLAS, Run, obtain
 
 if TYPE_CHECKING:
     from torchatlas.views.table.summary import Summary

@@ -1,7 +1,7 @@
 """The record of one run: calls, the tensors between them, and the modules they belong to.
 
 A ``Graph`` is plain data. It holds no torch object, can be compared, hashed, pickled, and written to a file
-(`core.codec`), and every view is a function of it. Ids are positions: ``graph.calls[i].id == i`` and
+(`files.codec`), and every view is a function of it. Ids are positions: ``graph.calls[i].id == i`` and
 ``graph.values[i].id == i``; a parent's id is always lower than its children's, and children run in id order.
 """
 

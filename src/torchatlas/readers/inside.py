@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, InputError
-from torchatlas.core.foreign import ENOUGH
 from torchatlas.core.graph import Note
+from torchatlas.files.sniff import ENOUGH
 from torchatlas.readers import package, weights
 from torchatlas.readers.kinds import program_in
 from torchatlas.readers.source import Source

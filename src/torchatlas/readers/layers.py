@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.draft import Draft, Step
+    from torchatlas.readers.graph_builder import Draft, Step
 
 Settings = tuple[tuple[str, "Tree"], ...]
 

@@ -8,11 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchatlas.core import codec, graph_json
-from torchatlas.core.collection import collection_paused
 from torchatlas.core.errors import FileError, InputError
-from torchatlas.core.filename import filename
-from torchatlas.core.foreign import ENOUGH, looks_like, looks_like_folder, members_look_like
+from torchatlas.core.gc_paused import collection_paused
+from torchatlas.files import codec, graph_json
+from torchatlas.files.filename import filename
+from torchatlas.files.sniff import ENOUGH, looks_like, looks_like_folder, members_look_like
 from torchatlas.readers.archive import STARTS, Archive
 from torchatlas.readers.kinds import program_of
 from torchatlas.readers.package import is_package

@@ -19,8 +19,8 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from torchatlas.core.collection import collection_paused
 from torchatlas.core.errors import FileError
+from torchatlas.core.gc_paused import collection_paused
 from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping, Needs, Set
 
 if TYPE_CHECKING:

@@ -6,16 +6,16 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from torchatlas.core.cost import costs
-from torchatlas.core.figures import figure, figures
 from torchatlas.core.graph import Node as Container
 from torchatlas.core.graph import Slot, Text
+from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.numbers import figure, figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchatlas.core.cost import Cost, Costs
     from torchatlas.core.graph import Call, Graph, Overlay, Tree, Value
+    from torchatlas.core.measure.cost import Cost, Costs
     from torchatlas.writers.nodes import Node
 
 LONGEST = 400

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.filename import filename
+from torchatlas.files.filename import filename
 
 if TYPE_CHECKING:
     import os

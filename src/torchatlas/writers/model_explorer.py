@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core import atomic
+from torchatlas.files import atomic
 from torchatlas.writers.facts import Facts, shaped
 from torchatlas.writers.nodes import nodes_of
 

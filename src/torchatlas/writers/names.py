@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchatlas.core.saved import plain_name
+from torchatlas.core.operators.saved_for_backward import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

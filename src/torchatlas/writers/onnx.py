@@ -13,8 +13,8 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core import atomic
 from torchatlas.core.errors import InputError, MissingError
+from torchatlas.files import atomic
 
 if TYPE_CHECKING:
     import os

@@ -16,8 +16,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core import atomic
 from torchatlas.core.errors import FileError, MissingError
+from torchatlas.files import atomic
 from torchatlas.writers.facts import Facts, shaped
 from torchatlas.writers.nodes import nodes_of
 

@@ -12,12 +12,12 @@ from core.graphs import build, irregular, llama_like
 from core.pattern.test_match import FORK, RESIDUAL
 from core.strategies import runs
 from torchatlas.core.check import problems
-from torchatlas.core.codec import decode, encode
-from torchatlas.core.cost import costs, total
 from torchatlas.core.editing.folding import fold, fold_repeats, unfold
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph, Module, Note, Overlay
-from torchatlas.core.memory import memory
+from torchatlas.core.measure.cost import costs, total
+from torchatlas.core.measure.memory import memory
+from torchatlas.files.codec import decode, encode
 
 NAMES = st.sampled_from(
     [

@@ -12,10 +12,10 @@ import torchatlas as ta
 from core.recipes import BASIC, RESNET
 from models import MODELS
 from torchatlas.core.check import problems
-from torchatlas.core.cost import total
 from torchatlas.core.editing.folding import fold, fold_repeats, unfold
 from torchatlas.core.editing.prune import prune
-from torchatlas.core.memory import memory
+from torchatlas.core.measure.cost import total
+from torchatlas.core.measure.memory import memory
 from torchvision_cpu import torchvision_models
 
 PATTERNS = (

@@ -13,10 +13,10 @@ from core.graphs import build, irregular, llama_like
 from core.pattern.test_match import FORK, RESIDUAL
 from core.strategies import runs
 from torchatlas.core.check import problems
-from torchatlas.core.cost import total
 from torchatlas.core.editing.folding import fold
 from torchatlas.core.editing.prune import prune
-from torchatlas.core.memory import memory
+from torchatlas.core.measure.cost import total
+from torchatlas.core.measure.memory import memory
 
 HEADS = """
     input x 2

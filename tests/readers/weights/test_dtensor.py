@@ -8,8 +8,8 @@ import pytest
 
 import torchatlas as ta
 from capture.test_sharded import run
-from torchatlas.core.cost import total
-from torchatlas.core.sharding import per_rank
+from torchatlas.core.measure.cost import total
+from torchatlas.core.measure.sharding import per_rank
 from torchatlas.readers.pickled import Foreign, Global, Mapping
 from torchatlas.readers.weights.dtensor import placed
 from torchatlas.readers.weights.stored import Stored

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 import torchatlas as ta
 from readers.weights.forged import saved, state
+from torchatlas.api.target import is_file
 from torchatlas.cli import app
 from torchatlas.core.check import check
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.readers.weights import folder
-from torchatlas.target import is_file
 
 if TYPE_CHECKING:
     from pathlib import Path

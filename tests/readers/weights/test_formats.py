@@ -14,7 +14,7 @@ from torch import nn
 
 from readers.weights.forged import pickled, saved, state
 from torchatlas.core.errors import FileError
-from torchatlas.core.foreign import ENOUGH
+from torchatlas.files.sniff import ENOUGH
 from torchatlas.readers.weights import handles, read
 
 

@@ -14,7 +14,7 @@ from torch import nn
 import torchatlas as ta
 from capture.test_stored import CHANNELS, captured, dynamic, grouped
 from torchatlas.capture.stored import packed_parameters
-from torchatlas.core.cost import total
+from torchatlas.core.measure.cost import total
 
 
 def test_a_subclass_in_a_file_counts_the_tensors_inside(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import torchatlas as ta
-from torchatlas.core.fold import fold_calls
+from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Call, Graph, Node, Text
 from torchatlas.views.drawing.payload import DEEPEST, payload, with_escapes
 from views.drawing.nets import stack

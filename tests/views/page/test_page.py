@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 import torchatlas as ta
-from torchatlas.core.cost import costs
 from torchatlas.core.errors import FileError, InputError
-from torchatlas.core.overlay import laid
+from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.overlay import laid
 from torchatlas.views.page.page import Page, page
 
 

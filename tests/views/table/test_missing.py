@@ -12,9 +12,9 @@ from rich.cells import cell_len
 from torch import nn
 
 import torchatlas as ta
-from torchatlas.views.table.letters import shorten, shorten_apart
 from torchatlas.views.table.rows import rows_of
 from torchatlas.views.table.summary import summarize
+from torchatlas.views.table.text_width import shorten, shorten_apart
 from views.table import nets
 
 LONG = "a_projection_whose_name_nobody_would_want_to_type_twice"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.capture.private import kept_by_function, saved_names
-from torchatlas.capture.tree import describe
+from torchatlas.capture.objects.tree import describe
+from torchatlas.capture.torch_private import kept_by_function, saved_names
 from torchatlas.core.graph import Node, Slot, Text
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from torchatlas.capture.backward.attributes import attributes, name_of
+from torchatlas.capture.backward.forward_link import UNSURE
 from torchatlas.capture.backward.frames import CallInMaking, Frames, begin, connect
-from torchatlas.capture.backward.kept import UNSURE
-from torchatlas.capture.backward.known import known_tensors
+from torchatlas.capture.backward.named_tensors import known_tensors
 from torchatlas.capture.backward.outputs import starts
 from torchatlas.capture.backward.remarks import Remarks
 from torchatlas.capture.backward.saved import is_freed, saved_by
 from torchatlas.capture.backward.walk import depth_of, in_order
-from torchatlas.capture.private import UNNUMBERED, gradient_forms
-from torchatlas.capture.silence import unrecorded
+from torchatlas.capture.torch_private import UNNUMBERED, gradient_forms
+from torchatlas.capture.unrecorded import unrecorded
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph, Node, Slot, Text, Value
 from torchatlas.core.version import __version__
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from torchatlas.capture.backward.kept import Kept
-    from torchatlas.capture.backward.known import Known
+    from torchatlas.capture.backward.forward_link import Kept
+    from torchatlas.capture.backward.named_tensors import Known
     from torchatlas.capture.backward.outputs import Start
     from torchatlas.capture.backward.saved import Saved
     from torchatlas.capture.backward.walk import AutogradNode
-    from torchatlas.capture.private import GradientForm
+    from torchatlas.capture.torch_private import GradientForm
     from torchatlas.core.graph import Tree, ValueKind
 
 _BOXES = 4  # gradients of leaves that are returned each by itself; more are returned as one structure

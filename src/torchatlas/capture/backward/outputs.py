@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
-from torchatlas.capture.contents import class_name, is_a
-from torchatlas.capture.tree import describe_whole, places
+from torchatlas.capture.objects.contents import class_name, is_a
+from torchatlas.capture.objects.tree import describe_whole, places
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Node, Slot, Text
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torchatlas.capture.private import HOOKS_ARE_SEEN, storage_of
+from torchatlas.capture.torch_private import HOOKS_ARE_SEEN, storage_of
 from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torch import Tensor
 
-from torchatlas.capture.private import kept_by_function, packed, saved_names
-from torchatlas.capture.tree import describe, places
+from torchatlas.capture.objects.tree import describe, places
+from torchatlas.capture.torch_private import kept_by_function, packed, saved_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.capture.private import node_number
+from torchatlas.capture.torch_private import node_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torchatlas.core.classes import constants, settings_of
 from torchatlas.core.comparing.likeness import is_foreign
 from torchatlas.core.comparing.vocabulary import meant
-from torchatlas.core.figures import figure, figures
+from torchatlas.core.folding.signature import constants, settings_of
 from torchatlas.core.graph import Node, Slot, Text
+from torchatlas.core.measure.numbers import figure, figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

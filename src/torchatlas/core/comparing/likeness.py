@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchatlas.core.classes import settings_of
 from torchatlas.core.comparing.tree import LEVELS, Tree, by_alphabet
 from torchatlas.core.comparing.vocabulary import meant
+from torchatlas.core.folding.signature import settings_of
 from torchatlas.core.paths import holder_of
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchatlas.core.classes import constants
 from torchatlas.core.comparing.alignment import align
 from torchatlas.core.comparing.likeness import module_trees
 from torchatlas.core.comparing.subsequence import common
+from torchatlas.core.folding.signature import constants
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torchatlas.core.classes import without_numbers
 from torchatlas.core.comparing.likeness import is_inferred, parent_of, reader_of
-from torchatlas.core.cost import costs
+from torchatlas.core.folding.label import span
+from torchatlas.core.folding.signature import without_numbers
+from torchatlas.core.measure.cost import costs
 from torchatlas.core.paths import holder_of
-from torchatlas.core.span import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torchatlas.core.editing.notes import nothing_found, quoted
 from torchatlas.core.editing.renumber import remove
-from torchatlas.core.editing.told import nothing_found, quoted
 from torchatlas.core.pattern.language import atoms, parse
 from torchatlas.core.pattern.match import matches
 from torchatlas.core.pattern.paths import PATHS, by_path, path_pattern

@@ -10,13 +10,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchatlas.core.collection import collection_paused
 from torchatlas.core.editing.finding import find
 from torchatlas.core.editing.group import grouping
+from torchatlas.core.editing.notes import quoted, told
 from torchatlas.core.editing.renumber import insert, remove
-from torchatlas.core.editing.told import quoted, told
 from torchatlas.core.errors import InputError
-from torchatlas.core.fold import fold_calls
+from torchatlas.core.folding.fold import fold_calls
+from torchatlas.core.gc_paused import collection_paused
 from torchatlas.core.pattern.coverage import coverage
 from torchatlas.core.pattern.units import REPEATED
 

@@ -7,15 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torchatlas.core.cost import nest
 from torchatlas.core.graph import Call, Node, Slot
+from torchatlas.core.measure.cost import nest
 from torchatlas.core.pattern.units import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchatlas.core.cost import Nesting
     from torchatlas.core.graph import Graph
+    from torchatlas.core.measure.cost import Nesting
 
 
 @dataclass(frozen=True, slots=True)

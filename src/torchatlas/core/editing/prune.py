@@ -10,11 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from torchatlas.core.collection import collection_paused
+from torchatlas.core.editing.drop_returns import unreturned
 from torchatlas.core.editing.finding import find
+from torchatlas.core.editing.notes import quoted, told
 from torchatlas.core.editing.renumber import keep_values, remove
-from torchatlas.core.editing.told import quoted, told
-from torchatlas.core.editing.unreturned import unreturned
+from torchatlas.core.gc_paused import collection_paused
 from torchatlas.core.pattern.units import leaves
 
 if TYPE_CHECKING:

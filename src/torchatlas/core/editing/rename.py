@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.editing.finding import find
-from torchatlas.core.editing.told import nothing_found, quoted, told
+from torchatlas.core.editing.notes import nothing_found, quoted, told
 from torchatlas.core.errors import InputError
 from torchatlas.core.pattern.paths import PATHS, path_pattern
 

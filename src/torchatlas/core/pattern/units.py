@@ -11,7 +11,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from torchatlas.core.pattern.families import PRINCIPAL, families, family_named, is_family, special
+from torchatlas.core.operators.families import PRINCIPAL, families, family_named, is_family, special
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

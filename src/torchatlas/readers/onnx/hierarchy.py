@@ -11,7 +11,7 @@ import re
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from torchatlas.readers.scopes import Scope
+from torchatlas.readers.module_scopes import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

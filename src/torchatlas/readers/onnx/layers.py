@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.draft import Draft, Step
+    from torchatlas.readers.graph_builder import Draft, Step
 
     Shape = tuple[int, ...]
 

@@ -10,15 +10,15 @@ from onnx import AttributeProto, ModelProto
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Slot
-from torchatlas.readers.draft import Draft, structured
+from torchatlas.readers.graph_builder import Draft, structured
 from torchatlas.readers.layers import describe
+from torchatlas.readers.module_scopes import nest
 from torchatlas.readers.onnx import operators, types
 from torchatlas.readers.onnx.functions import Functions, all_nodes
 from torchatlas.readers.onnx.hierarchy import Hierarchy
 from torchatlas.readers.onnx.layers import Layers
 from torchatlas.readers.onnx.order import in_order
 from torchatlas.readers.onnx.weights import Weights
-from torchatlas.readers.scopes import nest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, TypeProto
 
     from torchatlas.core.graph import Graph, Tree, ValueKind
-    from torchatlas.readers.draft import Step
-    from torchatlas.readers.scopes import Scope
+    from torchatlas.readers.graph_builder import Step
+    from torchatlas.readers.module_scopes import Scope
 
 GENERIC = re.compile(r"main_graph|torch[-_]jit[-_]export|graph|main|tf2onnx|model|", re.IGNORECASE)
 """Names of graphs that exporters give by themselves."""

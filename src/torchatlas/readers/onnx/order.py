@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from onnx import GraphProto, NodeProto
 
-    from torchatlas.readers.draft import Draft
+    from torchatlas.readers.graph_builder import Draft
 
 
 def in_order(nodes: list[NodeProto], draft: Draft) -> list[NodeProto]:

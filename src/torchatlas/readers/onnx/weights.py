@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchatlas.readers.module_scopes import Scope
 from torchatlas.readers.onnx import operators, types
-from torchatlas.readers.scopes import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
     from torchatlas.core.graph import ValueKind
-    from torchatlas.readers.draft import Draft, Step
+    from torchatlas.readers.graph_builder import Draft, Step
 
 SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
 LISTED = re.compile(r"(PARAMETER|BUFFER) target='([^'\n]*)'")

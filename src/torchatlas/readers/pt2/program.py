@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Slot
 from torchatlas.readers.aten import VIEWS, in_place, work
-from torchatlas.readers.draft import Draft, structured
+from torchatlas.readers.graph_builder import Draft, structured
 from torchatlas.readers.layers import describe
+from torchatlas.readers.module_scopes import Scope, nest
 from torchatlas.readers.pt2 import terms
 from torchatlas.readers.pt2.layers import Layers
-from torchatlas.readers.scopes import Scope, nest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from torchatlas.core.graph import Graph, Tree, ValueKind
-    from torchatlas.readers.draft import Step
+    from torchatlas.readers.graph_builder import Step
 
 OPERATORS = "torch.ops."
 SCALARS = frozenset(

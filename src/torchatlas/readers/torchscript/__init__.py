@@ -1,8 +1,9 @@
 """Archives of ``torch.jit.save``: TorchScript, traced or scripted.
 
 Neither torch nor Python runs anything of such a file here. Its code is text in a subset of Python: it is parsed, and
-followed with names in the place of tensors, so that every call becomes known (`code`, `follow`). Its pickles are read
-by a machine that calls nothing (`readers.unpickler`), every object as its state alone (`things`). Weights are not read.
+followed with names in the place of tensors, so that every call becomes known (`code`, `interpreter`). Its pickles are
+read by a machine that calls nothing (`readers.unpickler`), every object as its state alone (`objects`). Weights are not
+read.
 
 Source: https://docs.pytorch.org/docs/stable/jit_language_reference_v2.html
 """
@@ -15,9 +16,9 @@ from torchatlas.core.errors import FileError
 from torchatlas.core.version import __version__
 from torchatlas.readers.archive import Archive
 from torchatlas.readers.torchscript.code import Code
-from torchatlas.readers.torchscript.follow import Follower
+from torchatlas.readers.torchscript.interpreter import Follower
+from torchatlas.readers.torchscript.objects import Thing, tensors_in, unpickle
 from torchatlas.readers.torchscript.structure import Structure
-from torchatlas.readers.torchscript.things import Thing, tensors_in, unpickle
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,15 +7,15 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchatlas.core.graph import Node, Slot
-from torchatlas.readers.draft import structured
+from torchatlas.readers.graph_builder import structured
 from torchatlas.readers.torchscript import builtin
-from torchatlas.readers.torchscript.held import SCALAR, Ended, Frame, Made
+from torchatlas.readers.torchscript.values import SCALAR, Ended, Frame, Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from torchatlas.readers.draft import Step
-    from torchatlas.readers.torchscript.follow import Follower
+    from torchatlas.readers.graph_builder import Step
+    from torchatlas.readers.torchscript.interpreter import Follower
     from torchatlas.readers.torchscript.lists import Mark
 
 NOTE = "of a condition both branches are counted, of a loop one turn"

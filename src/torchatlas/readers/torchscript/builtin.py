@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Node
-from torchatlas.readers.torchscript.held import SCALAR, Made
+from torchatlas.readers.torchscript.values import SCALAR, Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable

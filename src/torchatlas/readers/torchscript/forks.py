@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.core.graph import Node
 from torchatlas.readers.torchscript import builtin
 from torchatlas.readers.torchscript.code import Path
-from torchatlas.readers.torchscript.held import Frame, Made, tree_of
+from torchatlas.readers.torchscript.values import Frame, Made, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torchatlas.readers.torchscript.follow import Follower
+    from torchatlas.readers.torchscript.interpreter import Follower
 
 STARTS = frozenset({"fork", "awaitable", "rpc_async", "rpc_sync", "rpc_remote"})
 """Words of the code that start work."""

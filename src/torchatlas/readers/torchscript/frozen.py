@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchatlas.core.graph import Tree, ValueKind
-    from torchatlas.readers.draft import Draft, Step
+    from torchatlas.readers.graph_builder import Draft, Step
 
 ROLES: dict[str, ValueKind] = {
     "weight": "parameter",

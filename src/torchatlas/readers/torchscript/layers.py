@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.draft import Draft, Step
+    from torchatlas.readers.graph_builder import Draft, Step
     from torchatlas.readers.layers import Layer
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Node
 from torchatlas.readers.torchscript import builtin
-from torchatlas.readers.torchscript.held import SCALAR, Made, tensors_of, tree_of
+from torchatlas.readers.torchscript.values import SCALAR, Made, tensors_of, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from torchatlas.readers.torchscript.follow import Follower
-    from torchatlas.readers.torchscript.held import Frame
+    from torchatlas.readers.torchscript.interpreter import Follower
+    from torchatlas.readers.torchscript.values import Frame
 
 Mark = list[tuple["list[Any] | dict[Any, Any]", int]]
 """Containers, each with the number of its items."""

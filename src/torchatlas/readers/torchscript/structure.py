@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Node
-from torchatlas.readers.draft import Draft
+from torchatlas.readers.graph_builder import Draft
 from torchatlas.readers.torchscript.code import Class
-from torchatlas.readers.torchscript.things import SIZES, Tensor, Thing
+from torchatlas.readers.torchscript.objects import SIZES, Tensor, Thing
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Tree, ValueKind

@@ -30,7 +30,7 @@ def handles(path: Path, head: bytes, members: tuple[str, ...] = ()) -> bool:
 
     Args:
         path: where it is.
-        head: its first bytes, `core.foreign.ENOUGH` of them or as many as there are.
+        head: its first bytes, `files.sniff.ENOUGH` of them or as many as there are.
         members: the names in it, if it is a zip archive.
     """
     if members:

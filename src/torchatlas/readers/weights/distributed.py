@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
-from torchatlas.core.reads import Read
+from torchatlas.files.load_recipe import Read
 from torchatlas.readers.pickled import Damaged, Foreign, Mapping
 from torchatlas.readers.unpickler import Bounded, Machine
 from torchatlas.readers.weights import archive

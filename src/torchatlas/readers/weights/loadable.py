@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from torchatlas.core.reads import Read
+from torchatlas.files.load_recipe import Read
 from torchatlas.readers.pickled import Mapping
 from torchatlas.readers.weights.packed import is_packed
 from torchatlas.readers.weights.rebuilt import STORAGES

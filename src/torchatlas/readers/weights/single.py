@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
-from torchatlas.core.foreign import ENOUGH, looks_like
-from torchatlas.core.reads import Read
+from torchatlas.files.load_recipe import Read
+from torchatlas.files.sniff import ENOUGH, looks_like
 from torchatlas.readers.pickled import Damaged, Foreign, Global, Needs
 from torchatlas.readers.weights import archive, legacy, safetensors, zero
 from torchatlas.readers.weights.choice import choose, refuse_key

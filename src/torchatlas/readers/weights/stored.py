@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from torchatlas.core.graph import InnerTensor
-    from torchatlas.core.reads import Read
+    from torchatlas.files.load_recipe import Read
     from torchatlas.readers.source import Source
     from torchatlas.readers.weights.whole import Kept
 

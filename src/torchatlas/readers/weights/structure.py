@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from torchatlas.core.graph import Graph, Module, Node, Note, Text, Value
-from torchatlas.core.packing import originals
+from torchatlas.core.measure.packing import originals
 from torchatlas.readers.weights.dtensor import of_one_rank
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
 from torchatlas.readers.weights.infer.modules import infer

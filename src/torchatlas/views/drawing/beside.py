@@ -23,7 +23,7 @@ from torchatlas.views.drawing.png import size
 from torchatlas.views.drawing.shift import shifted
 from torchatlas.views.drawing.structure import shown
 from torchatlas.views.drawing.tint import INKS, PAPERS, recoloured, swatch
-from torchatlas.views.table.letters import wrap
+from torchatlas.views.table.text_width import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

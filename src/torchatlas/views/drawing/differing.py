@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.marks import Boxes
-from torchatlas.core.fold import Fold
+from torchatlas.core.folding.fold import Fold
 from torchatlas.views.drawing.payload import folds_of
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torchatlas.core.graph import Graph
-    from torchatlas.core.overlay import Overlays
+    from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
 
 
@@ -54,7 +54,7 @@ def draw(
         labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
         constants: show calls that depend on no input and no parameter.
         level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-        color_by: what the boxes' colours show: one of ``core.overlay.MEASURES``, or an overlay; a legend says how.
+        color_by: what the boxes' colours show: one of ``MEASURES``, or an overlay; a legend says how.
         overlays: beside those of the graph, numbers for module paths or call ids, by name.
 
     Raises:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.uncalled import uncalled
+from torchatlas.views.uncalled import uncalled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -8,18 +8,18 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from torchatlas.core.cost import costs
 from torchatlas.core.errors import InputError
-from torchatlas.core.fold import fold_calls
-from torchatlas.core.overlay import MEASURES, all_of, by_call
-from torchatlas.core.timing import own_seconds
+from torchatlas.core.folding.fold import fold_calls
+from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.overlay import MEASURES, all_of, by_call
+from torchatlas.core.measure.timing import own_seconds
 from torchatlas.views.table.units import human, measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from torchatlas.core.graph import Graph, Overlay
-    from torchatlas.core.overlay import Overlays
+    from torchatlas.core.measure.overlay import Overlays
 
 Said: TypeAlias = "float | str | None"
 

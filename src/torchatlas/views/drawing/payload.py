@@ -11,16 +11,16 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core.fold import fold_calls
+from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Node, Slot, Text
-from torchatlas.core.graph_json import form
+from torchatlas.files.graph_json import form
 from torchatlas.views.drawing import structure
 from torchatlas.views.drawing.shortened import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from torchatlas.core.fold import Fold
+    from torchatlas.core.folding.fold import Fold
     from torchatlas.core.graph import Graph, Tree
 
 SAFE = 1 << 53

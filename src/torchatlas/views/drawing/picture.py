@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchatlas.core import atomic
-from torchatlas.core.filename import filename
+from torchatlas.files import atomic
+from torchatlas.files.filename import filename
 from torchatlas.views.drawing.suffix import check_suffix
 
 if TYPE_CHECKING:

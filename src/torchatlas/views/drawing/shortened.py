@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from torchatlas.core.fold import Fold
+    from torchatlas.core.folding.fold import Fold
     from torchatlas.core.graph import Call, Graph, Value
 
 LEAST = 6

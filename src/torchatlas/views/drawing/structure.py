@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchatlas.core.certainty import guessed
-from torchatlas.core.fold import Fold, fold_modules
+from torchatlas.core.folding.fold import Fold, fold_modules
 from torchatlas.core.graph import Call
 from torchatlas.core.paths import holder_of
+from torchatlas.views.certainty import guessed
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Graph

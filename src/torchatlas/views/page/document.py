@@ -7,9 +7,9 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core.cost import costs
-from torchatlas.core.overlay import all_of, by_call
-from torchatlas.core.timing import is_timed, own_seconds
+from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.overlay import all_of, by_call
+from torchatlas.core.measure.timing import is_timed, own_seconds
 from torchatlas.core.version import __version__
 from torchatlas.views.drawing.differing import Half, folds_that_differ_alike
 from torchatlas.views.drawing.payload import payload
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from torchatlas.core.comparing.compare import Mark
-    from torchatlas.core.fold import Fold
+    from torchatlas.core.folding.fold import Fold
     from torchatlas.core.graph import Graph
-    from torchatlas.core.overlay import Overlays
+    from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.page.beside import Beside
 
 

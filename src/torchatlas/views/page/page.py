@@ -11,10 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from torchatlas.core import atomic
 from torchatlas.core.errors import InputError
-from torchatlas.core.filename import filename
-from torchatlas.core.overlay import MEASURES, all_of
+from torchatlas.core.measure.overlay import MEASURES, all_of
+from torchatlas.files import atomic
+from torchatlas.files.filename import filename
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.structure import shown
 from torchatlas.views.page.beside import read_beside
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from torchatlas.core.graph import Graph
-    from torchatlas.core.overlay import Overlays
+    from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.drawing.options import Direction, Level, Places
     from torchatlas.views.page.beside import Beside, Marks
 
@@ -80,7 +80,7 @@ def page(
         labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
         constants: show calls that depend on no input and no parameter.
         level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-        color_by: what the boxes' colours show at first: one of ``core.overlay.MEASURES``, the name of an overlay, or
+        color_by: what the boxes' colours show at first: one of ``MEASURES``, the name of an overlay, or
             ``difference`` where there are marks; None colours by marks where there are any, else by the kind of
             operation.
         overlays: beside those of the graph, numbers for module paths or call ids, by name: more colours and

@@ -11,7 +11,7 @@ import ast
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchatlas.core.reads import Read
+from torchatlas.files.load_recipe import Read
 from torchatlas.views.skeleton.names import quoted
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from difflib import get_close_matches
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from torchatlas.core.certainty import guessed
-from torchatlas.core.cost import Sizes
 from torchatlas.core.errors import InputError
-from torchatlas.core.figures import figures
-from torchatlas.core.overlay import PROFILE
-from torchatlas.core.timing import is_timed
+from torchatlas.core.measure.cost import Sizes
+from torchatlas.core.measure.numbers import figures
+from torchatlas.core.measure.overlay import PROFILE
+from torchatlas.core.measure.timing import is_timed
+from torchatlas.views.certainty import guessed
 from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.stored import forms, stored_form, stored_text
 from torchatlas.views.table.structure import UNCALLED

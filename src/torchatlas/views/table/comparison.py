@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from torchatlas.core.comparing.likeness import is_foreign, reader_of
 from torchatlas.core.comparing.verdict import Sizes, verdict
 from torchatlas.views.table import export, html, text
+from torchatlas.views.table.diff_columns import Sides, columns, marks
+from torchatlas.views.table.diff_rows import cut_both, rows_of_both
 from torchatlas.views.table.facts import Facts
 from torchatlas.views.table.footer import Line as Total
-from torchatlas.views.table.letters import printable
 from torchatlas.views.table.loading import headline, lines_of
-from torchatlas.views.table.sides import Sides, columns, marks
 from torchatlas.views.table.summary import ROWS_IN_HTML
 from torchatlas.views.table.table import Table, below_default
-from torchatlas.views.table.union import cut_both, rows_of_both
+from torchatlas.views.table.text_width import printable
 from torchatlas.views.table.units import exact, human
 
 if TYPE_CHECKING:

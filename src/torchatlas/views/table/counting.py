@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchatlas.core.cost import Costs
+    from torchatlas.core.measure.cost import Costs
     from torchatlas.views.table.rows import Again, Row
 
 

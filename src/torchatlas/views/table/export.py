@@ -49,8 +49,8 @@ def to_json(table: Table) -> str:
     """A document: ``model``, ``made``, ``rows``, ``units``, ``totals``, ``memory``, ``notes``, ``failure``.
 
     ``rows`` are the records. ``units`` are those of the columns that are overlays, by name; times are in seconds.
-    ``totals`` are the fields of ``core.cost.Cost``, ``memory`` (null without a run, and of a backward pass)
-    those of ``core.memory.Memory``.
+    ``totals`` are the fields of ``core.measure.cost.Cost``, ``memory`` (null without a run, and of a backward pass)
+    those of ``core.measure.memory.Memory``.
     """
     graph = table.facts.graph
     total, peak = table.facts.total, table.facts.memory()

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torchatlas.core.cost import costs
 from torchatlas.core.graph import Node
-from torchatlas.core.memory import memory
-from torchatlas.core.overlay import all_of, by_call
-from torchatlas.core.timing import own_seconds
+from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.memory import memory
+from torchatlas.core.measure.overlay import all_of, by_call
+from torchatlas.core.measure.timing import own_seconds
 from torchatlas.views.table.counting import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from torchatlas.core.cost import Cost, Sizes
     from torchatlas.core.graph import Call, Graph, Module, Overlay, Value
-    from torchatlas.core.memory import Memory
-    from torchatlas.core.overlay import Overlays
+    from torchatlas.core.measure.cost import Cost, Sizes
+    from torchatlas.core.measure.memory import Memory
+    from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.table.rows import Row
 
 

@@ -6,9 +6,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from torchatlas.views.table import footer
-from torchatlas.views.table.letters import cell_width, printable, shorten
 from torchatlas.views.table.rows import fitting_depth
 from torchatlas.views.table.structure import UNCALLED
+from torchatlas.views.table.text_width import cell_width, printable, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

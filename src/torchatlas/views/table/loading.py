@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchatlas.core.classes import without_numbers
-from torchatlas.core.span import span
-from torchatlas.views.table.letters import printable
+from torchatlas.core.folding.label import span
+from torchatlas.core.folding.signature import without_numbers
+from torchatlas.views.table.text_width import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,17 +10,17 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from torchatlas.core.cost import costs
-from torchatlas.core.span import span
+from torchatlas.core.folding.label import span
+from torchatlas.core.measure.cost import costs
 from torchatlas.views.table.counting import counted
-from torchatlas.views.table.stretches import Stretch, Stretches
+from torchatlas.views.table.repeats import Stretch, Stretches
 from torchatlas.views.table.structure import Structure, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from torchatlas.core.cost import Costs, Sizes
     from torchatlas.core.graph import Graph
+    from torchatlas.core.measure.cost import Costs, Sizes
     from torchatlas.views.table.structure import Part
 
 RowKind: TypeAlias = Literal["module", "function", "group"]

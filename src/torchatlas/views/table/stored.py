@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from torchatlas.core.cost import origins_of
 from torchatlas.core.graph import InnerTensor
-from torchatlas.core.sharding import per_rank
+from torchatlas.core.measure.cost import origins_of
+from torchatlas.core.measure.sharding import per_rank
 from torchatlas.views.table.units import exact, memory
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from torchatlas.core.fold import fold_modules
+from torchatlas.core.folding.fold import fold_modules
 from torchatlas.core.paths import holder_of
-from torchatlas.core.uncalled import uncalled
+from torchatlas.views.uncalled import uncalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from torchatlas.core.fold import ModuleFold
+    from torchatlas.core.folding.fold import ModuleFold
     from torchatlas.core.graph import Graph
 
 NotRun: TypeAlias = Literal["structure", "never ran", "weights used", "inside TorchScript, not seen"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from torchatlas.core.graph import Graph
-    from torchatlas.core.overlay import Overlays
+    from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.table.rows import Mode, Row
 
 Style: TypeAlias = Literal["torchinfo", "torchsummary"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from torchatlas.views.table import footer
 from torchatlas.views.table.layout import GAP, fit, full_width
-from torchatlas.views.table.letters import align, cell_width, printable, shorten, shorten_apart, wrap
+from torchatlas.views.table.text_width import align, cell_width, printable, shorten, shorten_apart, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

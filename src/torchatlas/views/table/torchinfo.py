@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.layers import called_modules, first_tensor, is_leaf
-from torchatlas.views.table.letters import printable
+from torchatlas.views.table.text_width import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

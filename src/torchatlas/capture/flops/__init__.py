@@ -1,0 +1,1 @@
+"""Operations of a call, counted while it runs."""

@@ -1,0 +1,1 @@
+"""From what the user gave to the arguments of the call."""

@@ -1,0 +1,1 @@
+"""A recorded run, measured: time, memory, statistics."""

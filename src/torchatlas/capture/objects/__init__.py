@@ -1,0 +1,1 @@
+"""Objects of the user's: what they hold, read without calling their methods."""

@@ -1,0 +1,1 @@
+"""Calls and tensors, recorded while a model runs."""

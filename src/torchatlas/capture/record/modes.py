@@ -1,0 +1,281 @@
+"""The interceptors: how a capture hears of calls, installed for the run and taken away after it.
+
+Four of them, because each misses what another sees: modules (``nn.Module.__call__``, replaced on the class, since hooks
+get no keyword arguments, no exceptions, and not what the module's own hooks make of its output), torch functions (a
+`TorchFunctionMode`: what the user's code called), ATen operations (a dispatch mode, on request), and the user's own
+``autograd.Function``s. Classes are patched for all threads, so patches are counted, and each thread is told apart.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from torchatlas.capture.flops.aten import formula_of
+from torchatlas.capture.flops.functions import holds_nested
+from torchatlas.capture.record import names
+from torchatlas.capture.record.higher_order import body_of
+from torchatlas.capture.record.recorder import Recorder
+from torchatlas.capture.torch_private import (
+    DispatchMode,
+    HigherOrderOperator,
+    ModeStacks,
+    OperatorBase,
+    eager_stance,
+    in_function_mode,
+    overrides_off,
+)
+from torchatlas.capture.unrecorded import silence, unrecorded_propagation
+from torchatlas.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Hearer(Protocol):
+    """What calls are handed to: the recorder, or what measures a run that is not recorded.
+
+    Attributes:
+        paths: the modules that it knows, by ``id``.
+        functions: whether it hears of torch functions.
+    """
+
+    paths: dict[int, str]
+    functions: bool
+
+    def module(self, run: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
+        """A module is called; ``run(*args, **kwargs)`` calls it."""
+
+    def function(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A torch function is called."""
+
+    def body(self, func: Callable[..., Any], run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A torch function is called whose inside is heard of too; ``run`` is its body."""
+
+    def autograd_function(self, run: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
+        """``Function.apply`` of the user's own autograd function is called."""
+
+    def remark(self, text: str) -> None:
+        """Something that a reader must know of the innermost open call."""
+
+    def leave(self) -> None:
+        """A thread that was joined is done with the module it was heard for."""
+
+
+class FunctionMode(TorchFunctionMode):
+    """Hands every torch function of this thread to the recorder."""
+
+    def __init__(self, recorder: Hearer) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``, this mode being off inside."""
+        opened = _opened(func, self._recorder)
+        if opened is None:
+            return self._recorder.function(func, args, kwargs or {})
+        return self._recorder.body(func, self._inside(opened), args, kwargs or {})
+
+    def _inside(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        def again(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return run(*args, **kwargs)
+
+        return again
+
+
+class OperationMode(DispatchMode):
+    """Hands every ATen operation of this thread to the recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``, this mode being off inside."""
+        if any(hasattr(kind, "__tensor_flatten__") for kind in types):  # it unwraps itself, and its inside comes here
+            return NotImplemented
+        kwargs = kwargs or {}
+        if silence.on or names.function(func).quiet:
+            return func(*args, **kwargs)
+        if isinstance(func, HigherOrderOperator):  # called where no function is seen
+            run = body_of(func, self._recorder.remark)
+            if run is not None:
+                with self:
+                    return run(*args, **kwargs)
+            return self._recorder.operation(func, args, kwargs)
+        if (
+            formula_of(func) is None and func._can_decompose() and not holds_nested(args)
+        ):  # composites arrive whole under inference mode
+            with self:
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        with overrides_off():  # an operation that no function made is not a function
+            return self._recorder.operation(func, args, kwargs)
+
+
+# Functions written in Python whose inside a reader wants to see. Entered naively they would hand themselves to the mode
+# again; their body runs with globals that answer "no overrides here", under the mode.
+_OPENED = {functional.multi_head_attention_forward}
+_bodies: dict[Any, Callable[..., Any]] = {}
+
+
+def _opened(func: Any, recorder: Hearer) -> Callable[..., Any] | None:
+    if isinstance(func, OperatorBase):
+        return body_of(func, recorder.remark) if isinstance(func, HigherOrderOperator) else None
+    if type(func) is not FunctionType or func not in _OPENED:
+        return None
+    body = _bodies.get(func)
+    if body is None:
+        silent = {name: _no for name in func.__globals__ if name.startswith("has_torch_function")}
+        space = {**func.__globals__, **silent}
+        body = FunctionType(func.__code__, space, func.__name__, func.__defaults__, func.__closure__)
+        body.__kwdefaults__ = func.__kwdefaults__
+        _bodies[func] = body
+    return body
+
+
+def _no(*_: Any) -> bool:
+    return False
+
+
+class _Here(threading.local):
+    recorder: Hearer | None = None
+
+
+_here = _Here()
+_active: list[Hearer] = []
+_lock = threading.Lock()
+_undo = ExitStack()
+_module_call = nn.Module.__call__
+_autograd_backward = torch.autograd.backward
+_function_apply = torch.autograd.Function.__dict__["apply"]
+
+
+@contextmanager
+def recording(recorder: Hearer) -> Iterator[None]:
+    """This thread's calls, and those of threads it starts, go to ``recorder`` inside."""
+    if _here.recorder is not None:
+        raise InputError(
+            "capture was called while this thread is already capturing (from inside the model's forward). "
+            "Capture one model at a time in a thread."
+        )
+    with ExitStack() as stack:
+        _install(recorder)
+        stack.callback(_uninstall, recorder)
+        if isinstance(recorder, Recorder):
+            recorder.operations = lambda: OperationMode(recorder)
+        _here.recorder = recorder
+        stack.callback(setattr, _here, "recorder", None)
+        stack.callback(ModeStacks().restore)
+        for mode in _modes(recorder):
+            mode.__enter__()
+            stack.callback(_leave, mode)
+        yield
+
+
+def _modes(recorder: Hearer) -> list[Any]:
+    found: list[Any] = [OperationMode(recorder)] if isinstance(recorder, Recorder) and recorder.aten else []
+    return [*found, FunctionMode(recorder)] if recorder.functions else found
+
+
+def _leave(mode: Any) -> None:
+    """An interrupt may have left another mode in its place; the stacks are put right next.
+
+    One that came while torch had taken the mode away for a moment brings it back later, when a generator of torch's is
+    collected; so from here on the mode hands everything on.
+    """
+    with suppress(RuntimeError, AssertionError, IndexError):
+        mode.__exit__(None, None, None)
+    mode.__class__ = _LeftOperationMode if isinstance(mode, OperationMode) else _LeftFunctionMode
+
+
+class _LeftFunctionMode(TorchFunctionMode):
+    """A mode of a capture that has ended."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``."""
+        return func(*args, **(kwargs or {}))
+
+
+class _LeftOperationMode(DispatchMode):
+    """As above."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch instead of ``func``."""
+        return func(*args, **(kwargs or {}))
+
+
+def _install(recorder: Hearer) -> None:
+    with _lock:
+        if not _active:
+            nn.Module.__call__ = _call_module  # type: ignore[method-assign]  # the point of it
+            torch.autograd.backward = _call_backward
+            torch.autograd.Function.apply = classmethod(_apply_function)  # type: ignore[method-assign,assignment]  # as above
+            _undo.enter_context(eager_stance())
+            _undo.enter_context(unrecorded_propagation())
+        _active.append(recorder)
+
+
+def _uninstall(recorder: Hearer) -> None:
+    with _lock:
+        _active.remove(recorder)
+        if not _active:
+            nn.Module.__call__ = _module_call  # type: ignore[method-assign]  # as it was
+            torch.autograd.backward = _autograd_backward
+            torch.autograd.Function.apply = _function_apply  # type: ignore[method-assign]  # as it was
+            _undo.close()
+
+
+def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    recorder = _here.recorder
+    if silence.on:
+        return _module_call(self, *args, **kwargs)
+    if recorder is None:
+        return _call_from_elsewhere(self, args, kwargs)
+    return recorder.module(MethodType(_module_call, self), self, args, kwargs)  # a method is no frame more
+
+
+def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
+    """A thread that no capture started in: it joins the capture that knows the module, or a replica of it."""
+    for recorder in _active:
+        if id(module) not in recorder.paths and not module.__dict__.get("_is_replica"):
+            continue
+        _here.recorder = recorder
+        try:
+            with ExitStack() as stack:
+                for mode in _modes(recorder):
+                    stack.enter_context(mode)
+                return recorder.module(MethodType(_module_call, module), module, args, kwargs)
+        finally:
+            _here.recorder = None
+            recorder.leave()
+    return _module_call(module, *args, **kwargs)
+
+
+@functools.wraps(_autograd_backward)
+def _call_backward(*args: Any, **kwargs: Any) -> None:
+    """The one function of torch that no function mode is asked for; inside ``Tensor.backward`` none is on."""
+    recorder = _here.recorder
+    if recorder is None or not in_function_mode():
+        _autograd_backward(*args, **kwargs)
+    else:
+        with overrides_off():
+            recorder.function(_autograd_backward, args, kwargs)
+
+
+def _apply_function(cls: type[torch.autograd.Function], *args: Any, **kwargs: Any) -> Any:
+    apply = _function_apply.__get__(None, cls)
+    recorder = _here.recorder
+    if recorder is None or silence.on:
+        return apply(*args, **kwargs)
+    return recorder.autograd_function(apply, cls.__name__, args, kwargs)

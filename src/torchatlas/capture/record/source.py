@@ -1,0 +1,62 @@
+"""Where in the user's code a call was made.
+
+A frame is remembered as (code object, last instruction) in about a microsecond and decoded into lines and columns only
+once the run is over.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+import torch
+
+from torchatlas.core.graph import Source
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+Place: TypeAlias = "tuple[CodeType, int]"
+
+_OURS = __file__.removesuffix(os.path.join("capture", "record", "source.py"))  # noqa: PTH118  # as below
+_NOT_THE_USERS = (os.path.dirname(torch.__file__) + os.sep, _OURS)  # noqa: PTH120  # compared with co_filename, a string
+_GENERATED = ("<eval_with_key", "<frozen", "<__array_function__")
+_skipped: dict[CodeType, bool] = {}
+
+
+def place_of(frame: FrameType | None, entry: CodeType, around: Place | None) -> Place | None:
+    """The innermost frame, from ``frame`` outwards, that belongs neither to torch nor to torchatlas.
+
+    Where the way outwards meets ``entry``, the code that runs the call around this one, the place is that call's.
+    """
+    while frame is not None:
+        code = frame.f_code
+        if code is entry:
+            return around
+        skip = _skipped.get(code)
+        if skip is None:
+            skip = _skipped[code] = code.co_filename.startswith((*_NOT_THE_USERS, *_GENERATED))
+        if not skip:
+            return code, frame.f_lasti
+        frame = frame.f_back
+    return None
+
+
+@lru_cache(maxsize=100_000)
+def resolve(place: Place) -> Source:
+    """Lines from 1, columns from 0 in bytes (Python >= 3.11; the line alone before)."""
+    code, instruction = place
+    if not hasattr(code, "co_positions"):
+        return Source(code.co_filename, _line(code, instruction))
+    line, end_line, column, end_column = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)
+    return Source(code.co_filename, line or code.co_firstlineno, column, end_line, end_column)
+
+
+def _line(code: CodeType, instruction: int) -> int:
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= instruction < end and number is not None:
+            line = number
+    return line

@@ -1,0 +1,1 @@
+"""What a run may change, noted before and put back after it."""

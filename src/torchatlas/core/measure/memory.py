@@ -1,0 +1,172 @@
+"""How much memory a run takes at its peak, and a training step of the same model would: estimates, from lifetimes.
+
+Inference: parameters, buffers, inputs, and the highest sum of activations alive at once. A training step: the forward
+also keeps what autograd saves (`core.operators.saved_for_backward`), then the operations run backwards, each taking
+memory for gradients and giving back what it saved. Allocator fragmentation, libraries' own memory and the loss are not
+in the numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from torchatlas.core.errors import InputError
+from torchatlas.core.measure.cost import storages_of_weights, total
+from torchatlas.core.measure.lifetime import alive, lifetimes
+from torchatlas.core.measure.sharding import per_rank
+from torchatlas.core.measure.training_step import training_step
+from torchatlas.core.operators.saved_for_backward import is_known, operation_of, size_of, workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from torchatlas.core.graph import Graph, Value
+    from torchatlas.core.measure.lifetime import Lifetimes
+    from torchatlas.core.operators.saved_for_backward import Operation
+
+Optimizer: TypeAlias = Literal["none", "momentum", "adam"]
+NAMES_SHOWN = 8
+COPIES: dict[str, int] = {"none": 0, "momentum": 1, "adam": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Estimated memory, in bytes.
+
+    Attributes:
+        parameters: of all parameters of the model, run or not; of sharded ones, of what this process has.
+        buffers: of all its buffers, likewise.
+        unregistered: of modules that ran and that the model does not hold.
+        inputs: of the run's inputs, and of constants that existed before it.
+        activations: the highest sum of activations alive at once during inference, with what the operation that ran
+            then needed for itself.
+        inference: the peak of inference: all of the above.
+        inference_at: the call that ran at that peak.
+        saved: activations that wait for the backward pass when the forward pass has ended.
+        gradients: gradients of the trainable parameters.
+        optimizer: the optimizer's state.
+        training: the peak of a training step.
+        training_at: the call whose forward or backward ran at that peak.
+        notes: what was assumed, and what is not known.
+    """
+
+    parameters: int
+    buffers: int
+    unregistered: int
+    inputs: int
+    activations: int
+    inference: int
+    inference_at: int | None
+    saved: int
+    gradients: int
+    optimizer: int
+    training: int
+    training_at: int | None
+    notes: tuple[str, ...]
+
+
+def memory(graph: Graph, *, optimizer: Optimizer = "none") -> Memory:
+    """Estimate the peak memory of inference and of one training step.
+
+    Args:
+        graph: one run, or the structure of a model that was not run; then only what it holds is known.
+        optimizer: whose state is there during the step: ``none`` (plain SGD has none), ``momentum`` (a copy of every
+            trainable parameter), ``adam`` (two copies; Adam and AdamW).
+
+    Raises:
+        InputError: an optimizer of another name.
+    """
+    if optimizer not in COPIES:
+        raise InputError(f"optimizer {optimizer!r} is not known; take one of {', '.join(map(repr, COPIES))}")
+    held = per_rank(graph)
+    gradients = sum(size_of(value) for value in graph.values if _trainable(value))
+    inputs = _given(graph)
+    lives = lifetimes(graph)
+    activations, inference_at = _inference(graph, lives)
+    step = training_step(graph, lives, list(_operations(graph)))
+    state = COPIES[optimizer] * gradients
+    always = held.parameter_bytes + held.buffer_bytes + held.unregistered_bytes + inputs
+    return Memory(
+        parameters=held.parameter_bytes,
+        buffers=held.buffer_bytes,
+        unregistered=held.unregistered_bytes,
+        inputs=inputs,
+        activations=activations,
+        inference=always + activations,
+        inference_at=inference_at,
+        saved=step.saved,
+        gradients=gradients,
+        optimizer=state,
+        training=always + state + max(step.peak, gradients),
+        training_at=step.at,
+        notes=tuple(_notes(graph, lives, step.guessed, total(graph).unmeasured)),
+    )
+
+
+def _trainable(value: Value) -> bool:
+    return value.kind == "parameter" and value.requires_grad and _is_first(value)
+
+
+def _inference(graph: Graph, lives: Lifetimes) -> tuple[int, int | None]:
+    """The highest sum of activations and of what one operation needs while it runs, and the call that ran then."""
+    live = alive(lives, lives.died, {}, len(graph.calls))[:-1]
+    for call in graph.calls:
+        if call.kind != "module" and not graph.children[call.id]:
+            live[call.id] += workspace(operation_of(graph, call))
+    highest = max(live, default=0)
+    return highest, live.index(highest) if highest else None
+
+
+def _given(graph: Graph) -> int:
+    """Bytes of inputs and outside constants, each memory once."""
+    leaves = [v for v in graph.values if v.kind in {"input", "constant"} and v.producer is None]
+    weights = storages_of_weights(graph.values)
+    leaves = [v for v in leaves if v.storage not in weights and not _becomes_weights(graph, v, weights)]
+    found = {v.storage if v.storage is not None else -1 - v.id: v for v in reversed(leaves) if _is_first(v)}
+    return sum(size_of(value) for value in found.values())
+
+
+def _becomes_weights(graph: Graph, value: Value, weights: Collection[int]) -> bool:
+    """Whether it is only copied, into weights: they wait elsewhere for the layer that needs them, and count there."""
+    made = [graph.values[output] for call in graph.readers[value.id] for output in graph.calls[call].outputs]
+    return value.kind == "constant" and bool(made) and all(output.storage in weights for output in made)
+
+
+def _is_first(value: Value) -> bool:
+    return value.previous is None and value.same_as is None and value.view_of is None
+
+
+def _operations(graph: Graph) -> Iterator[Operation]:
+    """The calls that autograd would see, in order: those with a rule, and those with nothing recorded inside."""
+    covered = [False] * len(graph.calls)
+    for call in graph.calls:
+        covered[call.id] = call.parent is not None and covered[call.parent]
+        if covered[call.id] or not call.outputs or call.kind == "group":
+            continue
+        inner = graph.children[call.id]
+        if not inner or (is_known(call.name) and all(graph.calls[child].kind == "aten" for child in inner)):
+            covered[call.id] = True
+            # A module that recorded nothing inside is opaque, or hands its input on.
+            if call.kind != "module" or any(graph.values[value].same_as is None for value in call.outputs):
+                yield operation_of(graph, call)
+
+
+def _notes(graph: Graph, lives: Lifetimes, guessed: frozenset[str], unmeasured: int) -> Iterator[str]:
+    if not graph.calls:
+        yield "the model was not run: activations are not in the estimate"
+        return
+    yield "estimated: a loss that reads every differentiable output; its own memory and fragmentation are left out"
+    if graph.error is not None:
+        yield "the run ended in an error: activations after it are not in the estimate"
+    if unmeasured:
+        yield f"{unmeasured} tensors of unknown size count as zero bytes"
+    if not lives.recorded:
+        yield "inference: releases were not recorded as it has them; tensors are taken to live until they are last read"
+    if ("mode", "eval") in graph.made:
+        yield "training: taken from a run in eval mode; capture in train mode if dropout makes it take other paths"
+    if any(value.device not in {"cpu", "meta"} for value in graph.values):
+        yield "what libraries take on an accelerator while they run is left out"
+    if guessed:
+        shown = ", ".join(sorted(guessed)[:NAMES_SHOWN]) + (", …" if len(guessed) > NAMES_SHOWN else "")
+        yield f"what a backward pass saves is not known and taken as inputs and outputs for: {shown}"

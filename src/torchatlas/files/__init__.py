@@ -1,0 +1,1 @@
+"""Files: .atlas and JSON, how any file is written, and what a file is."""

@@ -1,0 +1,160 @@
+"""What an ``.atlas`` file holds: a column for every field of every record of a Graph.
+
+The columns below, in their order, are the file's format: whoever changes them, or a field of `core.graph`, raises
+``FORMAT``.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from torchatlas.core.graph import Call, Graph, InnerTensor, Module, Note, Overlay, Source, Value
+from torchatlas.files.columns import Deltas, Flags, Floats, Interned, Ints, Maybe, Pairs, Positions, Ragged, Texts
+from torchatlas.files.trees import Trees
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchatlas.files.columns import Column, Reader
+
+R = TypeVar("R")
+
+FORMAT = 3
+
+
+class Records(Generic[R]):
+    """Instances of one dataclass, field by field in the order of its definition."""
+
+    def __init__(self, record: type[R], **columns: Column[Any]) -> None:
+        self.record = record
+        self.columns = columns
+
+    def put(self, values: Sequence[R], out: bytearray) -> None:
+        """Write each field of all instances as a column."""
+        for name, column in self.columns.items():
+            column.put(list(map(attrgetter(name), values)), out)
+
+    def take(self, reader: Reader, count: int) -> Sequence[R]:
+        """Read the columns and build the instances from them."""
+        return list(map(self.record, *[column.take(reader, count) for column in self.columns.values()]))
+
+    def until(self, name: str, **changed: Column[Any]) -> Records[R]:
+        """The fields before ``name``, as an earlier format had them; those after it take their defaults."""
+        names = list(self.columns)
+        return Records(self.record, **{field: self.columns[field] for field in names[: names.index(name)]} | changed)
+
+
+WORDS: Column[str] = Interned(Texts())
+NAMES: Column[tuple[str, ...]] = Interned(Ragged(Texts()))
+IDS: Column[int | None] = Maybe(Deltas())
+OWNED: Column[tuple[tuple[str, int], ...]] = Ragged(Pairs(WORDS, Deltas()))
+
+SOURCE = Records(
+    Source,
+    file=WORDS,
+    line=Deltas(),
+    column=Maybe(Ints()),
+    end_line=Maybe(Deltas()),
+    end_column=Maybe(Ints()),
+)
+
+SIZES: Column[tuple[int, ...]] = Interned(Ragged(Ints()))
+INNER = Records(InnerTensor, name=WORDS, shape=SIZES, dtype=WORDS, nbytes=Maybe(Ints()))
+
+VALUE = Records(
+    Value,
+    id=Positions(),
+    kind=WORDS,
+    names=NAMES,
+    shape=SIZES,
+    dtype=WORDS,
+    device=WORDS,
+    nbytes=Interned(Maybe(Ints())),
+    requires_grad=Flags(),
+    producer=IDS,
+    slot=Maybe(Ints()),
+    previous=IDS,
+    same_as=IDS,
+    view_of=IDS,
+    storage=IDS,
+    freed=IDS,
+    type=WORDS,
+    inner=Interned(Ragged(INNER)),
+    original=Interned(Maybe(SIZES)),
+    placements=NAMES,
+    mesh=SIZES,
+)
+
+CALL = Records(
+    Call,
+    id=Positions(),
+    kind=WORDS,
+    name=WORDS,
+    path=Interned(Maybe(Texts())),
+    parent=IDS,
+    inputs=Ragged(Deltas()),
+    outputs=Ragged(Deltas()),
+    arguments=Trees(),
+    returns=Trees(),
+    writes=Ragged(Deltas()),
+    flops=Interned(Ints()),
+    arithmetic=WORDS,
+    source=Maybe(Interned(SOURCE, attrgetter("file", "line", "column", "end_line", "end_column"))),
+    error=Maybe(WORDS),
+    reads_data=Flags(),
+    thread=Ints(),
+    seconds=Maybe(Floats()),
+    forward=IDS,
+)
+
+MODULE = Records(
+    Module,
+    path=Texts(),
+    name=WORDS,
+    aliases=NAMES,
+    parameters=OWNED,
+    buffers=OWNED,
+    settings=Ragged(Pairs(WORDS, Trees())),
+    extra=WORDS,
+    training=Flags(),
+    opaque=Flags(),
+    sure=Maybe(Floats()),
+    registered=Flags(),
+    container=Flags(),
+)
+
+OVERLAY = Records(
+    Overlay,
+    name=Texts(),
+    unit=WORDS,
+    calls=Ragged(Pairs(Deltas(), Floats())),
+    paths=Ragged(Pairs(Texts(), Floats())),
+)
+
+RUN = Records(
+    Graph,
+    name=Texts(),
+    calls=Ragged(CALL),
+    values=Ragged(VALUE),
+    modules=Ragged(MODULE),
+    notes=Ragged(Records(Note, text=Texts(), call=IDS)),
+    error=IDS,
+    made=Ragged(Pairs(Texts(), Texts())),
+    overlays=Ragged(OVERLAY),
+)
+
+GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
+
+# Formats 1 and 2 knew of no module that is not the model's and of no container; a weight had no other stored form.
+VALUES: Column[tuple[Value, ...]] = Ragged(VALUE.until("inner"))
+MODULES: Column[tuple[Module, ...]] = Ragged(MODULE.until("registered"))
+RUN_2_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "values": VALUES, "modules": MODULES}
+RUN_2 = Records(Graph, **RUN_2_COLUMNS)
+
+FORMATS = {
+    1: RUN.until("overlays", calls=Ragged(CALL.until("forward")), values=VALUES, modules=Ragged(MODULE.until("sure"))),
+    2: Records(Graph, **RUN_2.columns, forward=Maybe(RUN_2)),
+    FORMAT: GRAPH,
+}
+"""What files of every format hold."""
