@@ -77,7 +77,7 @@ def test_saved_tensors_are_drawn_with_shape_and_bytes(golden):
     model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
     torch.manual_seed(0)
     svg = ta.backward(model(torch.zeros(2, 4)).mean(), params=model, saved=True).draw().svg
-    assert {"mat1", "saved", "2×8", "64B", "view of 2.weight"} <= set(texts(svg))
+    assert {"mat1", "saved", "2×8", "64 B", "view of 2.weight"} <= set(texts(svg))
     golden("backward-saved.svg", svg)
 
 

@@ -239,7 +239,7 @@ on("resnet152", "the table sorts, filters and follows the selection", async (pag
 for (const [name, legend, path_] of [
   ["Parameters", /logarithmic[\s\S]*128[\s\S]*40\.6M/, "conv1"],
   ["FLOPs", /0[\s\S]*327M/, "conv1"],
-  ["Activation bytes", /KiB/, "conv1"],
+  ["Activation bytes", / [kM]B/, "conv1"],
   ["Dtype", /float32/, "conv1"],
   ["Device", /cpu/, "conv1"],
   ["gradient", /-0\.5[\s\S]*3/, "layer1"],

@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { isThin } from "../graph/calls.ts";
-import { shapeText } from "../graph/numbers.ts";
+import { shapeText } from "../graph/shapes.ts";
 import type { VisibleGraph } from "../graph/visible.ts";
 import type { Hit } from "../paint/hit.ts";
 import type { Look } from "../paint/look.ts";

@@ -1,12 +1,11 @@
 /** The bar above: what the model is, search, and how it is shown. */
 
-import { short } from "../graph/numbers.ts";
+import { exact, short } from "../graph/numbers.ts";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { hashOf } from "./address.ts";
 import { copy } from "./copy.ts";
 import { exportPng, exportSvg } from "./export.ts";
 import { DIFFERENCE } from "./marks.ts";
-import { exact } from "./numbers.ts";
 import { type Page, usePage } from "./page.tsx";
 import { type Pair, usePair } from "./pair.ts";
 import { Search } from "./Search.tsx";

@@ -3,13 +3,13 @@
 import type { ComponentChildren } from "preact";
 import type { Call, Module, Value } from "../contract/graph.ts";
 import { shortName } from "../graph/facts.ts";
-import { figures, shapeText, short } from "../graph/numbers.ts";
+import { exact, figures, short, size } from "../graph/numbers.ts";
+import { shapeText } from "../graph/shapes.ts";
 import { timesOf, type VisibleNode } from "../graph/visible.ts";
 import { argumentsText } from "./arguments.ts";
 import { hueOf } from "./hue.ts";
 import { callOf, pathOf, repeatsOf, titleOf } from "./model.ts";
 import { type Overlay, said } from "./overlay.ts";
-import { bytes, exact } from "./numbers.ts";
 import { foldOf } from "./open.ts";
 import { type Page, usePage } from "./page.tsx";
 import { Partners } from "./Partners.tsx";
@@ -44,7 +44,7 @@ function RunPanel({ page }: { page: Page }) {
       {root && <Partners page={page} call={root} />}
       <Part title="Run">
         <Fact name="parameters" exact={exact(totals.parameters)}>
-          {short(totals.parameters)} ({bytes(totals.parameter_bytes)})
+          {short(totals.parameters)} ({size(totals.parameter_bytes)})
         </Fact>
         {totals.trainable !== totals.parameters && <Fact name="trainable">{short(totals.trainable)}</Fact>}
         {ran && (
@@ -56,7 +56,7 @@ function RunPanel({ page }: { page: Page }) {
               </Fact>
             )}
             <Fact name="activations" exact={`${exact(totals.activation_bytes)} bytes`}>
-              {bytes(totals.activation_bytes)}
+              {size(totals.activation_bytes)}
             </Fact>
             <Fact name="calls">{exact(graph.calls.length)}</Fact>
           </>

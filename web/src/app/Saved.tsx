@@ -1,8 +1,8 @@
 /** The saved tensors of a node of a backward pass, in the panel. */
 
 import type { Call } from "../contract/graph.ts";
-import { shapeText } from "../graph/numbers.ts";
-import { bytes } from "./numbers.ts";
+import { size } from "../graph/numbers.ts";
+import { shapeText } from "../graph/shapes.ts";
 import type { Page } from "./page.tsx";
 import { Part } from "./parts.tsx";
 import { savedBy } from "./saved.ts";
@@ -13,14 +13,14 @@ export function Saved({ page, call }: { page: Page; call: Call }) {
   if (saved.length === 0) return null;
   const whole = saved.reduce((sum, { value }) => sum + (value.nbytes ?? 0), 0);
   return (
-    <Part title={`Saved tensors (${bytes(whole)})`}>
+    <Part title={`Saved tensors (${size(whole)})`}>
       <ul class="tensors">
         {saved.map(({ name, value }, i) => (
           <li key={i}>
             <span class="tensor-name">{name}</span>
             <strong>{shapeText(value)}</strong>
             <span>{value.dtype}</span>
-            {value.nbytes !== null && <span class="dim">{bytes(value.nbytes)}</span>}
+            {value.nbytes !== null && <span class="dim">{size(value.nbytes)}</span>}
             {value.names.some((other) => other !== name) && <span class="names">{value.names.join(" = ")}</span>}
           </li>
         ))}

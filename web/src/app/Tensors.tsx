@@ -2,9 +2,9 @@
 
 import type { Call, Value } from "../contract/graph.ts";
 import { shortName } from "../graph/facts.ts";
-import { shapeText, storedText } from "../graph/numbers.ts";
+import { size } from "../graph/numbers.ts";
+import { shapeText, storedText } from "../graph/shapes.ts";
 import { slotNames } from "./arguments.ts";
-import { bytes } from "./numbers.ts";
 import type { Page } from "./page.tsx";
 import { Part } from "./parts.tsx";
 
@@ -45,7 +45,7 @@ function Tensor({ page, value, name, of }: { page: Page; value: Value; name: str
       <strong>{shapeText(value)}</strong>
       <span>{value.dtype}</span>
       {storedText(value) && <span class="dim">{storedText(value)}</span>}
-      {value.nbytes !== null && <span class="dim">{bytes(value.nbytes)}</span>}
+      {value.nbytes !== null && <span class="dim">{size(value.nbytes)}</span>}
       {value.device !== "cpu" && <span class="dim">{value.device}</span>}
       {known.length > 0 && <span class="names">{known.join(" = ")}</span>}
       {producer && producer.parent !== null && producer !== of && (

@@ -1,7 +1,8 @@
 /** A call's arguments as a person would write them. */
 
 import type { Call, Tree } from "../contract/graph.ts";
-import { figure, shapeText } from "../graph/numbers.ts";
+import { figure } from "../graph/numbers.ts";
+import { shapeText } from "../graph/shapes.ts";
 import type { Model } from "./model.ts";
 
 /** Longer lists are cut. */

@@ -1,10 +1,10 @@
 /** Two calls that belong together, line by line. */
 
 import type { Call, Module } from "../contract/graph.ts";
-import { figures, shapeText, short } from "../graph/numbers.ts";
+import { exact, figures, short, size } from "../graph/numbers.ts";
+import { shapeText } from "../graph/shapes.ts";
 import { argumentsText, treeText } from "./arguments.ts";
 import type { Model } from "./model.ts";
-import { bytes, exact } from "./numbers.ts";
 
 export interface Facing {
   readonly name: string;
@@ -36,7 +36,7 @@ export function facing(here: One, there: One): Facing[] {
     ...(ran ? tensorLines : []),
     ...line("weights", weights),
     ...counts("parameters", short, here, there),
-    ...(ran ? [...counts("flops", short, here, there), ...counts("activation_bytes", bytes, here, there)] : []),
+    ...(ran ? [...counts("flops", short, here, there), ...counts("activation_bytes", size, here, there)] : []),
   ];
 }
 

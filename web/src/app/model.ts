@@ -3,7 +3,7 @@
 import type { Call, Graph, Value } from "../contract/graph.ts";
 import { type Facts, facts, leafNames, settings, shortName } from "../graph/facts.ts";
 import { type Indexed, index } from "../graph/index.ts";
-import { shapeText } from "../graph/numbers.ts";
+import { shapeText } from "../graph/shapes.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Extras, Held } from "./document.ts";
 import { type GivenMarks, type Marked, marked } from "./marks.ts";

@@ -1,12 +1,11 @@
 /** Overlays: a number or a word per box, as colour, with a legend. */
 
 import type { Graph } from "../contract/graph.ts";
-import { short } from "../graph/numbers.ts";
+import { duration, quantity, short, size } from "../graph/numbers.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Tint } from "../paint/look.ts";
 import type { Theme } from "../scene/theme.ts";
 import type { Extras } from "./document.ts";
-import { bytes, measured, plain, seconds } from "./numbers.ts";
 
 export interface Overlay {
   readonly name: string;
@@ -28,7 +27,7 @@ export function overlaysOf(graph: Graph, { numbers, overlays }: Extras): Overlay
     of: (call) => held[call] ?? null,
   });
   const word = (name: string, title: string, pick: "dtype" | "device"): Overlay => ({
-    ...{ name, title, text: plain, sums: false },
+    ...{ name, title, text: short, sums: false },
     of: (call) => {
       const first = calls[call]!.outputs[0];
       return first === undefined ? null : values[first]![pick];
@@ -36,20 +35,20 @@ export function overlaysOf(graph: Graph, { numbers, overlays }: Extras): Overlay
   });
   const found: Overlay[] = [
     column("params", "Parameters", numbers.parameters, short),
-    column("weights", "Weight bytes", numbers.weight_bytes, bytes),
+    column("weights", "Weight bytes", numbers.weight_bytes, size),
     column("flops", "FLOPs", numbers.flops, short),
-    column("activations", "Activation bytes", numbers.activation_bytes, bytes),
+    column("activations", "Activation bytes", numbers.activation_bytes, size),
   ];
   if (calls.some((call) => call.seconds !== null)) {
-    const times = { name: "time", title: "Time", text: seconds, sums: true, even: true };
+    const times = { name: "time", title: "Time", text: duration, sums: true, even: true };
     found.push({ ...times, of: (call) => calls[call]!.seconds });
-    const own = { name: "self_time", title: "Self time", text: seconds, sums: true, even: true };
+    const own = { name: "self_time", title: "Self time", text: duration, sums: true, even: true };
     found.push({ ...own, of: (call) => numbers.own_seconds[call] ?? null });
   }
   found.push(word("dtype", "Dtype", "dtype"), word("device", "Device", "device"));
   for (const { name, unit, numbers: given } of overlays) {
     const held = new Map(given);
-    const text = measured(unit);
+    const text = (number: number): string => quantity(number, unit);
     found.push({ name: `+${name}`, title: name, text, sums: false, of: (call) => held.get(call) ?? null });
   }
   return found;

@@ -2,7 +2,8 @@
 
 import type { Call, Graph, Module, Tree } from "../contract/graph.ts";
 import type { CallTree } from "./calls.ts";
-import { elements, figure } from "./numbers.ts";
+import { figure } from "./numbers.ts";
+import { elements } from "./shapes.ts";
 
 /** Sums over calls and modules, made once per graph. */
 export interface Facts {

@@ -1,52 +1,120 @@
-/** Numbers as people write them, and shapes. */
+/**
+ * Numbers as people read them, by the rules and the cases of schema/numbers.json.
+ *
+ * All is done on decimal digits, rounded once from the number itself: 1,125 is 1.13K here and in Python. To divide
+ * first, or to round halves to even, would tell them apart.
+ */
 
-import type { Value } from "../contract/graph.ts";
+const DIGITS = 3;
+const COUNTS = ["", "K", "M", "G", "T", "P", "E"];
+const BYTES = ["", "k", "M", "G", "T", "P", "E"];
+/** Each with the power of ten of its second. */
+const TIMES = [
+  ["s", 0],
+  ["ms", -3],
+  ["us", -6],
+  ["ns", -9],
+] as const;
+/** From this power of ten on there is no prefix. */
+const BEYOND = 21;
 
-const STEPS = ["", "K", "M", "G", "T", "P"];
+/** Decimal digits, and the power of ten of the first of them: of 1125, `113` and 3. */
+interface Decimal {
+  readonly sign: string;
+  readonly digits: string;
+  readonly power: number;
+}
 
-/** Three significant digits and a power of a thousand: 999, 9.41K, 25.6M. */
+/** All digits, in groups of three. */
+export function exact(number: number): string {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** Three significant digits and a power of a thousand: 0.5, 999, 9.41K, 25.6M. */
 export function short(number: number): string {
-  let [value, step] = [number, 0];
-  while (value >= 999.5 && step < STEPS.length - 1) [value, step] = [value / 1000, step + 1];
-  if (step === 0) return String(Math.round(value));
-  const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  return `${value.toFixed(digits)}${STEPS[step]}`;
+  return scaled(number, COUNTS).join("");
 }
 
-/** Is the shape of a value known? A file may say nothing of it: then it has no sizes, and no bytes either. */
-export function isMeasured({ shape, nbytes }: Pick<Value, "shape" | "nbytes">): boolean {
-  return shape.length > 0 || nbytes !== null;
+/** Bytes with a decimal prefix: 512 B, 46.8 MB. */
+export function size(bytes: number): string {
+  return `${scaled(bytes, BYTES).join(" ")}B`;
 }
 
-/** Sizes joined by ×; `scalar` without any, `?` where they are not known. */
-export function shapeText(value: Pick<Value, "shape" | "nbytes">): string {
-  return value.shape.length > 0 ? value.shape.join("×") : isMeasured(value) ? "scalar" : "?";
+/** A time in the unit in which it is easily read: 1.23 ms, 45.6 us. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds === 0) return `${short(seconds)} s`;
+  const decimal = rounded(seconds, DIGITS);
+  const { sign, digits, power } = decimal;
+  if (power >= BEYOND) return `${general(decimal)} s`;
+  if (power >= DIGITS) return `${sign}${exact(Math.round(Math.abs(seconds)))} s`;
+  const unit = TIMES.find(([, least]) => power >= least);
+  if (unit !== undefined) return `${pointed(sign, digits, power - unit[1])} ${unit[0]}`;
+  return `${general({ ...decimal, power: power + 9 })} ns`;
 }
 
-/** Elements as they are stored: of a packed weight its numbers and scales, of a sharded one those of all ranks. */
-export function elements({ shape, inner, placements }: Pick<Value, "shape" | "inner" | "placements">): number {
-  const product = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * size, 1);
-  if (inner.length === 0 || placements.length > 0) return product(shape);
-  return inner.reduce((sum, one) => sum + product(one.shape), 0);
+/** A share of a hundred with one decimal; where that would be 0.0 of what is not zero, two significant digits. */
+export function percent(share: number): string {
+  const tenths = Math.abs(share).toFixed(1);
+  if (!(Number(tenths) < 1000)) return `${short(share)} %`;
+  if (Number(tenths) === 0 && share !== 0) return `${general(rounded(share, 2))} %`;
+  return `${share < 0 ? "-" : ""}${tenths} %`;
 }
 
-/** What a weight is stored as, where that is not itself: `packs 32×64`, `Shard(0), here 8×64`, `qdata 32×64 int8`. */
-export function storedText({ inner, original, placements }: Pick<Value, "inner" | "original" | "placements">): string {
-  const parts = inner.map((one) => ({ ...one, size: one.shape.join("×") || "scalar" }));
-  const packed = original === null ? [] : [`packs ${original.join("×") || "scalar"}`];
-  if (placements.length > 0) return [...placements, ...parts.map(({ size }) => `here ${size}`)].join(", ");
-  return [...packed, ...parts.map(({ name, size, dtype }) => `${name} ${size} ${dtype}`)].join(", ");
+/** A number with its unit: times, bytes and shares in their own way, of others the unit stands behind. */
+export function quantity(number: number, unit: string): string {
+  if (unit === "s") return duration(number);
+  if (unit === "B") return size(number);
+  if (unit === "%") return percent(number);
+  return `${short(number)} ${unit}`.trimEnd();
 }
 
 /** A setting as a person would write it: `0.1` of 0.10000000149011612; more digits where few leave a whole number. */
 export function figure(number: number): string {
-  if (Number.isInteger(number) || !Number.isFinite(number)) return String(number);
-  const short = Number(number.toPrecision(6));
-  const best = Number.isInteger(short) ? Number(number.toPrecision(12)) : short;
-  return Math.abs(best) < 1e-4 ? best.toExponential().replace(/e-(\d)$/, "e-0$1") : String(best);
+  if (!Number.isFinite(number)) return special(number);
+  if (Number.isInteger(number)) return String(number);
+  const text = general(rounded(number, 6), 6);
+  return Number.isInteger(Number(text)) ? general(rounded(number, 12), 12) : text;
 }
 
 /** A text, with every number of many digits in it written so; not what is a part of a name, a path or a version. */
 export function figures(text: string): string {
   return text.replace(/(?<![\w.])\d+\.\d{6,}(?:e[-+]?\d+)?(?![\w.])/g, (long) => figure(Number(long)));
+}
+
+/** The digits, and the prefix of their power of a thousand. */
+function scaled(number: number, prefixes: readonly string[]): [string, string] {
+  if (!Number.isFinite(number)) return [special(number), ""];
+  const decimal = rounded(number, DIGITS);
+  const { sign, digits, power } = decimal;
+  if (power < DIGITS || power >= BEYOND) return [general(decimal), ""];
+  return [pointed(sign, digits, power % 3), prefixes[Math.floor(power / 3)]!];
+}
+
+/** Halves away from zero, as toExponential does it with the exact value. */
+function rounded(number: number, count: number): Decimal {
+  const [mantissa, power] = Math.abs(number)
+    .toExponential(count - 1)
+    .split("e") as [string, string];
+  return { sign: number < 0 ? "-" : "", digits: mantissa.replace(".", ""), power: Number(power) };
+}
+
+/** All digits, the point after those of the power; which is not negative, nor beyond the digits. */
+function pointed(sign: string, digits: string, power: number): string {
+  const [whole, rest] = [digits.slice(0, power + 1), digits.slice(power + 1)];
+  return sign + (rest === "" ? whole : `${whole}.${rest}`);
+}
+
+/** Without zeros at the end; with an exponent for powers below -4 and from `beyond` on, as in Python. */
+function general({ sign, digits, power }: Decimal, beyond: number = DIGITS): string {
+  const kept = digits.replace(/0+$/, "") || "0";
+  if (power < -4 || power >= beyond) {
+    const exponent = String(Math.abs(power)).padStart(2, "0");
+    return `${pointed(sign, kept, 0)}e${power < 0 ? "-" : "+"}${exponent}`;
+  }
+  if (power < 0) return `${sign}0.${"0".repeat(-power - 1)}${kept}`;
+  return pointed(sign, kept.padEnd(power + 1, "0"), power);
+}
+
+function special(number: number): string {
+  return Number.isNaN(number) ? "nan" : number < 0 ? "-inf" : "inf";
 }

@@ -3,7 +3,7 @@
 import type { Value } from "../contract/graph.ts";
 import { isThin } from "../graph/calls.ts";
 import { type Facts, shortName } from "../graph/facts.ts";
-import { isMeasured, shapeText } from "../graph/numbers.ts";
+import { isMeasured, shapeText } from "../graph/shapes.ts";
 import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
 import { type Direction, type Layout, type LayoutInput, type Memory, type Size, layout } from "../layout/layout.ts";
 import { LABEL_GAP, LOOP } from "../layout/spacing.ts";

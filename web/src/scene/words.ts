@@ -3,7 +3,8 @@
 import type { Call, Value } from "../contract/graph.ts";
 import { type Facts, leafNames, parameterCount, settings, shortName } from "../graph/facts.ts";
 import { familyOf } from "../graph/family.ts";
-import { shapeText, short } from "../graph/numbers.ts";
+import { short, size } from "../graph/numbers.ts";
+import { shapeText } from "../graph/shapes.ts";
 import { timesOf, type VisibleGraph, type VisibleNode } from "../graph/visible.ts";
 import { type Font, shorten, textWidth } from "./measure.ts";
 import type { Hue } from "./theme.ts";
@@ -109,7 +110,7 @@ function savedWord(facts: Facts, call: Call): string {
 
 function memory(facts: Facts, call: Call): string {
   const bytes = savedValue(facts, call)?.nbytes ?? null;
-  return bytes === null ? "" : `${short(bytes)}B`;
+  return bytes === null ? "" : size(bytes);
 }
 
 const REPEATED = /^(.+) (×\d+)$/;

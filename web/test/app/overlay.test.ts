@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { colouring } from "../../src/app/colouring.ts";
-import { measured } from "../../src/app/numbers.ts";
 import { blankTint, mix, overlaysOf, said, scaleOf, share, tint } from "../../src/app/overlay.ts";
 import { repeatsOf } from "../../src/app/model.ts";
 import { DEFAULT_STATE } from "../../src/graph/state.ts";
@@ -22,13 +21,6 @@ function contrast(one: string, two: string): number {
 }
 
 describe("numbers", () => {
-  test("of an overlay are written by its unit", () => {
-    expect(measured("s")(0.0125)).toBe("12.5 ms");
-    expect([measured("B")(1536), measured("B")(-1536)]).toEqual(["1.50 KiB", "-1.50 KiB"]);
-    expect(measured("%")(12.34)).toBe("12.3 %");
-    expect([measured("mJ")(0.25), measured("")(0.25)]).toEqual(["0.25 mJ", "0.25"]);
-  });
-
   test("laid over a graph are those of every call, the greatest of repeats, and have colours where they are nothing", () => {
     const model = modelFor("resnet152");
     const wanted = { view: DEFAULT_STATE, options: { direction: "TB", labels: [] } } as const;

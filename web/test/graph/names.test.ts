@@ -1,46 +1,10 @@
-/** Names, numbers and families as people in the field write them. */
+/** Names, shapes and families as people in the field write them. */
 
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/contract/graph.ts";
 import { shortName } from "../../src/graph/facts.ts";
 import { family, familyOf } from "../../src/graph/family.ts";
-import { figure, figures, shapeText, short } from "../../src/graph/numbers.ts";
-
-test.each([
-  [0, "0"],
-  [999, "999"],
-  [1000, "1.00K"],
-  [9408, "9.41K"],
-  [25557032, "25.6M"],
-  [999499, "999K"],
-  [999500, "1.00M"],
-  [405e9, "405G"],
-  [1.8e15, "1.80P"],
-])("%d is written %s", (number, text) => {
-  expect(short(number)).toBe(text);
-});
-
-test.each([
-  [0.1, "0.1"],
-  [0.10000000149011612, "0.1"],
-  [1 / 17, "0.0588235"],
-  [0.30000000000000004, "0.3"],
-  [2.9999999999999996, "3"],
-  [0.9999999, "0.9999999"],
-  [123456.789, "123456.789"],
-  [-1e-5, "-1e-05"],
-  [9.999999747378752e-6, "1e-05"],
-  [1e-12, "1e-12"],
-  [500000, "500000"],
-])("a setting of %d is written %s", (number, text) => {
-  expect(figure(number)).toBe(text);
-});
-
-test("in a text only numbers of many digits are written anew, and no parts of names", () => {
-  expect(figures("p=0.0058823529411764705, mode=row, eps=1e-05")).toBe("p=0.00588235, mode=row, eps=1e-05");
-  expect(figures("(0.10000000149011612, -2.0000000000000004)")).toBe("(0.1, -2)");
-  expect(figures("v1.0000000000, 1.00000000.2, x.0.12345678")).toBe("v1.0000000000, 1.00000000.2, x.0.12345678");
-});
+import { shapeText } from "../../src/graph/shapes.ts";
 
 test("a shape is its sizes joined, without sizes a scalar", () => {
   expect(shapeText({ shape: [1, 3, 224, 224], nbytes: null })).toBe("1×3×224×224");
