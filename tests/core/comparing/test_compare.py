@@ -345,6 +345,28 @@ def test_stages_moved_into_a_list_are_known_again_there():
         assert not changes.of("changed")
 
 
+class Tower(nn.Sequential):
+    """A class of its own, so that nothing is taken for it but one like it."""
+
+
+@pytest.mark.parametrize("layers", [3, 4])
+def test_parts_that_changed_places_are_known_again_if_they_are_large(layers):
+    """Of five modules with the part itself; fewer are found anywhere, by chance."""
+    part = {
+        "dense": lambda: nn.Sequential(*[nn.Linear(6, 6) for _ in range(layers)]),
+        "image": lambda: Tower(*[nn.Conv2d(3, 3, 3) for _ in range(layers)]),
+    }
+    a, b = (
+        structure(
+            nn.ModuleDict({f"{half}_half": nn.ModuleDict({f"{name}_{half}": part[name]()}) for half, name in way})
+        )
+        for way in ((("left", "dense"), ("right", "image")), (("left", "image"), ("right", "dense")))
+    )
+    mates = {item.a: item.b for item in compare(a, b).items if item.a is not None}
+    other = {"left_half.dense_left": "right_half.dense_right", "right_half.image_right": "left_half.image_left"}
+    assert {one: mates[one] for one in other} == (other if layers == 4 else dict.fromkeys(other))
+
+
 class Adapted(nn.Module):
     """A layer with a low-rank one beside it."""
 

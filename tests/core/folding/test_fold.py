@@ -429,9 +429,11 @@ def test_query_key_and_value_stay_apart() -> None:
 
 
 def test_a_tiny_fold_is_left_out() -> None:
-    """Two operations twice read faster than a fold; three times, they fold."""
+    """Two operations twice, or one four times, read faster than a fold; once more, and they fold."""
     assert not fold_calls(chain("abab"))
     assert shape(only(chain("ababab"))) == (2, 3, "loop", 1)
+    assert not fold_calls(chain("aaaa"))
+    assert shape(only(chain("aaaaa"))) == (1, 5, "loop", 1)
 
 
 def test_aten_calls_are_not_folded() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
 
+import torchatlas as ta
 from core.graphs import Recorder, build
 from torchatlas.core.pattern.language import atoms, parse
 from torchatlas.core.pattern.match import matches
@@ -252,3 +255,19 @@ def test_quantifiers_inside_one_another_take_no_longer():
         work.append(lines_run(lambda graph=graph: found(graph, "((Relu+)+ > Relu*)+ > Conv")))
         assert found(graph, "((Relu+)+ > Relu*)+ > Conv") == []
     assert work[1] < 12 * work[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("Linear > Relu", [["Linear", "ReLU"]]),
+        ("Linear > Dropout > Relu", [["Linear", "Dropout", "ReLU"]]),
+        ("Linear > Dropout? > Relu", [["Linear", "Dropout", "ReLU"]]),
+        ("Dropout", [["Dropout"]]),
+        ("F.dropout", [["F.dropout"]]),
+    ],
+)
+def test_what_only_hands_on_is_a_step_where_the_pattern_names_it(pattern, names):
+    """A dropout while evaluating is looked past by whoever does not ask for it."""
+    net = nn.Sequential(nn.Linear(2, 2), nn.Dropout(), nn.ReLU()).eval()
+    assert found(ta.capture(net, torch.zeros(1, 2)).graph, pattern) == names

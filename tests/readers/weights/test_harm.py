@@ -90,6 +90,38 @@ def test_a_module_reached_through_another_is_refused(tmp_path):
         read(archived(tmp_path / "a.pth", code))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["torch.nn Module.__init__.__globals__", "mine Net.os.system", "mine os", "torch.storage _load_from_bytes",
+     "torch.package PackageImporter", "xml.sax.expatreader sys", "os.path join", "http.client HTTPConnection"],
+)  # fmt: skip
+def test_a_name_that_leads_to_harm_is_refused(name, tmp_path):
+    """Through the attributes of a class, the modules that a module has imported, or what both are inside of."""
+    module, named = name.split()
+    with pytest.raises(FileError, match="has no place"):
+        read(archived(tmp_path / "a.pth", calling(module, named)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mine Outer.Inner", "mine signal", "mine.os.tools Tool", "io BytesIO", "threading Lock", "operator itemgetter",
+     "torch.hubs Net", "mine eval", "code.model Net"],
+)  # fmt: skip
+def test_a_name_that_only_looks_like_harm_is_kept(name, tmp_path):
+    """What stands beside weights under such a name is not built, and the weights are read."""
+    module, named = name.split()
+    graph = read(archived(tmp_path / "a.pth", calling(module, named)))
+    assert [value.names for value in graph.values] == [("fc.weight",)]
+    assert any(f"{module}.{named}" in note.text for note in graph.notes)
+
+
+def calling(module: str, name: str) -> bytes:
+    """A pickle that calls a name without arguments, in protocol 4, beside weights."""
+    words = b"".join(b"\x8c" + bytes([len(word)]) + word.encode() for word in (module, name))
+    weights = pickled({"fc.weight": np.ones((2, 3), np.float32)})
+    return weights[:-1] + b"\x8c\x05thing" + words + b"\x93)Rs."
+
+
 def plain() -> dict[str, np.ndarray]:
     """Weights that a plain pickle holds."""
     return {"fc.weight": np.ones((2, 3), np.float32), "fc.bias": np.ones(2, np.float32)}
