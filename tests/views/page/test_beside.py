@@ -107,7 +107,7 @@ def test_a_backward_pass_has_its_run_beside_it(graphs, backward):
 def test_an_atlas_of_a_backward_pass_shows_and_saves_both(backward, monkeypatch, tmp_path):
     """Nothing has to be said for it."""
     monkeypatch.setattr("torchatlas.views.page.notebook.in_notebook", lambda: True)
-    atlas = ta.atlas.Atlas(backward)
+    atlas = ta.Atlas(backward)
     assert held(atlas.show())["pair"]["titles"] == ["backward", "forward"]
     atlas.save(tmp_path / "both.html")
     assert "backward and Sequential</title>" in (tmp_path / "both.html").read_text(encoding="utf-8")

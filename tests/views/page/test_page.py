@@ -178,7 +178,7 @@ def test_a_model_that_was_not_run_is_shown_by_its_modules():
 
 def test_an_atlas_shows_and_saves_itself_as_a_page(graph, monkeypatch, tmp_path):
     """From a script the browser opens; in a notebook the frame is what the cell returns; .html is a page."""
-    atlas = ta.atlas.Atlas(graph)
+    atlas = ta.Atlas(graph)
     asked = []
     monkeypatch.setattr("webbrowser.open", asked.append)
     monkeypatch.setattr("torchatlas.views.page.notebook.in_notebook", lambda: True)
