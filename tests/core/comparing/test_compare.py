@@ -420,7 +420,7 @@ def test_a_model_is_the_same_as_its_export(tmp_path):
 
 
 def test_totals_that_differ_in_few_digits_say_all_of_them():
-    """No total goes from 297 M to 297 M."""
+    """No total goes from 297M to 297M."""
     a, b = (ta.capture(nn.Sequential(nn.Linear(900, 900), nn.Linear(900, n)), torch.zeros(99, 900)) for n in (1, 2))
     assert "160,558,200 -> 160,736,400 FLOPs" in verdict(compare(a.graph, b.graph))
 

@@ -149,6 +149,21 @@ def test_options_show_what_they_say(stacked):
     assert scenes[1]["width"] > scenes[1]["height"]
 
 
+def test_a_box_its_legend_the_table_and_the_verdict_write_a_number_alike():
+    """1,125 lies between 1.12K and 1.13K, where roundings of two languages part."""
+    small = ta.capture(nn.Sequential(nn.Linear(25, 45, bias=False), nn.ReLU()), torch.zeros(1, 25))
+    large = ta.capture(nn.Sequential(nn.Linear(25, 90, bias=False), nn.ReLU()), torch.zeros(1, 25))
+    box = small.draw(labels=("params", "flops")).svg
+    legend = small.draw(color_by="params").svg
+    assert ">1.13K · 2.25K FLOPs<" in box
+    assert legend.count(">1.13K<") >= 2
+    assert {"1.13K", "2.25K", "4.50 kB"} <= {
+        word.strip() for word in re.findall(r"[\d.]+K| [\d.]+ kB", str(small.summary()))
+    }
+    assert "2.25K -> 4.50K FLOPs" in str(ta.compare(small, large))
+    assert ">4.50 kB<" in small.draw(color_by="weights").svg
+
+
 def test_a_call_is_opened_by_its_number(stacked):
     """Functions and repeated modules have no path of their own."""
     blocks = stacked.graph.calls_of["blocks"][0]

@@ -104,7 +104,7 @@ def test_shares_run_from_the_least_to_the_greatest():
     assert below.share(-1) == 0
     zero = Colouring("x", {"a": 0, "b": 1, "c": 10_000, "d": 100})
     assert [zero.share(number) for number in (0, 1, 100, 10_000)] == pytest.approx([0, 0, 0.5, 1])
-    assert zero.ends == ("1", "10.0 k")
+    assert zero.ends == ("1", "10.0K")
     huge = Colouring("x", {"a": -1e308, "b": 1e308})
     assert [huge.share(number) for number in (-1e308, 0, 1e308)] == [0, 0.5, 1]
     assert Colouring("x", {"a": 5e-324, "b": 1e308}).share(1e308) == 1

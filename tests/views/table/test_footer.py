@@ -51,7 +51,7 @@ def test_totals_are_those_of_torch():
     macs = 2 * 36 * 8 * 3 * 9 + 2 * 8 * 36 * 5
     assert found["parameters"] == (f"{count:,}", f"trainable {count - frozen:,}, frozen {frozen}")
     assert found["buffers"] == ("17", "")
-    assert found["mult-adds"] == (f"{macs / 1000:.1f} k", f"{macs:,}; {2 * macs / 1000:.1f} k FLOPs")
+    assert found["mult-adds"] == (f"{macs / 1000:.1f}K", f"{macs:,}; {2 * macs / 1000:.1f}K FLOPs")
     assert found["input"] == ("1.54 kB", "")
     held = sum(t.nbytes for t in (*net.parameters(), *net.buffers()))
     assert found["weights"][0] == f"{held / 1000:.2f} kB"

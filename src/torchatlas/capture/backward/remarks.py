@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.capture.torch_private import HOOKS_ARE_SEEN, storage_of
 from torchatlas.core.graph import Note
+from torchatlas.core.measure.numbers import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Value
 
 DEEP = 20_000
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 @dataclass
@@ -131,11 +131,3 @@ def _many(things: Sequence[object], word: str) -> str:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'s' if number > 1 else ''}"
-
-
-def size(count: float) -> str:
-    """Bytes in powers of 1000, three digits: ``37.6 kB``."""
-    step = 0
-    while count >= 999.5 and step < len(_UNITS) - 1:  # noqa: PLR2004 - what rounds to a thousand
-        count, step = count / 1000, step + 1
-    return f"{count:.3g} {_UNITS[step]}"

@@ -10,6 +10,7 @@ from torchatlas.core.comparing.likeness import is_inferred, parent_of, reader_of
 from torchatlas.core.folding.label import span
 from torchatlas.core.folding.signature import without_numbers
 from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.numbers import short
 from torchatlas.core.paths import holder_of
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ LISTS = 4
 
 LITTLE = 0.1
 """Models that share a smaller part of the modules of the smaller one have nothing to do with each other."""
-
-THOUSAND = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,22 +249,10 @@ def _numbers(changes: Changes, known: Sizes) -> list[str]:
     unseen = any(not flops and not exact for flops, exact in zip(known.flops, known.exact, strict=True))
     if flops_a is not None and flops_b is not None and flops_a != flops_b and not unseen:
         bounds = ["" if exact else ">=" for exact in known.exact]
-        texts = [_human(flops_a), _human(flops_b)]
+        texts = [short(flops_a), short(flops_b)]
         if texts[0] == texts[1]:  # all digits, for what differs in few
             texts = [f"{flops_a:,}", f"{flops_b:,}"]
         told.append(f"{bounds[0]}{texts[0]} -> {bounds[1]}{texts[1]} FLOPs")
     failed = [name for name, graph in (("a", changes.a), ("b", changes.b)) if graph.error is not None]
     told += [f"{name} failed, so its run is compared up to there" for name in failed]
     return told
-
-
-def _human(number: int) -> str:
-    """Three digits and a decimal prefix; whole numbers below 1,000 stay as they are."""
-    if number < THOUSAND:
-        return str(number)
-    size, prefixes = float(number), iter("kMGTPE")
-    prefix = ""
-    while size >= THOUSAND - 0.5 and (following := next(prefixes, "")):
-        size, prefix = size / THOUSAND, following
-    decimals = 2 if size < 9.995 else 1 if size < 99.95 else 0  # noqa: PLR2004 - where three digits round up to the next
-    return f"{size:.{decimals}f} {prefix}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import quickjs
 
 from torchatlas.core.errors import DrawingError
+from torchatlas.core.measure.numbers import size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,10 +63,10 @@ def _source() -> str:
 def _explain(reason: str, payload: str, seconds: float, memory: int) -> str:
     graph = json.loads(payload)
     calls, tensors = (max((one["id"] + 1 for one in graph[kind]), default=0) for kind in ("calls", "values"))
-    size = f"{graph['name']} has {calls:,} calls and {tensors:,} tensors, and drawing it"
+    said = f"{graph['name']} has {calls:,} calls and {tensors:,} tensors, and drawing it"
     if "interrupted" in reason:
-        return f"{size} took more than {seconds:g} seconds. {CLOSE}"
+        return f"{said} took more than {seconds:g} seconds. {CLOSE}"
     told = reason.partition("\n")[0].strip()
     if "out of memory" in reason or told in {"null", "InternalError"}:  # no room was left for the message itself
-        return f"{size} took more than {memory / 1e9:.1f} GB of memory. {CLOSE}"
-    return f"{size} failed, which is a defect of torchatlas: please report it with the model's code. {reason.strip()}"
+        return f"{said} took more than {size(memory)} of memory. {CLOSE}"
+    return f"{said} failed, which is a defect of torchatlas: please report it with the model's code. {reason.strip()}"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from torchatlas.core.errors import InputError
 from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.numbers import quantity, short
 from torchatlas.core.measure.overlay import MEASURES, all_of, by_call
 from torchatlas.core.measure.timing import own_seconds
-from torchatlas.views.table.units import human, measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -79,7 +79,7 @@ class Colouring:
     @cached_property
     def ends(self) -> tuple[str, str]:
         """Both, as people read them."""
-        low, high = (human(end) if self.name in PLAIN else measured(end, self.unit) for end in self.range)
+        low, high = (short(end) if self.name in PLAIN else quantity(end, self.unit) for end in self.range)
         return low, high
 
     def share(self, number: float) -> float:

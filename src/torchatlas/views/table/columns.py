@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
 from torchatlas.core.measure.cost import Sizes
-from torchatlas.core.measure.numbers import figures
+from torchatlas.core.measure.numbers import exact, figures, percent, quantity, short, size
 from torchatlas.core.measure.overlay import PROFILE
 from torchatlas.core.measure.timing import is_timed
 from torchatlas.views.certainty import guessed
 from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.stored import forms, stored_form, stored_text
 from torchatlas.views.table.structure import UNCALLED
-from torchatlas.views.table.units import exact, human, measured, memory, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -161,7 +160,7 @@ def _share(facts: Facts, row: Row) -> float | None:
 def _share_text(facts: Facts, row: Row) -> str:
     count = _counted(row).parameters
     whole = facts.total.parameters + facts.total.unregistered
-    return percent(count, whole) if count else NOTHING
+    return percent(100 * count / whole) if count else NOTHING
 
 
 def _flops(facts: Facts, row: Row) -> int | None:
@@ -180,8 +179,8 @@ def _bound(facts: Facts, row: Row, count: int | None) -> str:
     if work is None or count is None:
         return NOTHING
     if not work.exact:
-        return f">={human(count)}" if count else "unknown"
-    return human(count) if count else NOTHING
+        return f">={short(count)}" if count else "unknown"
+    return short(count) if count else NOTHING
 
 
 def _flops_text(facts: Facts, row: Row) -> str:
@@ -199,7 +198,7 @@ def _activation(facts: Facts, row: Row) -> int | None:
 
 def _activation_text(facts: Facts, row: Row) -> str:
     nbytes = _activation(facts, row)
-    return memory(nbytes) if nbytes else NOTHING
+    return size(nbytes) if nbytes else NOTHING
 
 
 def _weights(facts: Facts, row: Row) -> int | None:
@@ -208,7 +207,7 @@ def _weights(facts: Facts, row: Row) -> int | None:
 
 
 def _weights_text(_: Facts, row: Row) -> str:
-    return memory(_counted(row).nbytes) if _counted(row).nbytes else NOTHING
+    return size(_counted(row).nbytes) if _counted(row).nbytes else NOTHING
 
 
 def _time(facts: Facts, row: Row) -> float | None:
@@ -234,7 +233,7 @@ def _timed(value: Callable[[Facts, Row], Plain], unit: str) -> Callable[[Facts, 
 
     def text(facts: Facts, row: Row) -> str:
         found = value(facts, row)
-        return measured(found, unit) if isinstance(found, float) else NOTHING
+        return quantity(found, unit) if isinstance(found, float) else NOTHING
 
     return text
 
@@ -451,6 +450,6 @@ def overlay(name: str, unit: str = "") -> Column:
         found = facts.numbers(row, name)
         if not found:
             return NOTHING
-        return "..".join(measured(number, shown) for number in dict.fromkeys((min(found), max(found))))
+        return "..".join(quantity(number, shown) for number in dict.fromkeys((min(found), max(found))))
 
     return Column(name, f"{name} ({unit})" if unit and not shown else name, value, text, "right")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.likeness import is_foreign, reader_of
 from torchatlas.core.comparing.verdict import Sizes, verdict
+from torchatlas.core.measure.numbers import exact, short
 from torchatlas.views.table import export, html, text
 from torchatlas.views.table.diff_columns import Sides, columns, marks
 from torchatlas.views.table.diff_rows import cut_both, rows_of_both
@@ -19,7 +20,6 @@ from torchatlas.views.table.loading import headline, lines_of
 from torchatlas.views.table.summary import ROWS_IN_HTML
 from torchatlas.views.table.table import Table, below_default
 from torchatlas.views.table.text_width import printable
-from torchatlas.views.table.units import exact, human
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,7 +167,7 @@ class Differences:
         yield Total("parameters", exact(other.parameters), f"a has {exact(one.parameters)}")
         if self.changes.a.calls and self.changes.b.calls:
             bounds = ["" if each.exact else ">=" for each in (one, other)]
-            yield Total("FLOPs", f"{bounds[1]}{human(other.flops)}", f"a has {bounds[0]}{human(one.flops)}")
+            yield Total("FLOPs", f"{bounds[1]}{short(other.flops)}", f"a has {bounds[0]}{short(one.flops)}")
 
     def _notes(self) -> Iterator[str]:
         for letter, graph in (("a", self.changes.a), ("b", self.changes.b)):

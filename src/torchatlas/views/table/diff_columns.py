@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.numbers import exact, short
 from torchatlas.views.table.columns import NOTHING, Column
 from torchatlas.views.table.diff_rows import Both
-from torchatlas.views.table.units import exact, human
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -121,7 +121,7 @@ def _of_side(sides: Sides, side: int, letter: str) -> list[Column]:
 
     def bound(row: Both) -> str:
         count = sides.sum(row, side, "flops")
-        return NOTHING if not count else f"{'' if sides.exact(row, side) else '>='}{human(count)}"
+        return NOTHING if not count else f"{'' if sides.exact(row, side) else '>='}{short(count)}"
 
     def counted(row: Both) -> str:
         return exact(sides.sum(row, side, "parameters") or 0) if sides.sum(row, side, "parameters") else NOTHING

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Node, Slot
+from torchatlas.core.measure.numbers import duration, exact, short, size
 from torchatlas.views.table.stored import stored_notes, stored_totals
-from torchatlas.views.table.units import duration, exact, human, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,10 +57,10 @@ def totals(facts: Facts) -> tuple[Line, ...]:
         lines.append(Line("buffers", exact(total.buffers)))
     if facts.graph.calls:
         bound = "" if total.exact else ">="
-        flops = f"{exact(total.macs)}; {bound}{human(total.flops)} FLOPs"
-        lines.append(Line("mult-adds", f"{bound}{human(total.macs)}", flops))
+        flops = f"{exact(total.macs)}; {bound}{short(total.flops)} FLOPs"
+        lines.append(Line("mult-adds", f"{bound}{short(total.macs)}", flops))
         if total.elementwise:
-            lines.append(Line("elementwise", human(total.elementwise), "elements computed apart from the mult-adds"))
+            lines.append(Line("elementwise", short(total.elementwise), "elements computed apart from the mult-adds"))
     lines.extend(_bytes(facts))
     if facts.graph.calls and facts.graph.calls[0].seconds is not None:
         lines.append(Line("time", duration(facts.graph.calls[0].seconds), dict(facts.graph.made).get("timed", "")))
@@ -72,14 +72,14 @@ def _bytes(facts: Facts) -> Iterator[Line]:
     if facts.graph.modules:
         held = "parameters and buffers" if total.buffers else "parameters"
         held += ", those not held included" if total.unregistered_bytes else ""
-        yield Line("weights", memory(total.weight_bytes), f"{held}; 1 MB is 1,000,000 bytes")
+        yield Line("weights", size(total.weight_bytes), f"{held}; 1 MB is 1,000,000 bytes")
     if facts.graph.calls:
-        yield Line("input", memory(total.input_bytes), _inputs(facts.graph))
-        yield Line("activations", memory(total.activation_bytes), "every tensor made in the run")
+        yield Line("input", size(total.input_bytes), _inputs(facts.graph))
+        yield Line("activations", size(total.activation_bytes), "every tensor made in the run")
     peak = facts.memory()
     if peak is not None:
-        yield Line("inference", f"~{memory(peak.inference)}", "estimated peak, weights and input included")
-        yield Line("training", f"~{memory(peak.training)}", "estimated peak of a step, without optimizer state")
+        yield Line("inference", f"~{size(peak.inference)}", "estimated peak, weights and input included")
+        yield Line("training", f"~{size(peak.training)}", "estimated peak of a step, without optimizer state")
 
 
 def _inputs(graph: Graph) -> str:

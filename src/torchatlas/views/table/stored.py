@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import InnerTensor
 from torchatlas.core.measure.cost import origins_of
+from torchatlas.core.measure.numbers import exact, size
 from torchatlas.core.measure.sharding import per_rank
-from torchatlas.views.table.units import exact, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def stored_totals(graph: Graph) -> Iterator[tuple[str, str, str]]:
     rank = per_rank(graph)
     if any(value.placements for value in weights):
         nbytes = rank.parameter_bytes + rank.buffer_bytes
-        yield "per rank", exact(rank.parameters), f"of the parameters; {memory(nbytes)} of weights"
+        yield "per rank", exact(rank.parameters), f"of the parameters; {size(nbytes)} of weights"
 
 
 def stored_notes(graph: Graph) -> Iterator[str]:
