@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torchatlas.core.comparing.loading import Loading
     from torchatlas.core.graph import Graph
-    from torchatlas.readers.weights.stored import Checkpoint
+    from torchatlas.readers.weights.checkpoint import Checkpoint
 
 NO_MODEL = "of the model only a record is in hand"
 NO_WEIGHTS = "of the weights only a record is in hand"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torchatlas.core.graph import Graph
-    from torchatlas.readers.weights.stored import Checkpoint
+    from torchatlas.readers.weights.checkpoint import Checkpoint
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 """Where TorchServe says which member is the model."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchatlas.core.graph import Graph
-    from torchatlas.readers.weights.stored import Checkpoint
+    from torchatlas.readers.weights.checkpoint import Checkpoint
 
 WANTED = (
     "Wanted: a file of torchatlas (.atlas, .json), ONNX (.onnx), torch.export (.pt2), TorchScript (torch.jit.save), or"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torchatlas.core.graph import Graph
-    from torchatlas.readers.weights.stored import Checkpoint
+    from torchatlas.readers.weights.checkpoint import Checkpoint
 
 
 def handles(path: Path, head: bytes, members: tuple[str, ...] = ()) -> bool:

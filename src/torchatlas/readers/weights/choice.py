@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.readers.pickled import Foreign, Mapping
+from torchatlas.readers.weights.checkpoint import Checkpoint
 from torchatlas.readers.weights.models import base_of, beside, chosen_models, listed, models_in, outweigh, what_holds
 from torchatlas.readers.weights.packed import is_packed
 from torchatlas.readers.weights.parts import (
@@ -30,7 +31,7 @@ from torchatlas.readers.weights.parts import (
     rank,
 )
 from torchatlas.readers.weights.rebuilt import array, word
-from torchatlas.readers.weights.stored import Checkpoint, Stored
+from torchatlas.readers.weights.stored import Stored
 from torchatlas.readers.weights.whole import expression, named_tensors, tree, uncompiled
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.core.errors import FileError
 from torchatlas.readers.weights import single
+from torchatlas.readers.weights.checkpoint import Checkpoint
 from torchatlas.readers.weights.choice import refuse_key
 from torchatlas.readers.weights.loadable import below
-from torchatlas.readers.weights.stored import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

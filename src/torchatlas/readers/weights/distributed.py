@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchatlas.readers.source import Source
+    from torchatlas.readers.weights.checkpoint import Checkpoint
     from torchatlas.readers.weights.folder import Folder
-    from torchatlas.readers.weights.stored import Checkpoint
 
 METADATA = ".metadata"
 SHARD = ".distcp"

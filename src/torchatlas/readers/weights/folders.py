@@ -15,8 +15,8 @@ from torchatlas.readers.weights.parts import is_training
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from torchatlas.readers.weights.checkpoint import Checkpoint
     from torchatlas.readers.weights.folder import Folder
-    from torchatlas.readers.weights.stored import Checkpoint
 
 USUAL = (
     "model", "pytorch_model", "diffusion_pytorch_model", "adapter_model", "open_clip_pytorch_model", "weights",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torchatlas.readers.pickled import Needs
-    from torchatlas.readers.weights.stored import Checkpoint
+    from torchatlas.readers.weights.checkpoint import Checkpoint
 
 NEWEST = 2
 """The protocol of pickles that ``torch.load(weights_only=True)`` reads."""

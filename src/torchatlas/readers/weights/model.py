@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torchatlas.core.graph import ValueKind
-    from torchatlas.readers.weights.stored import Checkpoint
+    from torchatlas.readers.weights.checkpoint import Checkpoint
     from torchatlas.readers.weights.whole import Kept
 
 NAMED = 8

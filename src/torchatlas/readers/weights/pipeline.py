@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError, InputError
+from torchatlas.readers.weights.checkpoint import Checkpoint
 from torchatlas.readers.weights.loadable import below
-from torchatlas.readers.weights.stored import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.readers.weights import single
+from torchatlas.readers.weights.checkpoint import Checkpoint
 from torchatlas.readers.weights.loadable import below
-from torchatlas.readers.weights.stored import Checkpoint
 from torchatlas.readers.weights.tables import NAMES, names_in
 
 if TYPE_CHECKING:

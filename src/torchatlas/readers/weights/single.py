@@ -11,10 +11,11 @@ from torchatlas.files.load_recipe import Read
 from torchatlas.files.sniff import ENOUGH, looks_like
 from torchatlas.readers.pickled import Damaged, Foreign, Global, Needs
 from torchatlas.readers.weights import archive, legacy, safetensors, zero
+from torchatlas.readers.weights.checkpoint import Checkpoint
 from torchatlas.readers.weights.choice import choose, refuse_key
 from torchatlas.readers.weights.loadable import read_of
 from torchatlas.readers.weights.rebuilt import call, source_of
-from torchatlas.readers.weights.stored import Checkpoint, Stored
+from torchatlas.readers.weights.stored import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -19,7 +19,7 @@ from torchatlas.readers.weights.statistics import content
 from torchatlas.readers.weights.stored import Stored, size_of
 
 if TYPE_CHECKING:
-    from torchatlas.readers.weights.stored import Checkpoint
+    from torchatlas.readers.weights.checkpoint import Checkpoint
 
 DEEPEST = 64
 """Dictionaries inside dictionaries that are followed."""

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torchatlas.core.graph import ValueKind
+    from torchatlas.readers.weights.checkpoint import Checkpoint
     from torchatlas.readers.weights.infer.guess import Guess
-    from torchatlas.readers.weights.stored import Checkpoint, Stored
+    from torchatlas.readers.weights.stored import Stored
 
 Owned: TypeAlias = "dict[str, dict[str, str]]"
 
