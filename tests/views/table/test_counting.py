@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 import torchatlas as ta
-from torchatlas.views.table.rows import Row, cut, rows_of
+from torchatlas.views.table.rows import cut, rows_of
+
+if TYPE_CHECKING:
+    from torchatlas.views.table.row import Row
 
 WIDTH = 3
 

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from torchatlas.core.graph import Call, Graph, Module, Note, Value
 from torchatlas.views.table.page import ASCII, UNICODE, Page
-from torchatlas.views.table.rows import Row
+from torchatlas.views.table.row import Row
 from torchatlas.views.table.summary import summarize
 from torchatlas.views.table.text import guides
 from views.table import nets

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torchatlas.core.graph import Value
     from torchatlas.views.table.facts import Facts
-    from torchatlas.views.table.rows import Row
+    from torchatlas.views.table.row import Row
 
 Plain: TypeAlias = "bool | int | float | str | tuple[Plain, ...] | None"
 

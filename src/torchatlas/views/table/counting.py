@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchatlas.core.measure.cost import Costs
-    from torchatlas.views.table.rows import Again, Row
+    from torchatlas.views.table.row import Again, Row
 
 
 def counted(rows: Sequence[Row], costs: Costs) -> Iterator[Row]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchatlas.core.measure.cost import Cost, Costs
     from torchatlas.views.table.columns import Plain
     from torchatlas.views.table.facts import Facts
-    from torchatlas.views.table.rows import Row
+    from torchatlas.views.table.row import Row
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "same": " "}
 SAID = 3

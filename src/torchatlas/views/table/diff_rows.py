@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from torchatlas.core.comparing.likeness import parent_of
 from torchatlas.core.folding.label import span
 from torchatlas.core.folding.signature import without_numbers
-from torchatlas.views.table.rows import ROWS_BY_DEFAULT, Row, fitting_depth
+from torchatlas.views.table.row import Row
+from torchatlas.views.table.rows import ROWS_BY_DEFAULT, fitting_depth
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torchatlas.core.measure.cost import Cost, Sizes
     from torchatlas.core.measure.memory import Memory
     from torchatlas.core.measure.overlay import Overlays
-    from torchatlas.views.table.rows import Row
+    from torchatlas.views.table.row import Row
 
 
 @dataclass(frozen=True, slots=True)

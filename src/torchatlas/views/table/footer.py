@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torchatlas.core.graph import Call, Graph, Tree
     from torchatlas.views.table.facts import Facts
-    from torchatlas.views.table.rows import Row
+    from torchatlas.views.table.row import Row
 
 _NAMES = 56  # characters of the names and shapes of inputs
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchatlas.views.table.columns import Column
-    from torchatlas.views.table.rows import Row
+    from torchatlas.views.table.row import Row
     from torchatlas.views.table.table import Table
 
 WIDEST_NAME, WIDEST = 48, 32

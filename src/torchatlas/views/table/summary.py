@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from torchatlas.core.graph import Graph
     from torchatlas.core.measure.overlay import Overlays
-    from torchatlas.views.table.rows import Mode, Row
+    from torchatlas.views.table.row import Row
+    from torchatlas.views.table.rows import Mode
 
 Style: TypeAlias = Literal["torchinfo", "torchsummary"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torchatlas.views.table.columns import Column
     from torchatlas.views.table.facts import Facts
-    from torchatlas.views.table.rows import Row
+    from torchatlas.views.table.row import Row
 
 
 @dataclass(frozen=True, slots=True)

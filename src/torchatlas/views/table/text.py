@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from torchatlas.views.table.page import Glyphs, Page
-    from torchatlas.views.table.rows import Row
+    from torchatlas.views.table.row import Row
     from torchatlas.views.table.table import Table
 
 # A stretch of text and its rich style, empty for plain.
