@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchatlas.readers.graph_builder import Step
-    from torchatlas.readers.torchscript.interpreter import Follower
-    from torchatlas.readers.torchscript.lists import Mark
+    from torchatlas.readers.torchscript.lists import Lists, Mark
+    from torchatlas.readers.torchscript.values import Evaluator
 
 NOTE = "of a condition both branches are counted, of a loop one turn"
 
@@ -42,18 +42,18 @@ class Side(NamedTuple):
 class Branches:
     """Follows conditions both ways, unless a constant decides, and loops once."""
 
-    def __init__(self, follower: Follower) -> None:
-        self._follower, self._draft = follower, follower.draft
+    def __init__(self, evaluator: Evaluator, lists: Lists) -> None:
+        self._evaluator, self._draft, self._lists = evaluator, evaluator.draft, lists
 
     def choose(self, told: ast.If, frame: Frame) -> Ended | None:
         """A condition. A branch that only raises is a check, and no branch."""
-        test = self._follower.value(told.test, frame)
+        test = self._evaluator.value(told.test, frame)
         if builtin.is_plain(test):
-            return self._follower.block(told.body if test else told.orelse, frame)
+            return self._evaluator.block(told.body if test else told.orelse, frame)
         step = self._draft.step("function", "prim.If")
         if isinstance(test, Made):
             step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
-        lists = self._follower.lists.mark(frame)
+        lists = self._lists.mark(frame)
         sides = [self._side(word, body, frame, lists) for word, body in (("then", told.body), ("else", told.orelse))]
         going = [side for side in sides if side.ended is None or not side.ended.raised]
         if len(going) == 1:
@@ -62,7 +62,7 @@ class Branches:
             for before, after in going[0].wrote.items():
                 self._draft.replace(before, after)
             for (items, _), tail in zip(lists, going[0].tails, strict=True):
-                self._follower.lists.put(items, tail)
+                self._lists.put(items, tail)
             return going[0].ended
         if not going:
             return Ended(None, raised=True)
@@ -72,8 +72,8 @@ class Branches:
         group = self._draft.step("group", word, derived=True)
         inner = Frame(group, frame.owner, frame.depth, dict(frame.names))
         mark = self._draft.mark()
-        ended = self._follower.block(body, inner)
-        return Side(inner, group, ended, self._draft.undo(mark), self._follower.lists.take(lists))
+        ended = self._evaluator.block(body, inner)
+        return Side(inner, group, ended, self._draft.undo(mark), self._lists.take(lists))
 
     def _join(self, step: Step, sides: Sequence[Side], lists: Mark, frame: Frame) -> Ended | None:
         """The names after a condition, and what it returns."""
@@ -84,7 +84,7 @@ class Branches:
         for before in then.wrote | otherwise.wrote:  # in the order of the code, which a set would not keep
             met = self._meet(step, then.wrote.get(before, before), otherwise.wrote.get(before, before))
             self._draft.replace(before, met)
-        self._follower.lists.join(
+        self._lists.join(
             lists,
             [side.tails for side in sides],
             partial(self._merged, step),
@@ -114,7 +114,7 @@ class Branches:
         if isinstance(left, Made) and isinstance(right, Made):
             if left.value == right.value:
                 return left
-            return Made(self._follower, None, [self._meet(step, left.value, right.value)])
+            return Made(self._evaluator, None, [self._meet(step, left.value, right.value)])
         if isinstance(left, Made) and isinstance(right, (list, tuple)):
             left = [left.part(at) for at in range(len(right))]
         elif isinstance(right, Made) and isinstance(left, (list, tuple)):
@@ -124,7 +124,7 @@ class Branches:
             return items if isinstance(left, list) else tuple(items)
         one = self.either(left, right)
         if isinstance(one, Made) and step.children:
-            return Made(self._follower, None, [self._outside(step, one.value)])
+            return Made(self._evaluator, None, [self._outside(step, one.value)])
         return one
 
     def _meet(self, step: Step, left: int, right: int) -> int:
@@ -152,7 +152,7 @@ class Branches:
         step = self._draft.step("function", "prim.Loop")
         turns: Any = None
         over: Any = SCALAR
-        test = self._follower.value(told.test, frame) if isinstance(told, ast.While) else None
+        test = self._evaluator.value(told.test, frame) if isinstance(told, ast.While) else None
         if isinstance(test, Made):  # before the body, which may write into it
             step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
         if isinstance(told, ast.For):
@@ -167,15 +167,15 @@ class Branches:
                     "activation", (), known.shape, known.dtype, known.nbytes, same_as=before.value
                 )
                 self._draft.homes[value] = step
-                carried[name] = inner.names[name] = Made(self._follower, None, [value])
+                carried[name] = inner.names[name] = Made(self._evaluator, None, [value])
             elif builtin.is_plain(before):
                 inner.names[name] = SCALAR
         if isinstance(told, ast.For):
-            self._follower.assign(told.target, over, inner)
-        mark, lists = self._draft.mark(), self._follower.lists.mark(inner)
-        ended = self._follower.block(told.body, inner)
+            self._evaluator.assign(told.target, over, inner)
+        mark, lists = self._draft.mark(), self._lists.mark(inner)
+        ended = self._evaluator.block(told.body, inner)
         outside = cache(partial(self._outside, step))  # a tensor leaves once, whatever stands for it
-        self._follower.lists.leave(lists, outside if step.children else _itself)
+        self._lists.leave(lists, outside if step.children else _itself)
         for before, after in self._draft.undo(mark).items():
             self._draft.replace(before, outside(after))
         if not isinstance(test, Made):
@@ -191,9 +191,9 @@ class Branches:
         """How many turns, where that is known, and what the first one is given."""
         call = told.iter
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range":
-            bounds = [self._follower.value(one, frame) for one in call.args]
+            bounds = [self._evaluator.value(one, frame) for one in call.args]
             return bounds[0] if len(bounds) == 1 else None, SCALAR
-        items = self._follower.value(call, frame)
+        items = self._evaluator.value(call, frame)
         if isinstance(items, (list, tuple)) and items:
             return len(items), items[0]
         return None, items.part(0) if isinstance(items, Made) else SCALAR
@@ -206,7 +206,7 @@ class Branches:
             if made is before:
                 continue
             if isinstance(made, Made) and made is not carried.get(name):
-                frame.names[name] = Made(self._follower, None, [outside(made.value)])
+                frame.names[name] = Made(self._evaluator, None, [outside(made.value)])
             elif not isinstance(made, Made):
                 frame.names[name] = made
         step.returns = structured(step.outputs)

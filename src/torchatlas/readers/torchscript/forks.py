@@ -18,7 +18,8 @@ from torchatlas.readers.torchscript.values import Frame, Made, tree_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torchatlas.readers.torchscript.interpreter import Follower
+    from torchatlas.readers.torchscript.values import Evaluator
+
 
 STARTS = frozenset({"fork", "awaitable", "rpc_async", "rpc_sync", "rpc_remote"})
 """Words of the code that start work."""
@@ -52,8 +53,8 @@ def closure(function: ast.FunctionDef, frame: Frame) -> Closure:
 class Forks:
     """Follows work where it is started."""
 
-    def __init__(self, follower: Follower) -> None:
-        self._follower, self._draft = follower, follower.draft
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator, self._draft = evaluator, evaluator.draft
 
     def start(self, name: str, args: Sequence[Any], named: dict[str, Any], frame: Frame) -> Any:
         """What the work returns that is started here; a call of unknown arithmetic where its code is elsewhere."""
@@ -62,9 +63,9 @@ class Forks:
             self._draft.note(LATE)
         if isinstance(work, Closure):
             inner = Frame(frame.step, frame.owner, frame.depth + 1, dict(work.names))
-            return self._follower.enter(work.function, inner, rest, named)
+            return self._evaluator.enter(work.function, inner, rest, named)
         if name in {"fork", "awaitable"} and isinstance(work, Path):
-            return self._follower.call(work, rest, named, frame)
+            return self._evaluator.call(work, rest, named, frame)
         return self._unseen(f"prim.{name}", args, named, frame)
 
     def _unseen(self, name: str, args: Sequence[Any], named: dict[str, Any], frame: Frame) -> Made:
@@ -74,7 +75,7 @@ class Forks:
         step.arguments = Node("arguments", (*(f"args[{at}]" for at in range(len(args))), *named), items)
         frame.step.children.append(step)
         self._draft.note(f"the archive does not say which calls {name} stands for: they are not counted", step)
-        return Made(self._follower, step, [])
+        return Made(self._evaluator, step, [])
 
     def wait(self, name: str, args: Sequence[Any], frame: Frame) -> Any:
         """What a future stands for; UNKNOWN for other operators, a call of unknown arithmetic for work from outside."""

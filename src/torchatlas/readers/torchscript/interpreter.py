@@ -52,7 +52,8 @@ class Follower:
     def __init__(self, structure: Structure, code: Code, constants: Sequence[Tensor], traced: Sequence[Tensor]) -> None:
         self.structure, self.draft = structure, structure.draft
         self._code, self._constants, self._traced = code, constants, traced
-        self.lists, self._forks, self._branches = Lists(self), Forks(self), Branches(self)
+        self.lists, self._forks = Lists(self), Forks(self)
+        self._branches = Branches(self, self.lists)
         self._statements = 0
 
     def run(self) -> None:

@@ -11,8 +11,7 @@ from torchatlas.readers.torchscript.values import SCALAR, Made, tensors_of, tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from torchatlas.readers.torchscript.interpreter import Follower
-    from torchatlas.readers.torchscript.values import Frame
+    from torchatlas.readers.torchscript.values import Evaluator, Frame
 
 Mark = list[tuple["list[Any] | dict[Any, Any]", int]]
 """Containers, each with the number of its items."""
@@ -35,8 +34,8 @@ class _Key:
 class Lists:
     """Knows which containers have items of which a run alone decides; of these every item may be any."""
 
-    def __init__(self, follower: Follower) -> None:
-        self._follower, self._draft = follower, follower.draft
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator, self._draft = evaluator, evaluator.draft
         self._open: dict[int, Any] = {}  # with the containers, or else their ids would be given anew
 
     def is_open(self, items: Any) -> bool:
@@ -102,7 +101,7 @@ class Lists:
 
     def _moved(self, one: Any, outside: Callable[[int], int]) -> Any:
         if isinstance(one, Made):
-            return Made(self._follower, None, [outside(one.value)])
+            return Made(self._evaluator, None, [outside(one.value)])
         if not isinstance(one, (list, tuple)):
             return one
         items = [self._moved(item, outside) for item in one]
@@ -150,4 +149,4 @@ class Lists:
         step.arguments = Node("arguments", ("list", "idx"), (tree_of(list(items), step.inputs), tree_of(SCALAR, [])))
         frame.step.children.append(step)
         self._draft.note(NOTE)
-        return Made(self._follower, step, [])
+        return Made(self._evaluator, step, [])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torchatlas.core.graph import Node, Slot, Text
 
 if TYPE_CHECKING:
+    import ast
+    from collections.abc import Sequence
+
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.graph_builder import Step
-    from torchatlas.readers.torchscript.interpreter import Follower
+    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.torchscript.code import Path
     from torchatlas.readers.torchscript.objects import Thing
 
 MOST = 64
@@ -26,11 +29,35 @@ SCALAR = _Scalar()
 """A number, a flag or a word that is known in a run alone."""
 
 
+class Evaluator(Protocol):
+    """What follows the code, as those who follow a part of it know it: conditions, lists, forks."""
+
+    draft: Draft
+
+    def value(self, told: ast.expr, frame: Frame) -> Any:
+        """What an expression stands for."""
+
+    def block(self, statements: Sequence[ast.stmt], frame: Frame) -> Ended | None:
+        """Follow statements, up to the first that ends the function."""
+
+    def assign(self, target: ast.expr, made: Any, frame: Frame) -> None:
+        """Give a name, several names, or an attribute of a module what was made."""
+
+    def call(self, name: Path, args: list[Any], named: dict[str, Any], frame: Frame) -> Any:
+        """A function of the archive, an operator, or a named tuple, by its full name."""
+
+    def enter(self, function: ast.FunctionDef, frame: Frame, args: list[Any], named: dict[str, Any]) -> Any:
+        """What a function returns for these arguments."""
+
+    def output(self, step: Step) -> int:
+        """One more tensor that a call returns."""
+
+
 class Made:
     """What a call returned: one tensor, or as many as the code takes from it."""
 
-    def __init__(self, follower: Follower, step: Step | None, values: list[int]) -> None:
-        self._follower, self.step, self._values = follower, step, values
+    def __init__(self, evaluator: Evaluator, step: Step | None, values: list[int]) -> None:
+        self._evaluator, self.step, self._values = evaluator, step, values
 
     @property
     def value(self) -> int:
@@ -41,14 +68,14 @@ class Made:
         """One of several tensors; of a list whose length is not known, the last is the one before none."""
         if self.step is None:
             return self
-        return Made(self._follower, None, [self._at(at if 0 <= at < MOST else 0)])
+        return Made(self._evaluator, None, [self._at(at if 0 <= at < MOST else 0)])
 
     def _at(self, at: int) -> int:
         if self.step is not None:
             while len(self.step.outputs) <= at:
-                self._values.append(self._follower.output(self.step))
-            return self._follower.draft.latest(self.step.outputs[at])
-        return self._follower.draft.latest(self._values[min(at, len(self._values) - 1)])
+                self._values.append(self._evaluator.output(self.step))
+            return self._evaluator.draft.latest(self.step.outputs[at])
+        return self._evaluator.draft.latest(self._values[min(at, len(self._values) - 1)])
 
 
 @dataclass(frozen=True)
