@@ -6,7 +6,7 @@ import random
 import sys
 import threading
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,12 @@ from torchatlas.capture.unrecorded import unrecorded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchatlas.capture.record.tensors import Tensors
+
+class Leaves(Protocol):
+    """Knows which tensors were there before the run."""
+
+    def is_leaf(self, tensor: Tensor) -> bool:
+        """Whether the run did not make its memory."""
 
 
 class Guard:
@@ -57,7 +62,7 @@ class Guard:
         if generator is not None and id(generator) not in self._generators:
             self._generators[id(generator)] = generator, generator.get_state()
 
-    def before_write(self, tensor: Tensor, tensors: Tensors) -> None:
+    def before_write(self, tensor: Tensor, tensors: Leaves) -> None:
         """The call that begins says that it writes ``tensor``."""
         if self._writes and not isinstance(tensor, FakeTensor) and tensors.is_leaf(tensor):
             self.keep(tensor)
