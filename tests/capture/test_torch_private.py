@@ -20,9 +20,14 @@ from torchatlas.capture.torch_private import (
     FakeTensorMode,
     GradientForm,
     HigherOrderOperator,
+    OpOverload,
+    OpOverloadPacket,
     dispatched,
     eager_stance,
+    empty_per_channel,
+    empty_per_tensor,
     finished,
+    fx_pytree,
     gradient_forms,
     in_fake_mode,
     in_function_mode,
@@ -37,6 +42,7 @@ from torchatlas.capture.torch_private import (
     overrides_off,
     packed,
     packed_of_cell,
+    pytree,
     saved_names,
     script_class,
     script_state,
@@ -334,3 +340,27 @@ def test_a_future_has_what_its_work_returned():
     running.set_result(3)
     assert finished(running) == (3,)
     assert [one.tolist() for one in finished(torch.jit.fork(torch.ones, 2))] == [[1, 1]]
+
+
+def test_operators_are_told_by_their_classes():
+    """An ATen operator is a packet of overloads."""
+    assert isinstance(torch.ops.aten.add, OpOverloadPacket)
+    assert isinstance(torch.ops.aten.add.Tensor, OpOverload)
+
+
+def test_quantized_tensors_are_made_without_numbers():
+    """Of one scale, and of one for each channel."""
+    assert empty_per_tensor((2, 3), scale=0.5, zero_point=1, dtype=torch.qint8).q_scale() == 0.5
+    channels = {"scales": torch.ones(2), "zero_points": torch.zeros(2, dtype=torch.int64), "axis": 0}
+    assert empty_per_channel((2, 3), **channels, dtype=torch.qint8).q_per_channel_axis() == 0
+
+
+def test_structures_are_taken_apart_as_exporters_do():
+    """Leaves, what puts them back, and how a class of one's own is made known."""
+    leaves, spec = pytree.tree_flatten({"a": [1, 2]})
+    assert pytree.tree_unflatten(leaves, spec) == {"a": [1, 2]}
+    assert pytree.tree_map_only(int, lambda one: one + 1, [1, "b"]) == [2, "b"]
+    assert dict in pytree.SUPPORTED_NODES
+    assert pytree.MappingKey("a").key == "a"
+    assert callable(pytree.register_pytree_node)
+    assert callable(fx_pytree.register_pytree_flatten_spec)

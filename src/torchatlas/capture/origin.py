@@ -17,7 +17,7 @@ from torchatlas.capture.objects.substitute import holders, substituted
 from torchatlas.capture.objects.tree import tensors_in
 from torchatlas.capture.record.structure import modules_of
 from torchatlas.capture.restore.state import Guard, no_trace
-from torchatlas.capture.torch_private import FakeTensor
+from torchatlas.capture.torch_private import FakeTensor, pytree
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Origin:
 
 def _is_exported(kind: type) -> bool:
     """Whether exporters look into containers of this class."""
-    return kind in torch.utils._pytree.SUPPORTED_NODES or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+    return kind in pytree.SUPPORTED_NODES or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
 
 
 def _flat(names: list[str], _: nn.Module, __: Any, result: Any) -> tuple[Tensor, ...]:

@@ -1,9 +1,9 @@
 """The private machinery of torch that capture stands on, each piece behind one name.
 
 Public interfaces are used wherever one exists. What is left is gathered here, so that a torch that moves a name breaks
-one file; ``tests/capture/test_torch_private.py`` fails loudly when it does. Names that half the ecosystem leans on are
-used where they are needed: ``Tensor._version``, ``Module._parameters``, ``torch._ops.OpOverload``,
-``torch.utils._pytree``.
+one file; ``tests/capture/test_torch_private.py`` fails loudly when it does. No other file names a private module or
+function of torch. Attributes of objects that half the ecosystem leans on are read where they are needed:
+``Tensor._version``, ``Module._parameters``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import _ops, overrides
-from torch._ops import HigherOrderOperator, OperatorBase
+from torch._ops import HigherOrderOperator, OperatorBase, OpOverload, OpOverloadPacket
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
     FakeTensor,
     FakeTensorMode,
 )
+from torch.fx import _pytree as fx_pytree
 from torch.utils import _python_dispatch as dispatch
+from torch.utils import _pytree as pytree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,10 +43,15 @@ __all__ = [
     "GradientForm",
     "HigherOrderOperator",
     "ModeStacks",
+    "OpOverload",
+    "OpOverloadPacket",
     "OperatorBase",
     "dispatched",
     "eager_stance",
+    "empty_per_channel",
+    "empty_per_tensor",
     "finished",
+    "fx_pytree",
     "gradient_forms",
     "in_fake_mode",
     "in_function_mode",
@@ -59,6 +66,7 @@ __all__ = [
     "overrides_off",
     "packed",
     "packed_of_cell",
+    "pytree",
     "saved_names",
     "script_class",
     "script_state",
@@ -237,6 +245,10 @@ def _key(operator: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str,
 
 # Inside, tensors answer for themselves: neither a function mode nor a subclass is asked.
 overrides_off = torch._C.DisableTorchFunction
+
+# Quantized tensors without numbers; the public ways to one quantize a tensor of floats first.
+empty_per_tensor = torch._empty_affine_quantized
+empty_per_channel = torch._empty_per_channel_affine_quantized
 
 
 # The autograd graph. What a node is given, saved and numbered has no public name.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch.fx import _pytree as fx_pytree
-from torch.utils._pytree import MappingKey
+from torchatlas.capture.torch_private import fx_pytree, pytree
 
 
 class AttributeDict(dict[str, Any]):
@@ -34,10 +32,10 @@ def _flat(thing: AttributeDict) -> tuple[list[Any], list[str]]:
 
 
 def _flat_with_keys(thing: AttributeDict) -> tuple[list[tuple[Any, Any]], list[str]]:
-    return [(MappingKey(key), value) for key, value in thing.items()], list(thing)
+    return [(pytree.MappingKey(key), value) for key, value in thing.items()], list(thing)
 
 
-torch.utils._pytree.register_pytree_node(
+pytree.register_pytree_node(
     AttributeDict,
     _flat,
     lambda items, names: AttributeDict(zip(names, items, strict=True)),

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from torchatlas.capture.objects.contents import LAZY
 from torchatlas.capture.stored import ONE_SCALE
+from torchatlas.capture.torch_private import empty_per_channel, empty_per_tensor, overrides_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,14 +75,12 @@ def quantized(shape: tuple[int, ...], dtype: torch.dtype, scheme: torch.qscheme,
     """A quantized tensor of zeros."""
     made: Tensor
     if scheme in ONE_SCALE:
-        made = torch._empty_affine_quantized(shape, scale=1.0, zero_point=0, dtype=dtype)
+        made = empty_per_tensor(shape, scale=1.0, zero_point=0, dtype=dtype)
     else:
         size = shape[axis] if axis < len(shape) else 1
         floats = scheme is torch.per_channel_affine_float_qparams
         points = torch.zeros(size, dtype=torch.float32 if floats else torch.int64)
-        made = torch._empty_per_channel_affine_quantized(
-            shape, scales=torch.ones(size), zero_points=points, axis=axis, dtype=dtype
-        )
+        made = empty_per_channel(shape, scales=torch.ones(size), zero_points=points, axis=axis, dtype=dtype)
     return made
 
 
@@ -101,13 +100,13 @@ class StandIns(TorchFunctionMode):
             NoStandInError: its class has a form of its own.
         """
         if id(tensor) not in self._known:
-            with torch._C.DisableTorchFunction():
+            with overrides_off():
                 self._known[id(tensor)] = tensor, self._made(tensor)
         return self._known[id(tensor)][1]
 
     def made(self, shape: tuple[int, ...], stride: tuple[int, ...] | None, kind: Kind, *, parameter: bool) -> Tensor:
         """A stand-in of what is not there as a tensor."""
-        with torch._C.DisableTorchFunction():
+        with overrides_off():
             bare = _bare(shape, stride, kind)
             grows = bare.is_floating_point() or bare.is_complex()
             return self._noted(nn.Parameter(bare, grows) if parameter else bare, kind)
@@ -178,7 +177,7 @@ class StandIns(TorchFunctionMode):
         """What torch raises where a tensor of one kind is copied into one of another; None where it copies."""
         if (into, source, dimensions) not in self._answers:
             refused = None
-            with torch._C.DisableTorchFunction():
+            with overrides_off():
                 try:
                     with torch.no_grad():
                         into.example(dimensions).copy_(source.example(dimensions))

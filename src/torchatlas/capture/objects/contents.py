@@ -20,6 +20,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from torchatlas.capture.torch_private import OperatorBase
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -51,7 +53,7 @@ OPAQUE = (
     *(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
     *(types.CodeType, types.FrameType, types.TracebackType, types.CellType),
     *(types.GetSetDescriptorType, types.MemberDescriptorType, property, weakref.ref),
-    *(torch.Generator, torch.UntypedStorage, torch._ops.OperatorBase),
+    *(torch.Generator, torch.UntypedStorage, OperatorBase),
     *_MESH,
     *(str, bytes, bytearray, int, float, complex, range, memoryview),
 )

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from torchatlas.capture.objects.contents import FUNCTIONS, OPAQUE, attributes, callable_name, class_name, contents
-from torchatlas.capture.torch_private import finished
+from torchatlas.capture.torch_private import OperatorBase, finished
 from torchatlas.core.graph import Node, Slot, Text
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ _WORDS: tuple[tuple[tuple[type, ...], Callable[[Any], int | float | str | Text]]
     ((str,), lambda thing: _shortened(str.__str__(thing))),
     ((complex,), lambda thing: Text(complex.__repr__(thing))),
     ((torch.SymInt, torch.SymFloat, torch.SymBool), lambda thing: Text(str(thing))),
-    ((*FUNCTIONS, torch._ops.OperatorBase), lambda thing: Text(callable_name(thing))),
+    ((*FUNCTIONS, OperatorBase), lambda thing: Text(callable_name(thing))),
     ((type,), lambda thing: Text(class_name(thing))),
     ((types.ModuleType,), lambda thing: Text(types.ModuleType.__getattribute__(thing, "__name__"))),
 )

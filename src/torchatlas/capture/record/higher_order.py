@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from torch.utils import _pytree as pytree
 
 from torchatlas.capture.objects.tree import describe, tensors_in
 from torchatlas.capture.torch_private import (
@@ -24,6 +23,7 @@ from torchatlas.capture.torch_private import (
     in_transform,
     kernel_of,
     key_of,
+    pytree,
 )
 from torchatlas.capture.unrecorded import unrecorded
 

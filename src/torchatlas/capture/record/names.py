@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.overrides import get_testing_overrides, resolve_name
 
 from torchatlas.capture.objects.tree import tensors_in
+from torchatlas.capture.torch_private import OpOverload, OpOverloadPacket
 
 # Questions about a tensor, and bookkeeping of autograd: they compute nothing that a reader of the graph looks for.
 _QUIET = frozenset(
@@ -152,7 +153,7 @@ def _method_names(method: Any) -> tuple[str, ...]:
 def _name(func: Any, short: str, owner: str) -> str:
     if short in ("__get__", "__set__", "__delete__"):
         return f"Tensor.{owner}" + {"__get__": "", "__set__": "=", "__delete__": " del"}[short]
-    if isinstance(func, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
+    if isinstance(func, OpOverload | OpOverloadPacket):
         return str(func)
     if func is _autograd_backward:
         return "torch.autograd.backward"
@@ -173,9 +174,9 @@ def _argument_names(func: Any) -> tuple[str, ...]:
 
 
 def _overloads(func: Any) -> list[Any]:
-    if isinstance(func, torch._ops.OpOverload):
+    if isinstance(func, OpOverload):
         return [func]
-    if isinstance(func, torch._ops.OpOverloadPacket):
+    if isinstance(func, OpOverloadPacket):
         return [getattr(func, name) for name in func.overloads()]
     return []
 
