@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE = 1
 
 # Tests that need torch and what comes with it alone: no library of models, which want a newer torch, and no extra.
-ON_LOWEST := $(shell grep -rLE --include='test_*.py' 'torchvision_cpu|transformers|from models import|save.*onnx|docs/|^ *(import|from) (pairs|pypdf|onnx|tensorboard|torchviz|safetensors|pandas|PIL)' tests/api tests/cli tests/core tests/capture tests/files tests/test_*.py)
+ON_LOWEST := $(shell grep -rLE --include='test_*.py' 'torchvision_cpu|transformers|from models import|save.*onnx|docs/|^ *(import|from) (pairs|pypdf|onnx|tensorboard|torchviz|safetensors|pandas|PIL)' tests/api tests/cli tests/core tests/capture tests/files tests/views/test_*.py tests/test_*.py)
 
 # What is made of web/ is committed, so only whoever changes web/ needs Node; with it, tests see that nothing is stale.
 NPM := $(shell command -v npm)

@@ -40,7 +40,7 @@ def held(html: str) -> dict:
 
 
 def test_the_page_holds_the_graph_and_the_numbers_of_every_call(graph):
-    """Every call with its costs, as core.cost gives them, and its arguments."""
+    """Every call with its costs, as core.measure.cost gives them, and its arguments."""
     inside = held(Page(graph).html)
     assert [call["name"] for call in inside["graph"]["calls"]] == [call.name for call in graph.calls]
     assert inside["graph"]["calls"][1]["arguments"]["keys"] == ["input"]
