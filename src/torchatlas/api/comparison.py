@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torchatlas.api.atlas import PAGES, Atlas
-from torchatlas.api.capture import capture
+from torchatlas.api.capture import captured
 from torchatlas.api.verdict import Opened, graph_of, opened, verdict
+from torchatlas.capture.inputs.caller import Caller
 from torchatlas.core.comparing import compare as changes_of
 from torchatlas.core.comparing.likeness import is_inferred
 from torchatlas.core.comparing.loading import loading
@@ -23,7 +24,7 @@ from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_o
 from torchatlas.views.table.page import Page as Paper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import TextIO
 
     import pandas as pd
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 Comparable: TypeAlias = "Atlas | Graph | torch.nn.Module | Mapping[str, Any] | str | os.PathLike[str]"
 
+CALLER = Caller("ta.compare", "a, b")
 TABLES = (".csv", ".json", ".txt")
 PICTURES = (".svg", ".png", ".pdf", ".dot")
 WANTED = "an Atlas, an nn.Module, a dictionary of weights, or the path of a file"
@@ -65,8 +67,8 @@ def compare(
     Args:
         a: an `Atlas`, an ``nn.Module``, a ``state_dict``, or the path of a file that `torchatlas.open` reads.
         b: the same; it need not be of the same kind.
-        args: positional arguments with which modules given as ``a`` or ``b`` are run; without any input, their
-            structure alone is compared.
+        args: positional arguments with which modules given as ``a`` or ``b`` are run, or shapes, as `capture` takes
+            them; without any input, their structure alone is compared.
         kwargs: keyword arguments of these runs.
         input_size: instead of ``args``: shapes, as `capture` takes them.
         dtypes: of the tensors made from ``input_size``.
@@ -81,9 +83,10 @@ def compare(
         InputError: ``a`` or ``b`` is nothing that can be compared, or ``titles`` are not two names.
         FileError: a file cannot be read.
     """
-    given: dict[str, Any] = {"input_size": input_size, "dtypes": dtypes, "mode": mode, "fake": fake}
+    given, options = {"input_size": input_size, "dtypes": dtypes}, {"mode": mode, "fake": fake}
     both = [opened(one) if isinstance(one, (str, os.PathLike)) else one for one in (a, b)]
-    graphs = [_graph(name, one, args, kwargs, given) for name, one in zip("ab", both, strict=True)]
+    run = partial(captured, CALLER, args=args, kwargs=kwargs, given=given, options=options)
+    graphs = [_graph(name, one, run) for name, one in zip("ab", both, strict=True)]
     named = (_title(a, graphs[0]), _title(b, graphs[1])) if titles is None else _checked(titles)
     fit = None
     if is_inferred(graphs[0]) != is_inferred(graphs[1]):
@@ -92,7 +95,7 @@ def compare(
     return Comparison(graphs[0], graphs[1], named, fit)
 
 
-def _graph(name: str, one: Any, args: Any, kwargs: Mapping[str, Any] | None, given: dict[str, Any]) -> Graph:
+def _graph(name: str, one: Any, run: Callable[[Any], Atlas]) -> Graph:
     if isinstance(one, Graph):
         return one
     if isinstance(one, (Atlas, Opened)):
@@ -101,7 +104,7 @@ def _graph(name: str, one: Any, args: Any, kwargs: Mapping[str, Any] | None, giv
         return graph_of(one)
     if not callable(one):
         raise InputError(f"{name} is {type(one).__name__}, which cannot be compared. Wanted {WANTED}.")
-    return capture(one, args, kwargs, **given).graph
+    return run(one).graph
 
 
 def _title(one: Comparable, graph: Graph) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from torchatlas.api.atlas import Atlas
-from torchatlas.api.capture import ATTACHED
+from torchatlas.api.capture import ran
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import torch
+
+    from torchatlas.capture.inputs.caller import Caller
 
 
 def profile(
@@ -29,6 +30,7 @@ def profile(
     warmup: int = 3,
     memory: bool = True,
     statistics: bool = True,
+    **named: Any,
 ) -> Atlas:
     """Capture a model, then run it again and again to measure it.
 
@@ -45,11 +47,11 @@ def profile(
 
     Args:
         model: an ``nn.Module`` or any callable.
-        args: positional arguments of the call; a single tensor may stand for ``(tensor,)``.
+        args: positional arguments of the call, or shapes, as `capture` takes them.
         kwargs: keyword arguments of the call.
         input_size: instead of ``args``: one shape, several, or a mapping from argument names to shapes.
-        dtypes: of the tensors made from ``input_size``: one for all, several, or by name (``"int64"``).
-        device: of the tensors made from ``input_size``; by default where the model's parameters are.
+        dtypes: of the tensors made from shapes: one for all, several, or by name (``"int64"``).
+        device: of the tensors made from shapes; by default where the model's parameters are.
         mode: ``eval`` (evaluation flags, no gradients), ``train`` (training flags, gradients), ``same`` (as it is).
         source: record the line of the user's code that made each call.
         repeats: how many times each call is timed. A round is three runs: one without any marks, whose time is told
@@ -58,6 +60,7 @@ def profile(
         memory: measure peak memory; where it is not a CUDA device's, it is estimated. On CUDA this resets the peak
             that ``torch.cuda.max_memory_allocated`` tells.
         statistics: describe the outputs of each call.
+        **named: more arguments of the call by name, as in ``kwargs``.
 
     Returns:
         The atlas. Where a run took another way than the captured one, or could not be repeated, its notes say so.
@@ -67,24 +70,32 @@ def profile(
             ``meta``, or on fake tensors).
         Exception: the model's own, unchanged, with the atlas up to the failing call attached as ``error.atlas``.
     """
-    from torchatlas.capture.measure.profile import Wanted, profiled  # noqa: PLC0415  # torch is loaded when asked for
-    from torchatlas.capture.run import Options, Run, add_note  # noqa: PLC0415  # as above
+    given = {"input_size": input_size, "dtypes": dtypes, "device": device}
+    options = {"mode": mode, "source": source}
+    how: dict[str, Any] = {"repeats": repeats, "warmup": warmup, "memory": memory, "statistics": statistics}
+    return profiled("ta.profile", model, args, kwargs, given, options, named, **how)
 
-    wanted = Wanted(repeats, warmup, statistics, memory)
-    run = Run(model, Options(mode, source=source))
-    try:
-        run.go(args, kwargs, input_size, dtypes, device)
-    except BaseException as error:
-        if run.graph is not None:
-            with suppress(AttributeError):  # a class with slots takes nothing more
-                error.atlas = Atlas(run.graph)  # type: ignore[attr-defined]  # the user's exception, one thing richer
-                add_note(error, ATTACHED)
-        raise
-    assert run.graph is not None  # noqa: S101  # set on every way out of go
+
+def profiled(
+    caller: str | Caller,
+    model: Callable[..., Any],
+    args: Any,
+    kwargs: Mapping[str, Any] | None,
+    given: Mapping[str, Any],
+    options: Mapping[str, Any],
+    named: Mapping[str, Any] | None = None,
+    *,
+    repeats: int,
+    warmup: int,
+    memory: bool,
+    statistics: bool,
+) -> Atlas:
+    """What `profile` does, for the function that was called; by position, as `api.capture.ran` takes it."""
+    from torchatlas.capture.measure import profile as measuring  # noqa: PLC0415  # torch is loaded when asked for
+
+    wanted = measuring.Wanted(repeats, warmup, statistics, memory)
+    run = ran(caller, model, args, kwargs, given, options, named)
+    assert run.graph is not None  # noqa: S101  # a run that ended well has one
     if run.bound is None:
-        raise InputError(
-            f"there is nothing to measure: {run.graph.notes[0].text}".replace("capture(", "profile(")
-            if run.graph.notes
-            else "there is nothing to measure: no input was given."
-        )
-    return Atlas(profiled(run, run.graph, wanted), origin=run.origin)
+        raise InputError(f"there is nothing to measure: {run.graph.notes[0].text}")
+    return Atlas(measuring.profiled(run, run.graph, wanted), origin=run.origin)

@@ -14,7 +14,7 @@ from torch import nn
 
 from torchatlas.capture.backward.forward_link import Kept, makers, named_tensors
 from torchatlas.capture.fake import FAKE, Faker, advice
-from torchatlas.capture.inputs.arguments import bind
+from torchatlas.capture.inputs.caller import CAPTURE
 from torchatlas.capture.inputs.forward import positional, signature, sized_example
 from torchatlas.capture.interrupts import uninterrupted
 from torchatlas.capture.objects.contents import callable_name, class_name, is_a
@@ -34,9 +34,11 @@ from torchatlas.core.graph import Note
 from torchatlas.core.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
+    from torchatlas.capture.inputs.arguments import Inputs
+    from torchatlas.capture.inputs.caller import Caller
     from torchatlas.capture.restore.snapshot import Snapshot
     from torchatlas.core.graph import CallKind, Graph
 
@@ -80,8 +82,9 @@ class Run:
         kept: what its backward pass is tied by, if that was asked for, after success.
     """
 
-    def __init__(self, model: Callable[..., Any], options: Options) -> None:
-        _check_callable(model)
+    def __init__(self, model: Callable[..., Any], options: Options, caller: Caller = CAPTURE) -> None:
+        _check_callable(model, caller)
+        self._caller = caller
         self.graph: Graph | None = None
         self.origin: Origin | None = None
         self.tape = Tape() if options.replay else None
@@ -146,19 +149,24 @@ class Run:
             finally:
                 undo.close()
 
-    def go(self, args: Any, kwargs: Any, input_size: Any, dtypes: Any, device: Any) -> None:
-        """Bind the inputs and run; without inputs, record the modules alone."""
-        bound = self.bound = bind(self._model, args, kwargs, input_size=input_size, dtypes=dtypes, device=device)
+    def go(self, inputs: Inputs | None, notes: Iterable[Note] = ()) -> None:
+        """Run with these inputs; without any, record the modules alone.
+
+        Args:
+            inputs: the arguments of the call; None if the model is not to be run.
+            notes: what is said of them in the record.
+        """
+        bound = self.bound = None if inputs is None else (inputs.args, inputs.kwargs)
         options = self._options
         recorder = Recorder(
             self._guard, self.tape, aten=options.level == "aten", source=options.source, grad=options.grad
         )
         if bound is None:
-            recorder.notes[Note(f"not run, since no input was given; give one as in {sized_example(self._model)}")] = (
-                None
-            )
+            example = sized_example(self._model, self._caller)
+            recorder.notes[Note(f"not run, since no input was given; give one as in {example}")] = None
         elif options.fake:
             recorder.notes[FAKE] = None
+        recorder.notes.update(dict.fromkeys(notes))
         if self.tape is not None:
             self.tape.attach(recorder.tensors)
         undo = ExitStack()
@@ -303,10 +311,11 @@ def add_note(error: BaseException, text: str) -> None:
         error.__notes__ = [*getattr(error, "__notes__", ()), text]
 
 
-def _check_callable(model: Any) -> None:
+def _check_callable(model: Any, caller: Caller) -> None:
     if is_a(model, type):
+        name = model.__name__
         raise InputError(
-            f"{model.__name__} is a class; capture needs a model. Build one: capture({model.__name__}(...), ...)."
+            f"{name} is a class; {caller.function} needs a model. Build one: {caller.function}({name}(...), ...)."
         )
     if not callable(model):
         raise InputError(

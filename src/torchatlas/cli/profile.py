@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from torchatlas.api.profile import profile as measure
+from torchatlas.api.profile import profiled
 from torchatlas.api.target import is_file
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit, tell
@@ -69,7 +69,7 @@ def profile(
         check_place(output, [target])
         if output is not None and output.suffix != ATLAS:
             raise InputError(f"-o {output}: wanted a name that ends in {ATLAS}, as {output.with_suffix(ATLAS)}.")
-        how = partial(measure, repeats=repeats, warmup=warmup, memory=memory, statistics=statistics)
+        how = partial(profiled, repeats=repeats, warmup=warmup, memory=memory, statistics=statistics)
         atlas, failure = obtain(run, how)
         rows: Literal["ops", "modules"] = "ops" if ops else "modules"
         table = atlas.summary(depth=depth, columns=words_of(columns), rows=rows, width=width)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.api.capture import capture
+from torchatlas.api.capture import captured
 from torchatlas.api.files import open as open_file
 from torchatlas.api.target import is_file, is_module, resolve
+from torchatlas.capture.inputs.caller import Caller
 from torchatlas.cli.typed_inputs import read_inputs
 from torchatlas.core.errors import AtlasError, InputError
 
@@ -69,7 +70,7 @@ def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas
 
     Args:
         run: what is to be captured.
-        measure: runs the model in the place of ``capture``, as ``profile`` does.
+        measure: runs the model in the place of `api.capture.captured`, as `api.profile.profiled` does.
 
     Raises:
         AtlasError: target, inputs or file cannot be used.
@@ -89,11 +90,11 @@ def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas
         options: dict[str, Any] = {"mode": run.mode}
         if measure is None:
             options |= {"fake": run.fake, "level": run.level}
-        if input_size:
-            options |= {"input_size": input_size, "dtypes": dtypes, "device": run.device}
+        given = {"input_size": input_size, "dtypes": dtypes, "device": run.device} if input_size else {}
+        caller = _caller(run)
         try:
             with waiting(f"Running {run.target}"):
-                atlas = (measure or capture)(model, kwargs=kwargs, **options)
+                atlas = (measure or captured)(caller, model, (), kwargs, given, options)
         except (AtlasError, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -112,6 +113,23 @@ def _opened(run: Run) -> Atlas:
         raise InputError(f"{run.target} is a file and is not run; {', '.join(run.given)} would have no effect on it.")
     with waiting(f"Reading {run.target}"):
         return open_file(run.target, key=run.key)
+
+
+def _caller(run: Run) -> Caller:
+    """The command, and what was typed of the run, for messages."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    command = "torchatlas" if context is None else context.command_path
+    typed = [
+        command,
+        run.target,
+        *(f"--input {text}" for text in run.inputs),
+        *(f"--dtype {text}" for text in run.dtypes),
+    ]
+    typed += [f"--kwargs '{run.kwargs}'"] if run.kwargs else []
+    typed += [f"--device {run.device}"] if run.device else []
+    return Caller(command, run.target, " ".join(typed))
 
 
 def move(model: Any, device: str) -> None:

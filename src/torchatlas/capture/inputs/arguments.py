@@ -1,113 +1,206 @@
 """From what the user gave to the arguments of the call.
 
 ``args`` is read as `torch.export.export` reads it: a tuple holds the positional arguments; anything else (a tensor, a
-list, a dict, a string, None, a ``PackedSequence``) is one argument. ``kwargs`` are the keyword arguments.
-``input_size`` makes tensors instead (`capture.inputs.made_inputs`).
+dict, a string, None, a ``PackedSequence``) is one argument. ``kwargs`` are the keyword arguments.
+Shapes make tensors instead (`capture.inputs.made_inputs`): in ``input_size``, or in the place of ``args``
+(`capture.inputs.shapes`).
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchatlas.capture.inputs import forward
-from torchatlas.capture.inputs.made_inputs import made_inputs
+from torchatlas.capture.inputs.caller import CAPTURE
+from torchatlas.capture.inputs.made_inputs import AS_GUESSED, Making, made_inputs
+from torchatlas.capture.inputs.shapes import is_shape, numbers_beside_tensors, shapes_in
 from torchatlas.capture.objects.contents import class_name, is_a
 from torchatlas.capture.objects.tree import PLAIN
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from inspect import Signature
 
-    Call = tuple[tuple[Any, ...], dict[str, Any]]
+    from torchatlas.capture.inputs.caller import Caller
+    from torchatlas.capture.inputs.made_inputs import Made
 
-_SHAPE = 3  # so many whole numbers in a row are taken for a shape
 _LONG = 40  # characters of an argument repeated in a message
 
 
-def bind(
-    model: Any, args: Any = (), kwargs: Any = None, input_size: Any = None, dtypes: Any = None, device: Any = None
-) -> Call | None:
-    """The positional and the keyword arguments to call the model with; None if it is not to be run.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the user gave beside the model.
+
+    Attributes:
+        args: positional arguments in a tuple, or a single one, or shapes.
+        kwargs: keyword arguments.
+        input_size: one shape, several, or a dict of shapes by argument name; dicts and lists of shapes may be in it.
+        dtypes: of the tensors that shapes make: one, several, or a dict by argument name.
+        device: of the tensors that shapes make.
+        caller: the function of ours that it was given to.
+    """
+
+    args: Any = ()
+    kwargs: Any = None
+    input_size: Any = None
+    dtypes: Any = None
+    device: Any = None
+    caller: Caller = CAPTURE
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The positional and the keyword arguments of the call.
+
+    Attributes:
+        args: in order.
+        kwargs: by name.
+        made: the tensors among them that were made from shapes; None where none was.
+        advice: what may be at fault where the model raises a TypeError; empty where nothing was assumed.
+    """
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    made: Made | None = None
+    advice: str = ""
+
+
+def inputs_of(model: Any, given: Given, making: Making = AS_GUESSED) -> Inputs | None:
+    """The arguments to call the model with; None if it is not to be run.
 
     It is not run when nothing is given and its ``forward`` needs an input: requires an argument, takes ``*args``, or
     has one that defaults to None. An empty ``kwargs={}`` says: run it with nothing.
 
     Args:
         model: module or callable.
-        args: positional arguments in a tuple, or a single one.
-        kwargs: keyword arguments.
-        input_size: one shape, several, or a dict of shapes by argument name; dicts and lists of shapes may be in it.
-        dtypes: of the tensors that ``input_size`` makes: one, several, or a dict by argument name.
-        device: of the tensors that ``input_size`` makes.
+        given: what the user gave.
+        making: how tensors are made from shapes.
 
     Raises:
         InputError: they do not fit together, or do not fit the signature of the model.
     """
-    given = _Given(model, args, kwargs, {"input_size": input_size, "dtypes": dtypes, "device": device})
-    positional, keywords = _as_tuple(given), _as_dict(given)
-    if input_size is None:
-        if dtypes is not None or device is not None:
-            raise given.refused("dtypes and device are for the inputs that input_size makes.")
-        if not positional and kwargs is None and _needs_input(model):
+    refusal = _Refusal(model, given)
+    positional, keywords = _as_tuple(given), _as_dict(refusal)
+    size, by_position = given.input_size, None
+    if size is None:
+        size = by_position = shapes_in(model, given.args)
+    elif positional:
+        raise refusal.of("Both args and input_size were given; input_size makes the inputs that args would be.")
+    if size is None:
+        if given.dtypes is not None or given.device is not None:
+            raise refusal.of("dtypes and device are for the inputs that are made from shapes.")
+        if not positional and given.kwargs is None and _needs_input(model):
             return None
-        _refuse_shapes(given, positional, keywords)
-        _refuse_names(given, keywords)
-    else:
-        if positional:
-            raise given.refused("Both args and input_size were given; input_size makes the inputs that args would be.")
-        positional, made = made_inputs(model, input_size, dtypes, device, given.refused)
-        if twice := sorted(made.keys() & keywords.keys()):
-            raise given.refused(
-                f"{_quoted(twice)} was given in kwargs and in input_size.", forward.sized_example(model)
-            )
-        keywords |= made
-    _check(given, positional, keywords)
-    return positional, keywords
+        _refuse_names(refusal, keywords)
+        _check(refusal, positional, keywords)
+        return Inputs(positional, keywords, advice=_handed_on(given))
+    made = made_inputs(model, size, given.dtypes, given.device, refusal.sized, making)
+    if twice := sorted(made.kwargs.keys() & keywords.keys()):
+        raise refusal.sized(f"{_quoted(twice)} was given in kwargs and in input_size.")
+    keywords |= made.kwargs
+    _check(refusal, made.args, keywords)
+    return Inputs(made.args, keywords, made, "" if by_position is None else _taken_for_shapes(model, given, size))
 
 
-class _Given:
-    """What the user wrote, to be repeated in a message."""
+def with_named(model: Any, kwargs: Any, named: Mapping[str, Any], function: str, options: Iterable[str]) -> Any:
+    """The keyword arguments, and those that stand among the options of the function that was called.
 
-    def __init__(self, model: Any, args: Any, kwargs: Any, options: dict[str, Any]) -> None:
-        self.model, self.args, self.kwargs, self.options = model, args, kwargs, options
+    Raises:
+        TypeError: the model declares no argument of such a name; one that takes any gets it in ``kwargs``.
+        InputError: it was given twice.
+    """
+    parameters = forward.signature(model)
+    known = forward.named(parameters) if parameters is not None else list(named)
+    for name in named:
+        if name not in known:
+            near = difflib.get_close_matches(name, [*known, *options], 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{function} has no option {name!r}, and {forward.render(model)} no such argument.{hint}")
+        if isinstance(kwargs, Mapping) and name in kwargs:
+            raise InputError(f"{name!r} was given to {function} by name and in kwargs; give it once.")
+    return {**kwargs, **named} if isinstance(kwargs, Mapping) else kwargs or dict(named)
 
-    def refused(self, problem: str, example: str | None = None) -> InputError:
-        parts = ["model"]
-        if not (isinstance(self.args, tuple) and not self.args):
-            parts.append(_described(self.args))
-        if self.kwargs is not None:
-            parts.append(f"kwargs={_described(self.kwargs)}")
-        parts += [f"{name}={option!r}" for name, option in self.options.items() if option is not None]
+
+class _Refusal:
+    """Makes the error that repeats what the user wrote."""
+
+    def __init__(self, model: Any, given: Given) -> None:
+        self.model, self.given = model, given
+
+    def of(self, problem: str, example: str | None = None) -> InputError:
+        """The error that says this problem, and how it is done instead."""
+        given = self.given
+        parts = []
+        if not (isinstance(given.args, tuple) and not given.args):
+            parts.append(_described(given.args))
+        if given.kwargs is not None:
+            parts.append(f"kwargs={_described(given.kwargs)}")
+        options = {"input_size": given.input_size, "dtypes": given.dtypes, "device": given.device}
+        parts += [f"{name}={option!r}" for name, option in options.items() if option is not None]
         return InputError(
             f"{problem}\n"
-            f"  given:   ta.capture({', '.join(parts)})\n"
+            f"  given:   {given.caller.given(*parts)}\n"
             f"  wanted:  {forward.render(self.model)}\n"
-            f"  example: {example or forward.example(self.model)}"
+            f"  example: {example or forward.example(self.model, given.caller)}"
         )
 
+    def sized(self, problem: str, dtypes: str = "", device: str = "") -> InputError:
+        """The same, and how it is done with shapes."""
+        return self.of(problem, forward.sized_example(self.model, self.given.caller, dtypes, device))
 
-def _as_tuple(given: _Given) -> tuple[Any, ...]:
+
+def _handed_on(given: Given) -> str:
+    """What to say of numbers that are arguments because a tensor stands beside them."""
+    numbers = numbers_beside_tensors(given.args)
+    if numbers is None:
+        return ""
+    size = tuple(numbers)
+    return f"{numbers!r} was handed on as it is; for a tensor of that shape, give torch.rand{size}."
+
+
+def _taken_for_shapes(model: Any, given: Given, size: Any) -> str:
+    """What to say of shapes by position that may have been meant as numbers."""
+    parameters = forward.signature(model)
+    names = [place.name for place in forward.positional(parameters)] if parameters is not None else []
+    name = names[0] if names else "x"
+    taken = f"{_described(given.args)} was taken for {'a shape' if is_shape(size) else 'shapes'}"
+    return f"{taken}; numbers that forward takes are given by name: {given.caller.named(name)}."
+
+
+def _as_tuple(given: Given) -> tuple[Any, ...]:
     # A namedtuple is one argument (a PackedSequence is one), and None beside other inputs is none.
     if type(given.args) is tuple:
         return given.args
-    if given.args is None and (given.kwargs is not None or given.options["input_size"] is not None):
+    if given.args is None and (given.kwargs is not None or given.input_size is not None):
         return ()
     return (given.args,)
 
 
-def _as_dict(given: _Given) -> dict[str, Any]:
+def _as_dict(refusal: _Refusal) -> dict[str, Any]:
+    given = refusal.given
     if given.kwargs is None:
         return {}
     if not isinstance(given.kwargs, Mapping):
-        raise given.refused(f"kwargs is a {type(given.kwargs).__name__}; a dict by argument name is wanted.")
+        raise refusal.of(
+            f"kwargs is a {type(given.kwargs).__name__}; a dict by argument name is wanted.{_several(given)}"
+        )
     if wrong := [key for key in given.kwargs if not isinstance(key, str)]:
-        raise given.refused(f"kwargs has the key {wrong[0]!r}; argument names are wanted.")
+        raise refusal.of(f"kwargs has the key {wrong[0]!r}; argument names are wanted.")
     return dict(given.kwargs)
+
+
+def _several(given: Given) -> str:
+    """Of two arguments that were given one after the other, as the model takes them: how they are given."""
+    if is_shape(given.args) and is_shape(given.kwargs):
+        return f" Several shapes stand in a list: [{given.args!r}, {given.kwargs!r}]."
+    return " Several arguments stand in a tuple: (x, y)." if is_a(given.kwargs, Tensor) else ""
 
 
 def _needs_input(model: Any) -> bool:
@@ -122,82 +215,44 @@ def _plain(parameters: Signature) -> list[Parameter]:
     return [one for one in parameters.parameters.values() if one.kind not in variadic]
 
 
-def _refuse_shapes(given: _Given, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-    """Shapes in place of tensors: nothing but whole numbers, where a module takes its input.
-
-    A forward may take numbers: fewer than three, or any that it declares, pass, and so does whatever has a name.
-    """
-    if keywords or not is_a(given.model, nn.Module):
-        return
-    if _is_shape(given.args) and not _declares_numbers(given.model, len(given.args)):
-        sizes = tuple(given.args)
-    elif positional and all(map(_is_shape, positional)):
-        sizes = tuple(map(tuple, positional))
-        sizes = sizes[0] if len(sizes) == 1 else sizes
-    else:
-        return
-    raise given.refused(
-        "A shape was given where a tensor is wanted; input_size makes tensors of a shape."
-        " (Numbers that forward does take can be given by name, in kwargs.)",
-        f"ta.capture(model, input_size={sizes!r})",
-    )
-
-
-def _is_shape(thing: Any) -> bool:
-    if is_a(thing, torch.Size):
-        return True
-    return type(thing) in {tuple, list} and len(thing) >= _SHAPE and all(type(size) is int for size in thing)
-
-
-def _declares_numbers(model: Any, count: int) -> bool:
-    parameters = forward.signature(model)
-    first = forward.positional(parameters)[:count] if parameters is not None else []
-    return any(
-        any(one.annotation is number or one.annotation == number.__name__ for number in (int, float))
-        or type(one.default) in {int, float}
-        for one in first
-    )
-
-
-def _refuse_names(given: _Given, keywords: dict[str, Any]) -> None:
+def _refuse_names(refusal: _Refusal, keywords: dict[str, Any]) -> None:
     """A dict of arguments by name in the place of positional ones."""
-    parameters = forward.signature(given.model)
-    if not is_a(given.args, dict) or keywords or parameters is None:
+    args, parameters = refusal.given.args, forward.signature(refusal.model)
+    if not is_a(args, dict) or keywords or parameters is None:
         return
-    names = list(dict.keys(given.args))
+    names = list(dict.keys(args))
     if names and all(type(name) is str for name in names) and set(names) <= set(forward.named(parameters)):
-        raise given.refused(
+        raise refusal.of(
             "The keys of this dict are names of arguments: give it as kwargs (or, as one argument, in a tuple).",
-            f"ta.capture(model, kwargs={_described(dict(dict.items(given.args)))})",
+            refusal.given.caller.call(f"kwargs={_described(dict(dict.items(args)))}"),
         )
 
 
-def _check(given: _Given, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+def _check(refusal: _Refusal, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:
     """That the signature takes these arguments; where Python knows no signature, the call itself will tell."""
-    parameters = forward.signature(given.model)
+    parameters = forward.signature(refusal.model)
     if parameters is None:
         return
     places, names = forward.positional(parameters), forward.named(parameters)
+    hint = _hint(refusal.given)
     if len(positional) > len(places) and not forward.has(parameters, Parameter.VAR_POSITIONAL):
-        raise given.refused(
-            f"{_counted(len(positional))} given by position, at most {len(places)} wanted.{_hint(given)}"
-        )
+        raise refusal.of(f"{_counted(len(positional))} given by position, at most {len(places)} wanted.{hint}")
     taken = {place.name for place in places[: len(positional)]}
     if twice := [name for name in keywords if name in taken]:
-        raise given.refused(f"{_quoted(twice)} was given by position and by name.")
+        raise refusal.of(f"{_quoted(twice)} was given by position and by name.")
     unknown = [name for name in keywords if name not in names]
     if unknown and not forward.has(parameters, Parameter.VAR_KEYWORD):
-        raise given.refused(f"{_quoted(unknown)} is not an argument.")
+        raise refusal.of(f"{_quoted(unknown)} is not an argument.")
     if missing := [one.name for one in forward.required(parameters) if one.name not in taken | keywords.keys()]:
-        raise given.refused(f"{_quoted(missing)} is missing.{_hint(given)}")
+        raise refusal.of(f"{_quoted(missing)} is missing.{hint}")
 
 
-def _hint(given: _Given) -> str:
-    if isinstance(given.args, list):
-        return " A list is one argument; a tuple holds several."
-    if type(given.args) is tuple and given.args and all(type(one) is int for one in given.args):
-        return f" Is it a shape? Then input_size={given.args!r} makes the input."
-    return ""
+def _hint(given: Given) -> str:
+    if is_shape(given.args) or given.input_size is not None:
+        return ""
+    if isinstance(given.args, list) and all(map(is_shape, given.args)):
+        return " A list of shapes holds one for each argument; a list in a tuple is one argument, a list of tensors."
+    return " A list is one argument; a tuple holds several." if isinstance(given.args, list) else ""
 
 
 def _counted(count: int) -> str:

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 from torch.jit import ScriptModule
 
+from torchatlas.capture.inputs.caller import CAPTURE
 from torchatlas.capture.objects.contents import FUNCTIONS, attributes, callable_name, is_a, of_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from torchatlas.capture.inputs.caller import Caller
+
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+_IMAGE = (1, 3, 224, 224)
+_ROW = (1, 10)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
@@ -110,14 +115,17 @@ def render(model: Any) -> str:
     return name + str(Signature(bare))
 
 
-def example(model: Any) -> str:
-    """A call of capture that this model would accept: ``ta.capture(model, (x, mask))``.
+def example(model: Any, caller: Caller = CAPTURE) -> str:
+    """A call that this model would accept: ``ta.capture(model, (x, mask))``.
 
-    It names what is required; of a forward that requires nothing, the first argument.
+    It names what is required; of a forward that requires nothing, the first argument. On a command line, where no
+    tensor can be given, that is `sized_example`.
     """
+    if caller.typed:
+        return sized_example(model, caller)
     parameters = signature(model)
     if parameters is None:
-        return "ta.capture(model, x)"
+        return caller.call("x")
     wanted = list(required(parameters))
     by_position = [parameter.name for parameter in wanted if parameter.kind in _POSITIONAL]
     by_name = [parameter.name for parameter in wanted if parameter.kind is Parameter.KEYWORD_ONLY]
@@ -125,17 +133,15 @@ def example(model: Any) -> str:
         if has(parameters, Parameter.VAR_POSITIONAL):
             by_position = ["x"]
         by_name = [] if by_position else named(parameters)[:1]
-    text = "ta.capture(model"
+    arguments = []
     if by_position:
-        text += f", {by_position[0]}" if len(by_position) == 1 else f", ({', '.join(by_position)})"
+        arguments.append(by_position[0] if len(by_position) == 1 else f"({', '.join(by_position)})")
     if by_name:
-        text += ", kwargs={" + ", ".join(f'"{name}": {name}' for name in by_name) + "}"
-    return text + ")"
+        arguments.append("kwargs={" + ", ".join(f'"{name}": {name}' for name in by_name) + "}")
+    return caller.call(*arguments)
 
 
-def sized_example(model: Any) -> str:
+def sized_example(model: Any, caller: Caller = CAPTURE, dtypes: str = "", device: str = "") -> str:
     """A call that gives sizes in place of tensors: ``ta.capture(model, input_size=(1, 3, 224, 224))``."""
     names = [parameter.name for parameter in required(signature(model))]
-    if len(names) <= 1:
-        return "ta.capture(model, input_size=(1, 3, 224, 224))"
-    return "ta.capture(model, input_size={" + ", ".join(f'"{name}": (1, 10)' for name in names) + "})"
+    return caller.sized(_IMAGE if len(names) <= 1 else dict.fromkeys(names, _ROW), dtypes, device)

@@ -1,5 +1,8 @@
 """Tensors made from shapes, alone and in structures, for a model that is to be looked at without data at hand.
 
+What a shape leaves open is guessed: the dtype, and that it holds the batch. Where the run shows that a guess was wrong,
+`capture.attempts` has the tensors made another way, and a note says so.
+
 Floating point inputs are standard normal, in the dtype of the model's parameters, always the same and drawn from a
 generator of their own. Whole numbers are zeros, which every embedding accepts, and an ``attention_mask`` is all ones.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import difflib
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,22 +29,63 @@ if TYPE_CHECKING:
     from torchatlas.core.errors import InputError
 
     Refuse = Callable[..., InputError]
+    """Makes the error for a problem; what is said of dtypes and device goes into its example."""
     _Size: TypeAlias = "tuple[int, ...] | dict[str, _Size] | list[_Size]"
 
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _WHOLE_WORDS = frozenset({"ids", "id", "idx", "index", "indices", "tokens", "token", "labels"})
+_FLOAT_ENDS = frozenset({"embedding", "embeddings", "embeds", "features", "hidden", "states"})
 _WHOLE_TYPES = ("LongTensor", "IntTensor")
 _SENTENCES = 2  # dimensions (batch, length) of what an embedding reads
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How tensors are made from shapes, where the first way did not do.
+
+    Attributes:
+        batch: every shape is that of one sample, and a batch of one is put around it.
+        other: names of tensors that are not of the dtype that is guessed first, but of the other: whole numbers in the
+            place of floating point ones, or the other way round.
+    """
+
+    batch: bool = False
+    other: frozenset[str] = frozenset()
+
+    def shape(self, given: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that is made for a shape; a scalar has no batch."""
+        return (1, *given) if self.batch and given else given
+
+
+AS_GUESSED = Making()
+
+
+@dataclass(slots=True)
+class Made:
+    """Tensors made from shapes, as the arguments of a call.
+
+    Attributes:
+        args: in order.
+        kwargs: by name.
+        shapes: of every tensor in them, as they were given, by the name that the record has for it (``xs[0].y``).
+        guessed: the dtypes that were not given, likewise.
+    """
+
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    guessed: dict[str, torch.dtype] = field(default_factory=dict)
+
+
 def made_inputs(
-    model: Any, input_size: Any, dtypes: Any, device: Any, refused: Refuse
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    model: Any, input_size: Any, dtypes: Any, device: Any, refuse: Refuse, making: Making = AS_GUESSED
+) -> Made:
     """Positional and keyword arguments of these sizes.
 
-    Where no dtype is given, a tensor is int64 if its name speaks of ids, tokens or indices (``input_ids``, ``idx``), if
-    its annotation says ``LongTensor``, if it is an ``attention_mask``, or if it is the first, has at most two
-    dimensions, and the model's first layer is an embedding. If that is wrong, say ``dtypes``.
+    Where no dtype is given, a tensor is int64 if its annotation says ``LongTensor``, if its name speaks of ids, tokens
+    or indices (``input_ids``, ``idx``) and does not end as that of an embedding does (``token_embeddings``), if it is
+    an ``attention_mask``, or if it is the first, has at most two dimensions, and the model's first layer is an
+    embedding.
 
     Args:
         model: module or callable.
@@ -49,58 +94,72 @@ def made_inputs(
             list; and so on inside these.
         dtypes: one dtype or its name, several, or a dict by argument name, structured as the sizes are; None to choose.
         device: None for that of the model's first parameter or buffer.
-        refused: makes the error for a problem and an example of how to do it.
+        refuse: makes the error for a problem and an example of how to do it.
+        making: what is done otherwise than at first.
     """
-    sized = forward.sized_example(model)
-
-    def refuse(problem: str, more: str = "") -> InputError:
-        return refused(problem, f"{sized[:-1]}{more})")
-
     sizes = _sizes(input_size, refuse)
-    names = list(sizes) if isinstance(input_size, Mapping) else _places(model, len(sizes))
+    by_name = isinstance(input_size, Mapping)
+    names = list(sizes) if by_name else _places(model, len(sizes))
     chosen = _chosen_dtypes(dtypes, list(sizes), names, refuse)
-    maker = _Maker(model, _device(model, device, refuse), refuse)
-    made = [
-        maker.made(index, name, size, chosen[index])
+    maker = _Maker(model, _device(model, device, refuse), refuse, making)
+    tensors = [
+        maker.made(index, name, name or f"args[{index}]", size, chosen[index])
         for index, (name, size) in enumerate(zip(names, sizes.values(), strict=True))
     ]
-    if isinstance(input_size, Mapping):
-        return (), dict(zip(names, made, strict=True))
-    return tuple(made), {}
+    if by_name:
+        maker.result.kwargs = dict(zip(names, tensors, strict=True))
+    else:
+        maker.result.args = tuple(tensors)
+    return maker.result
 
 
 class _Maker:
-    """Makes tensors, alone and in structures."""
+    """Makes tensors, alone and in structures, and keeps account of them."""
 
-    def __init__(self, model: Any, device: torch.device, refuse: Refuse) -> None:
-        self._model, self._device, self._refuse = model, device, refuse
+    def __init__(self, model: Any, device: torch.device, refuse: Refuse, making: Making) -> None:
+        self._model, self._device, self._refuse, self._making = model, device, refuse, making
         self._generator = torch.Generator().manual_seed(0)
+        self.result = Made()
 
-    def made(self, index: int | None, name: str, size: _Size, dtype: Any) -> Any:
+    def made(self, index: int | None, name: str, path: str, size: _Size, dtype: Any) -> Any:
         """What has that size: a tensor, a dictionary or a list.
 
         Args:
             index: which of the arguments it is; None of what is inside of one.
             name: what it is called; what is in a list has the name of the list.
+            path: what the record calls it.
             size: its shape, or those of its items.
             dtype: what the user chose, for it or for its items.
         """
         if isinstance(size, tuple):
-            if isinstance(dtype, Mapping) or _is_sequence(dtype):
-                raise self._refuse(f"dtypes holds {dtype!r} for {name or 'a tensor'}, which is one tensor.")
-            kind = _guessed(self._model, index, name, size) if dtype is None else _dtype(dtype, self._refuse)
-            return _tensor(name, size, kind, self._device, self._generator)
+            return self._tensor(index, name, path, size, dtype)
         if isinstance(size, list):
             types = dtype if _is_sequence(dtype) else [dtype] * len(size)
             if isinstance(dtype, Mapping) or len(types) != len(size):
                 raise self._refuse(f"{name or 'input_size'} is a list of {len(size)}, dtypes has {dtype!r} for it.")
-            return [self.made(None, name, item, each) for item, each in zip(size, types, strict=True)]
+            items = enumerate(zip(size, types, strict=True))
+            return [self.made(None, name, f"{path}[{at}]", item, each) for at, (item, each) in items]
         if _is_sequence(dtype):
             raise self._refuse(f"{name or 'input_size'} is a dict of shapes, dtypes has {dtype!r} for it.")
         types_by_key = dtype if isinstance(dtype, Mapping) else dict.fromkeys(size, dtype)
         if unknown := [key for key in types_by_key if key not in size]:
             raise self._refuse(f"dtypes names {unknown[0]!r} in {name}, which input_size does not make.")
-        return AttributeDict({key: self.made(None, key, item, types_by_key.get(key)) for key, item in size.items()})
+        return AttributeDict(
+            {key: self.made(None, key, f"{path}.{key}", item, types_by_key.get(key)) for key, item in size.items()}
+        )
+
+    def _tensor(self, index: int | None, name: str, path: str, shape: tuple[int, ...], dtype: Any) -> Tensor:
+        if isinstance(dtype, Mapping) or _is_sequence(dtype):
+            raise self._refuse(f"dtypes holds {dtype!r} for {name or 'a tensor'}, which is one tensor.")
+        self.result.shapes[path] = shape
+        if dtype is None:
+            kind = _guessed(self._model, index, name, shape)
+            if path in self._making.other:
+                kind = _float(self._model) if kind is torch.int64 else torch.int64
+            self.result.guessed[path] = kind
+        else:
+            kind = _dtype(dtype, self._refuse)
+        return _tensor(name, self._making.shape(shape), kind, self._device, self._generator)
 
 
 def _sizes(input_size: Any, refuse: Refuse) -> dict[Any, _Size]:
@@ -118,7 +177,7 @@ def _size(size: Any, refuse: Refuse) -> _Size:
     """A shape, or a dictionary or list of them."""
     if isinstance(size, Mapping):
         if wrong := [key for key in size if not isinstance(key, str)]:
-            raise refuse(f"input_size holds the key {wrong[0]!r}; names are wanted.")
+            raise refuse(f"the sizes hold the key {wrong[0]!r}; names are wanted.")
         return {key: _size(item, refuse) for key, item in size.items()}
     if _is_sequence(size) and any(map(_is_structure, size)):
         return [_size(item, refuse) for item in size]
@@ -127,15 +186,15 @@ def _size(size: Any, refuse: Refuse) -> _Size:
 
 def _shape(sizes: Any, refuse: Refuse) -> tuple[int, ...]:
     if not _is_sequence(sizes):
-        raise refuse(f"input_size holds {sizes!r}; a shape is wanted, such as (1, 3, 224, 224).")
+        raise refuse(f"{sizes!r} is no shape; wanted one such as (1, 3, 224, 224).")
     shape = []
     for size in sizes:
         try:
             shape.append(operator.index(size))
         except TypeError:
-            raise refuse(f"input_size holds {size!r}; sizes are whole numbers.") from None
+            raise refuse(f"{size!r} is no size; sizes are whole numbers.") from None
         if shape[-1] < 0 or isinstance(size, bool):
-            raise refuse(f"input_size holds {size!r}; sizes are whole numbers from 0.")
+            raise refuse(f"{size!r} is no size; sizes are whole numbers from 0.")
     return tuple(shape)
 
 
@@ -179,7 +238,7 @@ def _dtype(given: Any, refuse: Refuse) -> torch.dtype:
         return found
     known = [key for key, value in vars(torch).items() if isinstance(value, torch.dtype)]
     close = (difflib.get_close_matches(name, known, 1) or ["float32"])[0]
-    raise refuse(f"{given!r} is no dtype of torch, as {close} is.", f', dtypes="{close}"')
+    raise refuse(f"{given!r} is no dtype of torch, as {close} is.", dtypes=close)
 
 
 def _device(model: Any, given: Any, refuse: Refuse) -> torch.device:
@@ -190,7 +249,7 @@ def _device(model: Any, given: Any, refuse: Refuse) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError, ImportError) as error:
         reason = str(error).partition("\n")[0]
-        raise refuse(f"Device {given!r} cannot be used here: {reason}", ', device="cpu"') from None
+        raise refuse(f"Device {given!r} cannot be used here: {reason}", device="cpu") from None
     return device
 
 
@@ -201,14 +260,18 @@ def _state(model: Any) -> Iterable[Tensor]:
 
 
 def _guessed(model: Any, index: int | None, name: str, shape: tuple[int, ...]) -> torch.dtype:
-    if (
-        name.endswith("attention_mask")
-        or _WHOLE_WORDS & set(name.split("_"))
-        or (index is not None and _annotated_whole(model, name))
-    ):
+    words = name.split("_")
+    if name.endswith("attention_mask") or (index is not None and _annotated_whole(model, name)):
         return torch.int64
-    if index == 0 and len(shape) <= _SENTENCES and _embeds_first(model):
+    if words[-1] in _FLOAT_ENDS:
+        return _float(model)
+    if _WHOLE_WORDS & set(words) or (index == 0 and len(shape) <= _SENTENCES and _embeds_first(model)):
         return torch.int64
+    return _float(model)
+
+
+def _float(model: Any) -> torch.dtype:
+    """The floating point dtype that the model computes in."""
     return next((tensor.dtype for tensor in _state(model) if tensor.dtype in _FLOATS), torch.get_default_dtype())
 
 

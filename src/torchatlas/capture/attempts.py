@@ -1,0 +1,170 @@
+"""A run on what the user gave; where that were shapes, and the run shows that a guess was wrong, a second one.
+
+Two things are guessed of a shape: the dtype of its tensor, and that the shape holds the batch.
+
+- A run that fails on a dtype is tried with the other one for the guessed tensor that the failing call read.
+- Convolutions take ``(C, H, W)`` for one sample without a batch. A model that hands its input to one in that form, or
+  that fails, is run with a batch of one. Where that fails too, the shape stays as it was given.
+
+A run leaves the model as it was, so that each starts from the same state. Notes say what was done and how to say the
+other thing. Tensors that the user gave are never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from torchatlas.capture.inputs.arguments import inputs_of
+from torchatlas.capture.inputs.made_inputs import AS_GUESSED, Making
+from torchatlas.capture.run import Run, add_note
+from torchatlas.core.errors import AtlasError
+from torchatlas.core.graph import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torchatlas.capture.inputs.arguments import Given, Inputs
+    from torchatlas.capture.inputs.made_inputs import Made
+    from torchatlas.capture.run import Options
+    from torchatlas.core.graph import Graph
+
+# What torch says where a dtype is wrong, whichever operator says it.
+_DTYPE = re.compile(
+    r"dtype|data ?type|scalar type|not implemented for '|not implemented on|LongTensor|long tensor|long, int"
+    r"|integer|floating point|boolean|\((?:long )?(?:int|float|double)\)",
+    re.IGNORECASE,
+)
+# Calls that take one sample without a batch, and the dimensions of that.
+_SAMPLES = {
+    name: dimensions
+    for size, dimensions in ((1, 2), (2, 3), (3, 4))
+    for name in (f"conv{size}d", f"conv_transpose{size}d", f"InstanceNorm{size}d")
+}
+
+
+class Attempt(NamedTuple):
+    """A run that was made, and how it ended.
+
+    Attributes:
+        run: with the graph, up to the failing call where it failed.
+        error: what the model raised; None after success.
+        inputs: what it ran with.
+    """
+
+    run: Run
+    error: BaseException | None
+    inputs: Inputs | None
+
+
+def run_given(model: Callable[..., Any], options: Options, given: Given) -> Attempt:
+    """Run a model on what was given.
+
+    Raises:
+        InputError: what was given does not fit the model.
+    """
+    first = _with_dtypes(model, options, given, AS_GUESSED)
+    made = first.inputs.made if first.inputs is not None else None
+    if made is None or not any(made.shapes.values()) or not _may_be_mended(first.error):
+        return first
+    sample = first.run.graph is not None and takes_one_sample(first.run.graph)
+    if first.error is None and not sample:
+        return first
+    second = _with_dtypes(model, options, given, Making(batch=True))
+    # Of two that fail, the one to show is the one that a layer has asked for.
+    return second if second.error is None or (sample and first.error is not None) else first
+
+
+def _with_dtypes(model: Callable[..., Any], options: Options, given: Given, making: Making) -> Attempt:
+    """One run, and more where it fails on dtypes that were guessed; the first where none succeeds."""
+    first = attempt = _attempt(model, options, given, making)
+    while attempt.error is not None and (wrong := _wrong_dtypes(attempt) - making.other):
+        making = Making(making.batch, making.other | wrong)
+        attempt = _attempt(model, options, given, making)
+    return first if attempt.error is not None else attempt
+
+
+def _attempt(model: Callable[..., Any], options: Options, given: Given, making: Making) -> Attempt:
+    run = Run(model, options, given.caller)
+    inputs = inputs_of(run.root, given, making)
+    notes = list(_notes(given, making, inputs.made)) if inputs is not None and inputs.made is not None else []
+    try:
+        run.go(inputs, notes)
+    except BaseException as error:  # noqa: BLE001 - it is raised again, once it is clear which run is shown
+        advice = inputs.advice if inputs is not None and isinstance(error, TypeError) else ""
+        for text in (*(note.text for note in notes), *filter(None, [advice])):
+            add_note(error, f"torchatlas: {text}")
+        return Attempt(run, error, inputs)
+    return Attempt(run, None, inputs)
+
+
+def _may_be_mended(error: BaseException | None) -> bool:
+    """Whether other inputs may do better: not where the user stopped it, memory is full, or we refuse it."""
+    if error is None:
+        return True
+    return isinstance(error, Exception) and not isinstance(error, (AtlasError, MemoryError, torch.OutOfMemoryError))
+
+
+def takes_one_sample(graph: Graph) -> bool:
+    """Whether a convolution was handed an input of the run as one sample, without a batch."""
+    for call in graph.calls:
+        dimensions = _SAMPLES.get(call.name.rpartition(".")[2])
+        if dimensions is not None and call.inputs and _is_given(graph, call.inputs[0], dimensions):
+            return True
+    return False
+
+
+def _is_given(graph: Graph, value: int, dimensions: int) -> bool:
+    """Whether a tensor of so many dimensions is an input of the run, or made from one by what keeps that number."""
+    seen, waiting = set(), [value]
+    while waiting:
+        value = waiting.pop()
+        at = graph.values[value]
+        if value in seen or len(at.shape) != dimensions or at.kind in {"parameter", "buffer"}:
+            continue
+        if at.kind == "input":
+            return True
+        seen.add(value)
+        waiting += graph.calls[at.producer].inputs if at.producer is not None else ()
+    return False
+
+
+def _wrong_dtypes(attempt: Attempt) -> set[str]:
+    """The tensors of a guessed dtype that a call failed on: those that are nearest before it."""
+    error, graph = attempt.error, attempt.run.graph
+    made = attempt.inputs.made if attempt.inputs is not None else None
+    if made is None or not made.guessed or graph is None or error is None:
+        return set()
+    if not _may_be_mended(error) or not _DTYPE.search(str(error)):
+        return set()
+    for names in _before(graph):
+        if found := names & made.guessed.keys():
+            return found
+    return set(made.guessed) if len(made.guessed) == 1 else set()
+
+
+def _before(graph: Graph) -> Iterator[set[str]]:
+    """The names of the inputs that the failing call read, then those of the calls before, and so on."""
+    if graph.error is None:
+        return
+    seen: set[int] = set()
+    values = set(graph.calls[graph.error].inputs)
+    while values:
+        yield {name for value in values if graph.values[value].kind == "input" for name in graph.values[value].names}
+        seen |= values
+        makers = {graph.values[value].producer for value in values} - {None}
+        values = {value for maker in makers if maker is not None for value in graph.calls[maker].inputs} - seen
+
+
+def _notes(given: Given, making: Making, made: Made) -> Iterator[Note]:
+    """What was done otherwise than at first, and how to say the other thing."""
+    if making.batch:
+        shapes = {name: shape for name, shape in made.shapes.items() if shape}
+        runs = ", ".join(f"{name} {list(shape)} runs as {list(making.shape(shape))}" for name, shape in shapes.items())
+        yield Note(f"A batch of one was added: {runs}. A tensor in the place of the shape is run as it is.")
+    for name in sorted(making.other):
+        kind = str(made.guessed[name]).removeprefix("torch.")
+        choice = given.caller.dtype_option(name, kind)
+        yield Note(f"The dtype of {name} was guessed: it is {kind} since the first guess failed. {choice} says it.")
