@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ from state import content, differences, fingerprint, tensors_reached
 from torchatlas.core.check import check
 from torchatlas.core.measure import cost
 from torchatlas.files import codec
+from torchatlas.views.table.units import human, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,6 +194,23 @@ def test_its_flops_are_counted(name):
     total = cost.total(seen.atlas.graph)
     assert total.exact == case.counter, "what cannot be counted must be said to be unknown, and nothing else"
     assert total.flops == expected
+
+
+def test_its_totals_are_the_numbers_under_its_table(name):
+    """What a program reads is what people read, digit by digit."""
+    atlas = evidence(name).atlas
+    found, table = atlas.totals, atlas.summary().text(width=200)
+    if atlas.modules:
+        split = f"trainable {found.trainable:,}, frozen {found.frozen:,}"
+        assert re.search(rf"^parameters +{found.parameters:,}  {split}$", table, re.MULTILINE)
+        assert re.search(rf"^weights +{memory(found.bytes)}  ", table, re.MULTILINE)
+    assert re.findall(r"^buffers +(.*)$", table, re.MULTILINE) == ([f"{found.buffers:,}"] if found.buffers else [])
+    bound = "" if cost.total(atlas.graph).exact else ">="
+    flops = rf"{bound}{human(found.mult_adds)}  {found.mult_adds:,}; {bound}{human(found.flops)} FLOPs"
+    assert re.search(rf"^mult-adds +{flops}$", table, re.MULTILINE)
+    elementwise = re.findall(r"^elementwise +(\S+(?: [kMGTPE])?)  ", table, re.MULTILINE)
+    assert elementwise == ([human(found.elementwise)] if found.elementwise else [])
+    assert bound == "" or not found.exact
 
 
 def test_its_flops_are_the_same_at_both_levels(name):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from torchatlas.core.errors import InputError, ReplayError
 from torchatlas.core.measure.overlay import laid
+from torchatlas.core.measure.totals import totals_of
 from torchatlas.files import codec, graph_json
 
 if TYPE_CHECKING:
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from torchatlas.capture.backward.forward_link import Kept
     from torchatlas.capture.origin import Origin
     from torchatlas.capture.record.replay import Replay, Tape
-    from torchatlas.core.graph import Graph
+    from torchatlas.core.graph import Call, Graph, Module
     from torchatlas.core.measure.overlay import Numbers, Overlays
+    from torchatlas.core.measure.totals import Totals
     from torchatlas.views.drawing.drawing import Drawing
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
     from torchatlas.views.page.page import Page
@@ -31,7 +34,7 @@ class Atlas:
     """One captured run.
 
     Attributes:
-        graph: the record, plain data (`torchatlas.core.graph.Graph`).
+        graph: the record, plain data: a `torchatlas.Graph`, with its calls, values, modules and notes.
         origin: the model, as long as it lives elsewhere, and the arguments that it ran with; None for a run that failed
             and for what was not captured here. ``.onnx`` files need it, and so does `torchatlas.compare` with weights.
         opened: the path and the key with which `torchatlas.open` read it; None for all else.
@@ -50,6 +53,21 @@ class Atlas:
         self.opened = opened
         self._tape = tape
         self._kept = kept
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Parameters, FLOPs and bytes of the whole model: the numbers under the table."""
+        return totals_of(self.graph)
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """Every module of the model, called or not, in the order of ``named_modules``: ``graph.modules``."""
+        return self.graph.modules
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Everything that ran, in the order it began, the model itself first: ``graph.calls``."""
+        return self.graph.calls
 
     @property
     def kept(self) -> Kept:
