@@ -282,7 +282,7 @@ REFUSED = [
     (("summary", "net.py:Net", "-i", "3,4", "--dtype", "int8", "--dtype", "int8"), "2 --dtype for 1 --input"),
     (("summary", "net.py:Net", "--dtype", "int8"), "--dtype int8 without --input"),
     (("summary", "net.py:Net", "-i", "3,4", "--dtype", "flot32"), "'flot32' is no dtype"),
-    (("summary", "net.py:Net", "-i", "y=3,4"), "'y'"),
+    (("summary", "net.py:Net", "-i", "y=3,4"), '"y" is not an argument.\n  given:   net.py:Net --input y=3,4\n'),
     (("summary", "net.py:Net", "-i", "3,4", "--kwargs", "{scale: 2}"), "--kwargs {scale: 2}: not JSON"),
     (("summary", "net.py:Net", "-i", "3,4", "--kwargs", "[2]"), "--kwargs [2]: wanted an object"),
     (("summary", "net.py:Net", "--arguments", "2"), "--arguments 2: wanted an object {…} or a list […]"),

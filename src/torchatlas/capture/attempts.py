@@ -12,7 +12,9 @@ other thing. Tensors that the user gave are never changed.
 
 from __future__ import annotations
 
+import logging
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -80,10 +82,22 @@ def run_given(model: Callable[..., Any], options: Options, given: Given) -> Atte
 def _with_dtypes(model: Callable[..., Any], options: Options, given: Given, making: Making) -> Attempt:
     """One run, and more where it fails on dtypes that were guessed; the first where none succeeds."""
     first = attempt = _attempt(model, options, given, making)
-    while attempt.error is not None and (wrong := _wrong_dtypes(attempt) - making.other):
-        making = Making(making.batch, making.other | wrong)
-        attempt = _attempt(model, options, given, making)
-    return first if attempt.error is not None else attempt
+    while attempt.error is not None:
+        for other in _other_dtypes(attempt, making.other):
+            tried = Making(making.batch, making.other | other)
+            after = _attempt(model, options, given, tried)
+            if after.error is None or _failed_at(after) > _failed_at(attempt):
+                attempt, making = after, tried
+                break
+        else:
+            return first
+    return attempt
+
+
+def _failed_at(attempt: Attempt) -> int:
+    """The call that failed; a run that gets further fails at a later one."""
+    graph = attempt.run.graph
+    return -1 if graph is None or graph.error is None else graph.error
 
 
 def _attempt(model: Callable[..., Any], options: Options, given: Given, making: Making) -> Attempt:
@@ -91,13 +105,25 @@ def _attempt(model: Callable[..., Any], options: Options, given: Given, making: 
     inputs = inputs_of(run.root, given, making)
     notes = list(_notes(given, making, inputs.made)) if inputs is not None and inputs.made is not None else []
     try:
-        run.go(inputs, notes)
+        with _not_logged():
+            run.go(inputs, notes)
     except BaseException as error:  # noqa: BLE001 - it is raised again, once it is clear which run is shown
         advice = inputs.advice if inputs is not None and isinstance(error, TypeError) else ""
         for text in (*(note.text for note in notes), *filter(None, [advice])):
             add_note(error, f"torchatlas: {text}")
         return Attempt(run, error, inputs)
     return Attempt(run, None, inputs)
+
+
+@contextmanager
+def _not_logged() -> Iterator[None]:
+    """Torch logs what fails on a fake tensor, with a traceback; the exception says the same, or is tried to mend."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _may_be_mended(error: BaseException | None) -> bool:
@@ -131,18 +157,22 @@ def _is_given(graph: Graph, value: int, dimensions: int) -> bool:
     return False
 
 
-def _wrong_dtypes(attempt: Attempt) -> set[str]:
-    """The tensors of a guessed dtype that a call failed on: those that are nearest before it."""
+def _other_dtypes(attempt: Attempt, already: frozenset[str]) -> Iterator[frozenset[str]]:
+    """The guessed tensors to try in the other dtype: what the failing call read, each alone, the last first; then all.
+
+    The last, since an index stands behind what it is an index of.
+    """
     error, graph = attempt.error, attempt.run.graph
     made = attempt.inputs.made if attempt.inputs is not None else None
-    if made is None or not made.guessed or graph is None or error is None:
-        return set()
-    if not _may_be_mended(error) or not _DTYPE.search(str(error)):
-        return set()
-    for names in _before(graph):
-        if found := names & made.guessed.keys():
-            return found
-    return set(made.guessed) if len(made.guessed) == 1 else set()
+    if made is None or graph is None or not _may_be_mended(error) or not _DTYPE.search(str(error)):
+        return
+    guessed = [name for name in made.guessed if name not in already]
+    near = next((names & set(guessed) for names in _before(graph) if names & set(guessed)), None)
+    if near is None:
+        near = set(guessed) if len(guessed) == 1 else set()
+    yield from (frozenset({name}) for name in reversed(guessed) if name in near)
+    if len(near) > 1:
+        yield frozenset(near)
 
 
 def _before(graph: Graph) -> Iterator[set[str]]:

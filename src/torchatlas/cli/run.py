@@ -116,20 +116,11 @@ def _opened(run: Run) -> Atlas:
 
 
 def _caller(run: Run) -> Caller:
-    """The command, and what was typed of the run, for messages."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    command = "torchatlas" if context is None else context.command_path
-    typed = [
-        command,
-        run.target,
-        *(f"--input {text}" for text in run.inputs),
-        *(f"--dtype {text}" for text in run.dtypes),
-    ]
+    """What was typed of the run, for messages."""
+    typed = [run.target, *(f"--input {text}" for text in run.inputs), *(f"--dtype {text}" for text in run.dtypes)]
     typed += [f"--kwargs '{run.kwargs}'"] if run.kwargs else []
     typed += [f"--device {run.device}"] if run.device else []
-    return Caller(command, run.target, " ".join(typed))
+    return Caller("torchatlas", run.target, " ".join(typed))
 
 
 def move(model: Any, device: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import UserDict
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from torchatlas.capture.inputs.arguments import bind
+from torchatlas.capture.inputs.arguments import Given, inputs_of, with_named
+from torchatlas.capture.inputs.caller import Caller
 from torchatlas.core.errors import InputError
 
 X = torch.zeros(1, 3)
@@ -51,9 +53,20 @@ class Grid(nn.Module):
         return torch.zeros(hw_shape)
 
 
+class Sizes(nn.Module):
+    def forward(self, size: tuple[int, int], kernel: list[int] = (3,)):
+        return torch.zeros(size)
+
+
 class Sample(nn.Module):
     def forward(self, n=4):
         return torch.zeros(n)
+
+
+def bind(model, *given, **options):
+    """The positional and the keyword arguments of the call; None if it is not to be run."""
+    inputs = inputs_of(model, Given(*given, **options))
+    return None if inputs is None else (inputs.args, inputs.kwargs)
 
 
 @dataclass
@@ -82,7 +95,7 @@ def test_none_alone_is_an_argument_and_beside_others_nothing():
 
 def test_a_tuple_holds_the_arguments_and_kwargs_any_mapping():
     """As in ``torch.export.export``."""
-    assert bind(Two(), (1, 2), {"scale": 3}) == ((1, 2), {"scale": 3})
+    assert bind(Two(), (X, 2), {"scale": 3}) == ((X, 2), {"scale": 3})
     assert bind(Optional(), kwargs=UserDict(input_ids=1, other=2)) == ((), {"input_ids": 1, "other": 2})
 
 
@@ -116,14 +129,22 @@ def test_empty_kwargs_run_a_model_with_nothing():
     [
         (Numbers(), (2, 3)),
         (Numbers(), (2, 3, 4)),
-        (Grid(), ((14, 14),)),
+        (Sizes(), ((14, 14), [1])),
+        (Sample(), (5,)),
+        (Two(), (X, (1, 2))),
+        (Two(), ((1, 2), None)),
+        (One(), ([1, 2.5],)),
+        (One(), ([True, False],)),
         (lambda a, b, c: X, (1, 2, 3)),
-        (One(), 5),
+        (lambda a: X, ([1, 2],)),
+        (lambda a: X, [(1, 2)]),
     ],
 )
-def test_numbers_that_forward_takes_pass(model, args):
-    """Declared as numbers, fewer than three, or given to a function."""
-    assert bind(model, args) is not None
+def test_numbers_that_are_arguments_stay_so(model, args):
+    """Declared as numbers by annotation or default, beside anything that is no shape, or given to a function."""
+    inputs = inputs_of(model, Given(args))
+    assert inputs.made is None
+    assert inputs.args == (args if type(args) is tuple else (args,))
 
 
 def test_numbers_given_by_name_pass():
@@ -177,23 +198,38 @@ ERRORS = {
   wanted:  forward(x)
   example: ta.capture(model, x)""",
     ),
-    "a shape": (
-        One(),
-        ((1, 3, 224, 224),),
-        """A shape was given where a tensor is wanted; input_size makes tensors of a shape. \
-(Numbers that forward does take can be given by name, in kwargs.)
-  given:   ta.capture(model, (1, 3, 224, 224))
-  wanted:  forward(x)
-  example: ta.capture(model, input_size=(1, 3, 224, 224))""",
+    "shapes one after the other": (
+        Strict(),
+        ((1, 3), (1, 8)),
+        """kwargs is a tuple; a dict by argument name is wanted. Several shapes stand in a list: [(1, 3), (1, 8)].
+  given:   ta.capture(model, (1, 3), kwargs=(1, 8))
+  wanted:  forward(x, y, *, scale)
+  example: ta.capture(model, (x, y), kwargs={"scale": scale})""",
     ),
-    "a short shape": (
+    "tensors one after the other": (
+        Two(),
+        (X, X),
+        """kwargs is a Tensor; a dict by argument name is wanted. Several arguments stand in a tuple: (x, y).
+  given:   ta.capture(model, float32[1, 3], kwargs=float32[1, 3])
+  wanted:  forward(x, mask=None, *, scale=1.0)
+  example: ta.capture(model, x)""",
+    ),
+    "more shapes than arguments": (
         One(),
-        ((1, 10),),
-        """2 arguments were given by position, at most 1 wanted. Is it a shape? \
-Then input_size=(1, 10) makes the input.
-  given:   ta.capture(model, (1, 10))
+        ([(1, 3), (1, 8)],),
+        """2 arguments were given by position, at most 1 wanted. \
+A list of shapes holds one for each argument; a list in a tuple is one argument, a list of tensors.
+  given:   ta.capture(model, [(1, 3), (1, 8)])
   wanted:  forward(x)
   example: ta.capture(model, x)""",
+    ),
+    "a shape of no size": (
+        One(),
+        ((-1, 3, 224, 224),),
+        """-1 is no size; sizes are whole numbers from 0.
+  given:   ta.capture(model, (-1, 3, 224, 224))
+  wanted:  forward(x)
+  example: ta.capture(model, input_size=(1, 3, 224, 224))""",
     ),
     "names in args": (
         Optional(),
@@ -240,19 +276,97 @@ def test_what_does_not_fit_is_said_in_full(name):
 
 
 @pytest.mark.parametrize(
-    ("args", "example"),
+    ("args", "shapes"),
     [
-        (torch.Size([1, 3]), "ta.capture(model, input_size=(1, 3))"),
-        ([1, 3, 8, 8], "ta.capture(model, input_size=(1, 3, 8, 8))"),
-        (((1, 3, 8, 8),), "ta.capture(model, input_size=(1, 3, 8, 8))"),
-        (((1, 3, 8), (1, 2, 3)), "ta.capture(model, input_size=((1, 3, 8), (1, 2, 3)))"),
+        ((1, 3, 224, 224), [(1, 3, 224, 224)]),
+        ([1, 3, 8, 8], [(1, 3, 8, 8)]),
+        ((5,), [(5,)]),
+        (torch.Size([1, 3]), [(1, 3)]),
+        ((np.int64(2), 3), [(2, 3)]),
+        (((1, 3, 8, 8),), [(1, 3, 8, 8)]),
+        (((1, 3, 8), (1, 2)), [(1, 3, 8), (1, 2)]),
+        ([(1, 3), [1, 8]], [(1, 3), (1, 8)]),
+        ([torch.Size([1, 3]), ()], [(1, 3), ()]),
     ],
 )
-def test_a_shape_in_any_wrapping_is_recognized(args, example):
-    """The example is the call that was meant."""
-    with pytest.raises(InputError, match="A shape was given") as caught:
-        bind(Two(), args)
-    assert str(caught.value).endswith(f"example: {example}")
+@pytest.mark.parametrize("wrapped", [lambda model: model, nn.DataParallel, lambda model: model.forward], ids="123")
+def test_shapes_by_position_are_shapes(args, shapes, wrapped):
+    """In any wrapping, for a module, one inside another, and a module's method: tensors of these sizes."""
+    made, kwargs = bind(wrapped(Two()), args)
+    assert ([tuple(x.shape) for x in made], kwargs) == (shapes, {})
+
+
+def test_a_dict_of_shapes_by_position_is_by_name_or_one_argument():
+    """By name where its keys are names of arguments, else a dict of tensors."""
+    args, kwargs = bind(Two(), {"mask": (1, 8), "x": (1, 3)})
+    assert (args, {name: tuple(x.shape) for name, x in kwargs.items()}) == ((), {"mask": (1, 8), "x": (1, 3)})
+    (batch,), kwargs = bind(Two(), {"a": (1, 3), "b": {"c": [(2,), (3,)]}})
+    assert (tuple(batch.a.shape), [tuple(x.shape) for x in batch.b.c], kwargs) == ((1, 3), [(2,), (3,)], {})
+
+
+def test_a_list_of_shapes_in_a_tuple_is_one_argument():
+    """A model that takes a list of tensors."""
+    ((first, second),), _ = bind(One(), ([(1, 3), (1, 8)],))
+    assert (tuple(first.shape), tuple(second.shape)) == ((1, 3), (1, 8))
+
+
+def test_shapes_by_position_go_with_types_and_with_keywords():
+    """As ``input_size`` does."""
+    (x,), kwargs = bind(Two(), (1, 3), {"scale": 2}, dtypes="float64", device="meta")
+    assert (tuple(x.shape), x.dtype, x.device.type, kwargs) == ((1, 3), torch.float64, "meta", {"scale": 2})
+
+
+@pytest.mark.parametrize("model", [lambda x: x, torch.nn.functional.relu, One().forward])
+def test_more_numbers_than_a_function_takes_are_a_shape(model):
+    """They cannot be its arguments."""
+    (x,), _ = bind(model, (1, 3, 8))
+    assert tuple(x.shape) == (1, 3, 8)
+
+
+@pytest.mark.parametrize(
+    ("model", "args", "advice"),
+    [
+        (
+            Grid(),
+            (14, 14),
+            '(14, 14) was taken for a shape; numbers that forward takes are given by name: kwargs={"hw_',
+        ),
+        (Grid(), ((14, 14),), "((14, 14),) was taken for shapes; numbers that forward takes are given by name: "),
+        (Two(), (X, (1, 8)), "(1, 8) was handed on as it is; for a tensor of that shape, give torch.rand(1, 8)."),
+        (Two(), X, ""),
+    ],
+)
+def test_what_was_assumed_of_numbers_is_kept_for_an_error(model, args, advice):
+    """It is said where the model raises a TypeError."""
+    assert inputs_of(model, Given(args)).advice.startswith(advice)
+
+
+def test_arguments_among_the_options_are_those_that_forward_names():
+    """Any other name is a typing error, and the message says what was likely meant."""
+    assert with_named(Two(), {"scale": 2}, {"mask": 3}, "ta.summary", ()) == {"scale": 2, "mask": 3}
+    assert with_named(Two(), None, {"mask": 3}, "ta.summary", ()) == {"mask": 3}
+    with pytest.raises(TypeError, match=r"ta.summary has no option 'depht', and forward\(x\) no .* mean depth\?"):
+        with_named(One(), None, {"depht": 3}, "ta.summary", ("depth", "width"))
+    with pytest.raises(TypeError, match="no option 'labels'"):
+        with_named(Optional(), None, {"labels": 3}, "ta.summary", ())
+    with pytest.raises(InputError, match=r"'x' was given to .* by name and in kwargs"):
+        with_named(One(), {"x": 1}, {"x": 2}, "ta.summary", ())
+
+
+@pytest.mark.parametrize(
+    ("caller", "given", "example"),
+    [
+        (Caller("ta.draw"), "ta.draw(model, (1, 2.5))", "ta.draw(model, (x, y), kwargs={"),
+        (Caller("ta.compare", "a, b"), "ta.compare(a, b, (1, 2.5))", "ta.compare(a, b, (x, y)"),
+        (Caller("torchatlas", "n.py:N", "n.py:N --kwargs '{}'"), "n.py:N --kwargs '{}'", "--input x=1,10 "),
+    ],
+)
+def test_messages_name_what_was_called(caller, given, example):
+    """The function, or the command line, in what was given and in the example."""
+    with pytest.raises(InputError) as caught:
+        inputs_of(Strict(), Given((1, 2.5), caller=caller))
+    assert f"given:   {given}\n" in str(caught.value)
+    assert f"example: {example}" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -260,8 +374,8 @@ def test_a_shape_in_any_wrapping_is_recognized(args, example):
     [
         ({"args": X, "input_size": (1, 3)}, "Both args and input_size were given"),
         ({"kwargs": {"x": X}, "input_size": {"x": (1, 3)}}, '"x" was given in kwargs and in input_size.'),
-        ({"args": X, "dtypes": "int64"}, "dtypes and device are for the inputs that input_size makes."),
-        ({"args": X, "device": "cpu"}, "dtypes and device are for the inputs that input_size makes."),
+        ({"args": X, "dtypes": "int64"}, "dtypes and device are for the inputs that are made from shapes."),
+        ({"args": X, "device": "cpu"}, "dtypes and device are for the inputs that are made from shapes."),
     ],
 )
 def test_options_that_exclude_each_other_are_said(options, text):

@@ -8,8 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from torchatlas.capture.inputs.arguments import bind
+from torchatlas.capture.inputs.arguments import Given, inputs_of
 from torchatlas.core.errors import InputError
+
+
+def bind(model, *given, **options):
+    """The positional and the keyword arguments of the call; None if it is not to be run."""
+    inputs = inputs_of(model, Given(*given, **options))
+    return None if inputs is None else (inputs.args, inputs.kwargs)
 
 
 class Language(nn.Module):
@@ -79,8 +85,8 @@ def test_types_are_chosen_inside_structures():
         ({"x": [(1,), (2,)]}, {"x": ["int8"]}, "x is a list of 2"),
         ({"x": (1,)}, {"x": {"a": "int8"}}, "for x, which is one tensor"),
         ({"x": {1: (1,)}}, None, "the key 1; names are wanted"),
-        ({"x": {"a": 3}}, None, "holds 3; a shape is wanted"),
-        ({"x": [(1,), 3]}, None, "holds 3; a shape is wanted"),
+        ({"x": {"a": 3}}, None, "3 is no shape; wanted one such"),
+        ({"x": [(1,), 3]}, None, "3 is no shape; wanted one such"),
     ],
 )
 def test_structures_that_do_not_fit_are_refused(size, dtypes, message):
@@ -125,6 +131,28 @@ def test_whole_numbers_are_guessed_from_names_and_annotations():
     }
     assert made["input_ids"].sum() == 0
     assert made["attention_mask"].sum() == 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inputs_embeds",
+        "token_embeddings",
+        "index_embedding",
+        "input_features",
+        "hidden_states",
+        "token_hidden",
+        "id_states",
+    ],
+)
+def test_what_is_called_an_embedding_is_none_of_whole_numbers(name):
+    """The end of a name says what a tensor is, the words before it whose; also of a model that embeds first."""
+    namespace = {"Language": Language}
+    exec(f"class Model(Language):\n    def forward(self, {name}): ...", namespace)  # noqa: S102 - a name as a parameter
+    model = namespace["Model"]()
+    for size in ((2, 4), {name: (2, 4)}):
+        args, kwargs = bind(model, input_size=size)
+        assert next(iter((*args, *kwargs.values()))).dtype is torch.float32
 
 
 def test_a_model_that_embeds_first_reads_whole_numbers():
@@ -176,15 +204,15 @@ ERRORS = {
     "a dtype like no other": ({"input_size": [(1,), (1,)], "dtypes": 7}, "7 is no dtype of torch, as float32 is."),
     "negative size": (
         {"input_size": (1, -3)},
-        """input_size holds -3; sizes are whole numbers from 0.
+        """-3 is no size; sizes are whole numbers from 0.
   given:   ta.capture(model, input_size=(1, -3))
   wanted:  forward(x, y)
   example: ta.capture(model, input_size={"x": (1, 10), "y": (1, 10)})""",
     ),
-    "fraction": ({"input_size": (1, 2.5)}, "input_size holds 2.5; sizes are whole numbers."),
-    "bool": ({"input_size": (1, True)}, "input_size holds True; sizes are whole numbers from 0."),
+    "fraction": ({"input_size": (1, 2.5)}, "2.5 is no size; sizes are whole numbers."),
+    "bool": ({"input_size": (1, True)}, "True is no size; sizes are whole numbers from 0."),
     "number": ({"input_size": 10}, "input_size is 10; a shape, several shapes or a dict of shapes is wanted."),
-    "mixture": ({"input_size": [(1, 3), 4]}, "input_size holds 4; a shape is wanted, such as (1, 3, 224, 224)."),
+    "mixture": ({"input_size": [(1, 3), 4]}, "4 is no shape; wanted one such as (1, 3, 224, 224)."),
     "too many dtypes": (
         {"input_size": [(1,), (1,)], "dtypes": ["bool"]},
         "input_size makes 2 inputs, dtypes has 1.",

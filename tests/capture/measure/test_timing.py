@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import torchatlas as ta
+from torchatlas.capture.inputs.arguments import Inputs
 from torchatlas.capture.measure.clock import Clock, HostClock
 from torchatlas.capture.measure.timing import Cost, Times, cost_of, measure, spread
 from torchatlas.capture.run import Options, Run
@@ -39,7 +40,7 @@ class Steps(Clock):
 def measured(model, x, **options):
     """The times of a run by the clock of steps, and its graph."""
     run = Run(model, Options())
-    run.go(x, None, None, None, None)
+    run.go(Inputs((x,)))
     return measure(run, run.graph, Steps(), **{"repeats": 3, "warmup": 0, **options}), run.graph
 
 

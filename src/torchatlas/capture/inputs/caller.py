@@ -16,7 +16,7 @@ class Caller:
     Attributes:
         function: as it is written: ``ta.summary``.
         model: its first arguments, as they are called in examples.
-        typed: on a command line, all that was typed: ``torchatlas summary net.py:Net --input 1,3``; empty in Python.
+        typed: on a command line, what was typed of the run: ``net.py:Net --input 1,3``; empty in Python.
     """
 
     function: str = "ta.capture"
