@@ -22,8 +22,8 @@ from models import MODELS, Built, Case
 from state import content, differences, fingerprint, tensors_reached
 from torchatlas.core.check import check
 from torchatlas.core.measure import cost
+from torchatlas.core.measure.numbers import short, size
 from torchatlas.files import codec
-from torchatlas.views.table.units import human, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,13 +203,13 @@ def test_its_totals_are_the_numbers_under_its_table(name):
     if atlas.modules:
         split = f"trainable {found.trainable:,}, frozen {found.frozen:,}"
         assert re.search(rf"^parameters +{found.parameters:,}  {split}$", table, re.MULTILINE)
-        assert re.search(rf"^weights +{memory(found.bytes)}  ", table, re.MULTILINE)
+        assert re.search(rf"^weights +{size(found.bytes)}  ", table, re.MULTILINE)
     assert re.findall(r"^buffers +(.*)$", table, re.MULTILINE) == ([f"{found.buffers:,}"] if found.buffers else [])
     bound = "" if cost.total(atlas.graph).exact else ">="
-    flops = rf"{bound}{human(found.mult_adds)}  {found.mult_adds:,}; {bound}{human(found.flops)} FLOPs"
+    flops = rf"{bound}{short(found.mult_adds)}  {found.mult_adds:,}; {bound}{short(found.flops)} FLOPs"
     assert re.search(rf"^mult-adds +{flops}$", table, re.MULTILINE)
     elementwise = re.findall(r"^elementwise +(\S+(?: [kMGTPE])?)  ", table, re.MULTILINE)
-    assert elementwise == ([human(found.elementwise)] if found.elementwise else [])
+    assert elementwise == ([short(found.elementwise)] if found.elementwise else [])
     assert bound == "" or not found.exact
 
 
