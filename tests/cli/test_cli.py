@@ -64,6 +64,18 @@ class Graph(nn.Module):
         rows = self.layer(batch.x)[batch["edge_index"][0]]
         return rows + xs[0] * xs[1]
 
+class Table(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(3)
+        self.embed = nn.Embedding(10, 3)
+    def forward(self, x):
+        return self.norm(self.embed(x))
+
+class Picture(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
+
 class Stopped(Net):
     def forward(self, x):
         raise KeyboardInterrupt
@@ -163,6 +175,26 @@ def test_named_inputs_with_their_types():
     result = run("summary", "net.py:Words", "-i", "ids=1,7:int64", "-i", "weight=1,7,3")
     assert result.exit_code == 0, result.output
     assert "30" in result.stdout
+
+
+def test_a_shape_without_the_batch_is_run_with_a_batch_of_one():
+    """Typed as a shape always was; the note stands under the table."""
+    result = run("summary", "net.py:Picture", "--input", "1,4,4")
+    assert result.exit_code == 0, result.output
+    assert "[1, 1, 4, 4]" in result.stdout
+    assert "A batch of one was added: input [1, 4, 4] runs as [1, 1, 4, 4]." in " ".join(result.stdout.split())
+
+
+def test_the_other_dtype_is_tried_and_said_as_it_is_typed():
+    """``weight`` was to be whole numbers no more than ``ids`` floating point."""
+    result = run("summary", "net.py:Words", "--input", "ids=2,3", "--input", "weight=2,3,3")
+    assert "guessed" not in result.stdout
+    result = run("summary", "net.py:Table", "--input", "x=2,3")
+    assert result.exit_code == 0, result.output
+    assert (
+        "The dtype of x was guessed: it is int64 since the first guess failed. --input x=…:int64 says it."
+        in " ".join(result.stdout.split())
+    )
 
 
 def test_a_model_without_inputs_is_shown_as_it_is_built():
