@@ -12,9 +12,7 @@ other thing. Tensors that the user gave are never changed.
 
 from __future__ import annotations
 
-import logging
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -22,6 +20,7 @@ import torch
 from torchatlas.capture.inputs.arguments import inputs_of
 from torchatlas.capture.inputs.made_inputs import AS_GUESSED, Making
 from torchatlas.capture.run import Run, add_note
+from torchatlas.capture.torch_private import FAKE_LOG
 from torchatlas.core.errors import AtlasError
 from torchatlas.core.graph import Note
 
@@ -104,26 +103,17 @@ def _attempt(model: Callable[..., Any], options: Options, given: Given, making: 
     run = Run(model, options, given.caller)
     inputs = inputs_of(run.root, given, making)
     notes = list(_notes(given, making, inputs.made)) if inputs is not None and inputs.made is not None else []
+    logged, FAKE_LOG.disabled = FAKE_LOG.disabled, True  # the exception says the same, if it is not mended
     try:
-        with _not_logged():
-            run.go(inputs, notes)
+        run.go(inputs, notes)
     except BaseException as error:  # noqa: BLE001 - it is raised again, once it is clear which run is shown
         advice = inputs.advice if inputs is not None and isinstance(error, TypeError) else ""
         for text in (*(note.text for note in notes), *filter(None, [advice])):
             add_note(error, f"torchatlas: {text}")
         return Attempt(run, error, inputs)
-    return Attempt(run, None, inputs)
-
-
-@contextmanager
-def _not_logged() -> Iterator[None]:
-    """Torch logs what fails on a fake tensor, with a traceback; the exception says the same, or is tried to mend."""
-    log = logging.getLogger("torch._subclasses.fake_tensor")
-    before, log.disabled = log.disabled, True
-    try:
-        yield
     finally:
-        log.disabled = before
+        FAKE_LOG.disabled = logged
+    return Attempt(run, None, inputs)
 
 
 def _may_be_mended(error: BaseException | None) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import _ops, overrides
 from torch._ops import HigherOrderOperator, OperatorBase, OpOverload, OpOverloadPacket
+from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = [
+    "FAKE_LOG",
     "HOOKS_ARE_SEEN",
     "NEEDS_DATA",
     "DispatchMode",
@@ -75,6 +77,8 @@ __all__ = [
     "storage_of",
 ]
 
+FAKE_LOG = fake_tensor.log
+"""Where torch logs, with a traceback, what fails on fake tensors."""
 NEEDS_DATA = (DataDependentOutputException, DynamicOutputShapeException)
 
 
