@@ -214,17 +214,48 @@ def test_where_a_convolution_wanted_the_batch_the_error_with_it_stays():
     assert any("A batch of one was added" in note for note in caught.value.__notes__)
 
 
-def test_what_the_user_stops_is_not_tried_again():
-    """Nor is what has no memory."""
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError, TimeoutError, torch.OutOfMemoryError])
+@pytest.mark.parametrize("run", [0, 1], ids=["the first", "the second"])
+def test_what_is_stopped_is_not_tried_again(error, run):
+    """By the user, a clock or a lack of memory, in whichever run: that is what is raised, and the end of it."""
     tried = count()  # a capture puts back what a list would hold
 
     def model(x):
-        raise (KeyboardInterrupt, MemoryError)[next(tried)]
+        raise (RuntimeError, error)[next(tried) + 1 - run]
 
-    for error in (KeyboardInterrupt, MemoryError):
-        with pytest.raises(error):
-            ta.capture(model, input_size=(3, 4))
-    assert next(tried) == 2
+    with pytest.raises(error):
+        ta.capture(model, input_size=(3, 4))
+    assert next(tried) == run + 1
+
+
+def test_a_run_that_was_mended_by_a_batch_is_not_left_for_one_that_was_stopped():
+    """The convolution ran without a batch; while it runs with one, the user stops it."""
+
+    class Stopped(nn.Conv2d):
+        def forward(self, x):
+            if x.dim() == 4:
+                raise KeyboardInterrupt
+            return super().forward(x)
+
+    with pytest.raises(KeyboardInterrupt):
+        ta.capture(Stopped(1, 2, 3), (1, 8, 8))
+
+
+def test_an_exception_that_takes_no_note_is_raised_all_the_same():
+    """It is the model's own."""
+
+    class ClosedError(RuntimeError):
+        def __setattr__(self, name, value):
+            raise AttributeError(name)
+
+        def add_note(self, text):
+            raise AttributeError(text)
+
+    def model(x):
+        raise ClosedError
+
+    with pytest.raises(ClosedError):
+        ta.capture(model, input_size=(3, 4))
 
 
 class Words(nn.Module):

@@ -13,6 +13,7 @@ other thing. Tensors that the user gave are never changed.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -38,6 +39,9 @@ _DTYPE = re.compile(
     r"|integer|floating point|boolean|\((?:long )?(?:int|float|double)\)",
     re.IGNORECASE,
 )
+# What models raise where shapes or types do not fit, and what of that has other reasons.
+_OF_INPUTS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ZeroDivisionError)
+_NOT_OF_INPUTS = (AtlasError, torch.OutOfMemoryError)
 # Calls that take one sample without a batch, and the dimensions of that.
 _SAMPLES = {
     name: dimensions
@@ -68,14 +72,15 @@ def run_given(model: Callable[..., Any], options: Options, given: Given) -> Atte
     """
     first = _with_dtypes(model, options, given, AS_GUESSED)
     made = first.inputs.made if first.inputs is not None else None
-    if made is None or not any(made.shapes.values()) or not _may_be_mended(first.error):
+    if made is None or not any(made.shapes.values()) or _ends_it(first.error):
         return first
     sample = first.run.graph is not None and takes_one_sample(first.run.graph)
     if first.error is None and not sample:
         return first
     second = _with_dtypes(model, options, given, Making(batch=True))
     # Of two that fail, the one to show is the one that a layer has asked for.
-    return second if second.error is None or (sample and first.error is not None) else first
+    asked_for = sample and first.error is not None
+    return second if second.error is None or _ends_it(second.error) or asked_for else first
 
 
 def _with_dtypes(model: Callable[..., Any], options: Options, given: Given, making: Making) -> Attempt:
@@ -85,6 +90,8 @@ def _with_dtypes(model: Callable[..., Any], options: Options, given: Given, maki
         for other in _other_dtypes(attempt, making.other):
             tried = Making(making.batch, making.other | other)
             after = _attempt(model, options, given, tried)
+            if _ends_it(after.error):
+                return after
             if after.error is None or _failed_at(after) > _failed_at(attempt):
                 attempt, making = after, tried
                 break
@@ -108,19 +115,18 @@ def _attempt(model: Callable[..., Any], options: Options, given: Given, making: 
         run.go(inputs, notes)
     except BaseException as error:  # noqa: BLE001 - it is raised again, once it is clear which run is shown
         advice = inputs.advice if inputs is not None and isinstance(error, TypeError) else ""
-        for text in (*(note.text for note in notes), *filter(None, [advice])):
-            add_note(error, f"torchatlas: {text}")
+        with suppress(AttributeError):  # a class that takes no attribute
+            for text in (*(note.text for note in notes), *filter(None, [advice])):
+                add_note(error, f"torchatlas: {text}")
         return Attempt(run, error, inputs)
     finally:
         FAKE_LOG.disabled = logged
     return Attempt(run, None, inputs)
 
 
-def _may_be_mended(error: BaseException | None) -> bool:
-    """Whether other inputs may do better: not where the user stopped it, memory is full, or we refuse it."""
-    if error is None:
-        return True
-    return isinstance(error, Exception) and not isinstance(error, (AtlasError, MemoryError, torch.OutOfMemoryError))
+def _ends_it(error: BaseException | None) -> bool:
+    """Whether no other inputs are to be tried: the user or a clock has stopped it, memory is full, or we refuse it."""
+    return error is not None and (not isinstance(error, _OF_INPUTS) or isinstance(error, _NOT_OF_INPUTS))
 
 
 def takes_one_sample(graph: Graph) -> bool:
@@ -154,7 +160,7 @@ def _other_dtypes(attempt: Attempt, already: frozenset[str]) -> Iterator[frozens
     """
     error, graph = attempt.error, attempt.run.graph
     made = attempt.inputs.made if attempt.inputs is not None else None
-    if made is None or graph is None or not _may_be_mended(error) or not _DTYPE.search(str(error)):
+    if made is None or graph is None or _ends_it(error) or not _DTYPE.search(str(error)):
         return
     guessed = [name for name in made.guessed if name not in already]
     near = next((names & set(guessed) for names in _before(graph) if names & set(guessed)), None)

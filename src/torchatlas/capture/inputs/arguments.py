@@ -122,6 +122,8 @@ def with_named(model: Any, kwargs: Any, named: Mapping[str, Any], function: str,
         if name not in known:
             near = difflib.get_close_matches(name, [*known, *options], 1)
             hint = f" Did you mean {near[0]}?" if near else ""
+            if parameters is not None and forward.has(parameters, Parameter.VAR_KEYWORD):
+                hint += f' What it takes under any name is given so: kwargs={{"{name}": …}}.'
             raise TypeError(f"{function} has no option {name!r}, and {forward.render(model)} no such argument.{hint}")
         if isinstance(kwargs, Mapping) and name in kwargs:
             raise InputError(f"{name!r} was given to {function} by name and in kwargs; give it once.")

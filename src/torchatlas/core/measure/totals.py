@@ -34,7 +34,8 @@ class Totals:
         bytes: of all parameters and buffers as they are stored, those included that ran without belonging to the model.
         exact: whether all of these are exact. Where it is False, ``flops``, ``mult_adds`` and ``elementwise`` are lower
             bounds, since the arithmetic of a call was not seen, or parameters and bytes are, since a weight has no size
-            yet (lazy layers); the notes under the table say which.
+            yet (lazy layers); the notes under the table say which. What NumPy and others compute outside of torch is in
+            no number.
     """
 
     parameters: int
