@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -57,6 +56,14 @@ class Source:
     end_column: int | None = None
 
 
+def numel_of(shape: Iterable[int]) -> int:
+    """Number of elements of a tensor of this shape; 0 where a size varies (-1)."""
+    count = 1
+    for size in shape:
+        count *= max(size, 0)
+    return count
+
+
 @dataclass(frozen=True, slots=True)
 class InnerTensor:
     """One of the tensors that a packed or sharded tensor is stored as.
@@ -76,7 +83,7 @@ class InnerTensor:
     @property
     def numel(self) -> int:
         """Number of elements."""
-        return prod(max(size, 0) for size in self.shape)
+        return numel_of(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +142,7 @@ class Value:
         """Number of elements as stored, scales and zero points included; 0 where a size varies."""
         if self.inner and not self.placements:
             return sum(inner.numel for inner in self.inner)
-        count = 1
-        for size in self.shape:
-            count *= max(size, 0)
-        return count
+        return numel_of(self.shape)
 
     @property
     def is_packed(self) -> bool:

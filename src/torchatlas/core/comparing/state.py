@@ -6,8 +6,9 @@ Dictionaries are ``OrderedDict``, with the versions of modules in ``_metadata`` 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
+
+from torchatlas.core.graph import numel_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -48,7 +49,7 @@ class Described:
     @property
     def numel(self) -> int:
         """Number of elements; 0 where a size varies."""
-        return prod(max(size, 0) for size in self.shape)
+        return numel_of(self.shape)
 
 
 @dataclass(frozen=True, slots=True)

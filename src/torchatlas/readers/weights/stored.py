@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
+
+from torchatlas.core.graph import numel_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -92,7 +93,7 @@ class Stored:
     @property
     def numel(self) -> int:
         """Number of elements; 0 where a size varies."""
-        return prod(max(size, 0) for size in self.shape)
+        return numel_of(self.shape)
 
     @property
     def memory(self) -> Hashable:

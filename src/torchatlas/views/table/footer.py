@@ -50,7 +50,7 @@ def totals(facts: Facts) -> tuple[Line, ...]:
     if facts.graph.modules:
         split = f"trainable {exact(total.trainable)}, frozen {exact(total.frozen)}"
         lines.append(Line("parameters", exact(total.parameters), split))
-        lines += [Line(*line) for line in stored_totals(facts.graph)]
+        lines += [Line(*line) for line in stored_totals(facts.costs)]
     if total.unregistered:
         lines.append(Line("not held", exact(total.unregistered), "parameters of modules that ran outside of the model"))
     if total.buffers:
@@ -97,7 +97,7 @@ def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
     """What must be said beside the numbers."""
     graph = facts.graph
     found = [_located(note.text, note.call, graph) for note in graph.notes]
-    found += stored_notes(graph)
+    found += stored_notes(facts.costs)
     if not facts.total.exact:
         found.append(f"mult-adds are a lower bound: the arithmetic of {facts.total.unknown} calls was not seen")
     if facts.total.unmeasured:

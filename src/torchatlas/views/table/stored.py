@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
-from torchatlas.core.graph import InnerTensor
-from torchatlas.core.measure.cost import origins_of
+from torchatlas.core.graph import InnerTensor, numel_of
 from torchatlas.core.measure.numbers import exact, size
 from torchatlas.core.measure.sharding import per_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchatlas.core.graph import Graph, Value
+    from torchatlas.core.graph import Value
+    from torchatlas.core.measure.cost import Costs
 
 
 def forms(value: Value) -> tuple[InnerTensor, ...]:
@@ -38,29 +37,25 @@ def stored_text(value: Value) -> str:
     return as_stored if list(first.shape) == shape else f"{shape} as {as_stored}"
 
 
-def _weights(graph: Graph) -> list[Value]:
-    origins = origins_of(graph.values)
-    return [v for v in graph.values if v.kind in {"parameter", "buffer"} and origins[v.id] == v.id]
-
-
-def stored_totals(graph: Graph) -> Iterator[tuple[str, str, str]]:
+def stored_totals(costs: Costs) -> Iterator[tuple[str, str, str]]:
     """Label, number and detail of the lines below the parameters."""
-    weights = _weights(graph)
+    weights = [costs.graph.values[value] for value in costs.weights]
     packed = [value for value in weights if value.is_packed]
     if packed:
-        original = sum(prod(value.original or value.shape) for value in packed)
+        original = sum(numel_of(value.original or value.shape) for value in packed)
         stored = sum(value.numel for value in packed)
         dtypes = ", ".join(dict.fromkeys(inner.dtype for value in packed for inner in forms(value)))
         yield "packed", exact(original), f"weights, stored as {exact(stored)} elements ({dtypes})"
-    rank = per_rank(graph)
     if any(value.placements for value in weights):
+        rank = per_rank(costs.graph)
         nbytes = rank.parameter_bytes + rank.buffer_bytes
         yield "per rank", exact(rank.parameters), f"of the parameters; {size(nbytes)} of weights"
 
 
-def stored_notes(graph: Graph) -> Iterator[str]:
+def stored_notes(costs: Costs) -> Iterator[str]:
     """What the numbers mean where weights are packed or sharded."""
-    weights = _weights(graph)
+    graph = costs.graph
+    weights = [graph.values[value] for value in costs.weights]
     if any(value.is_packed for value in weights):
         yield "packed weights count as they are stored, scales included, in parameters, buffers and bytes"
     if any(value.placements for value in weights) and graph.calls:
