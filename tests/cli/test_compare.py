@@ -10,6 +10,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from torchatlas.cli import app
+from torchatlas.readers import open as reading
 
 NET = """
 import torch
@@ -50,6 +51,18 @@ def test_the_same_ends_with_0():
     result = run("net.py:Net", "net.py:Net", "-i", "3,4")
     assert result.exit_code == 0, result.output
     assert "same architecture and shapes" in result.stdout
+
+
+def test_a_file_is_read_once(folder, monkeypatch):
+    """Also where the model is asked whether it takes the weights: a large file is slow to read."""
+    save_file(nn.ModuleDict({"layer": nn.Linear(4, 4)}).state_dict(), folder / "weights.safetensors")
+    read = []
+    monkeypatch.setattr(
+        reading, "opened", lambda path, key=None, original=reading.opened: read.append(path) or original(path, key)
+    )
+    result = run("net.py:Net", "weights.safetensors")
+    assert result.exit_code == 0, result.output
+    assert [str(path) for path in read] == ["weights.safetensors"]
 
 
 def test_what_differs_ends_with_1():

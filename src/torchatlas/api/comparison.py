@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from torchatlas.views.page.page import Page
     from torchatlas.views.table.comparison import Differences
 
-Comparable: TypeAlias = "Atlas | Graph | torch.nn.Module | Mapping[str, Any] | str | os.PathLike[str]"
+Comparable: TypeAlias = "Atlas | Graph | Opened | torch.nn.Module | Mapping[str, Any] | str | os.PathLike[str]"
 
 CALLER = Caller("ta.compare", "a, b")
 TABLES = (".csv", ".json", ".txt")

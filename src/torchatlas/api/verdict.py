@@ -146,24 +146,25 @@ def _module(one: Any) -> Any:
 
 def _weights(one: Any, graph: Graph) -> Weights | Unasked:
     """What would be loaded, or why that is not in hand."""
+    from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # the readers are loaded when asked for
+    from torchatlas.readers.weights.whole import expression  # noqa: PLC0415  # as above
+
     if isinstance(one, Mapping):
         inside = _chosen(one).inside
         for key in inside:
             one = _item(one, key)
         flat = not isinstance(one, Mapping) or all(name in one for value in graph.values for name in value.names)
-        return Weights(one, _written(inside), flat)
+        return Weights(one, expression(inside), flat)
     read = _read(one)
     if read is None or read.checkpoint is None:
         return Unasked(NO_WEIGHTS)
-    from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # the readers are loaded when asked for
-
     checkpoint = read.checkpoint
     if checkpoint.empty:
         return Unasked(checkpoint.empty)
     if _names(read.graph) != _names(graph):
         return Unasked("the file is no longer what was opened")
     state, flat = state_of(checkpoint)
-    return Weights(state, _written(checkpoint.inside), flat)
+    return Weights(state, expression(checkpoint.inside), flat)
 
 
 def _read(one: Any) -> Opened | None:
@@ -187,10 +188,6 @@ def _item(held: Any, wanted: str | int) -> Any:
     if not isinstance(held, Mapping):
         return held[wanted]
     return next(item for key, item in held.items() if str(key) == str(wanted))
-
-
-def _written(inside: tuple[str | int, ...]) -> str:
-    return "".join(f"[{key!r}]" for key in inside)
 
 
 def graph_of(state: Mapping[Any, Any]) -> Graph:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchatlas.api.target import is_file
+from torchatlas.api.verdict import opened
 from torchatlas.cli.app import app
 from torchatlas.cli.exits import clean_exit, tell
 from torchatlas.cli.options import (
@@ -25,12 +26,13 @@ from torchatlas.cli.options import (
     OutputOption,
 )
 from torchatlas.cli.output import check_place, put
-from torchatlas.cli.run import Run, obtain
+from torchatlas.cli.run import Run, obtain, waiting
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
     from torchatlas.api.atlas import Atlas
     from torchatlas.api.comparison import Comparison
+    from torchatlas.api.verdict import Opened
 
 COMPARE_EXAMPLES = """\b
 Examples:
@@ -124,13 +126,13 @@ def _side(
     device: str | None,
     mode: Mode,
     key: str | None,
-) -> Atlas:
+) -> Atlas | Opened:
     """One of the two; files have their run in them, if any, so that inputs are for models alone."""
     if is_file(text):
-        run = Run(text, [], [], None, None, False, None, Mode.EVAL.value, Level.OP.value, key)  # noqa: FBT003
-    else:
-        fake = not real and bool(inputs or kwargs)
-        run = Run(text, inputs, dtypes, kwargs, arguments, fake, device, mode.value, Level.OP.value)
+        with waiting(f"Reading {text}"):
+            return opened(text, key)
+    fake = not real and bool(inputs or kwargs)
+    run = Run(text, inputs, dtypes, kwargs, arguments, fake, device, mode.value, Level.OP.value)
     atlas, failure = obtain(run)
     if failure is not None:
         try:
@@ -140,7 +142,7 @@ def _side(
     return atlas
 
 
-def _compared(a: str, b: str, one: Atlas, other: Atlas) -> Comparison:
+def _compared(a: str, b: str, one: Atlas | Opened, other: Atlas | Opened) -> Comparison:
     from torchatlas.api.comparison import compare as hold_against  # noqa: PLC0415  # the other commands do not wait for it
 
     titles = [Path(text).name if is_file(text) else text for text in (a, b)]

@@ -16,6 +16,7 @@ from torchatlas.readers.weights.loadable import text
 from torchatlas.readers.weights.model import graph_of as graph_of_model
 from torchatlas.readers.weights.packed import saved_otherwise
 from torchatlas.readers.weights.tables import PARAMS, together
+from torchatlas.readers.weights.whole import expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -86,7 +87,7 @@ def graph_of(checkpoint: Checkpoint, path: Path, *, apart: bool = False) -> Grap
         ("file", checkpoint.format),
         ("weights", checkpoint.file),
         ("reads", text(checkpoint)),
-        ("state_dict", "".join(f"[{key!r}]" for key in checkpoint.inside)),
+        ("state_dict", expression(checkpoint.inside)),
         ("parts", "" if checkpoint.flat else "apart"),
     ]
     return Graph(
@@ -257,7 +258,7 @@ def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable
         if checkpoint.tensors and all(name.startswith(prefix) for name in checkpoint.tensors):
             yield f"every name begins with {prefix!r}, as {by} makes it: the model itself has the names without it."
     if checkpoint.inside:
-        yield f"the weights stand under {''.join(f'[{key!r}]' for key in checkpoint.inside)} in the file."
+        yield f"the weights stand under {expression(checkpoint.inside)} in the file."
     yield from saved_otherwise(checkpoint.tensors.values())
     yield from of_one_rank(checkpoint.tensors.values())
     arrays = sum(stored.type == "ndarray" for stored in checkpoint.tensors.values())
