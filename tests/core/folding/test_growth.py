@@ -130,59 +130,50 @@ def test_a_part_of_what_grows_says_its_own_ends(name, last):
     assert whole.of_part(10, 4, 3) == Growth(name, 7, 10 if last == 13 else 9)
 
 
-def _gpt():
-    settings = transformers.GPT2Config(
-        n_layer=2, n_embd=16, n_head=2, vocab_size=VOCABULARY, n_positions=64, bos_token_id=0, eos_token_id=None
-    )
-    return transformers.GPT2LMHeadModel(settings).eval()
+SIZES = {
+    "GPT2LMHeadModel": {"n_layer": 2, "n_embd": 16, "n_head": 2, "n_positions": 64, "bos_token_id": 0},
+    "LlamaForCausalLM": {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "bos_token_id": 0,
+    },
+    "T5ForConditionalGeneration": {
+        "d_model": 16,
+        "d_kv": 8,
+        "d_ff": 32,
+        "num_layers": 2,
+        "num_heads": 2,
+        "decoder_start_token_id": 0,
+    },
+}
 
 
-def _llama():
-    settings = transformers.LlamaConfig(
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        vocab_size=VOCABULARY,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        bos_token_id=0,
-        eos_token_id=None,
-    )
-    return transformers.LlamaForCausalLM(settings).eval()
-
-
-def _t5():
-    settings = transformers.T5Config(
-        d_model=16,
-        d_kv=8,
-        d_ff=32,
-        num_layers=2,
-        num_heads=2,
-        vocab_size=VOCABULARY,
-        decoder_start_token_id=0,
-        eos_token_id=None,
-    )
-    return transformers.T5ForConditionalGeneration(settings).eval()
+def language_model(name):
+    """A small one of transformers, by its class; no token ends what it generates."""
+    made = getattr(transformers, name)
+    return made(made.config_class(vocab_size=VOCABULARY, eos_token_id=None, **SIZES[name])).eval()
 
 
 @pytest.mark.parametrize(
-    ("build", "kwargs", "grows"),
+    ("name", "kwargs", "grows"),
     [
-        (_gpt, {"do_sample": False}, "cache 3..14"),
-        (_gpt, {"do_sample": True}, "cache 3..14"),
-        (_gpt, {"do_sample": False, "num_beams": 2}, "cache 3..14"),
-        (_llama, {"do_sample": False}, "cache 3..14"),
-        (_llama, {"do_sample": False, "cache_implementation": "static"}, "length 3..14"),
-        (_t5, {"do_sample": False}, "cache 1..12"),
+        ("GPT2LMHeadModel", {"do_sample": False}, "cache 3..14"),
+        ("GPT2LMHeadModel", {"do_sample": True}, "cache 3..14"),
+        ("GPT2LMHeadModel", {"do_sample": False, "num_beams": 2}, "cache 3..14"),
+        ("LlamaForCausalLM", {"do_sample": False}, "cache 3..14"),
+        ("LlamaForCausalLM", {"do_sample": False, "cache_implementation": "static"}, "length 3..14"),
+        ("T5ForConditionalGeneration", {"do_sample": False}, "cache 1..12"),
     ],
     ids=["greedy", "sampling", "beams", "grouped", "static", "encoder-decoder"],
 )
 @pytest.mark.filterwarnings("ignore")
-def test_the_steps_of_generate_fold(build, kwargs, grows):
+def test_the_steps_of_generate_fold(name, kwargs, grows):
     """Eleven after the one that reads the prompt; the rows are called by the model's class, and sum to the total."""
-    model, ids = build(), torch.randint(1, VOCABULARY, (2, 3))
+    model, ids = language_model(name), torch.randint(1, VOCABULARY, (2, 3))
     atlas = ta.capture(model.generate, ids, kwargs={"max_new_tokens": 12, "pad_token_id": 0, **kwargs})
-    name = type(model).__name__
     rows = [row for row in rows_of(atlas) if row["depth"] == 1]
     steps = next(row for row in rows if row["repeats"] > 1)
     assert (steps["name"], steps["type"], steps["repeats"]) == (name, name, 11)

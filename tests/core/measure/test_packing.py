@@ -18,6 +18,8 @@ INT, HALF = "int32", "float16"
         # 3 bits: 32 numbers in 3 integers; 8 bits: 4 in each.
         ({"qweight": (384, 64), "qzeros": (32, 6), "scales": (32, 64)}, (64, 4096)),
         ({"qweight": (1024, 64), "qzeros": (32, 16), "scales": (32, 64)}, (64, 4096)),
+        # Zeros that are not packed do not tell how many numbers an integer holds; the order of inputs does.
+        ({"qweight": (512, 64), "qzeros": (32, 64), "scales": (32, 64), "g_idx": (4096,)}, (64, 4096)),
         # AWQ: along the outputs.
         ({"qweight": (4096, 1376), "qzeros": (32, 1376), "scales": (32, 11008)}, (11008, 4096)),
     ],
@@ -43,6 +45,7 @@ def test_blocks_with_two_numbers_in_a_byte():
         {"qweight": ((4, 4), INT), "scales": ((), HALF)},
         {"qweight": ((4, 3), INT), "scales": ((1, 8), HALF), "qzeros": ((1, 2), INT)},
         {"qweight": ((5, 8), INT), "scales": ((1, 8), HALF), "qzeros": ((1, 3), INT)},
+        {"qweight": ((512, 64), INT), "qzeros": ((32, 64), INT), "scales": ((32, 64), HALF)},
         {"x_blocks": ((4, 4), "uint8")},
         {"x_blocks": ((4, 4), "float32"), "x_scales": ((4,), "uint8")},
         {"weight": ((4, 4), "float32")},

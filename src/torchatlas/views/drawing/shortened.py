@@ -256,8 +256,6 @@ def _is_returned(graph: Graph, value: int) -> bool:
 
 def _without(graph: Graph, gaps: Sequence[_Gap]) -> Graph:
     """The graph without what is in the gaps; the turn after each reads from the one before it."""
-    calls: dict[int, Call] = {}
-    values: dict[int, Value] = {}
     hidden_calls, hidden_values = set[int](), set[int]()
     for gap in gaps:
         hidden_calls.update(gap.calls())

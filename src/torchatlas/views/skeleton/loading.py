@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.files.load_recipe import Read
@@ -185,34 +186,21 @@ def loose(name, thing):
     return found
 '''
 
-
-NAMES = frozenset(
-    (
-        "load",
-        "flat",
-        "read",
-        "read_pickle",
-        "weights_of",
-        "loose",
-        "unpacked",
-        "with_packed",
-        "Placeholder",
-        "Reader",
-        "io",
-        "pickle",
-        "types",
-        "pathlib",
-        "safetensors",
-        "member",
-        "plain",
-        "bz2",
-        "contextlib",
-        "gzip",
-        "lzma",
-        "tarfile",
-        "zipfile",
-    )
-)
+IMPORTS = {
+    MEMBER: ("bz2", "contextlib", "gzip", "io", "lzma", "tarfile", "zipfile"),
+    FLAT: (),
+    READER: ("io", "pickle", "types"),
+    PICKLED: (),
+    WEIGHTS_OF: (),
+    PACKED: (),
+    UNPACKED: (),
+}
+"""The functions that loading may need, in their order, each with the modules of Python that it uses."""
+NAMES = frozenset((
+    *("load", "pathlib", "safetensors"),
+    *(module for modules in IMPORTS.values() for module in modules),
+    *re.findall(r"^(?:def|class) (\w+)", "".join(IMPORTS), re.MULTILINE),
+))  # fmt: skip
 """What stands in a skeleton beside its classes."""
 
 
@@ -376,24 +364,17 @@ def _needed(reads: Sequence[Read], *, several: bool) -> tuple[tuple[str, ...], t
     """The functions that reading so needs, and the modules that these do."""
     hows, forms = {read.how for read in reads}, {read.form for read in reads}
     placeholders, packed = bool(hows & {"placeholders", "pickle"}), any(read.packed for read in reads)
-    functions = (
-        MEMBER if packed else "",
-        FLAT if "parts" in forms else "",
-        READER if placeholders else "",
-        PICKLED if "pickle" in hows else "",
-        WEIGHTS_OF if forms & {"module", "modules"} else "",
-        PACKED if "packed" in forms else "",
-        UNPACKED if forms & {"packed", "module", "modules"} else "",
-    )
-    imports = (
-        *(("bz2", "contextlib", "gzip") if packed else ()),
-        *(("io",) if placeholders or packed else ()),
-        *(("lzma",) if packed else ()),
-        *(("pathlib",) if several and not packed else ()),
-        *(("pickle",) if placeholders else ()),
-        *(("tarfile",) if packed else ()),
-        *(("types",) if placeholders else ()),
-        *(("zipfile",) if packed else ()),
-        *(("safetensors.torch",) if "safetensors" in hows else ()),
-    )
-    return tuple(filter(None, functions)), imports
+    wanted = {
+        MEMBER: packed,
+        FLAT: "parts" in forms,
+        READER: placeholders,
+        PICKLED: "pickle" in hows,
+        WEIGHTS_OF: bool(forms & {"module", "modules"}),
+        PACKED: "packed" in forms,
+        UNPACKED: bool(forms & {"packed", "module", "modules"}),
+    }
+    functions = tuple(function for function in IMPORTS if wanted[function])
+    modules = {module for function in functions for module in IMPORTS[function]}
+    if several and not packed:
+        modules.add("pathlib")
+    return functions, (*sorted(modules), *(("safetensors.torch",) if "safetensors" in hows else ()))
