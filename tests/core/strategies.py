@@ -97,9 +97,10 @@ def calls(draw, position: int, there: int, outputs: tuple[int, ...], writes: tup
     """One call at that position, of a graph of ``there`` values, that returns and writes these."""
     inputs = tuple(draw(st.lists(st.integers(0, there - 1), max_size=3))) if there else ()
     module = draw(st.booleans())
+    kind = "module" if module else draw(st.sampled_from(["function", "aten", "autograd_function", "group"]))
     return Call(
         id=position,
-        kind="module" if module else draw(st.sampled_from(["function", "aten", "autograd_function"])),
+        kind=kind,
         name=draw(texts),
         path=draw(texts) if module else None,
         parent=draw(st.integers(0, position - 1)) if position else None,
@@ -115,6 +116,7 @@ def calls(draw, position: int, there: int, outputs: tuple[int, ...], writes: tup
         reads_data=draw(st.booleans()),
         thread=draw(st.integers(0, 3)),
         seconds=draw(st.none() | st.floats(0, allow_infinity=False)),
+        repeats=draw(st.integers(1, 3)) if kind == "group" else 1,
     )
 
 

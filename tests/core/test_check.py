@@ -74,6 +74,8 @@ def test_arbitrary_graphs_are_well_formed(graph):
         (call(2, thread=-1), "call 2 (F.linear) has 48 FLOPs and ran in thread -1"),
         (call(2, seconds=math.nan), "call 2 (F.linear) took nan seconds"),
         (call(2, seconds=-0.5), "call 2 (F.linear) took -0.5 seconds"),
+        (call(2, repeats=2), "call 2 (F.linear) is a function of 2 repeats; a group has 1 or more, any other call 1"),
+        (call(2, kind="group", repeats=0), "call 2 (F.linear) is a group of 0 repeats"),
         (call(2, source=Source("a.py", 0)), "lines count from 1"),
         (call(2, source=Source("a.py", 1, end_line=2**64)), "lines count from 1 and stay below 2**64"),
         (call(2, inputs=(0, 4)), "call 2 (F.linear) has as inputs the values [4], which are not there"),

@@ -47,6 +47,7 @@ def check(graph: Graph) -> None:
 def problems(graph: Graph) -> Iterator[str]:
     """Give, one sentence each, every place where a graph is not well formed."""
     yield from _calls(graph)
+    yield from _repeats(graph)
     yield from _wiring(graph)
     yield from _values(graph)
     yield from _origins(graph)
@@ -81,6 +82,11 @@ def _calls(graph: Graph) -> Iterator[str]:
         yield f"{_of(call)} took {call.seconds} seconds"
     for call in [call for call in graph.calls if call.source is not None and not _placed(call.source)]:
         yield f"{_of(call)} comes from {shorten(call.source)}; lines count from 1 and stay below 2**64"
+
+
+def _repeats(graph: Graph) -> Iterator[str]:
+    for call in [call for call in graph.calls if call.repeats != 1 and (call.repeats < 1 or call.kind != "group")]:
+        yield f"{_of(call)} is a {call.kind} of {call.repeats} repeats; a group has 1 or more, any other call 1"
 
 
 def _placed(source: Source) -> bool:

@@ -195,6 +195,7 @@ class Call:
         thread: 0 for the thread that captured, then 1, 2, … in order of appearance.
         seconds: wall time, where measured.
         forward: of a call of a backward pass, the call of ``Graph.forward`` that it belongs to, where known.
+        repeats: of a group that holds nothing but repeats, how many; its name is that of one of them.
     """
 
     id: int
@@ -215,6 +216,12 @@ class Call:
     thread: int = 0
     seconds: float | None = None
     forward: int | None = None
+    repeats: int = 1
+
+    @property
+    def label(self) -> str:
+        """The name as a reader sees it: ``Residual ×35`` for a group of 35 repeats."""
+        return f"{self.name} ×{self.repeats}" if self.repeats > 1 else self.name
 
 
 @dataclass(frozen=True, slots=True)

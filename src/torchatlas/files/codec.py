@@ -21,6 +21,7 @@ from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.gc_paused import collection_paused
 from torchatlas.files import atomic
 from torchatlas.files.columns import Reader
+from torchatlas.files.earlier import upgraded
 from torchatlas.files.filename import filename
 from torchatlas.files.records import FORMAT, FORMATS, GRAPH
 from torchatlas.files.sniff import ENOUGH, looks_like
@@ -85,6 +86,7 @@ def decode(data: bytes, name: str = "the data") -> Graph:
             (graph,) = FORMATS[version].take(reader, 1)
             reader.need_end()
             check(graph)
+            graph = graph if version == FORMAT else upgraded(graph)
     except ValueError as error:
         raise FileError(f"{name} is damaged: {error}. {AGAIN}") from error
     return graph

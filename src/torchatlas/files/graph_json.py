@@ -23,6 +23,7 @@ from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Call, Graph, Module, Node, Note, Overlay, Slot, Source, Text, Value
 from torchatlas.files import atomic
+from torchatlas.files.earlier import is_earlier, upgraded
 from torchatlas.files.json_records import LONGEST, graph_of
 from torchatlas.files.sniff import ENOUGH, looks_like
 
@@ -69,6 +70,7 @@ def from_json(text: str | bytes, name: str = "the text") -> Graph:
     try:
         graph = graph_of(record)
         check(graph)
+        graph = upgraded(graph) if is_earlier(record) else graph
     except (ValueError, RecursionError) as error:
         raise FileError(f"{name} is no graph that torchatlas wrote: {error} {WANTED}") from error
     return graph

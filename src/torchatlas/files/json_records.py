@@ -40,8 +40,8 @@ def graph_of(record: dict[str, Any]) -> Graph:
     known = {key: held for key, held in record.items() if key != "folds"}  # made anew by whoever needs them
     if isinstance(known.get("forward"), dict):
         known["forward"] = {key: held for key, held in known["forward"].items() if key != "folds"}
-    made: Graph = _record(Graph)(known)
-    return made
+    read: Graph = _record(Graph)(known)
+    return read
 
 
 def tree_of(given: Any, depth: int = 0) -> Tree:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-FORMAT = 3
+FORMAT = 4
 
 
 class Records(Generic[R]):
@@ -106,6 +106,7 @@ CALL = Records(
     thread=Ints(),
     seconds=Maybe(Floats()),
     forward=IDS,
+    repeats=Ints(),
 )
 
 MODULE = Records(
@@ -132,13 +133,15 @@ OVERLAY = Records(
     paths=Ragged(Pairs(Texts(), Floats())),
 )
 
+NOTE = Records(Note, text=Texts(), call=IDS)
+
 RUN = Records(
     Graph,
     name=Texts(),
     calls=Ragged(CALL),
     values=Ragged(VALUE),
     modules=Ragged(MODULE),
-    notes=Ragged(Records(Note, text=Texts(), call=IDS)),
+    notes=Ragged(NOTE),
     error=IDS,
     made=Ragged(Pairs(Texts(), Texts())),
     overlays=Ragged(OVERLAY),
@@ -146,15 +149,25 @@ RUN = Records(
 
 GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
 
+# Formats 1 to 3 wrote how often a group repeats into its name (`files.earlier` takes it out again).
+CALLS_3: Column[tuple[Call, ...]] = Ragged(CALL.until("repeats"))
+RUN_3_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "calls": CALLS_3}
+RUN_3 = Records(Graph, **RUN_3_COLUMNS)
+
 # Formats 1 and 2 knew of no module that is not the model's and of no container; a weight had no other stored form.
-VALUES: Column[tuple[Value, ...]] = Ragged(VALUE.until("inner"))
-MODULES: Column[tuple[Module, ...]] = Ragged(MODULE.until("registered"))
-RUN_2_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "values": VALUES, "modules": MODULES}
+VALUES_2: Column[tuple[Value, ...]] = Ragged(VALUE.until("inner"))
+MODULES_2: Column[tuple[Module, ...]] = Ragged(MODULE.until("registered"))
+RUN_2_COLUMNS: dict[str, Column[Any]] = {**RUN_3.columns, "values": VALUES_2, "modules": MODULES_2}
 RUN_2 = Records(Graph, **RUN_2_COLUMNS)
 
+# Format 1 knew of no overlay, no backward pass and no class that was inferred.
+CALLS_1: Column[tuple[Call, ...]] = Ragged(CALL.until("forward"))
+RUN_1 = RUN_2.until("overlays", calls=CALLS_1, modules=Ragged(MODULE.until("sure")))
+
 FORMATS = {
-    1: RUN.until("overlays", calls=Ragged(CALL.until("forward")), values=VALUES, modules=Ragged(MODULE.until("sure"))),
+    1: RUN_1,
     2: Records(Graph, **RUN_2.columns, forward=Maybe(RUN_2)),
+    3: Records(Graph, **RUN_3.columns, forward=Maybe(RUN_3)),
     FORMAT: GRAPH,
 }
 """What files of every format hold."""

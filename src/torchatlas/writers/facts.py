@@ -78,7 +78,7 @@ class Facts:
 
     def _of_call(self, call: Call) -> dict[str, str]:
         values = [self._graph.values[value] for value in call.inputs]
-        facts = {"call": call.name, "module": self._inside[call.id]}
+        facts = {"call": call.label, "module": self._inside[call.id]}
         if call.flops or call.arithmetic != "movement":
             facts["flops"] = f"{call.flops:,}" if call.arithmetic == "counted" else f"not counted ({call.arithmetic})"
         if call.source is not None:

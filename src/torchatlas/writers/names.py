@@ -100,4 +100,4 @@ def _module_scope(call: Call, parent: Call | None, own: list[str], names: Names)
 
 def label_of(call: Call) -> str:
     """What is drawn on a call: ``Conv2d``, ``relu``, ``add``."""
-    return call.name if call.kind in {"module", "group", "backward", "saved"} else plain_name(call.name)
+    return call.label if call.kind in {"module", "group", "backward", "saved"} else plain_name(call.name)

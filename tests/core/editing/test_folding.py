@@ -13,6 +13,8 @@ from core.pattern.test_match import FORK, RESIDUAL
 from core.strategies import runs
 from torchatlas.core.check import problems
 from torchatlas.core.editing.folding import fold, fold_repeats, unfold
+from torchatlas.core.editing.prune import prune
+from torchatlas.core.editing.rename import rename
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph, Module, Note, Overlay
 from torchatlas.core.measure.cost import costs, total
@@ -50,7 +52,7 @@ GRAPHS = [build(RESIDUAL), build(FORK), llama_like(3, 10), irregular(120), irreg
 def groups(graph):
     """Name, and what is directly inside, of every group."""
     return [
-        (call.name, [graph.calls[child].path or graph.calls[child].name for child in graph.children[call.id]])
+        (call.label, [graph.calls[child].path or graph.calls[child].name for child in graph.children[call.id]])
         for call in graph.calls
         if call.kind == "group"
     ]
@@ -183,8 +185,25 @@ def test_repeats_become_groups_named_after_them():
     """A stretch of alike neighbours is one group, which a later pattern knows by the name of one."""
     made = fold_repeats(llama_like(5, 4))
     assert groups(made) == [("LlamaDecoderLayer ×5", [f"model.layers.{layer}" for layer in range(5)])]
-    assert groups(fold(made, "LlamaDecoderLayer", "Stack"))[0][0] == "Stack"
+    assert [(call.name, call.repeats) for call in made.calls if call.kind == "group"] == [("LlamaDecoderLayer", 5)]
+    for pattern in ("LlamaDecoderLayer", '"LlamaDecoderLayer ×5"'):
+        assert groups(fold(made, pattern, "Stack"))[0][0] == "Stack"
     assert unfold(made) == llama_like(5, 4)
+
+
+def test_a_name_that_looks_counted_is_a_name():
+    """It is matched whole alone: the user's `Stage ×2` is no `Stage`."""
+    made = fold(build(RESIDUAL), "Conv > BatchNorm > Relu", "Stage ×2")
+    assert [(call.name, call.repeats) for call in made.calls if call.kind == "group"] == [("Stage ×2", 1)]
+    assert "found nothing" in fold(made, "Stage", "Again").notes[-1].text
+    assert groups(fold(made, '"Stage ×2"', "Again"))[0] == ("Again", ["Stage ×2"])
+
+
+def test_groups_of_repeats_count_what_is_left_of_them():
+    """Also once one of them is pruned, and under another name."""
+    made = prune(fold_repeats(llama_like(5, 4)), r"re:model\.layers\.[13]")
+    assert groups(made) == [("LlamaDecoderLayer ×3", [f"model.layers.{layer}" for layer in (0, 2, 4)])]
+    assert groups(rename(made, '"LlamaDecoderLayer ×3"', "Layer"))[0][0] == "Layer ×3"
 
 
 def test_notes_overlays_and_the_error_follow_their_calls():

@@ -47,7 +47,7 @@ def folded(atlas, recipe):
 def names(graph):
     """The names of all groups that are inside no other group."""
     return [
-        call.name
+        call.label
         for call in graph.calls
         if call.kind == "group" and not any(graph.calls[around].kind == "group" for around in outwards(graph, call.id))
     ]

@@ -36,7 +36,7 @@ def closed(drawing):
     """The names of the calls shown as closed boxes."""
     graph = drawing.graph
     return [
-        graph.calls[int(place["key"][1:])].name
+        graph.calls[int(place["key"][1:])].label
         for place in drawing.scene["places"]
         if place["key"][1:].isdigit() and not place["open"]
     ]

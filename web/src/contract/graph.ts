@@ -83,6 +83,7 @@ export interface Call {
   thread: number;
   seconds: number | null;
   forward: number | null;
+  repeats: number;
 }
 
 /** One `nn.Module` of the model, called or not. */

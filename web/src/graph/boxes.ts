@@ -3,6 +3,7 @@
 import type { Call, Fold } from "../contract/graph.ts";
 import { type CallTree, isAround, isThin } from "./calls.ts";
 import { type Chosen, type Folds, pieces } from "./chosen.ts";
+import { labelOf } from "./facts.ts";
 import type { Flow } from "./flow.ts";
 import type { Revealed } from "./revealed.ts";
 import type { ViewState } from "./state.ts";
@@ -182,11 +183,10 @@ function addUnit(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[])
   if (open) for (const call of unit) addCall(plan, made, { ...task, box }, call, null, tasks);
 }
 
-/** The group around says already how often its parts repeat, as `Residual ×35`; a loop still needs its arrow. */
+/** The group around says already how often its parts repeat, as `Residual` with the badge `×35`; a loop still needs its arrow. */
 function isSaid({ tree }: Plan, { parent, calls, kind, count }: Fold): boolean {
-  const { kind: around, name } = tree.graph.calls[parent]!;
   const isWhole = tree.children[parent]!.length === calls.length;
-  return around === "group" && kind === "stack" && isWhole && name.endsWith(` ×${count}`);
+  return kind === "stack" && isWhole && tree.graph.calls[parent]!.repeats === count;
 }
 
 /** One repeat in the frame of its group: what is in it, where it is one call. */
@@ -229,8 +229,8 @@ function addCall(
 function isOpen(plan: Plan, id: number, depth: number): boolean {
   const call = plan.tree.graph.calls[id]!;
   const key = keyOf(id);
-  const name = call.kind === "group" ? call.name : call.path;
-  const named = (set: ReadonlySet<string>): boolean => set.has(key) || (name !== null && set.has(name));
+  const names = call.kind === "group" ? [key, call.name, labelOf(call)] : [key, call.path ?? key];
+  const named = (set: ReadonlySet<string>): boolean => set.size > 0 && names.some((name) => set.has(name));
   if (named(plan.collapse)) return false;
   return named(plan.expand) || isOpenAt(plan, call, depth) || isOnTheWay(plan, id);
 }

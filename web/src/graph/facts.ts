@@ -103,10 +103,15 @@ const OVERLOAD = /^([a-z]|Tensor|Scalar|Dimname|SymInt)/;
 /** Kinds whose names are not those of functions. */
 const AS_THEY_ARE: ReadonlySet<Call["kind"]> = new Set(["module", "autograd_function", "group", "saved"]);
 
+/** A name with the count of repeats that a group holds: `Residual ×35`. */
+export function labelOf({ name, repeats }: Call): string {
+  return repeats > 1 ? `${name} ×${repeats}` : name;
+}
+
 /** `torch.nn.functional.relu` is `relu`, `Tensor.__add__` `add`, `aten.mm.default` `mm`, `AddmmBackward0` `Addmm`. */
 export function shortName(call: Call): string {
   if (call.kind === "backward") return call.name.replace(/(.)Backward\d*$/, "$1");
-  if (AS_THEY_ARE.has(call.kind)) return call.name;
+  if (AS_THEY_ARE.has(call.kind)) return labelOf(call);
   const parts = call.name.split(".");
   const overloaded = parts.length === 3 && !PYTHON.has(parts[0]!) && OVERLOAD.test(parts[2]!);
   const name = (call.kind === "aten" && parts.length > 2) || overloaded ? parts[1]! : parts[parts.length - 1]!;

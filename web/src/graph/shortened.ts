@@ -22,6 +22,7 @@ const CALL: Call = {
   thread: 0,
   seconds: null,
   forward: null,
+  repeats: 1,
 };
 
 /** No call reads it. */

@@ -57,7 +57,7 @@ function clean(text: string): string {
 function callWords(speaker: Speaker, node: VisibleNode): Words {
   const { facts } = speaker;
   const call = facts.graph.calls[node.call]!;
-  const [name, times] = repeatedName(shortName(call), call, node);
+  const [name, times] = nameAndTimes(call, node);
   const path = ownPath(speaker, node, call) + runOf(speaker, node);
   const hue = call.error !== null ? "error" : familyOf(call, name);
   const failed = call.error !== null;
@@ -113,17 +113,9 @@ function memory(facts: Facts, call: Call): string {
   return bytes === null ? "" : size(bytes);
 }
 
-const REPEATED = /^(.+) (×\d+)$/;
-
-/** Was this group made of repeats? */
-function isRepeated({ kind, name }: Call): boolean {
-  return kind === "group" && REPEATED.test(name);
-}
-
-/** The name of a group of repeats without their count, which is its badge, unless it is repeated itself. */
-function repeatedName(name: string, call: Call, { repeat }: VisibleNode): readonly [string, string] {
-  const [, one, times] = (isRepeated(call) && repeat === null && REPEATED.exec(name)) || [];
-  return one !== undefined && times !== undefined ? [one, times] : [name, ""];
+/** The name of a group of repeats, and their count, which is its badge, unless it is repeated itself. */
+function nameAndTimes(call: Call, { repeat }: VisibleNode): readonly [string, string] {
+  return call.repeats > 1 && repeat === null ? [call.name, `×${call.repeats}`] : [shortName(call), ""];
 }
 
 function numbers({ facts, labels }: Speaker, call: Call, last: number): string {
@@ -154,7 +146,7 @@ function pathsOf({ facts }: Speaker, node: VisibleNode, call: Call): readonly [s
   const { calls } = facts.graph;
   const inside = facts.tree.children[call.id]!;
   if (node.repeat) return [onlyPath(facts, call), onlyPath(facts, calls[node.repeat.last]!)];
-  if (!isRepeated(call)) return [onlyPath(facts, call), null];
+  if (call.repeats === 1) return [onlyPath(facts, call), null];
   return [onlyPath(facts, calls[inside[0]!]!), onlyPath(facts, calls[inside[inside.length - 1]!]!)];
 }
 

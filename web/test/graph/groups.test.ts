@@ -56,13 +56,14 @@ test("it holds the parameters of the modules in it", () => {
   expect(parameterCount(known, group!)).toBeGreaterThan(0);
 });
 
-/** The network with a group around the calls of its longest fold, named as `fold_repeats` does. */
+/** The network with a group around the calls of its longest fold, as `fold_repeats` makes it. */
 function gathered(source: Graph, title: string): { graph: Graph; group: number; repeat: number[] } {
   const fold = source.folds.reduce((best, each) => (each.count > best.count ? each : best));
   const at = fold.calls[0]!;
   const moved = (id: number): number => (id < at ? id : id + 1);
   const members = new Set(fold.calls);
-  const around: Call = { ...source.calls[at]!, id: at, kind: "group", name: `${title} ×${fold.count}`, path: null };
+  const group = { id: at, kind: "group", name: title, path: null, repeats: fold.count } as const;
+  const around: Call = { ...source.calls[at]!, ...group };
   const calls: Call[] = source.calls.map((call) => ({
     ...call,
     id: moved(call.id),
@@ -109,9 +110,18 @@ test("all of its repeats are shown when asked for, and one of them apart", () =>
   expect(children([`#${repeat[0]}x3`])).toEqual([3, 1, repeat.length - 4]);
 });
 
-test("a group whose name is silent about repeats shows how often they are", () => {
+test("a group of repeats is opened by its name with and without their count", () => {
+  const { graph: made, group, repeat } = gathered(payload("resnet152"), "Residual");
+  for (const expand of ["Residual", `Residual ×${repeat.length}`]) {
+    const shown = visible(index(made, "op"), { ...DEFAULT_STATE, expand: [expand] });
+    expect(shown.nodes.find(({ call }) => call === group)!.open).toBe(true);
+  }
+});
+
+test("a group that does not know of its repeats shows how often they are, whatever its name says", () => {
   const { graph: made, group, repeat } = gathered(payload("resnet152"), "Stage");
-  const silent = made.calls.map((call) => (call.id === group ? { ...call, name: "Stage" } : call));
-  const shown = visible(index({ ...made, calls: silent }, "op"), { ...DEFAULT_STATE, expand: ["Stage"] });
+  const name = `Stage ×${repeat.length}`;
+  const silent = made.calls.map((call) => (call.id === group ? { ...call, name, repeats: 1 } : call));
+  const shown = visible(index({ ...made, calls: silent }, "op"), { ...DEFAULT_STATE, expand: [name] });
   expect(shown.nodes.some((node) => node.call === repeat[0] && node.repeat?.count === repeat.length)).toBe(true);
 });

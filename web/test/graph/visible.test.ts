@@ -257,6 +257,7 @@ function chain(count: number): Graph {
       thread: 0,
       seconds: null,
       forward: null,
+      repeats: 1,
     },
     ...given,
   });

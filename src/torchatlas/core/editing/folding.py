@@ -18,7 +18,6 @@ from torchatlas.core.errors import InputError
 from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.gc_paused import collection_paused
 from torchatlas.core.pattern.coverage import coverage
-from torchatlas.core.pattern.units import REPEATED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +50,8 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
     found = find(graph, pattern, TOLD, name)
     weighed = coverage(found.flow)
     covers = [weighed.cover(match.units) for match in found.matches]
-    whole = [(match.name, cover.calls) for match, cover in zip(found.matches, covers, strict=True) if cover.cut is None]
+    pairs = zip(found.matches, covers, strict=True)
+    whole = [(match.name, cover.calls, 1) for match, cover in pairs if cover.cut is None]
     made = _grouped(graph, whole)
     cut = [cover for cover in covers if cover.cut is not None]
     notes = [*found.notes, *([_cut(graph, pattern, cut, len(covers))] if cut else [])]
@@ -60,13 +60,15 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
 
 @collection_paused()
 def fold_repeats(graph: Graph) -> Graph:
-    """Put what repeats side by side, as the views fold it, into groups named like ``Residual ×35``."""
-    groups = [
-        (f"{_title([graph.calls[call] for call in fold.calls[: fold.period]])}{REPEATED}{fold.count}", fold.calls)
-        for folds in fold_calls(graph).values()
-        for fold in folds
-    ]
-    return _grouped(graph, sorted(groups, key=lambda group: group[1][0]))
+    """Put what repeats side by side, as the views fold it, into groups that know how often: ``Residual ×35``."""
+    folds = [fold for found in fold_calls(graph).values() for fold in found]
+    return _grouped(
+        graph,
+        [
+            (_title([graph.calls[call] for call in fold.calls[: fold.period]]), fold.calls, fold.count)
+            for fold in sorted(folds, key=lambda fold: fold.calls[0])
+        ],
+    )
 
 
 @collection_paused()
@@ -78,15 +80,16 @@ def unfold(graph: Graph) -> Graph:
     return plain if notes == plain.notes else replace(plain, notes=notes)
 
 
-def _grouped(graph: Graph, groups: Sequence[tuple[str, Sequence[int]]]) -> Graph:
+def _grouped(graph: Graph, groups: Sequence[tuple[str, Sequence[int], int]]) -> Graph:
+    """With a call around each of these: its name, the calls that it holds, and how many repeats these are."""
     if not groups:
         return graph
     index = grouping(graph)
-    return insert(graph, [(index.group(name, calls), calls) for name, calls in groups])
+    return insert(graph, [(index.group(name, calls, repeats), calls) for name, calls, repeats in groups])
 
 
 def _title(calls: Sequence[Call]) -> str:
-    return ", ".join(call.name for call in calls)
+    return ", ".join(call.label for call in calls)
 
 
 def _cut(graph: Graph, pattern: str, cut: Sequence[Cover], count: int) -> str:

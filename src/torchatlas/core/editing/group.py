@@ -36,7 +36,7 @@ class Grouping:
     made: list[list[int]]
     users: list[list[int]]
 
-    def group(self, name: str, members: Sequence[int]) -> Call:
+    def group(self, name: str, members: Sequence[int], repeats: int = 1) -> Call:
         """A call around these siblings, in order; its id and parent are still to be given."""
         calls = [self.graph.calls[member] for member in members]
         span = _Span.of(members, self.nesting)
@@ -57,6 +57,7 @@ class Grouping:
             error=next((call.error for call in calls if call.error is not None), None),
             thread=calls[0].thread,
             seconds=sum(seconds) if seconds else None,
+            repeats=repeats,
         )
 
     def _within(self, span: _Span) -> Iterator[int]:

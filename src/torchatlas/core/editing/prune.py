@@ -175,7 +175,14 @@ def _reconnected(graph: Graph, gone: Sequence[bool], instead: dict[int, int]) ->
         return tuple([instead.get(value, value) for value in values])
 
     calls = [
-        call if gone[call.id] else replace(call, inputs=others(call.inputs), outputs=others(call.outputs))
+        call
+        if gone[call.id]
+        else replace(
+            call,
+            inputs=others(call.inputs),
+            outputs=others(call.outputs),
+            repeats=_repeats_left(graph, call, gone) if call.repeats > 1 else 1,
+        )
         for call in graph.calls
     ]
     returned = set(calls[0].outputs)
@@ -190,6 +197,13 @@ def _reconnected(graph: Graph, gone: Sequence[bool], instead: dict[int, int]) ->
             known = replace(known, kind="output")
         values.append(known)
     return replace(graph, calls=tuple(calls), values=tuple(values))
+
+
+def _repeats_left(graph: Graph, group: Call, gone: Sequence[bool]) -> int:
+    """How many repeats of a group have something left."""
+    inside = graph.children[group.id]
+    period = max(1, len(inside) // group.repeats)
+    return max(1, len({at // period for at, child in enumerate(inside) if not gone[child]}))
 
 
 def _without(graph: Graph, gone: Sequence[bool]) -> Graph:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Call, Graph
 
 HELD = frozenset(("parameter", "buffer"))
-REPEATED = " ×"
 
 Source: TypeAlias = int
 """Where a tensor came from: the call id of a unit, or, below 0, ``-1 - id`` of a value that no unit made."""
@@ -103,8 +102,8 @@ def units(graph: Graph, names: Sequence[str] = (), wanted: Iterable[int] = ()) -
 
 
 def goes_by(call: Call, name: str) -> bool:
-    """Whether this is the call's own name; ``Residual ×35`` is also a ``Residual``."""
-    return call.name == name or (call.kind == "group" and call.name.rpartition(REPEATED)[0] == name)
+    """Whether this is the call's own name; a group of 35 repeats is a ``Residual`` and a ``Residual ×35``."""
+    return call.name == name or (call.repeats > 1 and call.label == name)
 
 
 def leaves(graph: Graph) -> list[bool]:
@@ -147,7 +146,7 @@ def _opened(graph: Graph, names: frozenset[str], wanted: frozenset[int]) -> list
     opened = [False] * len(graph.calls)
     for call in reversed(graph.calls) if names or wanted else ():
         if call.parent is not None:
-            named = call.name in names or (opened[call.id] and call.kind != "group")
+            named = call.name in names or call.label in names or (opened[call.id] and call.kind != "group")
             opened[call.parent] |= named or call.id in wanted or (opened[call.id] and bool(wanted))
     return opened
 

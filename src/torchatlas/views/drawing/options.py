@@ -125,7 +125,9 @@ def _key(graph: Graph, option: str, place: object) -> str:
         raise InputError(f"{option}={place!r}: the graph has {len(graph.calls)} calls, numbered from 0")
     if not isinstance(place, str):
         raise InputError(f"{option}={place!r}; {option} takes module paths, as 'layer1.0', and call ids")
-    if place in graph.calls_of or any(call.kind == "group" and call.name == place for call in graph.calls):
+    if place in graph.calls_of or any(
+        call.kind == "group" and place in (call.name, call.label) for call in graph.calls
+    ):
         return place
     known = graph.module_at.get(place)
     if known is not None:

@@ -305,7 +305,7 @@ def _depth(_: Facts, row: Row) -> int:
 
 
 def _count(_: Facts, row: Row) -> int:
-    return row.count
+    return row.repeats * row.count
 
 
 def _note(_: Facts, row: Row) -> str | None:

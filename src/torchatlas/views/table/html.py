@@ -144,7 +144,7 @@ def _exact(value: object) -> str:
 def _named(row: Row, table: Table, width: int | None = None) -> str:
     """The name with what belongs to it; in a width, cut in its middle: a browser would cut off how it ends."""
     grows = f", {row.grows}" if row.grows else ""
-    repeats = f" \N{MULTIPLICATION SIGN}{row.count}{grows}" if row.count > 1 else ""
+    repeats = "".join(f" \N{MULTIPLICATION SIGN}{count}" for count in row.times) + grows
     mark = f"  {table.mark(row)}" if table.mark(row) else ""
     label = printable(row.label)
     if width is not None:

@@ -39,6 +39,7 @@ class Row:
         depth: 0 for the model itself.
         parent: index of the row around it; None for the model itself.
         calls: the calls it stands for, all repeats; empty if it never ran.
+        repeats: of a group of repeats, how many there are in it, with rows of their own.
         count: repeats it stands for, 1 if it is not folded.
         grows: what grows from one repeat to the next: ``cache 3..32``.
         again: why it counts less than its modules hold: the module ran before, all or some of its weights are tied to
@@ -58,9 +59,15 @@ class Row:
     depth: int
     parent: int | None
     calls: tuple[int, ...] = ()
+    repeats: int = 1
     count: int = 1
     grows: str = ""
     again: Again = ""
     state: State = "ran"
     reads_data: bool = False
     counted: Sizes | None = None
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """What is said after the label: how many repeats are in it, and how many it stands for."""
+        return tuple([count for count in (self.repeats, self.count) if count > 1])

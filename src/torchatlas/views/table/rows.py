@@ -108,7 +108,7 @@ class _Builder:
         # Most rows are functions, which have no path to look for.
         paths = self._paths(stretch.calls) if stretch.members or call.path is not None else ()
         is_module = call.kind == "module" and not stretch.members
-        names = [self.graph.calls[member.calls[0]].name for member in stretch.members] or [call.name]
+        names = [self.graph.calls[member.calls[0]].label for member in stretch.members] or [call.name]
         return Row(
             kind="group" if stretch.members else "module" if is_module else "function",
             label=self._label(paths, parent) if paths and parent is not None else ", ".join(names),
@@ -118,6 +118,7 @@ class _Builder:
             depth=self._depth(parent),
             parent=parent,
             calls=stretch.calls,
+            repeats=1 if stretch.members else call.repeats,
             count=stretch.count,
             grows=str(stretch.growth or ""),
             again=self._again(paths, stretch.calls),

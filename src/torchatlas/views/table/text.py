@@ -205,7 +205,7 @@ def _labels(rows: Sequence[Row], names: Sequence[_Name], width: int, ellipsis: s
 def _name(row: Row, guide: str, table: Table, page: Page) -> _Name:
     label = printable(row.label.replace("…", page.glyphs.ellipsis), page.encoding)
     grows = f", {row.grows}" if row.grows else ""
-    repeats = f" {page.glyphs.times}{row.count}{grows}" if row.count > 1 else ""
+    repeats = "".join(f" {page.glyphs.times}{count}" for count in row.times) + grows
     failed = f" {page.glyphs.failed}" if row.state == "failed" else ""
     mark = table.mark(row)
     after = f"{failed}  {mark}" if mark else failed

@@ -1,0 +1,76 @@
+"""Files that version 0.1.0 wrote: what it knew as text alone is data once they are read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.graphs import llama_like
+from torchatlas.core.check import check
+from torchatlas.core.editing.folding import fold, fold_repeats
+from torchatlas.files import codec, graph_json
+from torchatlas.files.earlier import upgraded
+
+HERE = Path(__file__).parent / "written_by_0_1_0"
+FORMS = {".atlas": codec.read, ".json": graph_json.read}
+
+
+@pytest.fixture(params=FORMS)
+def run(request):
+    """A profiled run, folded, renamed, overlaid and pruned."""
+    return FORMS[request.param](HERE / f"run{request.param}")
+
+
+@pytest.fixture(params=FORMS)
+def weights(request):
+    """Weights alone, whose classes were inferred."""
+    return FORMS[request.param](HERE / f"weights{request.param}")
+
+
+def groups(graph):
+    """Name and repeats of every group."""
+    return [(call.name, call.repeats) for call in graph.calls if call.kind == "group"]
+
+
+def test_both_forms_give_one_graph():
+    """Well formed, and written again as this version writes it."""
+    for name in ("run", "weights"):
+        first, second = (read(HERE / f"{name}{suffix}") for suffix, read in FORMS.items())
+        assert first == second
+        check(first)
+        assert codec.decode(codec.encode(first)) == first
+        assert graph_json.from_json(graph_json.to_json(first)) == first
+
+
+def test_groups_of_repeats_have_their_count(run):
+    """Not the group whose own name ends like one: it holds a layer and a function."""
+    assert groups(run) == [("Block", 3), *[("Stage", 1)] * 3, ("Head ×2", 1)]
+    assert next(call.label for call in run.calls if call.kind == "group") == "Block ×3"
+    assert groups(fold(run, "Block", "All"))[0] == ("All", 1)
+
+
+def test_what_this_version_writes_is_taken_as_it_is():
+    """A group called as repeats used to be, by whoever made it, stays that after saving."""
+    made = fold(llama_like(2, 4), r"re:model\.layers\.\d", "Layer ×2")
+    assert groups(made)[0] == ("Layer ×2", 1)
+    assert groups(codec.decode(codec.encode(made))) == groups(made)
+    assert groups(graph_json.from_json(graph_json.to_json(made))) == groups(made)
+    assert groups(graph_json.from_json(graph_json.to_json(replace(made, notes=())))) == groups(made)
+
+
+@pytest.mark.parametrize("name", ["LlamaDecoderLayer ×4", "LlamaDecoderLayer ×1", "LlamaDecoderLayer ×", " ×5", "×5"])
+def test_a_name_that_miscounts_is_kept(name):
+    """Only a group that holds so many repeats was called after them."""
+    made = fold_repeats(llama_like(5, 4))
+    old = replace(made, calls=tuple(replace(c, name=name, repeats=1) if c.kind == "group" else c for c in made.calls))
+    assert groups(upgraded(old))[0] == (name, 1)
+
+
+def test_a_backward_pass_keeps_its_forward():
+    """The run that it belongs to is read as one by itself would be."""
+    text = json.loads((HERE / "run.json").read_text())
+    both = graph_json.from_json(json.dumps({**text, "forward": text}))
+    assert both.forward == graph_json.from_json(json.dumps(text))
