@@ -144,7 +144,7 @@ def _is_given(graph: Graph, value: int, dimensions: int) -> bool:
     while waiting:
         value = waiting.pop()
         at = graph.values[value]
-        if value in seen or len(at.shape) != dimensions or at.kind in {"parameter", "buffer"}:
+        if value in seen or len(at.shape) != dimensions or at.is_weight:
             continue
         if at.kind == "input":
             return True

@@ -145,6 +145,11 @@ class Value:
         return numel_of(self.shape)
 
     @property
+    def is_weight(self) -> bool:
+        """Whether it is a parameter or a buffer."""
+        return self.kind in ("parameter", "buffer")
+
+    @property
     def is_packed(self) -> bool:
         """Whether it stands for a weight that is stored in another form."""
         return self.original is not None or (bool(self.inner) and not self.placements)

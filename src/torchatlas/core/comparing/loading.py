@@ -197,7 +197,7 @@ def tensors(graph: Graph) -> dict[str, Value]:
             for path in (module.path, *module.aliases):
                 found[f"{path}.{name}" if path else name] = graph.values[value]
     for held in graph.values:
-        if held.kind in {"parameter", "buffer"}:
+        if held.is_weight:
             found |= {name: held for name in held.names if name not in found}
     return found
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Call, Node, Slot
 from torchatlas.core.measure.cost import nest
-from torchatlas.core.pattern.units import HELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,7 +70,7 @@ class Grouping:
             for value in self.graph.calls[call].inputs:
                 known = self.graph.values[value]
                 is_outside = known.producer is None or not span.holds(self.nesting.begin[known.producer])
-                if is_outside and (call in own or known.kind not in HELD):
+                if is_outside and (call in own or not known.is_weight):
                     yield value
 
     def _handed(self, span: _Span) -> Iterator[int]:

@@ -110,10 +110,7 @@ def _values(graph: Graph, moved: dict[str, str]) -> tuple[Value, ...]:
                 named[_joined(path, own)] = _joined(moved[path], own)
     other: Callable[[str], str] = lambda known: named.get(known, known)  # noqa: E731 - shorter than a function
     return tuple(
-        [
-            replace(value, names=tuple(map(other, value.names))) if value.kind in {"parameter", "buffer"} else value
-            for value in graph.values
-        ]
+        [replace(value, names=tuple(map(other, value.names))) if value.is_weight else value for value in graph.values]
     )
 
 

@@ -166,7 +166,7 @@ class Growing:
 
     def _shapes(self, values: Sequence[int]) -> list[int]:
         known = self._graph.values
-        return [size for at in values if known[at].kind not in ("parameter", "buffer") for size in known[at].shape]
+        return [size for at in values if not known[at].is_weight for size in known[at].shape]
 
     def _growth(self, body: Sequence[int], run: Repeat) -> Growth | None:
         """What grows, said by what most of that which grows has in common; None if no size of a tensor does."""

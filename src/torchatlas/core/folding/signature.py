@@ -40,7 +40,7 @@ def value_sorts(values: Sequence[Value], *, sizes: bool = True) -> list[int]:
     numbers: dict[Atoms, int] = {}
     sorts = []
     for value in values:
-        weight = (value.kind, value.requires_grad) if value.kind in ("parameter", "buffer") else None
+        weight = (value.kind, value.requires_grad) if value.is_weight else None
         shape: Hashable = value.shape if sizes or weight else len(value.shape)
         key = (shape, value.dtype, value.device, value.type, weight)
         sorts.append(numbers.setdefault(key, len(numbers)))

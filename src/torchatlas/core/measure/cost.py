@@ -100,7 +100,7 @@ def costs(graph: Graph) -> Costs:
     weights = {
         i: _weight(values[i], registered=i not in apart)
         for i, kind in enumerate(v.kind for v in values)
-        if _held(kind) and origins[i] == i
+        if kind in ("parameter", "buffer") and origins[i] == i
     }
     structure = _Structure.of(graph, origins, weights)
     return Costs(
@@ -176,7 +176,7 @@ class Costs:
             found |= self.structure.below(call.path)
             if call.path not in self.structure.index:
                 waiting += self.graph.children[call.id]
-        return {value for value in found if _held(self.graph.values[value].kind)}
+        return {value for value in found if self.graph.values[value].is_weight}
 
     def sizes(self, weights: Iterable[int]) -> Sizes:
         """What these weights come to."""
@@ -230,7 +230,7 @@ class Costs:
         starts = [self.nesting.begin[run] for run in runs]
         read = dict.fromkeys(self.origins[value] for run in runs for value in self.graph.calls[run].inputs)
         for value in read:
-            if _held(self.graph.values[value].kind) or self.graph.values[value].storage in self.storages:
+            if self.graph.values[value].is_weight or self.graph.values[value].storage in self.storages:
                 continue
             producer = self.graph.values[value].producer
             if producer is not None:
@@ -265,17 +265,13 @@ def made(values: Sequence[Value]) -> Iterator[Value]:
         alias = value.view_of is not None or value.same_as is not None or value.previous is not None
         if real and value.device == "meta":
             continue
-        if value.producer is not None and not (known or alias or _held(value.kind) or value.kind == "input"):
+        if value.producer is not None and not (known or alias or value.is_weight or value.kind == "input"):
             yield value
 
 
 def storages_of_weights(values: Sequence[Value]) -> frozenset[int]:
     """The memory that parameters and buffers have, whatever else is over it."""
-    return frozenset(value.storage for value in values if _held(value.kind) and value.storage is not None)
-
-
-def _held(kind: str) -> bool:
-    return kind in {"parameter", "buffer"}
+    return frozenset(value.storage for value in values if value.is_weight and value.storage is not None)
 
 
 _WEIGHT = 8

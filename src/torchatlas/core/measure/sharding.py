@@ -35,7 +35,7 @@ def per_rank(graph: Graph) -> Rank:
     """The parameters and buffers that the process of the run has; all of them where nothing is sharded."""
     origins = origins_of(graph.values)
     apart = unregistered(graph, origins)
-    held = [v for v in graph.values if origins[v.id] == v.id and v.kind in {"parameter", "buffer"}]
+    held = [v for v in graph.values if origins[v.id] == v.id and v.is_weight]
     own = [value for value in held if value.id not in apart]
     parameters = [value for value in own if value.kind == "parameter" and (value.shape or value.nbytes is not None)]
     return Rank(

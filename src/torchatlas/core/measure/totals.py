@@ -53,7 +53,7 @@ def totals_of(graph: Graph) -> Totals:
     """The totals of a graph."""
     cost = total(graph)
     ran = bool(graph.calls)
-    measured = all(value.nbytes is not None for value in graph.values if value.kind in {"parameter", "buffer"})
+    measured = all(value.nbytes is not None for value in graph.values if value.is_weight)
     return Totals(
         parameters=cost.parameters,
         trainable=cost.trainable,

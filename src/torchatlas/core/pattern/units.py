@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from torchatlas.core.graph import Call, Graph
 
-HELD = frozenset(("parameter", "buffer"))
 
 Source: TypeAlias = int
 """Where a tensor came from: the call id of a unit, or, below 0, ``-1 - id`` of a value that no unit made."""
@@ -200,7 +199,7 @@ def _sources(graph: Graph, inside: Sequence[int], kept: set[int]) -> list[Source
         unit = -1 if value.producer is None else inside[value.producer]
         earlier = value.same_as if value.same_as is not None else value.previous
         earlier = earlier if earlier is not None else value.view_of
-        if value.kind in HELD and value.producer is None:
+        if value.is_weight and value.producer is None:
             source = NOWHERE
         elif unit >= 0 and (value.same_as is None or unit in kept):
             source = unit

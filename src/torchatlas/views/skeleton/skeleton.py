@@ -365,5 +365,5 @@ def _module(name: str, written: Written, *, clash: bool) -> Iterable[str]:
 
 def _shared(graph: Graph) -> list[tuple[str, str]]:
     """Names that stand for a tensor which another name has made."""
-    weights = [value for value in graph.values if value.kind in ("parameter", "buffer")]
+    weights = [value for value in graph.values if value.is_weight]
     return [(name, value.names[0]) for value in weights for name in value.names[1:]]

@@ -74,7 +74,7 @@ def tree_of(graph: Graph) -> Place:
         if path:
             _place(tuple(path.split(".")), known).module = module
     for value in graph.values:
-        for name in value.names if value.kind in ("parameter", "buffer") and not _is_unmade(value) else ():
+        for name in value.names if value.is_weight and not _is_unmade(value) else ():
             *around, own = name.split(".")
             place = _place(tuple(around), known)
             if own == EXTRA_STATE:

@@ -378,7 +378,6 @@ OF_A_PROFILE = ("name", "type", "output", "time", "time_share", "peak memory", "
 OF_WEIGHTS = ("name", "type", "details", "params", "share", "dtype")
 OF_A_STRUCTURE = ("name", "type", "params", "share", "trainable")
 OF_A_FILE = ("name", "type", "details", "params", "share", "trainable")
-WEIGHTS = ("parameter", "buffer")
 FEW = 5
 """So many overlays of a graph are columns without being asked for; of more, none."""
 
@@ -401,7 +400,7 @@ def default_columns(facts: Facts) -> tuple[str, ...]:
         names = OF_A_RUN
     if graph.calls and not graph.modules:
         names = tuple(name for name in names if name not in {"params", "share"})
-    if any(value.is_packed or value.placements for value in graph.values if value.kind in WEIGHTS):
+    if any(value.is_packed or value.placements for value in graph.values if value.is_weight):
         names = (*names, "stored")
     measured = PROFILE if is_timed(graph) else ()
     kept = [name for name in facts.overlays if name not in measured and name not in facts.given]

@@ -77,7 +77,7 @@ class Facts:
         """What the first of the row's calls was given; weights only if it was given nothing else."""
         call = self.call(row)
         values = () if call is None else tuple(self.graph.values[value] for value in call.inputs)
-        return tuple(value for value in values if value.kind not in {"parameter", "buffer"}) or values
+        return tuple(value for value in values if not value.is_weight) or values
 
     def outputs(self, row: Row) -> tuple[Value, ...]:
         """What the first of the row's calls returned."""
