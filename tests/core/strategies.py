@@ -16,6 +16,7 @@ from torchatlas.core.graph import (
     Module,
     Node,
     Note,
+    NoteCode,
     Overlay,
     Slot,
     Source,
@@ -175,7 +176,9 @@ def runs(draw) -> Graph:
         calls=tuple([draw(calls(position, len(origins), *result)) for position, result in enumerate(results)]),
         values=tuple([draw(values(position, origin, len(made))) for position, origin in enumerate(origins)]),
         modules=tuple(draw(st.lists(modules(len(origins)), max_size=2))),
-        notes=tuple(draw(st.lists(st.builds(Note, texts, there), max_size=2))),
+        notes=tuple(
+            draw(st.lists(st.builds(Note, texts, there, st.sampled_from(get_args(NoteCode)), texts), max_size=2))
+        ),
         error=draw(there),
         made=tuple(draw(st.lists(st.tuples(texts, texts), max_size=2))),
         overlays=draw(overlays(len(made))),

@@ -102,6 +102,7 @@ def test_arbitrary_graphs_are_well_formed(graph):
         ),
         (replace(SMALL, modules=(Module("fc", "Linear", buffers=(("mean", -1),)),)), "owns as 'mean' the value -1"),
         (replace(SMALL, modules=(Module("fc", "L", settings=(("k", Slot(0)),)),)), "'fc' has a setting 'k' that name"),
+        (replace(SMALL, notes=(Note("odd", code="some"),)), "the note 'odd' is of the unknown kind 'some'"),
         (replace(SMALL, notes=(Note("odd", 4),)), "the note 'odd' is about call 4, which is not there"),
         (replace(SMALL, error=-1), "the error is in call -1, which is not there"),
         (arguments(Slot(1)), "call 3 (F.relu) has arguments that name slot 1, of 1"),

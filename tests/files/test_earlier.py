@@ -10,7 +10,9 @@ import pytest
 
 from core.graphs import llama_like
 from torchatlas.core.check import check
-from torchatlas.core.editing.folding import fold, fold_repeats
+from torchatlas.core.editing.folding import fold, fold_repeats, unfold
+from torchatlas.core.graph import Note
+from torchatlas.core.measure.overlay import laid
 from torchatlas.files import codec, graph_json
 from torchatlas.files.earlier import upgraded
 
@@ -50,6 +52,32 @@ def test_groups_of_repeats_have_their_count(run):
     assert groups(run) == [("Block", 3), *[("Stage", 1)] * 3, ("Head ×2", 1)]
     assert next(call.label for call in run.calls if call.kind == "group") == "Block ×3"
     assert groups(fold(run, "Block", "All"))[0] == ("All", 1)
+
+
+def test_notes_have_their_codes(run):
+    """Told by how they begin, once; the overlay's by its name too."""
+    assert [(note.code, note.about) for note in run.notes] == [
+        ("fused path", ""),
+        ("other", ""),
+        ("fold", ""),
+        ("fold", ""),
+        ("overlay", "energy"),
+        ("prune", ""),
+    ]
+    assert [note.code for note in unfold(run).notes] == ["fused path", "other", "overlay", "prune"]
+    assert [note.code for note in laid(run, "energy", {3: 1.0}).notes] == [
+        *["fused path", "other"],
+        *["fold"] * 2,
+        "prune",
+    ]
+
+
+@pytest.mark.parametrize("name", ["it's", 'a "b"', "both ' and \"", "back\\slash", "x': the number for "])
+def test_an_overlay_is_known_by_any_name(name):
+    """Quotes and backslashes in it are read as they were written."""
+    note = laid(llama_like(1, 1), name, {0: float("nan")}).notes[0]
+    old = replace(llama_like(1, 1), notes=(Note(note.text, note.call),))
+    assert upgraded(old).notes == (note,)
 
 
 def test_what_this_version_writes_is_taken_as_it_is():

@@ -97,5 +97,6 @@ def profiled(
     run = ran(caller, model, args, kwargs, given, options, named)
     assert run.graph is not None  # noqa: S101  # a run that ended well has one
     if run.bound is None:
-        raise InputError(f"there is nothing to measure: {run.graph.notes[0].text}")
+        said = next(note.text for note in run.graph.notes if note.code == "not run")
+        raise InputError(f"there is nothing to measure: {said}")
     return Atlas(measuring.profiled(run, run.graph, wanted), origin=run.origin)

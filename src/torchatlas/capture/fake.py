@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from torchatlas.capture.objects.substitute import Copies
 
 FAKE = Note(
-    "run on fake tensors: shapes alone were computed, and code that asks whether it is traced may take another way"
+    "run on fake tensors: shapes alone were computed, and code that asks whether it is traced may take another way",
+    code="fake",
 )
 _NO_DATA = (
     "torchatlas: the run was on fake tensors, which have no content, and the model read the content of one. "

@@ -163,7 +163,8 @@ class Run:
         )
         if bound is None:
             example = sized_example(self._model, self._caller)
-            recorder.notes[Note(f"not run, since no input was given; give one as in {example}")] = None
+            said = f"not run, since no input was given; give one as in {example}"
+            recorder.notes[Note(said, code="not run")] = None
         elif options.fake:
             recorder.notes[FAKE] = None
         recorder.notes.update(dict.fromkeys(notes))

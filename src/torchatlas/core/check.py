@@ -13,7 +13,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard, get_args
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Arithmetic, Call, CallKind, Node, Slot, Text, ValueKind
+from torchatlas.core.graph import Arithmetic, Call, CallKind, Node, NoteCode, Slot, Text, ValueKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +167,9 @@ def _modules(graph: Graph) -> Iterator[str]:
 
 def _places(graph: Graph) -> Iterator[str]:
     there = range(len(graph.calls))
+    codes = frozenset(get_args(NoteCode))
+    for note in [note for note in graph.notes if note.code not in codes]:
+        yield f"the note {shorten(note.text)} is of the unknown kind {note.code!r}"
     for note in graph.notes:
         if note.call is not None and note.call not in there:
             yield f"the note {shorten(note.text)} is about call {note.call}, which is not there"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CallKind: TypeAlias = Literal["module", "function", "aten", "autograd_function", "group", "backward", "saved"]
 ValueKind: TypeAlias = Literal["input", "parameter", "buffer", "constant", "activation", "output"]
+NoteCode: TypeAlias = Literal["other", "not run", "fake", "fused path", "fold", "prune", "rename", "overlay"]
 Arithmetic: TypeAlias = Literal["counted", "elementwise", "movement", "unknown"]
 
 
@@ -283,10 +284,19 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something the reader must know: estimated, assumed, or not seen. ``call`` is where, if it is one place."""
+    """Something the reader must know: estimated, assumed, or not seen.
+
+    Attributes:
+        text: a sentence.
+        call: where, if it is one place.
+        code: what it is about, for programs: they never read the sentence.
+        about: of an ``overlay`` note, the overlay's name.
+    """
 
     text: str
     call: int | None = None
+    code: NoteCode = "other"
+    about: str = ""
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ OVERLAY = Records(
     paths=Ragged(Pairs(Texts(), Floats())),
 )
 
-NOTE = Records(Note, text=Texts(), call=IDS)
+NOTE = Records(Note, text=Texts(), call=IDS, code=WORDS, about=WORDS)
 
 RUN = Records(
     Graph,
@@ -149,9 +149,10 @@ RUN = Records(
 
 GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
 
-# Formats 1 to 3 wrote how often a group repeats into its name (`files.earlier` takes it out again).
+# Formats 1 to 3 wrote how often a group repeats into its name, and of notes the sentences alone (`files.earlier`).
 CALLS_3: Column[tuple[Call, ...]] = Ragged(CALL.until("repeats"))
-RUN_3_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "calls": CALLS_3}
+NOTES_3: Column[tuple[Note, ...]] = Ragged(NOTE.until("code"))
+RUN_3_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "calls": CALLS_3, "notes": NOTES_3}
 RUN_3 = Records(Graph, **RUN_3_COLUMNS)
 
 # Formats 1 and 2 knew of no module that is not the model's and of no container; a weight had no other stored form.

@@ -241,7 +241,7 @@ def test_attention_shows_what_happens_inside():
     inside = [graph.calls[call].name for call in graph.children[outer.id]]
     assert inside.count("F.linear") == 2
     assert "F.scaled_dot_product_attention" in inside
-    assert any("fast path" in note.text for note in graph.notes)
+    assert any(note.code == "fused path" for note in graph.notes)
 
 
 def test_without_inputs_there_are_modules_and_no_calls():

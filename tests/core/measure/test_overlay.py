@@ -120,7 +120,8 @@ def test_what_is_not_finite_is_left_out_with_a_note():
     """The note goes with the overlay that is put in its place."""
     once = laid(GRAPH, "heat", {"a": math.nan, 0: math.inf, "never": 1.0}, "K")
     assert once.overlays == (Overlay("heat", "K", (), (("never", 1.0),)),)
-    assert once.notes == (Note("overlay 'heat': the number for 'a' and 1 more is not finite and is left out"),)
+    text = "overlay 'heat': the number for 'a' and 1 more is not finite and is left out"
+    assert once.notes == (Note(text, None, "overlay", "heat"),)
     again = laid(once, "heat", {2: 5})
     assert again.overlays == (Overlay("heat", "", ((2, 5.0),)),)
     assert again.notes == ()

@@ -102,10 +102,12 @@ export interface Module {
   container: boolean;
 }
 
-/** Something the reader must know: estimated, assumed, or not seen. `call` is where, if it is one place. */
+/** Something the reader must know: estimated, assumed, or not seen. */
 export interface Note {
   text: string;
   call: number | null;
+  code: "other" | "not run" | "fake" | "fused path" | "fold" | "prune" | "rename" | "overlay";
+  about: string;
 }
 
 /** Finite numbers laid over a graph, by call id, and by module path: then for every call of that module. */

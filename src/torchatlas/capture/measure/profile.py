@@ -125,7 +125,7 @@ def _time_notes(graph: Graph, times: Times, clock: Clock, medians: Mapping[int, 
     if times.runs and times.parted:
         first = min(times.parted)
         where = graph.calls[first].path or graph.calls[first].name
-        fused = ", PyTorch's fused path" if any("fast path" in note.text for note in graph.notes) else ""
+        fused = ", PyTorch's fused path" if any(note.code == "fused path" for note in graph.notes) else ""
         yield Note(
             f"{missing} calls have no time: inside {where}{_more(len(times.parted) - 1)} a run that was timed took"
             f" another way than the recorded one{fused}",

@@ -44,7 +44,8 @@ _MESSAGE = 2000  # characters kept of an exception's message
 _FUSED = (nn.TransformerEncoderLayer, nn.MultiheadAttention)
 _FAST_PATH = Note(
     "not captured, nn.MultiheadAttention and nn.TransformerEncoderLayer may take PyTorch's fused fast path; "
-    "captured, their Python code runs: the same arithmetic, other last bits"
+    "captured, their Python code runs: the same arithmetic, other last bits",
+    code="fused path",
 )
 _TO_NUMPY = frozenset({"Tensor.numpy", "Tensor.__array__"})
 _GRADIENT = frozenset({"Tensor.grad=", "Tensor.retain_grad"})  # no calls of the record; a backward pass depends on them

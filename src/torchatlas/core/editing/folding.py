@@ -55,7 +55,7 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
     made = _grouped(graph, whole)
     cut = [cover for cover in covers if cover.cut is not None]
     notes = [*found.notes, *([_cut(graph, pattern, cut, len(covers))] if cut else [])]
-    return told(made, *notes)
+    return told(made, "fold", *notes)
 
 
 @collection_paused()
@@ -76,7 +76,7 @@ def unfold(graph: Graph) -> Graph:
     """Take all groups apart, and leave out what was noted when they were made."""
     gone = [call.kind == "group" and call.id > 0 for call in graph.calls]
     plain = remove(graph, gone) if any(gone) else graph
-    notes = tuple([note for note in plain.notes if not note.text.startswith(TOLD)])
+    notes = tuple([note for note in plain.notes if note.code != "fold"])
     return plain if notes == plain.notes else replace(plain, notes=notes)
 
 

@@ -11,16 +11,16 @@ from torchatlas.core.graph import Note
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchatlas.core.graph import Graph
+    from torchatlas.core.graph import Graph, NoteCode
     from torchatlas.core.pattern.units import Units
 
 MOST = 10_000
 """Names that near ones are looked for among."""
 
 
-def told(graph: Graph, *texts: str) -> Graph:
-    """The graph with these notes after its own."""
-    return replace(graph, notes=(*graph.notes, *map(Note, texts))) if texts else graph
+def told(graph: Graph, code: NoteCode, *texts: str) -> Graph:
+    """The graph with these notes, of one kind, after its own."""
+    return replace(graph, notes=(*graph.notes, *[Note(text, code=code) for text in texts])) if texts else graph
 
 
 def quoted(pattern: str) -> str:

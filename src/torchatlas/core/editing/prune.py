@@ -47,7 +47,7 @@ def prune(graph: Graph, pattern: str, *, upstream: bool = False) -> Graph:
     deed = "prune_branch(" if upstream else "prune("
     found = find(graph, pattern, deed)
     if not found.matches:
-        return told(graph, *found.notes)
+        return told(graph, "prune", *found.notes)
     parts = _parts(found, upstream=upstream)
     gone = _gone(graph, found.flow, {unit for part in parts for unit in part})
     instead = _instead(graph, found.flow, parts, gone)
@@ -56,7 +56,7 @@ def prune(graph: Graph, pattern: str, *, upstream: bool = False) -> Graph:
     passing = frozenset(found.flow.passing)
     lost = [graph.calls[unit] for part in parts for unit in part if unit not in passing]
     note = f"{deed}{quoted(pattern)}) left out {_listed(lost)}: totals are without {'it' if len(lost) == 1 else 'them'}"
-    return told(_without(left, gone), note, *found.notes)
+    return told(_without(left, gone), "prune", note, *found.notes)
 
 
 def _listed(calls: Sequence[Call]) -> str:

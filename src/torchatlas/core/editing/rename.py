@@ -40,7 +40,7 @@ def rename(graph: Graph, pattern: str, name: str) -> Graph:
     found = find(graph, pattern, TOLD)
     matched = {unit for match in found.matches for unit in match.chosen}
     calls = [replace(call, name=name) if call.id in matched else call for call in graph.calls]
-    return told(replace(graph, calls=tuple(calls)), *found.notes)
+    return told(replace(graph, calls=tuple(calls)), "rename", *found.notes)
 
 
 def _paths(graph: Graph, pattern: str, name: str) -> Graph:
@@ -48,7 +48,7 @@ def _paths(graph: Graph, pattern: str, name: str) -> Graph:
     paths = list(dict.fromkeys([*graph.module_at, *graph.calls_of]))
     moved = _moved(paths, wanted, name)
     if all(path == new for path, new in moved.items()):
-        return told(graph, nothing_found(graph, TOLD, pattern, paths))
+        return told(graph, "rename", nothing_found(graph, TOLD, pattern, paths))
     _refuse_collisions(moved, pattern, name)
     return replace(
         graph,

@@ -80,12 +80,12 @@ def laid(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> Graph:
         InputError: as `made`.
     """
     overlay, skipped = made(graph, name, numbers, unit)
-    lead = f"overlay {name!r}: "
-    notes = [note for note in graph.notes if not note.text.startswith(lead)]
+    notes = [note for note in graph.notes if (note.code, note.about) != ("overlay", name)]
     if skipped:
         more = f" and {len(skipped) - 1:,} more" if len(skipped) > 1 else ""
         call = skipped[0] if isinstance(skipped[0], int) else None
-        notes.append(Note(f"{lead}the number for {skipped[0]!r}{more} is not finite and is left out", call))
+        text = f"overlay {name!r}: the number for {skipped[0]!r}{more} is not finite and is left out"
+        notes.append(Note(text, call, "overlay", name))
     return replace(with_overlay(graph, overlay), notes=tuple(notes))
 
 
