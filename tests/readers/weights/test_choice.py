@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import copy
+from datetime import date, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 import torch
@@ -14,6 +19,7 @@ import torchatlas as ta
 from readers.weights.forged import saved
 from torchatlas.cli import app
 from torchatlas.core.errors import InputError
+from torchatlas.core.graph import Text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,6 +169,52 @@ def test_what_is_left_out_is_said_with_how_to_open_it(name, tmp_path):
         "gan": "under 'g_optim'",
     }[name]
     assert said in notes
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, None), (2, "'part0', 'part1'."), (5, "'part3', 'part4'."), (6, "'part3', 'part4', …."), (7, "'part4', ….")],
+)
+def test_dictionaries_that_are_shown_as_one_are_named(count, said, tmp_path):
+    """Up to five of them; one alone is not said to be several."""
+    notes = opened(saved(tmp_path / "a.pth", {f"part{number}": state(number, number) for number in range(count)}))[2]
+    assert ("shown as one" in notes) == (said is not None)
+    assert said is None or f"{count} dictionaries are shown as one" in notes
+    assert said is None or said in notes
+
+
+@pytest.mark.parametrize(("count", "more"), [(1, "."), (5, "."), (6, " and 1 more."), (8, " and 3 more.")])
+def test_classes_that_were_not_built_are_named(count, more, tmp_path):
+    """Up to five of them, and how many more there are."""
+    classes = (
+        Fraction(1, 2),
+        Decimal(1),
+        PurePosixPath("a"),
+        UUID(int=1),
+        timedelta(1),
+        date(1, 1, 1),
+        time(1),
+        range(2),
+    )
+    notes = opened(saved(tmp_path / "a.pth", {"state_dict": ONE, "others": list(classes[:count])}))[2]
+    (note,) = [line for line in notes.splitlines() if line.startswith("not built")]
+    assert note.startswith(f"not built, since only weights are read: {count} objects of fractions.Fraction")
+    assert note.endswith(more)
+    assert note.count(",") == min(count, 5)
+
+
+def test_what_load_state_dict_takes_as_it_stands_is_handed_over_so(tmp_path):
+    """Also with what a module's get_extra_state gave among the tensors; dictionaries in each other are joined first."""
+    extra = saved(tmp_path / "a.pth", {**ONE, "0._extra_state": "calibrated"})
+    assert "model.load_state_dict(torch.load(" in ta.skeleton(extra)
+    assert "model.load_state_dict(flat(" in ta.skeleton(saved(tmp_path / "b.pth", undotted()))
+
+
+def test_what_stands_beside_tensors_is_said_of_its_module(tmp_path):
+    """In words: text as it is, an object by its kind."""
+    graph = ta.open(saved(tmp_path / "a.pth", {**ONE, "0._extra_state": "calibrated", "1._extra_state": [1]})).graph
+    said = {module.path: dict(module.settings).get("not tensors") for module in graph.modules}
+    assert [said[path].items for path in ("0", "1")] == [(Text("calibrated"),), (Text("a list"),)]
 
 
 def test_a_key_opens_what_it_leads_to(tmp_path):

@@ -283,7 +283,7 @@ def _usual(modules: list[Part], depth: int) -> Keys:
         if named:
             base = part.keys[: named[-1] + 1]
             inside = _count(each for each in modules if each.keys[: len(base)] == base)
-            others = [len(each.tensors) for each in modules if each.is_layers and each.keys[: len(base)] != base]
+            others = [len(each.tensors) for each in modules if each.is_layers]
             if inside * HALF >= max(others, default=0):
                 return base
     return modules[0].keys[:depth]
