@@ -9,6 +9,7 @@ from torch import nn
 
 from readers.weights.forged import saved
 from torchatlas.readers.weights import read
+from torchatlas.views.certainty import guessed
 
 
 def said(state, tmp_path) -> dict[str, tuple[str, str]]:
@@ -201,3 +202,32 @@ def test_nothing_is_said_that_shapes_do_not_say(tmp_path):
     assert all(0 < (module.sure or 0) <= 1 for module in graph.modules)
     assert any("could be anything" in note.text for note in graph.notes)
     assert any("nor stride, padding" in note.text for note in graph.notes)
+
+
+def test_a_norm_without_statistics_is_told_by_the_version_that_torch_notes(tmp_path):
+    """InstanceNorm has one, GroupNorm has none; their tensors are the same."""
+    for made, name in ((nn.InstanceNorm2d(4, affine=True), "InstanceNorm2d"), (nn.GroupNorm(2, 4), "GroupNorm")):
+        graph = read(saved(tmp_path / "a.pth", nn.Sequential(nn.Conv2d(3, 4, 3), made).state_dict()))
+        assert [module.name for module in graph.modules] == ["Sequential", "Conv2d", name]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said", "sure"),
+    [
+        (shapes(body__weight=(8, 8), body__bias=(8,)), "Linear", True),
+        (shapes(fc__weight=(8, 8)), "Linear", True),
+        (shapes(body__weight=(8, 8)), "Linear", False),
+        (shapes(body__weight=(80, 8)), "Embedding", False),
+        (shapes(embed__weight=(80, 8)), "Embedding", True),
+        (shapes(act__weight=(8,)), "PReLU", True),
+        (shapes(body__weight=(1,)), "PReLU", False),
+        (shapes(norm__weight=(8,)), "RMSNorm", False),
+        (shapes(body__weight=(8,)), "RMSNorm", False),
+        (shapes(bn__running_mean=(8,), bn__running_var=(8,), bn__num_batches_tracked=()), "BatchNorm1d", True),
+        (shapes(bn__running_mean=(8,), bn__running_var=(8,)), "FrozenBatchNorm2d", False),
+    ],
+)
+def test_a_class_that_may_be_another_has_a_question_mark(tensors, said, sure, tmp_path):
+    """Where its tensors, or its name, leave no other class it has none."""
+    module = read(saved(tmp_path / "a.pth", tensors)).modules[-1]
+    assert guessed(module.name, module) == (said if sure else f"{said}?")

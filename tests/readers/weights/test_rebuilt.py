@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
-from readers.weights.forged import Calls, archived
+from readers.weights.forged import Calls, archived, pickled
 from torchatlas.core.errors import FileError
 from torchatlas.readers.weights import read
 
@@ -52,6 +54,36 @@ def test_a_tensor_that_reaches_beyond_its_storage_is_refused(size, stride, offse
     """By a single number too many: its numbers would be those of something else, or of nothing."""
     with pytest.raises(FileError, match=rf"reaches {reach} bytes into a storage of 16"):
         viewed(tmp_path / "a.pth", size, stride, offset)
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        Calls(torch._utils._rebuild_parameter, "text", True, {}),  # noqa: FBT003 - as torch writes it
+        Calls(torch._tensor._rebuild_from_type_v2, len, torch.Tensor, (), {}),
+        Calls(torch._tensor._rebuild_from_type_v2, 3, torch.nn.Parameter, (), {}),
+        Calls(torch._utils._rebuild_device_tensor_from_numpy, "text", torch.float32, "cuda", False),  # noqa: FBT003
+        Calls(copyreg._reconstructor, 3, object, None),
+    ],
+)
+def test_what_is_called_a_tensor_and_holds_none_is_left_out(thing, tmp_path):
+    """The weights beside it are read."""
+    graph = read(archived(tmp_path / "a.pth", pickled({"thing": thing, "fc.weight": np.ones((2, 3), np.float32)})))
+    assert [value.names for value in graph.values] == [("fc.weight",)]
+
+
+@pytest.mark.parametrize("state", [None, (), 5, {"text": "a"}])
+def test_a_wrapper_that_holds_no_tensor_is_one_tensor(state, tmp_path):
+    """Of the shape and dtype that its call says, as on the meta device."""
+    made = Calls(
+        torch._tensor._rebuild_from_type_v2,
+        torch._utils._rebuild_wrapper_subclass,
+        torch.nn.parameter.Buffer,
+        (torch.nn.parameter.Buffer, torch.float32, (2, 3), (3, 1), 0, torch.strided, "cpu", False),
+        state,
+    )
+    (value,) = read(archived(tmp_path / "a.pth", pickled({"fc.weight": made}))).values
+    assert (value.shape, value.dtype, value.inner) == ((2, 3), "float32", ())
 
 
 @pytest.mark.parametrize(
