@@ -1,32 +1,45 @@
 /** The engine in one call: a payload in, a picture out. It is bundled into one file that runs without a browser. */
 
-import type { Graph } from "./contract/graph.ts";
+import type { Pair, Payload, View } from "./contract/payload.ts";
+import type { Scene } from "./contract/scene.ts";
 import { facts } from "./graph/facts.ts";
 import { DEFAULT_STATE, type ViewState, index, visible } from "./graph/index.ts";
 import { filled } from "./graph/shortened.ts";
-import type { Scene } from "./scene/model.ts";
-import { type SceneOptions, scene } from "./scene/scene.ts";
+import { beside } from "./scene/beside.ts";
+import { coloured, explained } from "./scene/coloured.ts";
+import { coloursOf } from "./scene/colours.ts";
+import { finished } from "./scene/ink.ts";
+import { marked } from "./scene/marks.ts";
+import { scene } from "./scene/scene.ts";
 import type { ThemeName } from "./scene/theme.ts";
 import { svg } from "./svg/svg.ts";
 
-/** How to draw; everything may be left out. `depth` Infinity is written as "all". */
-export interface DrawOptions extends Partial<Omit<ViewState, "depth">>, Partial<SceneOptions> {
-  readonly depth?: number | "all" | null;
-  readonly theme?: ThemeName;
-  readonly format?: "svg" | "scene";
+/** A file has no reader whose system could be asked: it is light. */
+function themeOf({ theme }: View): ThemeName {
+  return theme === "system" ? "light" : theme;
 }
 
-export function drawScene(graph: Graph, options: DrawOptions = {}): Scene {
-  const depth = options.depth === "all" ? Infinity : (options.depth ?? null);
-  const state: ViewState = { ...DEFAULT_STATE, ...options, depth };
-  const indexed = index(graph, state.level);
-  const shown: SceneOptions = { direction: options.direction ?? "TB", labels: options.labels ?? ["shape", "params"] };
-  return scene(facts(indexed.tree), visible(indexed, state), shown);
+/** The picture of one graph, in its colours but before those of the theme, and without a legend. */
+function draft({ graph, numbers, measures, marks, view }: Payload): Scene {
+  const state: ViewState = { ...DEFAULT_STATE, ...view, depth: view.depth };
+  const indexed = index(filled(graph), state.level);
+  const shown = visible(indexed, state);
+  const made = scene(facts(indexed.tree, numbers), shown, view);
+  const said = { indexed, measures, marks: marks && marked(indexed, marks), visible: shown };
+  const colours = coloursOf(said, view.color_by, themeOf(view));
+  return colours ? coloured(made, colours) : made;
 }
 
-/** Draw a payload given as JSON, with options given as JSON; returns SVG, or the scene as JSON. */
-export function render(payload: string, options: string): string {
-  const asked = JSON.parse(options) as DrawOptions;
-  const drawn = drawScene(filled(JSON.parse(payload) as Graph), asked);
-  return asked.format === "scene" ? JSON.stringify(drawn) : svg(drawn, asked.theme ?? "light");
+export function drawScene(given: Payload | Pair): Scene {
+  if (!("sides" in given)) return finished(explained(draft(given)), themeOf(given.view));
+  const [a, b] = given.sides;
+  const pair = beside([draft(a), draft(b)], given.titles, given.verdict, a.view.direction === "LR");
+  return finished(pair, themeOf(a.view));
+}
+
+/** Draw a payload, or a pair of them, given as JSON; returns SVG, and after it the scene as JSON. */
+export function render(payload: string): string {
+  const drawn = drawScene(JSON.parse(payload) as Payload | Pair);
+  // Joined, not added: Python is handed no sum of strings that QuickJS has yet to put together.
+  return [svg(drawn), JSON.stringify(drawn)].join("");
 }

@@ -42,9 +42,9 @@ async function start(script: string | null): Promise<void> {
   await Promise.allSettled(fonts);
   const { beside } = document_;
   const held: Held[] = beside ? [document_, beside] : [document_];
-  const begin = ({ text, graph }: Held, page: Page) =>
-    startDraft(text, graph, script, { drawn: (drawn) => page.arrived(drawn), failed });
-  pages.push(...held.map((one, side) => pageOf(one, document_, side, (page) => begin(one, page))));
+  const begin = ({ text, payload }: Held, page: Page) =>
+    startDraft(text, payload, script, { drawn: (drawn) => page.arrived(drawn), failed });
+  pages.push(...held.map((one) => pageOf(one, (page) => begin(one, page))));
   const pair = beside && new Pair([pages[0]!, pages[1]!], beside);
   open(pages, pair, document_);
   pair?.begin();
@@ -54,19 +54,14 @@ async function start(script: string | null): Promise<void> {
   render(<App page={pages[0]!} pair={pair} />, root);
 }
 
-function pageOf(
-  held: Held,
-  { beside }: AtlasDocument,
-  side: number,
-  begin: ConstructorParameters<typeof Page>[2],
-): Page {
-  return new Page(modelOf(held, beside?.marks?.[side] ?? null), new Store(FIRST), begin);
+function pageOf(held: Held, begin: ConstructorParameters<typeof Page>[2]): Page {
+  return new Page(modelOf(held), new Store(FIRST), begin);
 }
 
 /** What is seen first: as a link says, else as the page was made to show. */
-function open(pages: readonly Page[], pair: Pair | null, { extras }: AtlasDocument): void {
+function open(pages: readonly Page[], pair: Pair | null, { payload }: AtlasDocument): void {
   const link = location.hash.length > 1 ? location.hash : null;
-  const given = fromGiven(extras.view);
+  const given = fromGiven(payload.view);
   const calls = pages.reduce((sum, { model }) => sum + model.graph.calls.length, 0);
   const room = { outline: innerWidth >= (pair ? ROOMY : NARROW), panel: innerWidth >= NARROW };
   for (const page of pages) page.store.set(room);
@@ -86,7 +81,7 @@ function first(page: Page, state: Kept, camera: Camera | null, atOnce: boolean):
   page.camera = camera;
   if (atOnce) {
     page.store.set(shown);
-    page.arrived(drafter(page.model.graph, page.model)(page.wanted));
+    page.arrived(drafter(page.model.payload, page.model)(page.wanted));
   } else page.redraw(shown);
 }
 

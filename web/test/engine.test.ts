@@ -55,9 +55,9 @@ test("a scene tells where each box is and whether it opens", () => {
   const scene = JSON.parse(render(payloadText("resnet18"), '{"format":"scene","depth":1}')) as {
     places: { key: string; open: boolean; openable: boolean; width: number }[];
   };
-  const layers = scene.places.filter((place) => place.openable && !place.open);
+  const layers = scene.boxes.filter((place) => place.openable && !place.open);
   expect(layers.length).toBeGreaterThanOrEqual(4);
-  expect(scene.places.every((place) => place.key !== "" && place.width > 0)).toBe(true);
+  expect(scene.boxes.every((place) => place.key !== "" && place.width > 0)).toBe(true);
 });
 
 test("a scene says what it leaves out", () => {

@@ -279,13 +279,13 @@ class Comparison:
         return made
 
     def _page(self, **options: Any) -> Page:
-        from torchatlas.core.comparing.marks import deep_marks, pairs  # noqa: PLC0415  # the page is loaded when asked for
+        from torchatlas.core.comparing.marks import own_marks, pairs  # noqa: PLC0415  # the page is loaded when asked for
         from torchatlas.views.page.page import page  # noqa: PLC0415  # as above
 
         both: dict[str, Any] = {
             "beside": self.b,
             "pairs": pairs(self.changes),
-            "marks": deep_marks(self.changes),
+            "marks": own_marks(self.changes),
             "titles": self.titles,
         }
         return page(self.a, **both, **options)

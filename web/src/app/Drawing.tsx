@@ -8,15 +8,15 @@ import type { Hit } from "../paint/hit.ts";
 import type { Look } from "../paint/look.ts";
 import { type Picture, picture } from "../paint/picture.ts";
 import { Stage } from "../paint/stage.ts";
+import { DIFFERENCE } from "../scene/marks.ts";
 import { THEMES } from "../scene/theme.ts";
 import type { Drawn } from "../worker/protocol.ts";
 import { Legend } from "./Legend.tsx";
-import { valueName } from "./model.ts";
-import { blankTint } from "./overlay.ts";
+import { type Colours, coloursOf } from "../scene/colours.ts";
+import { shownOf, valueName } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
 import { type Pair, usePair } from "./pair.ts";
 import { wantsStill } from "./theme.ts";
-import { NO_SIGNS, type Tinted, tinted } from "./tinted.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 const ACCENTS = { light: "#0b57d0", dark: "#8ab4ff" };
@@ -46,7 +46,7 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
   const shown = useMemo(() => (drawn ? picture(drawn.scene, thin(page, drawn)) : null), [drawn]);
   const other = beside?.state.drawn ?? null;
   const colours = useMemo(
-    () => tinted({ model: page.model, drawn }, overlay, theme, beside && { model: beside.model, drawn: other }),
+    () => drawn && coloursOf(shownOf(page.model, drawn), overlay, theme, other && shownOf(beside!.model, other)),
     [page, drawn, overlay, theme, other],
   );
 
@@ -73,7 +73,7 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
         onKeyDown={(event) => stage.current && pressed(page, stage.current, event)}
       />
       <Tip page={page} pointed={pointed} />
-      {colours?.legend && pair?.sideOf(page) !== 1 && <Legend colouring={colours.legend} />}
+      {colours && overlay !== DIFFERENCE && pair?.sideOf(page) !== 1 && <Legend legend={colours.legend} />}
       <canvas ref={map} class="minimap" aria-hidden="true" hidden />
       <Zoom stage={() => stage.current} />
       <Left page={page} />
@@ -115,7 +115,7 @@ function useShown(page: Page, stage: { current: Stage | null }, shown: Picture |
     page.painted();
   }, [shown]);
   useLayoutEffect(() => {
-    if (reveal === null || page.waiting || !shown?.placeOf.has(reveal)) return;
+    if (reveal === null || page.waiting || !shown?.boxOf.has(reveal)) return;
     stage.current?.reveal(reveal);
     page.store.set({ reveal: null });
   }, [reveal, shown]);
@@ -129,7 +129,7 @@ function useBeside(pair: Pair | null, page: Page): Page | null {
   return beside;
 }
 
-function useLook(page: Page, pair: Pair | null, theme: "light" | "dark", hit: Hit, colours: Tinted | null): Look {
+function useLook(page: Page, pair: Pair | null, theme: "light" | "dark", hit: Hit, colours: Colours | null): Look {
   const { drawn, selected, direction } = page.state;
   const meant = pair?.alsoMeant(page).join(" ") ?? "";
   const found = useMemo(() => new Set(meant.split(" ")), [meant]);
@@ -138,8 +138,7 @@ function useLook(page: Page, pair: Pair | null, theme: "light" | "dark", hit: Hi
   return useMemo(
     () => ({
       ...{ theme: THEMES[theme], accent: ACCENTS[theme], selected, followed, ends, found },
-      ...{ tints: colours?.tints ?? null, blank: blankTint(THEMES[theme]), flat: direction === "LR" },
-      signs: colours?.signs ?? NO_SIGNS,
+      ...{ colours, flat: direction === "LR" },
       hovered: hit && hit.kind !== "wire" ? hit.key : null,
     }),
     [theme, colours, selected, hit, followed, ends, found, direction],

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { hashOf } from "./address.ts";
 import { copy } from "./copy.ts";
 import { exportPng, exportSvg } from "./export.ts";
-import { DIFFERENCE } from "./marks.ts";
+import { DIFFERENCE } from "../scene/marks.ts";
 import { type Page, usePage } from "./page.tsx";
 import { type Pair, usePair } from "./pair.ts";
 import { Search } from "./Search.tsx";
@@ -40,7 +40,7 @@ export function Header() {
 }
 
 export function Totals({ page }: { page: Page }) {
-  const { totals } = page.model.extras;
+  const { totals } = page.model.about;
   return (
     <p class="totals">
       {(totals.parameters > 0 || page.model.graph.modules.length > 0) && (
@@ -124,7 +124,7 @@ function View({ page, pair }: { page: Page; pair: Pair | null }) {
         >
           <option value="">by operation</option>
           {model.marks && <option value={DIFFERENCE}>Difference</option>}
-          {model.overlays.map(({ name, title }) => (
+          {model.measures.map(({ name, title }) => (
             <option key={name} value={name}>
               {title}
             </option>

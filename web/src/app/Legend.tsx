@@ -1,50 +1,38 @@
-/** What the colours of an overlay stand for. */
+/** What the colours stand for, as the files that are saved say it below the picture. */
 
-import { THEMES } from "../scene/theme.ts";
-import type { Colouring } from "./colouring.ts";
-import { tint } from "./overlay.ts";
+import type { Legend as Said } from "../contract/scene.ts";
 
-const STEPS = 24;
-
-export function Legend({ colouring: { overlay, scale, theme } }: { colouring: Colouring }) {
+export function Legend({ legend: { title, note, scale, samples } }: { legend: Said }) {
   return (
-    <div class="legend" role="group" aria-label={`Legend: ${overlay.title}`}>
+    <div class="legend" role="group" aria-label={`Legend: ${title}`}>
       <h2>
-        {overlay.title}
-        {scale.kind === "numbers" && scale.log && <small> logarithmic</small>}
+        {title}
+        {scale && note && <small> {note}</small>}
       </h2>
-      {scale.kind === "words" ? (
+      {!scale && note && <p>{note}</p>}
+      {!scale && (
         <ul>
-          {scale.words.map((word) => (
-            <li key={word}>
-              <i style={{ background: tint(scale, THEMES[theme], word).bar }} />
-              {word}
+          {samples.map(({ text, fill, line }) => (
+            <li key={text}>
+              <i style={{ background: fill, borderColor: line }} />
+              {text}
             </li>
           ))}
         </ul>
-      ) : (
-        <Ramp colouring={{ overlay, scale, theme }} />
+      )}
+      {scale && (
+        <>
+          <div class="ramp" aria-hidden="true">
+            {samples.map(({ fill }, i) => (
+              <i key={i} style={{ background: fill }} />
+            ))}
+          </div>
+          <p class="ends">
+            <span>{samples[0]!.text}</span>
+            <span>{samples[samples.length - 1]!.text}</span>
+          </p>
+        </>
       )}
     </div>
-  );
-}
-
-function Ramp({ colouring: { overlay, scale, theme } }: { colouring: Omit<Colouring, "tints"> }) {
-  // Open boxes are not coloured: what is around others may have a number all the same.
-  if (scale.to === 0 && scale.from === 0) return <p>no closed box has any</p>;
-  const at = (share: number): number =>
-    scale.log ? scale.from * (scale.to / scale.from) ** share : scale.from + (scale.to - scale.from) * share;
-  return (
-    <>
-      <div class="ramp" aria-hidden="true">
-        {Array.from({ length: STEPS }, (_, i) => (
-          <i key={i} style={{ background: tint(scale, THEMES[theme], at(i / (STEPS - 1))).fill }} />
-        ))}
-      </div>
-      <p class="ends">
-        <span>{overlay.text(scale.from)}</span>
-        <span>{overlay.text(scale.to)}</span>
-      </p>
-    </>
   );
 }

@@ -3,8 +3,9 @@
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { timesOf, type VisibleGraph, type VisibleNode } from "../graph/visible.ts";
 import { hueOf } from "./hue.ts";
-import { markOf } from "./marks.ts";
-import { repeatsOf, titleOf } from "./model.ts";
+import { markOf } from "../scene/marks.ts";
+import { repeatsOf } from "../graph/repeats.ts";
+import { titleOf } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
 import { Sign } from "./parts.tsx";
 import { scrollToRow, useWindow } from "./window.ts";
@@ -72,7 +73,7 @@ function OutlineRow({ page, row, selected }: { page: Page; row: Row; selected: b
   const { node, level, place, of } = row;
   const { name, detail } = titleOf(page.model, node);
   const failed = node.call >= 0 && page.model.graph.calls[node.call]!.error !== null;
-  const mark = page.model.marks && markOf(page.model.marks, node, repeatsOf(page.model, node));
+  const mark = page.model.marks && markOf(page.model.marks, node, repeatsOf(page.model.indexed, node));
   return (
     <div
       class={`row${selected ? " selected" : ""}${failed ? " failed" : ""}`}

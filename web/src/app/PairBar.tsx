@@ -1,6 +1,6 @@
 /** The bar of two drawings: which one is told of, whether they go in step, and the walk through what differs. */
 
-import { MARKS } from "./marks.ts";
+import { MARKS } from "../scene/marks.ts";
 import type { Pair } from "./pair.ts";
 import { Sign } from "./parts.tsx";
 

@@ -3,14 +3,14 @@
 import type { ComponentChildren } from "preact";
 import type { Call, Module, Value } from "../contract/graph.ts";
 import { shortName } from "../graph/facts.ts";
-import { exact, figures, short, size } from "../graph/numbers.ts";
+import { exact, figures, quantity, short, size } from "../graph/numbers.ts";
+import { foldOf, repeatsOf } from "../graph/repeats.ts";
 import { shapeText } from "../graph/shapes.ts";
 import { timesOf, type VisibleNode } from "../graph/visible.ts";
+import { said } from "../scene/colours.ts";
 import { argumentsText } from "./arguments.ts";
 import { hueOf } from "./hue.ts";
-import { callOf, pathOf, repeatsOf, titleOf } from "./model.ts";
-import { type Overlay, said } from "./overlay.ts";
-import { foldOf } from "./open.ts";
+import { callOf, pathOf, titleOf } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
 import { Partners } from "./Partners.tsx";
 import { Copyable, Fact, Part } from "./parts.tsx";
@@ -31,8 +31,8 @@ export function Panel() {
 }
 
 function RunPanel({ page }: { page: Page }) {
-  const { graph, extras } = page.model;
-  const { totals } = extras;
+  const { graph, about } = page.model;
+  const { totals } = about;
   const root = graph.calls[0];
   const ran = !page.state.drawn?.visible.still;
   // No lower bound at all is no number: nothing in the run has FLOPs that can be counted.
@@ -191,21 +191,21 @@ function Actions({ page, node }: { page: Page; node: VisibleNode }) {
 }
 
 function Numbers({ page, node }: { page: Page; node: VisibleNode }) {
-  const { overlays, atLeast } = page.model;
-  const repeats = repeatsOf(page.model, node);
-  const least = repeats.some((call) => atLeast.has(call));
-  const rows = overlays
-    .filter((overlay) => overlay.sums || overlay.name.startsWith("+"))
-    .map((overlay) => ({ overlay, all: said(overlay, node, repeats), one: overlay.of(node.call) }))
-    .filter(({ all, overlay }) => typeof all === "number" && (all !== 0 || !overlay.sums));
+  const { indexed, measures, facts } = page.model;
+  const repeats = repeatsOf(indexed, node);
+  const least = repeats.some((call) => facts.atLeast.has(call));
+  const rows = measures
+    .filter(({ together, given }) => together === "sum" || given)
+    .map((measure) => ({ measure, all: said(measure, indexed, node), one: measure.values[node.call] }))
+    .filter(({ all, measure }) => typeof all === "number" && (all !== 0 || measure.given));
   if (rows.length === 0) return null;
   return (
     <Part title={repeats.length > 1 ? `Numbers of all ${repeats.length}` : "Numbers"}>
-      {rows.map(({ overlay, all, one }) => (
-        <Fact key={overlay.name} name={overlay.title} exact={exactly(overlay, all as number)}>
-          {overlay.name === "flops" && least ? "≥ " : ""}
-          {overlay.text(all as number)}
-          {repeats.length > 1 && typeof one === "number" && overlay.sums && <small> · {overlay.text(one)} each</small>}
+      {rows.map(({ measure: { name, title, unit, together }, all, one }) => (
+        <Fact key={name} name={title} exact={exactly(unit, all as number)}>
+          {name === "flops" && least ? "≥ " : ""}
+          {quantity(all as number, unit)}
+          {together === "sum" && typeof one === "number" && one !== all && <small> · {quantity(one, unit)} each</small>}
         </Fact>
       ))}
     </Part>
@@ -213,8 +213,8 @@ function Numbers({ page, node }: { page: Page; node: VisibleNode }) {
 }
 
 /** A whole number in full, another as it is. */
-function exactly({ text }: Overlay, number: number): string {
-  return Number.isInteger(number) ? exact(number) : `${text(number)} (${number})`;
+function exactly(unit: string, number: number): string {
+  return Number.isInteger(number) ? exact(number) : `${quantity(number, unit)} (${number})`;
 }
 
 /** Parameters and buffers of a module itself; those of the modules inside it are listed with them. */

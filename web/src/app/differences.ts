@@ -2,7 +2,7 @@
 
 import { isThin } from "../graph/calls.ts";
 import type { Indexed } from "../graph/index.ts";
-import { type Mark, type Marked } from "./marks.ts";
+import { type Mark, type Marked } from "../scene/marks.ts";
 import { type Way, partnerOf } from "./step.ts";
 
 /** One stop: a call of the first graph (side 0) or of the second, and for how many repeats in a row it stands. */

@@ -35,8 +35,8 @@ export function facing(here: One, there: One): Facing[] {
     ...settingLines(here, there),
     ...(ran ? tensorLines : []),
     ...line("weights", weights),
-    ...counts("parameters", short, here, there),
-    ...(ran ? [...counts("flops", short, here, there), ...counts("activation_bytes", size, here, there)] : []),
+    ...counts("params", short, here, there),
+    ...(ran ? [...counts("flops", short, here, there), ...counts("activations", size, here, there)] : []),
   ];
 }
 
@@ -54,16 +54,21 @@ function isInferred(one: One): boolean {
   return (moduleOf(one)?.sure ?? null) !== null;
 }
 
-const TITLES = { parameters: "parameters", flops: "FLOPs", activation_bytes: "activations" };
+const TITLES = { params: "parameters", flops: "FLOPs", activations: "activations" };
 
 /** In short where that tells the two apart, else in full; nothing where both have none. */
 function counts(kind: keyof typeof TITLES, text: (count: number) => string, here: One, there: One): Facing[] {
-  const [a, b] = [here, there].map(({ model, call }) => model.extras.numbers[kind][call.id] ?? 0) as [number, number];
+  const [a, b] = [here, there].map(({ model, call }) => valueOf(model, kind, call)) as [number, number];
   if (a === 0 && b === 0) return [];
   const say = a !== b && text(a) === text(b) ? exact : text;
-  const least = ({ model, call }: One): string => (kind === "flops" && model.atLeast.has(call.id) ? "≥ " : "");
+  const least = ({ model, call }: One): string => (kind === "flops" && model.facts.atLeast.has(call.id) ? "≥ " : "");
   const name = TITLES[kind];
   return [{ name, here: least(here) + say(a), there: least(there) + say(b), differs: a !== b }];
+}
+
+function valueOf({ measures }: Model, name: string, { id }: Call): number {
+  const value = measures.find((measure) => measure.name === name)?.values[id];
+  return typeof value === "number" ? value : 0;
 }
 
 /** Each setting that differs; where none does, all of them in one line. */

@@ -2,7 +2,7 @@
 
 import { DEFAULT_STATE } from "../graph/state.ts";
 import type { Camera } from "../paint/camera.ts";
-import type { GivenView } from "./document.ts";
+import type { View } from "../contract/payload.ts";
 import type { AppState, Tab, ThemeChoice } from "./state.ts";
 
 export type Kept = Pick<AppState, "view" | "direction" | "labels" | "theme" | "overlay" | "tab" | "selected">;
@@ -65,11 +65,11 @@ function sayOwn(all: URLSearchParams, end: string, { view, selected }: Kept, cam
 }
 
 /** What the page was made to show at first. */
-export function fromGiven(given: GivenView | null): Kept {
+export function fromGiven(given: View): Kept {
   const { state } = fromHash("");
-  if (!given) return state;
-  const { direction, labels, theme, overlay, ...view } = given;
-  return { ...state, direction, labels, theme, overlay, view: { ...state.view, ...view } };
+  const { direction, labels, theme, color_by: overlay, ...view } = given;
+  const chosen = theme === "paper" ? "light" : theme;
+  return { ...state, direction, labels, theme: chosen, overlay, view: { ...state.view, ...view } };
 }
 
 /** What a link says; whatever cannot be understood is left at its default. */

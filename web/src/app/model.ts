@@ -1,37 +1,41 @@
 /** What the parts of the page ask about the graph: names, numbers, repeats; computed once. */
 
 import type { Call, Graph, Value } from "../contract/graph.ts";
+import type { Measure, Payload } from "../contract/payload.ts";
+import type { Shown } from "../scene/colours.ts";
+import type { Drawn } from "../worker/protocol.ts";
 import { type Facts, facts, leafNames, settings, shortName } from "../graph/facts.ts";
 import { type Indexed, index } from "../graph/index.ts";
 import { shapeText } from "../graph/shapes.ts";
 import type { VisibleNode } from "../graph/visible.ts";
-import type { Extras, Held } from "./document.ts";
-import { type GivenMarks, type Marked, marked } from "./marks.ts";
-import { foldOf } from "./open.ts";
-import { type Overlay, overlaysOf } from "./overlay.ts";
+import type { About, Held } from "./document.ts";
+import { type Marked, marked } from "../scene/marks.ts";
 
 export interface Model {
   readonly graph: Graph;
-  readonly extras: Extras;
+  readonly payload: Payload;
+  readonly about: About;
   readonly facts: Facts;
   readonly indexed: Indexed;
-  readonly overlays: readonly Overlay[];
+  readonly measures: readonly Measure[];
   readonly hasAten: boolean;
-  /** Calls whose FLOPs are a lower bound. */
-  readonly atLeast: ReadonlySet<number>;
   /** What a comparison says of its calls. */
   readonly marks: Marked | null;
 }
 
-export function modelOf({ graph, extras }: Held, marks: GivenMarks | null = null): Model {
+export function modelOf({ payload, about }: Held): Model {
+  const { graph, numbers, measures, marks } = payload;
   const indexed = index(graph, "op");
   return {
-    ...{ graph, extras, indexed, facts: facts(indexed.tree) },
-    overlays: overlaysOf(graph, extras),
-    atLeast: new Set(extras.numbers.at_least),
+    ...{ payload, graph, about, indexed, measures, facts: facts(indexed.tree, numbers) },
     hasAten: graph.calls.some((call) => call.kind === "aten"),
     marks: marks && marked(indexed, marks),
   };
+}
+
+/** A picture of it, as colours are told. */
+export function shownOf({ indexed, measures, marks }: Model, { visible }: Drawn): Shown {
+  return { indexed, measures, marks, visible };
 }
 
 export function callOf({ graph }: Model, node: VisibleNode): Call | null {
@@ -73,17 +77,6 @@ export function pathOf({ graph }: Model, call: Call): string {
     if (path !== null) return path;
   }
   return "";
-}
-
-/** All calls that a box stands for: itself, or its place in every repeat of the fold that is shown once. */
-export function repeatsOf({ indexed }: Model, node: VisibleNode): readonly number[] {
-  if (node.kind === "range") return node.members;
-  if (node.call < 0) return [];
-  const fold = node.repeat ? foldOf(indexed, node.call) : null;
-  if (!fold) return node.kind === "fold" ? node.members : [node.call];
-  const start = fold.calls.indexOf(node.call);
-  const stop = start + node.repeat!.count * fold.period;
-  return fold.calls.slice(start, stop).filter((_, i) => node.kind === "fold" || i % fold.period === 0);
 }
 
 export function shapesText({ graph }: Model, ids: readonly number[]): string {

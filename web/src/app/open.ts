@@ -2,6 +2,7 @@
 
 import type { Fold } from "../contract/graph.ts";
 import type { Indexed } from "../graph/index.ts";
+import { foldOf } from "../graph/repeats.ts";
 import type { ViewState } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 
@@ -24,13 +25,6 @@ export function closed(view: ViewState, key: string): ViewState {
 /** Everything open to a depth, and nothing besides; null is what fits on a page. */
 export function toDepth(view: ViewState, depth: number | null): ViewState {
   return { ...view, depth, expand: [], collapse: [] };
-}
-
-/** The fold that a call is part of, whether its repeats are shown or not. */
-export function foldOf({ folds, graph }: Indexed, call: number): Fold | null {
-  const parent = graph.calls[call]?.parent;
-  if (parent === null || parent === undefined) return null;
-  return folds.get(parent)?.find((fold) => fold.calls.includes(call)) ?? null;
 }
 
 export function foldKey(fold: Fold): string {

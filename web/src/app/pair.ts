@@ -7,7 +7,7 @@ import { type Difference, differences } from "./differences.ts";
 import { type Kept, type Sides, SIDES } from "./link.ts";
 import type { Page } from "./page.tsx";
 import { visible } from "../graph/index.ts";
-import { foldOf } from "./open.ts";
+import { foldOf } from "../graph/repeats.ts";
 import { COMMON, COMMON_VIEW, type AppState, Store } from "./state.ts";
 import { type Deed, type Way, callIn, mirrored, mirroredView, nearest, ways } from "./step.ts";
 

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { copy } from "./copy.ts";
-import { type Mark, SIGNS } from "./marks.ts";
+import { type Mark, SIGNS } from "../scene/marks.ts";
 
 export function Part({ title, children }: { title: string; children: ComponentChildren }) {
   return (

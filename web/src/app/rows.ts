@@ -4,9 +4,11 @@ import type { Call } from "../contract/graph.ts";
 import { addCalls, noBoxes } from "../graph/boxes.ts";
 import { DEFAULT_STATE } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
-import { type Mark, markOf } from "./marks.ts";
-import { type Model, pathOf, repeatsOf, shapesText, titleOf } from "./model.ts";
-import { said } from "./overlay.ts";
+import { type Mark, markOf } from "../scene/marks.ts";
+import { type Model, pathOf, shapesText, titleOf } from "./model.ts";
+import { repeatsOf } from "../graph/repeats.ts";
+import { said } from "../scene/colours.ts";
+import { quantity } from "../graph/numbers.ts";
 
 export type Cell = number | string | null;
 
@@ -35,19 +37,19 @@ export interface TableRow {
 
 const asText = (cell: Cell): string => (cell === null ? "" : String(cell));
 
-export function columnsOf({ overlays }: Model): Column[] {
+export function columnsOf({ measures }: Model): Column[] {
   const words: Column[] = [
     { name: "name", title: "Name", number: false, text: asText },
     { name: "type", title: "Type", number: false, text: asText },
     { name: "output", title: "Output", number: false, text: asText },
   ];
-  const others = overlays.map(({ name, title, text, sums }) => {
-    const number = sums || name.startsWith("+");
+  const others = measures.map(({ name, title, unit, together, given }) => {
+    const sums = together === "sum";
     return {
       name,
       title,
-      number,
-      text: (cell: Cell) => (typeof cell === "number" ? (cell === 0 && sums ? "" : text(cell)) : asText(cell)),
+      number: sums || given,
+      text: (cell: Cell) => (typeof cell === "number" ? (cell === 0 && sums ? "" : quantity(cell, unit)) : asText(cell)),
     };
   });
   return [...words, ...others];
@@ -83,8 +85,8 @@ function row(model: Model, node: VisibleNode, level: number): TableRow {
   const call = model.graph.calls[node.call]!;
   const { name, detail } = titleOf(model, node);
   const isModule = call.path !== null;
-  const repeats = repeatsOf(model, node);
-  const numbers = model.overlays.map((overlay) => said(overlay, node, repeats));
+  const repeats = repeatsOf(model.indexed, node);
+  const numbers = model.measures.map((measure) => said(measure, model.indexed, node));
   const output = shapesText(model, call.outputs);
   const path = pathOf(model, call);
   const words = [name, detail, path, output, call.name].join(" ").toLowerCase();

@@ -1,6 +1,6 @@
 /** The inputs and outputs of the run, under the names the user knows: argument names, keys and attributes; and constants. */
 
-import type { Graph, Tree } from "../contract/graph.ts";
+import type { Graph, Node, Tree } from "../contract/graph.ts";
 import { type Boxes, add } from "./boxes.ts";
 import { type CallTree, isLeaf } from "./calls.ts";
 import type { Flow } from "./flow.ts";
@@ -114,7 +114,7 @@ function apart(whole: Place, values: readonly number[], isRead: (value: number) 
   return rest.size === 0 ? named : [...named, { name: `rest of ${whole.name}`, values: [...rest] }];
 }
 
-function child(place: Place, node: Extract<Tree, { items: Tree[] }>, i: number): Place {
+function child(place: Place, node: Node, i: number): Place {
   const key = node.keys[i] ?? String(i);
   // What is all that an object holds, and private to it, goes by the name of the object.
   if (place.name && node.keys.length === 1 && key.startsWith("_"))
@@ -135,6 +135,6 @@ function slotsOf(tree: Tree): number[] {
   return found;
 }
 
-function isNode(tree: Tree): tree is Extract<Tree, { items: Tree[] }> {
+function isNode(tree: Tree): tree is Node {
   return tree !== null && typeof tree === "object" && "items" in tree;
 }

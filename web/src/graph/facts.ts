@@ -1,55 +1,27 @@
 /** What is said about a box: its name, its settings, its numbers. */
 
 import type { Call, Graph, Module, Tree } from "../contract/graph.ts";
+import type { Numbers } from "../contract/payload.ts";
 import type { CallTree } from "./calls.ts";
 import { figure } from "./numbers.ts";
-import { elements } from "./shapes.ts";
 
-/** Sums over calls and modules, made once per graph. */
+/** What is known of calls and modules, made once per graph. */
 export interface Facts {
   readonly graph: Graph;
   readonly tree: CallTree;
+  readonly numbers: Numbers;
   readonly moduleAt: ReadonlyMap<string, Module>;
-  /** By module path: elements of all parameters in it and below, tied ones once. */
-  readonly parameters: ReadonlyMap<string, number>;
   /** By call of a module that ran more than once: which run it is, from 1, and how many there are. */
   readonly runs: ReadonlyMap<number, readonly [number, number]>;
-  /** By call: floating point operations of it and all inside it. */
-  readonly flops: Float64Array;
+  /** Calls whose FLOPs are a lower bound. */
+  readonly atLeast: ReadonlySet<number>;
 }
 
-export function facts(tree: CallTree): Facts {
+export function facts(tree: CallTree, numbers: Numbers): Facts {
   const { graph } = tree;
   const moduleAt = new Map<string, Module>();
   for (const module of graph.modules) for (const path of [module.path, ...module.aliases]) moduleAt.set(path, module);
-  return { graph, tree, moduleAt, parameters: parameterSums(graph), runs: runs(graph), flops: flopSums(graph) };
-}
-
-function parameterSums(graph: Graph): Map<string, number> {
-  const owners = new Map<number, string[]>();
-  for (const module of graph.modules) {
-    for (const [, value] of module.parameters) {
-      const paths = owners.get(value);
-      if (paths) paths.push(module.path);
-      else owners.set(value, [module.path]);
-    }
-  }
-  const sums = new Map<string, number>();
-  for (const [value, paths] of owners) {
-    const count = elements(graph.values[value]!);
-    for (const path of new Set(paths.flatMap(ancestors))) sums.set(path, (sums.get(path) ?? 0) + count);
-  }
-  return sums;
-}
-
-/** A path and all paths around it, the model's empty one included. */
-function ancestors(path: string): string[] {
-  const found = [path];
-  for (let at = path; at !== "";) {
-    at = at.slice(0, Math.max(0, at.lastIndexOf(".")));
-    found.push(at);
-  }
-  return found;
+  return { graph, tree, numbers, moduleAt, runs: runs(graph), atLeast: new Set(numbers.at_least) };
 }
 
 function runs(graph: Graph): Map<number, readonly [number, number]> {
@@ -65,15 +37,6 @@ function runs(graph: Graph): Map<number, readonly [number, number]> {
     if (calls.length > 1) calls.forEach((call, i) => found.set(call, [i + 1, calls.length]));
   }
   return found;
-}
-
-function flopSums(graph: Graph): Float64Array {
-  const sums = Float64Array.from(graph.calls, (call) => call.flops);
-  for (let id = sums.length - 1; id > 0; id--) {
-    const { parent } = graph.calls[id]!;
-    if (parent !== null) sums[parent] = sums[parent]! + sums[id]!;
-  }
-  return sums;
 }
 
 /** The operators that Python writes as methods with underscores, in the field's words. */
@@ -129,36 +92,6 @@ export function leafNames({ graph }: Facts, call: Call): readonly string[] {
 }
 
 const LEAF = "AccumulateGrad";
-
-/** Parameters of a module, or those that a function reads itself; of a group, those used in it, each once. */
-export function parameterCount(known: Facts, call: Call): number {
-  if (call.path !== null) return known.parameters.get(known.moduleAt.get(call.path)?.path ?? call.path) ?? 0;
-  let sum = 0;
-  for (const id of call.kind === "group" ? groupReads(known, call) : new Set(call.inputs)) {
-    const value = known.graph.values[id]!;
-    if (value.kind === "parameter") sum += elements(value);
-  }
-  return sum;
-}
-
-/** What calls in a group read, and the parameters of the modules called there and of those below them. */
-function groupReads({ graph, tree, moduleAt }: Facts, group: Call): Set<number> {
-  const found = new Set<number>();
-  const waiting = [group.id];
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    const { path, inputs } = graph.calls[at]!;
-    for (const value of inputs) found.add(value);
-    const module = path === null ? undefined : moduleAt.get(path);
-    if (!module) waiting.push(...tree.children[at]!);
-    else for (const below of modulesBelow(graph, module)) for (const [, value] of below.parameters) found.add(value);
-  }
-  return found;
-}
-
-/** A module and all that is registered under its path. */
-function modulesBelow({ modules }: Graph, { path }: Module): Module[] {
-  return modules.filter((module) => module.path === path || module.path.startsWith(`${path}.`) || path === "");
-}
 
 /** The few settings that tell one layer from another of its kind: `3×3 /2`, `64 → 128`. */
 export function settings(known: Facts, call: Call): string {

@@ -1,6 +1,6 @@
 /** What is under the pointer. */
 
-import type { Place } from "../scene/model.ts";
+import type { Box } from "../contract/scene.ts";
 import type { Picture } from "./picture.ts";
 import { lines } from "./picture.ts";
 
@@ -15,7 +15,7 @@ export type Hit =
   | null;
 
 /** The button of a box stands on its edge, where no wire leaves it. */
-export function buttonAt({ x, y, width, height, open }: Place, flat: boolean): [number, number] {
+export function buttonAt({ x, y, width, height, open }: Box, flat: boolean): [number, number] {
   if (open) return [x + width - 14, y + 14];
   return flat ? [x + width / 2, y + height] : [x + width, y + height / 2];
 }
@@ -35,18 +35,18 @@ export function hit(picture: Picture, x: number, y: number, scale: number, flat:
 }
 
 /** Places at or around a point, the innermost first. */
-function underPoint(picture: Picture, x: number, y: number): Place[] {
+function underPoint(picture: Picture, x: number, y: number): Box[] {
   const around = { x: x - BUTTON - 2, y: y - BUTTON - 2, width: 2 * BUTTON + 4, height: 2 * BUTTON + 4 };
   const keys = new Set<string>();
   for (const i of picture.near(around)) {
     const { group } = picture.items[i]!;
     if (group.kind === "box" || group.kind === "frame") keys.add(group.key);
   }
-  const found = [...keys].map((key) => picture.placeOf.get(key)!).filter(Boolean);
+  const found = [...keys].map((key) => picture.boxOf.get(key)!).filter(Boolean);
   return found.sort((a, b) => a.width * a.height - b.width * b.height);
 }
 
-function contains(place: Place, x: number, y: number): boolean {
+function contains(place: Box, x: number, y: number): boolean {
   return x >= place.x && x <= place.x + place.width && y >= place.y && y <= place.y + place.height;
 }
 

@@ -1,30 +1,18 @@
 /** How a picture is coloured at this moment: theme, overlay, what is selected, what is followed. */
 
-import type { Group } from "../scene/model.ts";
+import type { Box, Group } from "../contract/scene.ts";
+import { keepsItsColours } from "../scene/coloured.ts";
+import type { Colours } from "../scene/colours.ts";
+import { inkOf } from "../scene/ink.ts";
 import type { Theme } from "../scene/theme.ts";
-
-/** Colours of one box under an overlay. */
-export interface Tint {
-  readonly fill: string;
-  readonly line: string;
-  readonly bar: string;
-}
-
-/** A sign at the corner of a box, dark on its own colour. */
-export interface Sign {
-  readonly text: string;
-  readonly fill: string;
-}
+import { worn } from "../scene/tint.ts";
 
 export interface Look {
   readonly theme: Theme;
   /** For what is selected and followed. */
   readonly accent: string;
-  /** By key; null without an overlay. Boxes that are not in it have no number. */
-  readonly tints: ReadonlyMap<string, Tint> | null;
-  readonly blank: Tint;
-  /** By key. */
-  readonly signs: ReadonlyMap<string, Sign>;
+  /** Of a measure or a comparison; null without. */
+  readonly colours: Pick<Colours, "tints" | "blank" | "signs"> | null;
   readonly selected: string | null;
   /** Under the pointer. */
   readonly hovered: string | null;
@@ -37,12 +25,8 @@ export interface Look {
   readonly flat: boolean;
 }
 
-/** The colour of a token in a group: an overlay takes the place of a closed box's own. */
-export function colour(look: Look, group: Group, token: keyof Theme): string {
-  if (!look.tints || group.kind !== "box" || token.startsWith("end.") || token.startsWith("error.")) {
-    return look.theme[token];
-  }
-  const part = token.split(".")[1];
-  if (part !== "fill" && part !== "line" && part !== "bar") return look.theme[token];
-  return (look.tints.get(group.key) ?? look.blank)[part];
+/** A colour of a shape in a group; a box may wear others than its own. */
+export function colour({ theme, colours }: Look, group: Group, box: Box | undefined, own: string): string {
+  if (!colours || group.kind !== "box" || !box || keepsItsColours(box)) return inkOf(theme, own);
+  return inkOf(theme, worn(colours.tints.get(group.key) ?? colours.blank, own));
 }

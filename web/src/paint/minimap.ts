@@ -1,7 +1,7 @@
 /** The whole drawing, small, with what is seen of it framed. */
 
 import { type Box, type Camera, type Extent, fitting, seen } from "./camera.ts";
-import type { Look, Sign } from "./look.ts";
+import type { Look } from "./look.ts";
 import { paint } from "./painter.ts";
 import type { Picture } from "./picture.ts";
 
@@ -30,7 +30,8 @@ export function paintMap(picture: Picture, look: Look, ratio: number): HTMLCanva
   const context = canvas.getContext("2d")!;
   const quiet: Look = {
     ...{ ...look, selected: null, hovered: null, followed: null },
-    ...{ ends: new Set<string>(), found: new Set<string>(), signs: new Map<string, Sign>() },
+    ...{ ends: new Set<string>(), found: new Set<string>() },
+    colours: look.colours && { ...look.colours, signs: new Map() },
   };
   paint(context, picture, quiet, mapCamera(picture.scene, map), map, ratio);
   return canvas;

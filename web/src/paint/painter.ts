@@ -1,9 +1,11 @@
 /** Paints the seen part of a picture on a canvas; what is too small to be read is painted simply or not at all. */
 
-import type { Path, Rect, Text } from "../scene/model.ts";
+import type { Path, Rect, Text } from "../contract/scene.ts";
 import { type Camera, type Extent, seen } from "./camera.ts";
 import { BUTTON, buttonAt } from "./hit.ts";
-import { type Look, type Sign, colour } from "./look.ts";
+import type { Shape } from "../scene/ink.ts";
+import { drawSign } from "../scene/sign.ts";
+import { type Look, colour } from "./look.ts";
 import type { Item, Picture } from "./picture.ts";
 
 /** Text lower than this on the screen, in pixels, is left out. */
@@ -13,6 +15,7 @@ const DETAILED = 0.35;
 const FAMILY = '"Atlas Sans", "Liberation Sans", Arial, Helvetica, sans-serif';
 
 interface Brush {
+  readonly picture: Picture;
   readonly context: CanvasRenderingContext2D;
   readonly look: Look;
   readonly scale: number;
@@ -32,49 +35,55 @@ export function paint(
   context.fillRect(0, 0, screen.width * ratio, screen.height * ratio);
   const { scale, x, y } = camera;
   context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
-  const brush: Brush = { context, look, scale };
+  const brush: Brush = { picture, context, look, scale };
   const items = picture.near(seen(camera, screen)).map((i) => picture.items[i]!);
   const of = (...kinds: Item["group"]["kind"][]): Item[] => items.filter(({ group }) => kinds.includes(group.kind));
   of("frame").forEach((item) => shapes(brush, item));
   wires(brush, of("wire"));
   of("box").forEach((item) => shapes(brush, item));
   if (9 * scale >= LEGIBLE) of("label").forEach((item) => shapes(brush, item));
-  if (scale >= DETAILED / 2) of("tag").forEach((item) => shapes(brush, item));
+  if (scale >= DETAILED / 2) of("tag", "sign").forEach((item) => shapes(brush, item));
+  of("legend", "words").forEach((item) => shapes(brush, item));
   marks(brush, picture, of("frame", "box"));
 }
 
-function shapes({ context, look, scale }: Brush, item: Item): void {
+function shapes(brush: Brush, item: Item): void {
   const { group } = item;
+  const { scale } = brush;
   if ((item.right - item.left) * scale < 1.5 || (item.bottom - item.top) * scale < 1.5) {
-    speck(context, look, item, scale);
+    speck(brush, item);
     return;
   }
-  const brush = { context, look, scale };
   let first = true;
   for (const shape of group.shapes) {
     // Behind a box that can be opened lies the edge of another: too fine a detail from afar.
     const behind = first && group.kind === "box" && group.shapes[1]?.kind === "rect" && shape.kind === "rect";
     first = false;
     if (behind && scale < DETAILED) continue;
-    if (shape.kind === "rect") rect(brush, item, shape);
-    else if (shape.kind === "path") path(brush, item, shape);
-    else text(brush, item, shape);
+    one(brush, item, shape);
   }
 }
 
-function speck(
-  context: CanvasRenderingContext2D,
-  look: Look,
-  { group, left, top, right, bottom }: Item,
-  scale: number,
-): void {
+function one(brush: Brush, item: Item, shape: Shape): void {
+  if (shape.kind === "rect") rect(brush, item, shape);
+  else if (shape.kind === "path") path(brush, item, shape);
+  else text(brush, item, shape);
+}
+
+function speck(brush: Brush, { group, left, top, right, bottom }: Item): void {
+  const { context, scale } = brush;
   const rect = group.shapes.find((shape) => shape.kind === "rect");
   if (!rect?.line) return;
-  context.fillStyle = colour(look, group, rect.line);
+  context.fillStyle = ink(brush, group, rect.line);
   context.fillRect(left, top, Math.max(1 / scale, right - left), Math.max(1 / scale, bottom - top));
 }
 
-function rect({ context, look, scale }: Brush, { group }: Item, shape: Rect): void {
+function ink({ picture, look }: Brush, group: Item["group"], own: string): string {
+  return colour(look, group, picture.boxOf.get(group.key), own);
+}
+
+function rect(brush: Brush, { group }: Item, shape: Rect): void {
+  const { context, scale } = brush;
   const { x, y, width, height, radius } = shape;
   const round = scale >= DETAILED && radius > 0;
   if (round) {
@@ -82,13 +91,13 @@ function rect({ context, look, scale }: Brush, { group }: Item, shape: Rect): vo
     context.roundRect(x, y, width, height, radius);
   }
   if (shape.fill) {
-    context.fillStyle = colour(look, group, shape.fill);
+    context.fillStyle = ink(brush, group, shape.fill);
     if (round) context.fill();
     else context.fillRect(x, y, width, height);
   }
-  if (!shape.line || shape.lineWidth === 0) return;
-  context.strokeStyle = colour(look, group, shape.line);
-  context.lineWidth = Math.max(shape.lineWidth, 0.75 / scale);
+  if (!shape.line || shape.line_width === 0) return;
+  context.strokeStyle = ink(brush, group, shape.line);
+  context.lineWidth = Math.max(shape.line_width, 0.75 / scale);
   if (shape.dashed) context.setLineDash([5, 3]);
   if (round) context.stroke();
   else context.strokeRect(x, y, width, height);
@@ -103,24 +112,24 @@ function outline(shape: Path): Path2D {
   return known;
 }
 
-function path({ context, look, scale }: Brush, { group }: Item, shape: Path): void {
+function path(brush: Brush, { group }: Item, shape: Path): void {
+  const { context, scale } = brush;
   if (shape.fill) {
-    context.fillStyle = colour(look, group, shape.fill);
+    context.fillStyle = ink(brush, group, shape.fill);
     context.fill(outline(shape));
   }
   if (!shape.line) return;
-  context.strokeStyle = colour(look, group, shape.line);
-  context.lineWidth = Math.max(shape.lineWidth, 0.75 / scale);
+  context.strokeStyle = ink(brush, group, shape.line);
+  context.lineWidth = Math.max(shape.line_width, 0.75 / scale);
   context.stroke(outline(shape));
 }
 
-function text({ context, look, scale }: Brush, { group }: Item, shape: Text): void {
+function text(brush: Brush, { group }: Item, shape: Text): void {
+  const { context, scale } = brush;
   if (shape.size * scale < LEGIBLE) return;
   context.font = `${shape.bold ? "bold " : ""}${shape.size}px ${FAMILY}`;
   context.textAlign = shape.anchor === "start" ? "left" : shape.anchor === "middle" ? "center" : "right";
-  // On the strong colours of an overlay faint text could not be read.
-  const strong = look.tints !== null && group.kind === "box" && shape.fill === "dim";
-  context.fillStyle = look.theme[strong ? "text" : shape.fill];
+  context.fillStyle = ink(brush, group, shape.fill);
   context.fillText(shape.text, shape.x, shape.y);
 }
 
@@ -151,15 +160,16 @@ function strokeAll({ context, scale }: Brush, items: readonly Item[], line: stri
 /** Rings around boxes, and the buttons that open and close them. */
 function marks(brush: Brush, picture: Picture, items: readonly Item[]): void {
   const { look, scale } = brush;
-  for (const { group } of items) {
-    const place = picture.placeOf.get(group.key);
+  for (const item of items) {
+    const { group } = item;
+    const place = picture.boxOf.get(group.key);
     if (!place) continue;
     const ends = look.ends.has(place.key);
     if (look.found.has(place.key)) ring(brush, place, look.theme["activation.bar"], 2);
     if (ends || place.key === look.hovered) ring(brush, place, look.accent, ends ? 2 : 1.25);
     if (place.key === look.selected) ring(brush, place, look.accent, 2.5);
-    const sign = look.signs.get(place.key);
-    if (sign && scale >= DETAILED / 2) corner(brush, place.x, place.y, sign);
+    const sign = look.colours?.signs.get(place.key);
+    if (sign && scale >= DETAILED / 2) for (const shape of drawSign(place, sign)) one(brush, item, shape);
     if (picture.buttons.has(place.key) && scale >= DETAILED)
       button(brush, buttonAt(place, look.flat), place.open, place.key === look.hovered);
   }
@@ -177,20 +187,6 @@ function ring(
   context.beginPath();
   context.roundRect(place.x - out, place.y - out, place.width + 2 * out, place.height + 2 * out, 5 + out);
   context.stroke();
-}
-
-/** Side of the square that bears a sign, in pixels of the drawing. */
-const CORNER = 14;
-
-function corner({ context }: Brush, x: number, y: number, { text, fill }: Sign): void {
-  context.fillStyle = fill;
-  context.beginPath();
-  context.roundRect(x - CORNER / 2, y - CORNER / 2, CORNER, CORNER, 3);
-  context.fill();
-  context.font = `bold 13px ${FAMILY}`;
-  context.textAlign = "center";
-  context.fillStyle = "#000000";
-  context.fillText(text, x, y + 4.5);
 }
 
 function button({ context, look }: Brush, [x, y]: [number, number], open: boolean, hovered: boolean): void {

@@ -1,7 +1,7 @@
 /** A scene made ready for painting: where each group is, its paths, and which groups are near a place. */
 
-import type { Group, Path, Place, Scene } from "../scene/model.ts";
-import type { Box } from "./camera.ts";
+import type { Box, Group, Path, Scene } from "../contract/scene.ts";
+import type { Box as Area } from "./camera.ts";
 
 /** Cells are square; most boxes lie in one or two of them. */
 const CELL = 256;
@@ -19,20 +19,20 @@ export interface Item {
 export interface Picture {
   readonly scene: Scene;
   readonly items: readonly Item[];
-  readonly placeOf: ReadonlyMap<string, Place>;
+  readonly boxOf: ReadonlyMap<string, Box>;
   /** Boxes with a button that opens or closes them. */
   readonly buttons: ReadonlySet<string>;
   /** Indices of items that touch a box, in drawing order. */
-  near(box: Box): number[];
+  near(box: Area): number[];
 }
 
 /** `plain` are boxes that can be opened but have no button: what is in them is hardly worth a look. */
 export function picture(scene: Scene, plain: ReadonlySet<string> = new Set()): Picture {
   const items = scene.groups.map(measured);
   const grid = new Grid(items);
-  const placeOf = new Map(scene.places.map((place) => [place.key, place]));
-  const buttons = scene.places.filter(({ key, openable, open }) => openable && (open || !plain.has(key)));
-  return { scene, items, placeOf, buttons: new Set(buttons.map(({ key }) => key)), near: (box) => grid.near(box) };
+  const boxOf = new Map(scene.boxes.map((place) => [place.key, place]));
+  const buttons = scene.boxes.filter(({ key, openable, open }) => openable && (open || !plain.has(key)));
+  return { scene, items, boxOf, buttons: new Set(buttons.map(({ key }) => key)), near: (box) => grid.near(box) };
 }
 
 function measured(group: Group): Item {
@@ -97,7 +97,7 @@ class Grid {
     }
   }
 
-  near(box: Box): number[] {
+  near(box: Area): number[] {
     const [right, bottom] = [box.x + box.width, box.y + box.height];
     const touches = ({ left, top, right: r, bottom: b }: Item): boolean =>
       left <= right && r >= box.x && top <= bottom && b >= box.y;

@@ -87,7 +87,7 @@ export class Stage {
   /** Show another picture; what stood at `anchor` stays where it is on the screen. */
   show(picture: Picture, anchor: string | null): void {
     const before = this.picture;
-    const [from, to] = [before?.placeOf.get(anchor ?? ""), picture.placeOf.get(anchor ?? "")];
+    const [from, to] = [before?.boxOf.get(anchor ?? ""), picture.boxOf.get(anchor ?? "")];
     this.picture = picture;
     this.map = null;
     this.glide = null;
@@ -125,7 +125,7 @@ export class Stage {
 
   /** Bring a box to the middle, unless it can be seen and read where it is. */
   reveal(key: string, smoothly = true): void {
-    const place = this.picture?.placeOf.get(key);
+    const place = this.picture?.boxOf.get(key);
     if (!place) return;
     const view = seen(this.camera, this.screen);
     if (this.camera.scale >= 0.5 && encloses(view, place)) return;
@@ -261,7 +261,7 @@ export class Stage {
 
   private doubled(event: MouseEvent): void {
     const found = this.under(this.at(event));
-    if (found?.kind === "box" && this.picture?.placeOf.get(found.key)?.openable) this.audience.toggled(found.key);
+    if (found?.kind === "box" && this.picture?.boxOf.get(found.key)?.openable) this.audience.toggled(found.key);
   }
 
   /** In a frame inside another page the wheel scrolls that page, until the drawing is clicked on. */

@@ -1,8 +1,9 @@
 /** Boxes, wires and tags as shapes. */
 
 import { type Font, textWidth } from "./measure.ts";
-import type { Path, Rect, Shape, Text } from "./model.ts";
-import type { Hue, Token } from "./theme.ts";
+import type { Path, Rect, Text } from "../contract/scene.ts";
+import type { Shape } from "./ink.ts";
+import type { Hue, Ink } from "./theme.ts";
 import { PLAIN, SMALL, TITLE, type Words } from "./words.ts";
 
 /** Distances on a box, in pixels. */
@@ -30,15 +31,22 @@ export function text(
   y: number,
   said: string,
   font: Font,
-  fill: Token,
+  fill: Ink,
   anchor: Text["anchor"] = "start",
 ): Text {
   const width = Math.ceil(textWidth(said, font));
   return { kind: "text", x, y, text: said, ...font, anchor, fill, width };
 }
 
-function rect(area: Area, radius: number, fill: Token | null, line: Token | null, lineWidth = 1, dashed = false): Rect {
-  return { kind: "rect", ...area, radius, fill, line, lineWidth, dashed };
+export function rect(
+  area: Area,
+  radius: number,
+  fill: Ink | null,
+  line: Ink | null,
+  line_width = 1,
+  dashed = false,
+): Rect {
+  return { kind: "rect", ...area, radius, fill, line, line_width, dashed };
 }
 
 function badgeWidth(badge: string): number {
@@ -105,7 +113,7 @@ export function closedBox(area: Area, said: Words, openable: boolean): Shape[] {
 function bar({ x, y, height }: Area, hue: Hue): Path {
   const [top, bottom] = [y, y + height];
   const d = `M${x + 4},${top}A4,4 0 0 0 ${x},${top + 4}L${x},${bottom - 4}A4,4 0 0 0 ${x + 4},${bottom}Z`;
-  return { kind: "path", d, fill: `${hue}.bar`, line: null, lineWidth: 0 };
+  return { kind: "path", d, fill: `${hue}.bar`, line: null, line_width: 0 };
 }
 
 export function endBox(area: Area, said: Words): Shape[] {
@@ -118,8 +126,8 @@ export function endBox(area: Area, said: Words): Shape[] {
 }
 
 export function frame(area: Area, said: Words, depth: number, dashed: boolean): Shape[] {
-  const fill: Token = depth % 2 === 0 ? "frame" : "frameInner";
-  const line: Token = said.failed ? "error.bar" : "frameLine";
+  const fill: Ink = depth % 2 === 0 ? "frame" : "frameInner";
+  const line: Ink = said.failed ? "error.bar" : "frameLine";
   const [x, y] = [area.x + 12, area.y];
   const shapes: Shape[] = [rect(area, CORNER, fill, line, 1, dashed), text(x, y + 17, said.name, TITLE, "text")];
   if (said.badge)

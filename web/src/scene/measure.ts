@@ -41,3 +41,8 @@ function cutTo(signs: readonly string[], keep: number): string {
   const tail = keep >> 1;
   return `${signs.slice(0, keep - tail).join("")}…${tail > 0 ? signs.slice(-tail).join("") : ""}`;
 }
+
+/** A text in one line: line breaks and other control characters would break it. */
+export function clean(text: string): string {
+  return text.slice(0, 4000).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]+/gu, " ");
+}

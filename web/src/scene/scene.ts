@@ -4,12 +4,13 @@ import type { Value } from "../contract/graph.ts";
 import { isThin } from "../graph/calls.ts";
 import { type Facts, shortName } from "../graph/facts.ts";
 import { isMeasured, shapeText } from "../graph/shapes.ts";
-import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
+import type { Net, VisibleGraph, VisibleNode } from "../graph/visible.ts";
 import { type Direction, type Layout, type LayoutInput, type Memory, type Size, layout } from "../layout/layout.ts";
 import { LABEL_GAP, LOOP } from "../layout/spacing.ts";
 import { type Area, boxSize, closedBox, endBox, frame, frameTitleSize, text } from "./draw.ts";
 import { shorten, textWidth } from "./measure.ts";
-import type { Group, Place, Scene, Shape } from "./model.ts";
+import type { Box, Group, Scene, Wire } from "../contract/scene.ts";
+import type { Shape } from "./ink.ts";
 import { drawTag } from "./tag.ts";
 import { arc, wire } from "./wire.ts";
 import { type LabelKind, SMALL, type Speaker, type Words, words } from "./words.ts";
@@ -54,8 +55,11 @@ export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions
   return {
     width: Math.max(made.size.width, said?.width ?? 0),
     height: made.size.height + (said?.height ?? 0),
+    background: "background",
     groups: said ? [...groups, said.group] : groups,
-    places: visible.nodes.map((node) => place(node, area(made, node.index))),
+    boxes: visible.nodes.map((node) => box(prepared, node, area(made, node.index))),
+    wires: visible.nets.map((net) => wireOf(prepared.speaker, net)),
+    legend: null,
     notes: notes(prepared.speaker),
   };
 }
@@ -108,8 +112,26 @@ function area({ x, y, width, height }: Layout, i: number): Area {
   return { x: x[i]!, y: y[i]!, width: width[i]!, height: height[i]! };
 }
 
-function place(node: VisibleNode, where: Area): Place {
-  return { key: node.key, ...where, open: node.open, openable: node.openable };
+function box({ speaker, said }: Prepared, node: VisibleNode, where: Area): Box {
+  const { key, open, openable, parent } = node;
+  const own = said[node.index]!;
+  const lines = [
+    [own.name, own.detail, own.badge],
+    [own.left, own.right],
+  ].map((line) => line.filter(Boolean).join("  "));
+  return {
+    ...{ key, ...where, open, openable },
+    around: speaker.visible.nodes[parent]?.key ?? "",
+    says: lines.filter(Boolean),
+    fill: open ? "frame" : `${own.hue}.fill`,
+    line: open ? "frameLine" : `${own.hue}.line`,
+    mark: "",
+  };
+}
+
+function wireOf({ facts, visible }: Speaker, { value, source, readers }: Net): Wire {
+  const targets = readers.map((reader) => visible.nodes[reader]!.key);
+  return { source: visible.nodes[source]!.key, targets, value, says: shapeText(facts.graph.values[value]!) };
 }
 
 function group(kind: Group["kind"], key: string, value: number, title: string, shapes: readonly Shape[]): Group {

@@ -3,7 +3,7 @@
 import type { Tag } from "../layout/layout.ts";
 import { STUB } from "../layout/spacing.ts";
 import { type Area, text } from "./draw.ts";
-import type { Shape } from "./model.ts";
+import type { Shape } from "./ink.ts";
 import { wire } from "./wire.ts";
 import { SMALL } from "./words.ts";
 
@@ -15,7 +15,7 @@ export function drawTag(tag: Tag, box: Area, said: string, flat: boolean): Shape
     ...wire([{ points: flat ? sideways(tag, box) : upright(tag, box), arrow: reads }]),
     {
       ...{ kind: "rect" as const, x, y, width, height, radius: height / 2 },
-      ...{ fill: "badge" as const, line: null, lineWidth: 0, dashed: false },
+      ...{ fill: "badge" as const, line: null, line_width: 0, dashed: false },
     },
     text(x + width / 2, y + 11, said, SMALL, "badgeText", "middle"),
   ];

@@ -1,6 +1,7 @@
 /** Colours by their meaning. Hues follow Okabe and Ito's palette, which colour-blind people can tell apart. */
 
 import type { Family } from "../graph/family.ts";
+import { type Hex, OKABE_ITO, mix } from "./colour.ts";
 
 export type Hue = Family | "end" | "error";
 export type Token =
@@ -17,15 +18,18 @@ export type Token =
   | `${Hue}.line`
   | `${Hue}.bar`;
 
+/** A colour by its meaning, or itself as `#rrggbb`. */
+export type Ink = Token | Hex;
+
 export type Theme = Readonly<Record<Token, string>>;
 export type ThemeName = "light" | "dark" | "paper";
 
 /** One colour per family; operations without a hue of their own are grey. */
 const HUES: Readonly<Record<Hue, string>> = {
-  convolution: "#0072b2",
+  convolution: OKABE_ITO.blue,
   linear: "#3b9bd9",
-  normalisation: "#009e73",
-  activation: "#e69f00",
+  normalisation: OKABE_ITO.green,
+  activation: OKABE_ITO.orange,
   pooling: "#b8a400",
   attention: "#b5568f",
   recurrent: "#7b5fc4",
@@ -37,16 +41,6 @@ const HUES: Readonly<Record<Hue, string>> = {
   end: "#334155",
   error: "#d1242f",
 };
-
-/** The colour `share` of the way from `from` to `to`, both as #rrggbb. */
-function mix(from: string, to: string, share: number): string {
-  const part = (text: string, i: number): number => parseInt(text.slice(1 + 2 * i, 3 + 2 * i), 16);
-  const channel = (i: number): string =>
-    Math.round(part(from, i) + (part(to, i) - part(from, i)) * share)
-      .toString(16)
-      .padStart(2, "0");
-  return `#${channel(0)}${channel(1)}${channel(2)}`;
-}
 
 interface Ground {
   readonly plain: Readonly<Record<Exclude<Token, `${Hue}.${string}`>, string>>;

@@ -3,7 +3,7 @@
 import type { Branch } from "../layout/layout.ts";
 import { coordinate } from "./coordinate.ts";
 import type { Area } from "./draw.ts";
-import type { Path } from "./model.ts";
+import type { Path } from "../contract/scene.ts";
 
 const ROUND = 6;
 const HEAD_LENGTH = 6;
@@ -24,8 +24,8 @@ export function wire(branches: readonly Branch[]): Path[] {
     drawn.push(line);
     if (arrow) heads.push(head(kept[last]!, kept[last + 1]!, dx, dy));
   }
-  const paths: Path[] = [{ kind: "path", d: lines.join(""), fill: null, line: "wire", lineWidth: 1.25 }];
-  if (heads.length > 0) paths.push({ kind: "path", d: heads.join(""), fill: "wire", line: null, lineWidth: 0 });
+  const paths: Path[] = [{ kind: "path", d: lines.join(""), fill: null, line: "wire", line_width: 1.25 }];
+  if (heads.length > 0) paths.push({ kind: "path", d: heads.join(""), fill: "wire", line: null, line_width: 0 });
   return paths;
 }
 

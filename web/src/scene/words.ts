@@ -1,12 +1,12 @@
 /** The words and numbers on a box, and the room that they take. */
 
 import type { Call, Value } from "../contract/graph.ts";
-import { type Facts, leafNames, parameterCount, settings, shortName } from "../graph/facts.ts";
+import { type Facts, leafNames, settings, shortName } from "../graph/facts.ts";
 import { familyOf } from "../graph/family.ts";
 import { short, size } from "../graph/numbers.ts";
 import { shapeText } from "../graph/shapes.ts";
 import { timesOf, type VisibleGraph, type VisibleNode } from "../graph/visible.ts";
-import { type Font, shorten, textWidth } from "./measure.ts";
+import { type Font, clean, shorten, textWidth } from "./measure.ts";
 import type { Hue } from "./theme.ts";
 
 export const TITLE: Font = { size: 12, bold: true };
@@ -48,11 +48,6 @@ export function words(speaker: Speaker, node: VisibleNode): Words {
 
 /** Classes that say nothing: such boxes go by their own name. */
 const PLAIN_BOXES = new Set(["Sequential", "ModuleList", "ModuleDict", "Module"]);
-
-/** Line breaks and other control characters would break the line. */
-function clean(text: string): string {
-  return text.slice(0, 4000).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]+/gu, " ");
-}
 
 function callWords(speaker: Speaker, node: VisibleNode): Words {
   const { facts } = speaker;
@@ -119,11 +114,13 @@ function nameAndTimes(call: Call, { repeat }: VisibleNode): readonly [string, st
 }
 
 function numbers({ facts, labels }: Speaker, call: Call, last: number): string {
-  const parameters = labels.has("params") ? parameterCount(facts, call) : 0;
-  const flops = labels.has("flops") ? facts.flops[call.id]! : 0;
-  const most = facts.flops[last]!;
-  const said = most === flops ? short(flops) : `${short(flops)}..${short(most)}`;
-  return [parameters > 0 ? short(parameters) : "", flops > 0 ? `${said} FLOPs` : ""].filter(Boolean).join(" · ");
+  const { parameters, flops } = facts.numbers;
+  const held = labels.has("params") ? (parameters[call.id] ?? 0) : 0;
+  const work = labels.has("flops") ? (flops[call.id] ?? 0) : 0;
+  const most = flops[last] ?? work;
+  const least = facts.atLeast.has(call.id) ? "≥ " : "";
+  const said = most === work ? short(work) : `${short(work)}..${short(most)}`;
+  return [held > 0 ? short(held) : "", work > 0 ? `${least}${said} FLOPs` : ""].filter(Boolean).join(" · ");
 }
 
 /** A path that ends in a number: `layers.0`, or `layers[0]` of a plain list. */

@@ -1,6 +1,6 @@
 /** The page's side: pictures from a worker, or from the page itself where workers are refused. */
 
-import type { Graph } from "../contract/graph.ts";
+import type { Payload } from "../contract/payload.ts";
 import { type Drafter, drafter } from "./drafter.ts";
 import type { Drawn, Reply, Wanted } from "./protocol.ts";
 
@@ -17,11 +17,11 @@ export interface Listener {
 /**
  * Start drawing. The worker runs the page's own script, which knows by its scope which of the two it is.
  *
- * `text` is the graph as JSON, `graph` the same parsed.
+ * `text` is the payload as JSON, `payload` the same parsed.
  */
-export function startDraft(text: string, graph: Graph, script: string | null, listener: Listener): Draft {
+export function startDraft(text: string, payload: Payload, script: string | null, listener: Listener): Draft {
   const worker = script === null ? null : startWorker(script);
-  return worker ? new WorkerDraft(worker, text, graph, listener) : new OwnDraft(graph, listener);
+  return worker ? new WorkerDraft(worker, text, payload, listener) : new OwnDraft(payload, listener);
 }
 
 function startWorker(script: string): Worker | null {
@@ -39,10 +39,10 @@ class OwnDraft implements Draft {
   private next: Wanted | null = null;
 
   constructor(
-    graph: Graph,
+    payload: Payload,
     private readonly listener: Listener,
   ) {
-    this.draft = drafter(graph);
+    this.draft = drafter(payload);
   }
 
   ask(wanted: Wanted): void {
@@ -71,13 +71,13 @@ class WorkerDraft implements Draft {
   constructor(
     private readonly worker: Worker,
     text: string,
-    graph: Graph,
+    payload: Payload,
     private readonly listener: Listener,
   ) {
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.answered(data);
     // A policy that forbids workers is told only after the worker was made.
-    worker.onerror = (event) => this.refused(event, graph);
-    worker.postMessage({ graph: text });
+    worker.onerror = (event) => this.refused(event, payload);
+    worker.postMessage({ payload: text });
   }
 
   ask(wanted: Wanted): void {
@@ -100,11 +100,11 @@ class WorkerDraft implements Draft {
     this.next = null;
   }
 
-  private refused(event: ErrorEvent, graph: Graph): void {
+  private refused(event: ErrorEvent, payload: Payload): void {
     event.preventDefault();
     if (this.own) return;
     this.worker.terminate();
-    this.own = new OwnDraft(graph, this.listener);
+    this.own = new OwnDraft(payload, this.listener);
     const wanted = this.next ?? this.busy;
     if (wanted) this.own.ask(wanted);
   }

@@ -1,6 +1,6 @@
 /** Makes pictures of one graph, and remembers what one picture has in common with the next. */
 
-import type { Graph } from "../contract/graph.ts";
+import type { Payload } from "../contract/payload.ts";
 import { type Facts, facts } from "../graph/facts.ts";
 import { type Indexed, type Level, index, visible } from "../graph/index.ts";
 import { type Memory, memory } from "../layout/layout.ts";
@@ -19,13 +19,13 @@ export interface Known {
 export type Drafter = (wanted: Wanted) => Drawn;
 
 /** `known` is what is known of the graph already. */
-export function drafter(graph: Graph, known?: Known): Drafter {
+export function drafter(payload: Payload, known?: Known): Drafter {
   const levels = new Map<Level, Known>();
   if (known) levels.set(known.indexed.tree.level, known);
   let remembered: Memory = memory();
   return (wanted) => {
     const start = performance.now();
-    const asked = levels.get(wanted.view.level) ?? learn(graph, wanted.view.level);
+    const asked = levels.get(wanted.view.level) ?? learn(payload, wanted.view.level);
     levels.set(wanted.view.level, asked);
     if (remembered.geometries.size > KEPT) remembered = memory();
     const shown = visible(asked.indexed, wanted.view);
@@ -34,7 +34,7 @@ export function drafter(graph: Graph, known?: Known): Drafter {
   };
 }
 
-function learn(graph: Graph, level: Level): Known {
+function learn({ graph, numbers }: Payload, level: Level): Known {
   const indexed = index(graph, level);
-  return { indexed, facts: facts(indexed.tree) };
+  return { indexed, facts: facts(indexed.tree, numbers) };
 }

@@ -2,7 +2,7 @@
 
 import type { ViewState } from "../graph/state.ts";
 import type { VisibleGraph } from "../graph/visible.ts";
-import type { Scene } from "../scene/model.ts";
+import type { Scene } from "../contract/scene.ts";
 import type { SceneOptions } from "../scene/scene.ts";
 
 /** One picture to be made. */
@@ -11,7 +11,7 @@ export interface Wanted {
   readonly options: SceneOptions;
 }
 
-/** A picture and the boxes in it: `visible.nodes[i]` stands at `scene.places[i]`. */
+/** A picture and the boxes in it: `visible.nodes[i]` stands at `scene.boxes[i]`. */
 export interface Drawn {
   readonly wanted: Wanted;
   readonly scene: Scene;
@@ -20,6 +20,6 @@ export interface Drawn {
   readonly milliseconds: number;
 }
 
-export type Request = { readonly graph: string } | { readonly id: number; readonly wanted: Wanted };
+export type Request = { readonly payload: string } | { readonly id: number; readonly wanted: Wanted };
 
 export type Reply = { readonly id: number; readonly drawn: Drawn } | { readonly id: number; readonly failed: string };

@@ -1,6 +1,6 @@
-/** The worker's side: takes the graph once, then makes one picture per request. */
+/** The worker's side: takes the payload once, then makes one picture per request. */
 
-import type { Graph } from "../contract/graph.ts";
+import type { Payload } from "../contract/payload.ts";
 import { type Drafter, drafter } from "./drafter.ts";
 import type { Reply, Request } from "./protocol.ts";
 
@@ -13,7 +13,7 @@ export interface Scope {
 export function serve(scope: Scope): void {
   let draft: Drafter | null = null;
   scope.onmessage = ({ data }) => {
-    if ("graph" in data) draft = drafter(JSON.parse(data.graph) as Graph);
+    if ("payload" in data) draft = drafter(JSON.parse(data.payload) as Payload);
     else scope.postMessage(answer(draft!, data));
   };
 }

@@ -13,14 +13,14 @@ describe.each(["TB", "LR"] as const)("what is under the pointer, %s", (direction
   const flat = direction === "LR";
 
   test("is the innermost box, wherever in it", () => {
-    for (const place of scene.places.filter(({ open }) => !open)) {
+    for (const place of scene.boxes.filter(({ open }) => !open)) {
       const found = hit(drawn, place.x + place.width / 2, place.y + 3, 1, flat);
       expect(found).toMatchObject({ kind: "box", key: place.key });
     }
   });
 
   test("is the button on the edge of a box that opens", () => {
-    for (const place of scene.places.filter(({ openable }) => openable)) {
+    for (const place of scene.boxes.filter(({ openable }) => openable)) {
       expect(hit(drawn, ...buttonAt(place, flat), 1, flat)).toEqual({ kind: "button", key: place.key });
     }
   });

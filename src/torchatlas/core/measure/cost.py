@@ -162,6 +162,21 @@ class Costs:
             held = _row(self.read, id)
         return self._cost(held, _row(self.work, id), [id])
 
+    def by_call(self) -> list[tuple[int, int, int, int, bool]]:
+        """Of every call: elements of parameters, bytes of weights, FLOPs, activation bytes, whether the FLOPs are all.
+
+        As `call` has them, registered or not, but without looking at what enters each.
+        """
+        index, activations, flops, _, unknown, _ = self.structure.index, *self.work
+        found = []
+        for call in self.graph.calls:
+            at = -1 if call.id == 0 else index.get(call.path) if call.path is not None else None
+            columns, row = (self.read, call.id) if at is None else (self.registered, at)
+            elements = columns[_PARAMETERS][row] + columns[_UNREGISTERED][row]
+            nbytes = sum(columns[column][row] for column in _BYTES)
+            found.append((elements, nbytes, flops[call.id], activations[call.id], unknown[call.id] == 0))
+        return found
+
     def below(self, paths: Iterable[str]) -> set[int]:
         """Ids of the parameters and buffers that are registered in the modules at these paths and below them."""
         return {value for path in paths for value in self.structure.below(path)}
@@ -276,6 +291,9 @@ def storages_of_weights(values: Sequence[Value]) -> frozenset[int]:
 
 _WEIGHT = 8
 """Fields of a row of weights: the first of ``Cost``, then the tensors whose bytes are not known."""
+
+_PARAMETERS, _UNREGISTERED, _BYTES = 0, 3, (4, 5, 6)
+"""Where these stand among them."""
 
 
 def _weight(value: Value, *, registered: bool) -> tuple[int, ...]:

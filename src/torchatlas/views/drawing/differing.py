@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.marks import Boxes
 from torchatlas.core.folding.fold import Fold
+from torchatlas.views.contract import Marks
 from torchatlas.views.drawing.payload import folds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from torchatlas.core.comparing.compare import Mark
     from torchatlas.core.graph import Graph
@@ -135,10 +136,13 @@ def _is_module(graph: Graph, box: int) -> bool:
     return not graph.calls or graph.calls[box].kind == "module"
 
 
-def said(half: Half, places: Sequence[Mapping[str, object]]) -> Iterator[tuple[str, Mark, bool]]:
-    """Key, mark and whether it is open, for every box of a picture that has a mark."""
-    for place in places:
-        key = str(place["key"])
-        if key.startswith("#") and key[1:].isdigit():
-            is_open = bool(place["open"])
-            yield key, (half.own if is_open else half.deep)[int(key[1:])], is_open
+DIFFERENCE = "difference"
+"""The name by which the engine colours by marks."""
+
+
+def marks_of(own: Mapping[int, Mark]) -> Marks:
+    """The boxes that differ, by what they are."""
+    by_mark: dict[Mark, list[int]] = {"added": [], "removed": [], "changed": [], "same": []}
+    for box, mark in sorted(own.items()):
+        by_mark[mark].append(box)
+    return Marks(tuple(by_mark["added"]), tuple(by_mark["removed"]), tuple(by_mark["changed"]))

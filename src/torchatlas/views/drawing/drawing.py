@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import InputError
-from torchatlas.views.drawing.engine import render
-from torchatlas.views.drawing.fonts import fonts_for, foreign
-from torchatlas.views.drawing.options import Options, read_options
-from torchatlas.views.drawing.overlay import colouring
-from torchatlas.views.drawing.payload import payload, with_escapes
+from torchatlas.core.measure.overlay import all_of
+from torchatlas.views.drawing.measures import measure
+from torchatlas.views.drawing.options import read_options
+from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.picture import Picture
 from torchatlas.views.drawing.structure import shown
-from torchatlas.views.drawing.tint import samples, tint, tinted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from torchatlas.core.graph import Graph
     from torchatlas.core.measure.overlay import Overlays
+    from torchatlas.views.contract import View
     from torchatlas.views.drawing.options import Direction, Level, Places, Theme
 
 
@@ -63,7 +59,7 @@ def draw(
     """
     if not graph.calls and color_by is not None:
         raise InputError(f"color_by={color_by!r}: {graph.name} was not run; capture it with inputs to colour by a run")
-    options = read_options(
+    view = read_options(
         shown(graph),
         depth=depth,
         expand=expand,
@@ -74,8 +70,9 @@ def draw(
         labels=labels,
         constants=constants,
         level=level,
+        color_by=color_by,
     )
-    return Drawing(graph, options, color_by, overlays)
+    return Drawing(graph, view, overlays)
 
 
 class Drawing(Picture):
@@ -83,62 +80,15 @@ class Drawing(Picture):
 
     Attributes:
         graph: what is drawn.
-        options: how.
-        svg: the picture as SVG text; the same graph and options always give the same.
+        view: how.
     """
 
-    def __init__(
-        self, graph: Graph, options: Options, color_by: str | None = None, overlays: Overlays | None = None
-    ) -> None:
+    def __init__(self, graph: Graph, view: View, overlays: Overlays | None = None) -> None:
         self.graph = graph
-        self.options = options
-        self._payload = payload(graph, shorten=options.fold and not options.expand)
-        self._colouring = None
-        if color_by is not None:
-            self._colouring = colouring(graph, self.scene["places"], color_by, overlays or {})
-        self.svg = self._paint(self._payload)
-
-    def _paint(self, given: str) -> str:
-        svg = render(given, self.options.engine())
-        if self._colouring is None:
-            return svg
-        return tinted(svg, self.scene["groups"], self._colouring, self.options.theme)
-
-    def legible(self, *, outlines: bool) -> tuple[str, tuple[Path, ...]]:
-        """The picture as SVG, and the fonts of the system that it needs beside the shipped one.
-
-        Characters that no font has are written as numbers in it, and have the room for that.
-        """
-        fonts, missing = fonts_for(foreign(self.svg), outlines=outlines)
-        if not missing:
-            return self.svg, fonts
-        return self._paint(with_escapes(self._payload, missing)), fonts
-
-    def dot(self) -> str:
-        """The same as Graphviz text, which is on white paper."""
-        from torchatlas.views.drawing.dot import dot, filled  # noqa: PLC0415 - loaded when it is needed
-
-        looks, legend = {}, None
-        if (colours := self._colouring) is not None:
-            looks = {key: filled(tint(one, colours, "paper")) for key, one in colours.said.items()}
-            legend = colours.name, {word: filled(look) for word, look in samples(colours, "paper").items()}
-        return dot(shown(self.graph), self.scene, self.options.direction, looks, legend)
-
-    @property
-    def title(self) -> str:
-        """The model's name."""
-        return self.graph.name
-
-    @cached_property
-    def scene(self) -> dict[str, Any]:
-        """The picture as plain shapes and places, as the engine gives it."""
-        scene: dict[str, Any] = json.loads(render(self._payload, self.options.engine(format="scene")))
-        return scene
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the picture leaves out, in words."""
-        return tuple(self.scene["notes"])
+        self.view = view
+        laid = all_of(graph, overlays)
+        measures = () if view.color_by is None else (measure(graph, view.color_by, laid),)
+        super().__init__(payload(graph, view, measures=measures, shorten=view.fold and not view.expand), graph.name)
 
     def __repr__(self) -> str:
-        return f"Drawing({self.graph.name}, {self.scene['width']:.0f} x {self.scene['height']:.0f})"
+        return f"Drawing({self.graph.name}, {self.scene.width:.0f} x {self.scene.height:.0f})"

@@ -8,15 +8,12 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
 import quickjs
 
 from torchatlas.core.errors import DrawingError
 from torchatlas.core.measure.numbers import size
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SECONDS = 60.0
 """Processor time of one drawing at most; a graph of 100,000 calls, fully open, takes a tenth of it."""
@@ -27,17 +24,20 @@ MEMORY = 4 << 30
 CLOSE = "Draw less of it: a smaller depth=, collapse= with the paths of what is large, or fold=True."
 
 
-def render(payload: str, options: Mapping[str, Any], *, seconds: float = SECONDS, memory: int = MEMORY) -> str:
+class Drawn(NamedTuple):
+    """A picture: as SVG, and as a ``contract.Scene`` in JSON."""
+
+    svg: str
+    scene: str
+
+
+def render(payload: str, *, seconds: float = SECONDS, memory: int = MEMORY) -> Drawn:
     """Draw; each call has a context of its own, for one belongs to the thread that made it.
 
     Args:
-        payload: the graph, as ``payload.payload`` writes it.
-        options: as the engine's ``DrawOptions``.
+        payload: a ``contract.Payload`` or a ``contract.Pair`` in JSON.
         seconds: processor time allowed.
         memory: bytes allowed.
-
-    Returns:
-        SVG, or the scene as JSON where ``options["format"]`` is ``scene``.
 
     Raises:
         DrawingError: it takes longer, or more, than allowed; the message names the size and says what to do.
@@ -49,10 +49,11 @@ def render(payload: str, options: Mapping[str, Any], *, seconds: float = SECONDS
     context.set_memory_limit(memory)
     context.set_time_limit(seconds)
     try:
-        drawn = context.eval("torchatlas.render")(payload, json.dumps(options))
+        drawn = str(context.eval("torchatlas.render")(payload))
     except quickjs.JSException as error:
         raise DrawingError(_explain(str(error), payload, seconds, memory)) from error
-    return str(drawn)
+    svg, end, scene = drawn.partition("</svg>\n")
+    return Drawn(svg + end, scene)
 
 
 @cache
@@ -61,9 +62,13 @@ def _source() -> str:
 
 
 def _explain(reason: str, payload: str, seconds: float, memory: int) -> str:
-    graph = json.loads(payload)
-    calls, tensors = (max((one["id"] + 1 for one in graph[kind]), default=0) for kind in ("calls", "values"))
-    said = f"{graph['name']} has {calls:,} calls and {tensors:,} tensors, and drawing it"
+    given = json.loads(payload)
+    graphs = [side["graph"] for side in given.get("sides", [given])]
+    calls, tensors = (
+        sum(max((one["id"] + 1 for one in graph[kind]), default=0) for graph in graphs) for kind in ("calls", "values")
+    )
+    names = " and ".join(dict.fromkeys(graph["name"] for graph in graphs))
+    said = f"{names} has {calls:,} calls and {tensors:,} tensors, and drawing it"
     if "interrupted" in reason:
         return f"{said} took more than {seconds:g} seconds. {CLOSE}"
     told = reason.partition("\n")[0].strip()

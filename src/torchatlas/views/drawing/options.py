@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from torchatlas.core.errors import InputError
+from torchatlas.views.contract import View
 from torchatlas.views.uncalled import uncalled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from torchatlas.core.graph import Graph
+    from torchatlas.views.contract import Label
 
 Direction: TypeAlias = Literal["TB", "LR"]
 Theme: TypeAlias = Literal["light", "dark", "paper"]
@@ -26,37 +27,6 @@ LEVELS = ("op", "aten")
 SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What is shown, and how.
-
-    Attributes:
-        depth: levels open below the model; None for as many as can be read on one page.
-        expand: keys of boxes that are open at any depth: a module's path, or ``#12`` for call 12.
-        collapse: keys of boxes that stay closed.
-        fold: show what repeats once, with its count.
-        direction: where data flows: to the bottom, or to the right.
-        theme: the colours; ``paper`` is for print.
-        labels: numbers on wires and boxes.
-        constants: show calls that depend on no input and no parameter.
-        level: draw functions, or the ATen operators in them too.
-    """
-
-    depth: int | None
-    expand: tuple[str, ...]
-    collapse: tuple[str, ...]
-    fold: bool
-    direction: Direction
-    theme: Theme
-    labels: tuple[str, ...]
-    constants: bool
-    level: Level
-
-    def engine(self, **more: str) -> dict[str, Any]:
-        """As the engine's ``DrawOptions``."""
-        return {name: getattr(self, name) for name in self.__slots__} | more
-
-
 def read_options(
     graph: Graph,
     *,
@@ -65,12 +35,14 @@ def read_options(
     collapse: Places,
     fold: bool,
     direction: Direction,
-    theme: Theme,
+    theme: Theme | Literal["system"],
     labels: Sequence[str],
     constants: bool,
     level: Level | None,
-) -> Options:
-    """Check what was given against the graph.
+    color_by: str | None = None,
+    themes: Sequence[str] = THEMES,
+) -> View:
+    """Check what was given against the graph; not `color_by`, which is that of a measure already.
 
     Raises:
         InputError: an option is none of those that there are; the message lists them.
@@ -78,21 +50,22 @@ def read_options(
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise InputError(f"depth={depth!r}; depth is a whole number from 1, or None for what one page holds")
     _need("direction", direction, DIRECTIONS)
-    _need("theme", theme, THEMES)
+    _need("theme", theme, themes)
     if isinstance(labels, str):
         raise InputError(f"labels={labels!r}; labels is a sequence of names, as ({labels!r},)")
     for label in labels:
         _need("labels", label, LABELS)
-    return Options(
+    return View(
         depth=depth,
         expand=_keys(graph, "expand", expand),
         collapse=_keys(graph, "collapse", collapse),
         fold=bool(fold),
         direction=direction,
         theme=theme,
-        labels=tuple(labels),
+        labels=tuple(cast("Sequence[Label]", labels)),
         constants=bool(constants),
         level=_level(graph, level),
+        color_by=color_by,
     )
 
 

@@ -1,6 +1,6 @@
-"""A graph as the JSON that the drawing engine reads: core's records field by field, and the folds.
+"""What the drawing engine and the page are given, as JSON: a graph with all that is said of it, and how it is shown.
 
-The shapes are those of ``schema/graph.json``. The same graph always gives the same text.
+The shapes are those of ``schema/payload.json``. The same graph and view always give the same text.
 """
 
 from __future__ import annotations
@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Node, Slot, Text
+from torchatlas.core.measure.cost import costs
 from torchatlas.files.graph_json import form
+from torchatlas.views.contract import Numbers
 from torchatlas.views.drawing import structure
+from torchatlas.views.drawing.measures import numbers_of
 from torchatlas.views.drawing.shortened import shortened
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from torchatlas.core.folding.fold import Fold
     from torchatlas.core.graph import Graph, Tree
+    from torchatlas.views.contract import Marks, Measure, View
 
 SAFE = 1 << 53
 """Whole numbers beyond are not exact in JavaScript."""
@@ -30,23 +35,56 @@ DEEPEST = 100
 """Containers inside containers that are written; what is deeper stands there as ``…``."""
 
 
-def payload(graph: Graph, *, details: bool = False, folds: Iterable[Fold] | None = None, shorten: bool = False) -> str:
-    """The graph in JSON, of ASCII alone; a model that was not run has a call for every module.
+def payload(
+    graph: Graph,
+    view: View,
+    numbers: Numbers | None = None,
+    measures: Iterable[Measure] = (),
+    marks: Marks | None = None,
+    *,
+    details: bool = False,
+    folds: Iterable[Fold] | None = None,
+    shorten: bool = False,
+) -> str:
+    """A ``contract.Payload`` in JSON, of ASCII alone; a model that was not run has a call for every module.
 
     Args:
         graph: what is to be drawn.
+        view: what is shown of it, and how.
+        numbers: what is counted of its calls; None counts what the labels of the view show.
+        measures: what colours can show.
+        marks: what differs from a graph beside it.
         details: with the arguments, results and source line of every call, which a page shows and a picture does not;
             without, those of the run alone.
         folds: what is shown once; None for all that `folds_of` finds.
         shorten: leave out turns of long loops that are not seen while all folds are closed and nothing in them is
             opened by its path or id (``views.drawing.shortened``).
     """
-    shown = structure.shown(graph)
+    whole = structure.shown(graph)
+    shown = whole
     chosen: Sequence[Fold] = list(folds_of(graph) if folds is None else folds)
     if shorten:
         shown, chosen = shortened(shown, chosen)
-    whole = form(shown, chosen, _plain, lambda call: details or call.id == 0)
-    return json.dumps(whole, separators=(",", ":"), allow_nan=False)
+    if numbers is None:
+        numbers = UNCOUNTED if {"params", "flops"}.isdisjoint(view.labels) else numbers_of(costs(whole))
+    held = {
+        "graph": form(shown, chosen, _plain, lambda call: details or call.id == 0),
+        "numbers": asdict(numbers),
+        "measures": [asdict(measure) for measure in measures],
+        "marks": None if marks is None else asdict(marks),
+        "view": asdict(view),
+    }
+    return json.dumps(held, separators=(",", ":"), allow_nan=False)
+
+
+UNCOUNTED = Numbers((), (), ())
+"""For pictures that show no number of what is counted."""
+
+
+def pair(sides: tuple[str, str], titles: tuple[str, str], verdict: str) -> str:
+    """A ``contract.Pair`` in JSON, of two payloads."""
+    words = json.dumps({"titles": titles, "verdict": verdict}, separators=(",", ":"))
+    return f'{{"sides":[{sides[0]},{sides[1]}],{words[1:]}'
 
 
 def folds_of(graph: Graph) -> Iterable[Fold]:

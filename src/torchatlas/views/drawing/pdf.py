@@ -1,6 +1,6 @@
 """A drawing as PDF: shapes as vectors, text as text, fonts embedded.
 
-It is painted from the engine's SVG, which holds rectangles, paths and texts alone, with every colour in place.
+It is painted from the engine's scene, which holds rectangles, paths and texts alone, with every colour in place.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import unicodedata
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from torchatlas.views.contract import Path, Rect, Text
 from torchatlas.views.drawing.fonts import BOLD, REGULAR, SHIPPED, is_invisible
 from torchatlas.views.drawing.outlines import outlines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path as FilePath
 
     from reportlab.pdfgen.pathobject import PDFPathObject
 
-    from torchatlas.views.drawing.picture import Picture
+    from torchatlas.views.contract import Scene
 
 POINTS = 0.75
 """Points per pixel."""
@@ -37,24 +37,37 @@ LARGEST = 14_400
 ROUND = 0.5523
 """Where the control points of a quarter circle lie, in radii."""
 
-SVG = "{http://www.w3.org/2000/svg}"
+DASHES = (5, 3)
+"""Pixels of a stroke and a gap, as `web/src/svg/svg.ts` has them."""
+
 PIECE = re.compile(r"([MLQAZ])([^MLQAZ]*)")
 
 
-def pdf(drawing: Picture) -> bytes:
-    """One page as large as the drawing; the same drawing always gives the same bytes."""
-    svg, fonts = drawing.legible(outlines=True)
-    root = ET.fromstring(svg)  # noqa: S314 - the engine wrote it
-    width, height = float(root.attrib["width"]), float(root.attrib["height"])
-    scale = min(POINTS, LARGEST / max(width, height))
+def pdf(scene: Scene, title: str, fonts: Sequence[FilePath]) -> bytes:
+    """One page as large as the drawing; the same drawing always gives the same bytes.
+
+    Args:
+        scene: what to paint.
+        title: of the document.
+        fonts: those that it needs beside the shipped one.
+    """
+    scale = min(POINTS, LARGEST / max(scene.width, scene.height))
     out = io.BytesIO()
-    canvas = Canvas(out, pagesize=(width * scale, height * scale), invariant=1, pageCompression=1)
-    canvas.setTitle(drawing.title)
+    canvas = Canvas(out, pagesize=(scene.width * scale, scene.height * scale), invariant=1, pageCompression=1)
+    canvas.setTitle(title)
     canvas.setCreator("torchatlas")
     canvas.scale(scale, scale)
-    page = Page(canvas, height, _foreign("".join(root.itertext()), fonts))
-    for element in root.iter():
-        PAINTERS[element.tag.removeprefix(SVG)](page, element.attrib, element.text or "")
+    shapes = [shape for group in scene.groups for shape in group.shapes]
+    words = "".join(shape.text for shape in shapes if isinstance(shape, Text))
+    page = Page(canvas, scene.height, _foreign(words, fonts))
+    _rect(page, Rect("rect", 0, 0, scene.width, scene.height, 0, scene.background, None, 0, dashed=False))
+    for shape in shapes:
+        if isinstance(shape, Rect):
+            _rect(page, shape)
+        elif isinstance(shape, Path):
+            _path(page, shape)
+        else:
+            _text(page, shape)
     canvas.save()
     return out.getvalue()
 
@@ -67,16 +80,15 @@ class Page:
         self.height = height
         self.fonts = fonts
 
-    def paint(self, path: PDFPathObject, attributes: Mapping[str, str]) -> None:
+    def paint(self, path: PDFPathObject, shape: Rect | Path) -> None:
         """Fill and stroke a path."""
-        fill, stroke = attributes.get("fill", "none"), attributes.get("stroke", "none")
-        if fill != "none":
-            self.canvas.setFillColor(fill)
-        if stroke != "none":
-            self.canvas.setStrokeColor(stroke)
-            self.canvas.setLineWidth(float(attributes.get("stroke-width", "1")))
-            self.canvas.setDash([float(part) for part in attributes.get("stroke-dasharray", "").split()])
-        self.canvas.drawPath(path, stroke=int(stroke != "none"), fill=int(fill != "none"))
+        if shape.fill is not None:
+            self.canvas.setFillColor(shape.fill)
+        if shape.line is not None:
+            self.canvas.setStrokeColor(shape.line)
+            self.canvas.setLineWidth(shape.line_width)
+            self.canvas.setDash(DASHES if isinstance(shape, Rect) and shape.dashed else [])
+        self.canvas.drawPath(path, stroke=int(shape.line is not None), fill=int(shape.fill is not None))
 
     def runs(self, text: str, *, bold: bool) -> Iterator[tuple[str, str]]:
         """Font and text of each stretch that one font has; bold there is of the shipped font alone."""
@@ -114,7 +126,7 @@ def _pair(code: re.Match[str]) -> str:
     return f"<{chr(int(code[1], 16)).encode('utf-16-be').hex().upper()}>"
 
 
-def _foreign(text: str, fonts: Sequence[Path]) -> dict[str, str]:
+def _foreign(text: str, fonts: Sequence[FilePath]) -> dict[str, str]:
     """Register all fonts; for each character that the shipped one lacks, the name of one that has it."""
     _register_shipped()
     found: dict[str, str] = {}
@@ -132,21 +144,17 @@ def _register_shipped() -> None:
         registerFont(EmbeddedFont(path.stem, str(path), asciiReadable=False))
 
 
-def _nothing(_page: Page, _attributes: Mapping[str, str], _text: str) -> None:
-    """What only groups, or is shown when pointed at."""
-
-
-def _rect(page: Page, attributes: Mapping[str, str], _text: str) -> None:
-    x, y, width, height, radius = (float(attributes.get(key, "0")) for key in ("x", "y", "width", "height", "rx"))
+def _rect(page: Page, rect: Rect) -> None:
     path = page.canvas.beginPath()
-    path.roundRect(x, page.height - y - height, width, height, min(radius, width / 2, height / 2))
-    page.paint(path, attributes)
+    radius = min(rect.radius, rect.width / 2, rect.height / 2)
+    path.roundRect(rect.x, page.height - rect.y - rect.height, rect.width, rect.height, radius)
+    page.paint(path, rect)
 
 
-def _path(page: Page, attributes: Mapping[str, str], _text: str) -> None:
+def _path(page: Page, drawn: Path) -> None:
     path = page.canvas.beginPath()
     at = (0.0, 0.0)
-    for command, rest in PIECE.findall(attributes["d"]):
+    for command, rest in PIECE.findall(drawn.d):
         numbers = [float(number) for number in re.split(r"[ ,]+", rest.strip()) if number]
         if command == "Z":
             path.close()
@@ -161,7 +169,7 @@ def _path(page: Page, attributes: Mapping[str, str], _text: str) -> None:
         else:
             path.curveTo(*_quarter(at, end, clockwise=numbers[4] == 1))
         at = end
-    page.paint(path, attributes)
+    page.paint(path, drawn)
 
 
 Point = tuple[float, float]
@@ -186,24 +194,12 @@ def _quarter(start: Point, end: Point, *, clockwise: bool) -> Curve:
     return first[0], first[1], second[0], second[1], *end
 
 
-def _text(page: Page, attributes: Mapping[str, str], text: str) -> None:
-    size = float(attributes["font-size"])
-    runs = list(page.runs(text, bold=attributes.get("font-weight") == "bold"))
-    width = sum(stringWidth(run, font, size) for font, run in runs)
-    share = {"start": 0.0, "middle": 0.5, "end": 1.0}[attributes.get("text-anchor", "start")]
-    x = float(attributes["x"]) - share * width
-    page.canvas.setFillColor(attributes["fill"])
+def _text(page: Page, text: Text) -> None:
+    runs = list(page.runs(text.text, bold=text.bold))
+    width = sum(stringWidth(run, font, text.size) for font, run in runs)
+    x = text.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor] * width
+    page.canvas.setFillColor(text.fill)
     for font, run in runs:
-        page.canvas.setFont(font, size)
-        page.canvas.drawString(x, page.height - float(attributes["y"]), run)
-        x += stringWidth(run, font, size)
-
-
-PAINTERS: dict[str, Callable[[Page, Mapping[str, str], str], None]] = {
-    "svg": _nothing,
-    "g": _nothing,
-    "title": _nothing,
-    "rect": _rect,
-    "path": _path,
-    "text": _text,
-}
+        page.canvas.setFont(font, text.size)
+        page.canvas.drawString(x, page.height - text.y, run)
+        x += stringWidth(run, font, text.size)

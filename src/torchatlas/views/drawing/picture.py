@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import json
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.files import atomic
 from torchatlas.files.filename import filename
+from torchatlas.views.drawing.engine import Drawn, render
+from torchatlas.views.drawing.fonts import fonts_for, foreign
+from torchatlas.views.drawing.payload import with_escapes
+from torchatlas.views.drawing.scene import read_scene
 from torchatlas.views.drawing.suffix import check_suffix
 
 if TYPE_CHECKING:
     import os
 
+    from torchatlas.views.contract import Scene
 
-class Picture(ABC):
+
+class Legible(NamedTuple):
+    """A picture whose every character has a font.
+
+    Attributes:
+        drawn: the picture; characters that no font has are written as numbers in it, and have the room for that.
+        fonts: those of the system that it needs beside the shipped one.
+    """
+
+    drawn: Drawn
+    fonts: tuple[Path, ...]
+
+
+class Picture:
     """A picture: leave it as the last line of a notebook cell, or `save` it.
 
     Attributes:
-        svg: the picture as SVG text.
+        title: what it shows, in a few words.
+        svg: the picture as SVG text; the same graphs and options always give the same.
     """
 
-    svg: str
+    def __init__(self, payload: str, title: str) -> None:
+        self.title = title
+        self._payload = payload
+        self._drawn = render(payload)
+        self.svg = self._drawn.svg
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The picture as plain shapes and places."""
+        return read_scene(self._drawn.scene)
 
     @property
-    @abstractmethod
-    def title(self) -> str:
-        """What it shows, in a few words."""
-
-    @abstractmethod
-    def legible(self, *, outlines: bool) -> tuple[str, tuple[Path, ...]]:
-        """The picture as SVG, and the fonts of the system that it needs beside the shipped one.
-
-        Args:
-            outlines: only fonts whose glyphs are outlines, not pictures.
-        """
-
-    @abstractmethod
-    def dot(self) -> str:
-        """The same as Graphviz text."""
+    def notes(self) -> tuple[str, ...]:
+        """What the picture leaves out, in words."""
+        return self.scene.notes
 
     def save(self, path: str | os.PathLike[str], *, scale: float = 2.0) -> Path:
         """Write ``.svg``, ``.png``, ``.pdf`` or ``.dot``; what stood there is replaced only when all is written.
@@ -52,7 +69,7 @@ class Picture(ABC):
 
         Raises:
             InputError: another suffix, or a scale that gives no picture.
-            FileError: it cannot be written; what stood there still does.
+            FileError: it cannot be written; the old file is left unchanged.
         """
         return atomic.write(path, self._encode(check_suffix(Path(filename(path))), scale))
 
@@ -61,12 +78,35 @@ class Picture(ABC):
         if suffix == ".png":
             from torchatlas.views.drawing.png import png  # noqa: PLC0415
 
-            return png(self, scale)
+            drawn, fonts = self._legible(outlines=False)
+            return png(drawn.svg, fonts, scale)
         if suffix == ".pdf":
             from torchatlas.views.drawing.pdf import pdf  # noqa: PLC0415
 
-            return pdf(self)
-        return (self.dot() if suffix == ".dot" else self.svg).encode()
+            drawn, fonts = self._legible(outlines=True)
+            return pdf(read_scene(drawn.scene), self.title, fonts)
+        if suffix == ".dot":
+            return self.dot().encode()
+        return self.svg.encode()
+
+    def dot(self) -> str:
+        """The same as Graphviz text, which is on white paper."""
+        from torchatlas.views.drawing.dot import dot  # noqa: PLC0415 - loaded when it is needed
+
+        given = json.loads(self._payload)
+        sides = given.get("sides", [given])
+        view = sides[0]["view"]
+        scene = self.scene
+        if view["theme"] == "dark":
+            for side in sides:
+                side["view"]["theme"] = "light"
+            scene = read_scene(render(json.dumps(given)).scene)
+        return dot(scene, self.title, view["direction"], given.get("titles", ()))
+
+    def _legible(self, *, outlines: bool) -> Legible:
+        """The picture with fonts for its characters; `outlines`: only fonts whose glyphs are outlines, not pictures."""
+        fonts, missing = fonts_for(foreign(self.svg), outlines=outlines)
+        return Legible(render(with_escapes(self._payload, missing)) if missing else self._drawn, fonts)
 
     def _repr_svg_(self) -> str:
         return self.svg

@@ -11,23 +11,24 @@ from torchatlas.core.errors import InputError
 from torchatlas.views.drawing.fonts import BOLD, REGULAR
 
 if TYPE_CHECKING:
-    from torchatlas.views.drawing.picture import Picture
+    from collections.abc import Sequence
+    from pathlib import Path
 
 LARGEST = 32_767
 """Pixels of a side at most: what other programs still open."""
 
 
-def png(drawing: Picture, scale: float) -> bytes:
+def png(svg: str, fonts: Sequence[Path], scale: float) -> bytes:
     """Paint a drawing.
 
     Args:
-        drawing: what to paint.
+        svg: as the engine wrote it.
+        fonts: those that it needs beside the shipped one.
         scale: pixels per unit of the drawing.
 
     Raises:
         InputError: the scale gives no picture, or one that is too large.
     """
-    svg, fonts = drawing.legible(outlines=False)
     width, height = size(svg)
     longest = max(width, height)
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 1 <= scale * longest < LARGEST:

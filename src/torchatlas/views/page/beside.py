@@ -39,11 +39,8 @@ class Beside:
     compared: bool
 
     def page(self) -> dict[str, Any]:
-        """What the page reads of it, besides the graph; marks as the calls that bear each, those the same left out."""
-        told = [mark for mark in MARKS if mark != "same"]
-        sides = [{mark: [call for call, one in side if one == mark] for mark in told} for side in self.marks or ()]
-        marks = sides if self.marks is not None else None
-        return {"pairs": self.pairs, "marks": marks, "titles": self.titles, "compared": self.compared}
+        """What the page reads of it, besides the graph and its marks."""
+        return {"pairs": self.pairs, "titles": self.titles, "compared": self.compared}
 
 
 def read_beside(

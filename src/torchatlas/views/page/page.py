@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tempfile
 import webbrowser
-from difflib import get_close_matches
 from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.measure.overlay import MEASURES, all_of
+from torchatlas.core.measure.overlay import all_of
 from torchatlas.files import atomic
 from torchatlas.files.filename import filename
+from torchatlas.views.drawing.differing import DIFFERENCE
+from torchatlas.views.drawing.measures import check_name
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.structure import shown
 from torchatlas.views.page.beside import read_beside
@@ -22,10 +23,11 @@ from torchatlas.views.page.document import document
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Sequence
 
     from torchatlas.core.graph import Graph
     from torchatlas.core.measure.overlay import Overlays
+    from torchatlas.views.contract import View
     from torchatlas.views.drawing.options import Direction, Level, Places
     from torchatlas.views.page.beside import Beside, Marks
 
@@ -33,8 +35,6 @@ Theme: TypeAlias = Literal["system", "light", "dark"]
 
 THEMES = ("system", "light", "dark")
 SUFFIXES = (".html", ".htm")
-DIFFERENCE = "difference"
-"""What colours say where two graphs are compared."""
 
 # Scripts and downloads, and nothing of the notebook around it.
 FRAME = (
@@ -96,40 +96,26 @@ def page(
         InputError: an option is none of those that there are, or pairs and marks tell of calls that are not there; the
             message says which.
     """
-    if theme not in THEMES:
-        raise InputError(f"theme={theme!r} is unknown; theme is one of {', '.join(THEMES)}.")
-    options = read_options(
+    other = read_beside(graph, beside, pairs, marks, titles)
+    if other is not None and other.marks is not None:
+        color_by = check_name(color_by or DIFFERENCE, all_of(graph, overlays), [DIFFERENCE])
+    elif color_by is not None:
+        check_name(color_by, all_of(graph, overlays))
+    view = read_options(
         shown(graph),
         depth=depth,
         expand=expand,
         collapse=collapse,
         fold=fold,
         direction=direction,
-        theme="light" if theme == "system" else theme,
+        theme=theme,
         labels=labels,
         constants=constants,
         level=level,
+        color_by=color_by,
+        themes=THEMES,
     )
-    other = read_beside(graph, beside, pairs, marks, titles)
-    marked = other is not None and other.marks is not None
-    coloured = _colour(color_by, all_of(graph, overlays), marked=marked)
-    view = {**options.engine(), "theme": theme, "overlay": coloured}
-    return Page(graph, overlays, view, height=height, beside=other)
-
-
-def _colour(name: str | None, overlays: Collection[str], *, marked: bool) -> str | None:
-    """The page's name of a measure, or of an overlay given."""
-    if name is None:
-        return DIFFERENCE if marked else None
-    if name in overlays:
-        return f"+{name}"
-    measures = (*MEASURES, DIFFERENCE) if marked else MEASURES
-    if name not in measures:
-        known = (*measures, *overlays)
-        near = get_close_matches(str(name), known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"color_by={name!r} is unknown; color_by is one of {', '.join(known)}.{hint}")
-    return name
+    return Page(graph, view, overlays, height=height, beside=other)
 
 
 class Page:
@@ -143,8 +129,8 @@ class Page:
     def __init__(
         self,
         graph: Graph,
+        view: View,
         overlays: Overlays | None = None,
-        view: Mapping[str, Any] | None = None,
         *,
         height: int = 640,
         beside: Beside | None = None,
@@ -153,9 +139,9 @@ class Page:
 
         Args:
             graph: what is shown.
+            view: what is seen at first.
             overlays: beside those of the graph, numbers for module paths or call ids, by name: more colours and
                 columns.
-            view: what is seen at first, as the engine's options; None leaves all at its default.
             height: of the frame in a notebook, in pixels.
             beside: a second graph, shown on the right; None shows one.
 
@@ -165,7 +151,7 @@ class Page:
         self.graph = graph
         self._height = height
         self._names = [graph.name] if beside is None else [graph.name, beside.graph.name]
-        self._document = document(graph, overlays, view, beside)
+        self._document = document(graph, view, overlays, beside)
 
     @cached_property
     def html(self) -> str:
