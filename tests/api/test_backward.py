@@ -14,6 +14,7 @@ from torch import nn
 import torchatlas as ta
 from torchatlas.core.folding.fold import fold_calls
 from torchvision_cpu import torchvision_models
+from viewing import payload_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "drawing"
 TEXT = "{http://www.w3.org/2000/svg}text"
@@ -103,8 +104,8 @@ def test_a_decoder_of_32_layers_is_drawn_folded():
         assert (fold.period, fold.count) == (1, 32)
         drawing = backward.draw()
         assert "×32" in texts(drawing.svg)
-        assert len(drawing.scene["places"]) < 50
-        assert drawing.scene["width"] < 1200
+        assert len(drawing.scene.boxes) < 50
+        assert drawing.scene.width < 1200
 
 
 def test_without_an_atlas_layers_fold_too():
@@ -148,9 +149,7 @@ def test_a_pass_says_nothing_of_the_memory_that_a_run_takes(tied):
 
 def test_a_pass_is_like_a_captured_one_to_json(tied):
     """Every node tells the page which call of the forward it belongs to."""
-    from torchatlas.views.drawing.payload import payload  # noqa: PLC0415  # read by the engine alone
-
-    calls = json.loads(payload(tied.graph, details=True))["calls"]
+    calls = json.loads(payload_of(tied.graph, details=True))["graph"]["calls"]
     assert [call["forward"] for call in calls] == [call.forward for call in tied.graph.calls]
     assert {call["kind"] for call in calls} == {"function", "module", "backward"}
 

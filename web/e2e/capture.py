@@ -140,7 +140,7 @@ def failing() -> Graph:
 
 def resnet() -> Page:
     graph = fixture((models.ResNet(models.Bottleneck, (3, 8, 36, 3)), models.image(32)))
-    return Page(graph, {"gradient": {"layer1": 0.25, "layer2": -0.5, "fc": 3.0}})
+    return page(graph, overlays={"gradient": {"layer1": 0.25, "layer2": -0.5, "fc": 3.0}})
 
 
 def changed() -> Page:
@@ -162,19 +162,19 @@ def unrun() -> Page:
 
 PAGES: dict[str, Callable[[], Page]] = {
     "resnet152": resnet,
-    "llama32": lambda: Page(llama(32, 4096, 11008, 32)),
-    "llama126": lambda: Page(llama(126, 16384, 53248, 128)),
-    "lstm": lambda: Page(fixture((models.LSTMClassifier(), (models.tokens(2, 12),)))),
-    "failing": lambda: Page(failing()),
-    "hostile": lambda: Page(fixture((Hostile(), (torch.zeros(2, 4),)))),
-    "unet": lambda: Page(fixture((models.UNet(), models.image()))),
-    "seq2seq": lambda: Page(fixture((models.Seq2Seq(), (models.tokens(2, 10), models.tokens(2, 7))))),
+    "llama32": lambda: page(llama(32, 4096, 11008, 32)),
+    "llama126": lambda: page(llama(126, 16384, 53248, 128)),
+    "lstm": lambda: page(fixture((models.LSTMClassifier(), (models.tokens(2, 12),)))),
+    "failing": lambda: page(failing()),
+    "hostile": lambda: page(fixture((Hostile(), (torch.zeros(2, 4),)))),
+    "unet": lambda: page(fixture((models.UNet(), models.image()))),
+    "seq2seq": lambda: page(fixture((models.Seq2Seq(), (models.tokens(2, 10), models.tokens(2, 7))))),
     "changed": changed,
     "resnets": resnets,
     "llamas": lambda: pairs.compared(llama(80, 8192, 28672, 64), llama(32, 4096, 11008, 32)),
     "unrun": unrun,
     "backward": lambda: page(pairs.backward(fixture((pairs.Steps(), (torch.zeros(1, 3, 16, 16),))))),
-    "wide": lambda: Page(ta.capture(Wide(1700), torch.zeros(4)).graph),
+    "wide": lambda: page(ta.capture(Wide(1700), torch.zeros(4)).graph),
 }
 
 

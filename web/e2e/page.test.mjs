@@ -9,6 +9,7 @@ import {
   colourAt,
   drawn,
   graphOf,
+  payloadOf,
   hash,
   onPages,
   onScreen,
@@ -32,7 +33,7 @@ on("resnet152", "the whole file is at most 300 kB", async (_page, file) => {
 });
 
 on("resnet152", "the outline lists the boxes of the drawing, with repeats", async (page, file) => {
-  const { places } = sceneOf(graphOf(file));
+  const { boxes: places } = sceneOf(payloadOf(file));
   assert.equal(await rows(page).count(), places.length);
   assert.match(await row(page, "1–35").innerText(), /Bottleneck\s*×35/);
   assert.equal(await rows(page).first().getAttribute("aria-level"), "1");
@@ -41,7 +42,7 @@ on("resnet152", "the outline lists the boxes of the drawing, with repeats", asyn
 
 on("resnet152", "a click on plus opens a box and one on minus closes it", async (page, file) => {
   const graph = graphOf(file);
-  const box = sceneOf(graph).places.find(
+  const box = sceneOf(payloadOf(file)).boxes.find(
     ({ key }) => key === `#${graph.calls.find(({ path }) => path === "layer1.0").id}`,
   );
   const before = await rows(page).count();
@@ -49,7 +50,7 @@ on("resnet152", "a click on plus opens a box and one on minus closes it", async 
   await settle(page);
   assert.ok((await rows(page).count()) > before);
   assert.equal((await hash(page)).open, box.key);
-  const opened = sceneOf(graph, { expand: [box.key] }).places.find(({ key }) => key === box.key);
+  const opened = sceneOf(payloadOf(file), { expand: [box.key] }).boxes.find(({ key }) => key === box.key);
   await page.mouse.click(...(await onScreen(page, opened.x + opened.width - 14, opened.y + 14)));
   await settle(page);
   assert.equal(await rows(page).count(), before);
@@ -58,11 +59,11 @@ on("resnet152", "a click on plus opens a box and one on minus closes it", async 
 on("resnet152", "a box stays where it is when it opens", async (page, file) => {
   const graph = graphOf(file);
   const key = `#${graph.calls.find(({ path }) => path === "layer3.0").id}`;
-  const box = sceneOf(graph).places.find((place) => place.key === key);
+  const box = sceneOf(payloadOf(file)).boxes.find((place) => place.key === key);
   const from = await onScreen(page, box.x, box.y);
   await page.mouse.dblclick(from[0] + 20, from[1] + 5);
   await settle(page);
-  const opened = sceneOf(graph, { expand: [key] }).places.find((place) => place.key === key);
+  const opened = sceneOf(payloadOf(file), { expand: [key] }).boxes.find((place) => place.key === key);
   const to = await onScreen(page, opened.x, opened.y);
   assert.ok(Math.hypot(from[0] - to[0], from[1] - to[1]) < 3, `${from} ${to}`);
 });
@@ -154,7 +155,7 @@ on("resnet152", "keys on the drawing zoom, pan, open and search", async (page) =
 
 on("unet", "pointing at a wire follows its tensor to all readers", async (page, file) => {
   const graph = graphOf(file);
-  const scene = sceneOf(graph);
+  const scene = sceneOf(payloadOf(file));
   const wire = scene.groups.find(({ kind, shapes }) => kind === "wire" && shapes[0].d.split("M").length > 2);
   const [x, y] = /M([-\d.]+),([-\d.]+)/.exec(wire.shapes[0].d).slice(1).map(Number);
   await page.mouse.move(...(await onScreen(page, x, y + 3)));
@@ -249,7 +250,7 @@ for (const [name, legend, path_] of [
     `colour by ${name} has a legend`,
     async (page, file) => {
       const graph = graphOf(file);
-      const box = sceneOf(graph, { depth: 1 }).places.find(
+      const box = sceneOf(payloadOf(file), { depth: 1 }).boxes.find(
         ({ key }) => key === `#${graph.calls.find(({ path }) => path === path_).id}`,
       );
       const before = await colourAt(page, box.x + box.width - 20, box.y + 4);
@@ -281,7 +282,7 @@ on("seq2seq", "data flows to the right when asked", async (page, file) => {
   await page.getByText("Right", { exact: true }).click();
   await settle(page);
   assert.equal((await hash(page)).direction, "LR");
-  const { width, height } = sceneOf(graphOf(file), { direction: "LR" });
+  const { width, height } = sceneOf(payloadOf(file), { direction: "LR" });
   assert.ok(width > height);
   await page.keyboard.press("Escape");
   await page.getByLabel("Fit").click();
@@ -373,7 +374,7 @@ on("failing", "the failing node is red and says why", async (page, file) => {
   assert.match(await panel(page).innerText(), /RuntimeError/);
   assert.equal(await page.locator(".row.failed.selected").count(), 1);
   const graph = graphOf(file);
-  const box = sceneOf(graph).places.find(({ key }) => key === `#${graph.error}`);
+  const box = sceneOf(payloadOf(file)).boxes.find(({ key }) => key === `#${graph.error}`);
   const [red, green, blue] = await colourAt(page, box.x + 2, box.y + box.height / 2);
   assert.ok(red > 150 && green < 90 && blue < 100, `${red} ${green} ${blue}`);
 });

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { colourAt, drawn, graphOf, hash, onPages, onScreen, open, panel, row, sceneOf, settle } from "./stage.mjs";
+import { colourAt, drawn, graphOf,
+  payloadOf, hash, onPages, onScreen, open, panel, row, sceneOf, settle } from "./stage.mjs";
 
 const { on, browser, folder } = onPages("changed", "resnets", "llamas", "unrun", "backward", "lstm");
 
@@ -18,7 +19,7 @@ const walk = (page) => page.getByRole("group", { name: "Differences" });
 /** Click on a box, as it stands in the drawing at the start. */
 async function clickOn(page, file, at, path, options = {}) {
   const graph = graphOf(file, at);
-  const box = sceneOf(graph, options).places.find(({ key }) => key === keyOf(graph, path));
+  const box = sceneOf(payloadOf(file, at), options).boxes.find(({ key }) => key === keyOf(graph, path));
   await page.mouse.click(...(await onScreen(page, box.x + box.width / 2, box.y + box.height / 2, at)));
   await settle(page);
 }
@@ -115,7 +116,7 @@ on("resnets", "blocks that are missing in a row are one stop", async (page) => {
 on("changed", "colours and signs say what differs, and what hides it when closed", async (page, file) => {
   const graph = graphOf(file, 1);
   const fill = async (path) => {
-    const box = sceneOf(graph).places.find(({ key }) => key === keyOf(graph, path));
+    const box = sceneOf(payloadOf(file, 1)).boxes.find(({ key }) => key === keyOf(graph, path));
     return colourAt(page, box.x + box.width / 2, box.y + 3, 1);
   };
   const amber = await fill("conv1");

@@ -5,11 +5,11 @@ import { fileURLToPath } from "node:url";
 import { createContext, runInContext } from "node:vm";
 import { type Rollup, build } from "vite";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Graph } from "../src/contract/graph.ts";
+import type { Payload } from "../src/contract/payload.ts";
+import type { Scene } from "../src/contract/scene.ts";
 import { drawScene, render } from "../src/engine.ts";
-import { THEMES } from "../src/scene/theme.ts";
-import { svg } from "../src/svg/svg.ts";
-import { payloadText } from "./payloads.ts";
+import { measureOf } from "./app/model.ts";
+import { type Asked, asked, payload } from "./payloads.ts";
 
 let code = "";
 
@@ -20,18 +20,18 @@ beforeAll(async () => {
 });
 
 /** Draw with the bundle in a world that holds only what ECMAScript itself defines. */
-function bundled(payload: string, options: string): string {
-  const world = createContext({ payload, options });
-  return String(runInContext(`${code}\ntorchatlas.render(payload, options)`, world));
+function bundled(payload: string): string {
+  const world = createContext({ payload });
+  return String(runInContext(`${code}\ntorchatlas.render(payload)`, world));
 }
 
 describe("the bundle", () => {
-  test.each(["{}", '{"depth":"all","fold":false,"direction":"LR","theme":"dark"}', '{"format":"scene"}'])(
-    "draws the same bytes as the source with options %s",
-    (options) => {
+  test.each<Asked>([{}, { depth: "all", fold: false, direction: "LR", theme: "dark" }, { color_by: "params" }])(
+    "draws the same bytes as the source with %s",
+    (view) => {
       for (const name of ["resnet18", "clip", "lstm"]) {
-        const payload = payloadText(name);
-        expect(bundled(payload, options) === render(payload, options), name).toBe(true);
+        const payload = JSON.stringify(asked(measured(name), view));
+        expect(bundled(payload) === render(payload), name).toBe(true);
       }
     },
   );
@@ -51,25 +51,61 @@ test("the source uses nothing that differs from engine to engine or run to run",
   }
 });
 
-test("a scene tells where each box is and whether it opens", () => {
-  const scene = JSON.parse(render(payloadText("resnet18"), '{"format":"scene","depth":1}')) as {
-    places: { key: string; open: boolean; openable: boolean; width: number }[];
-  };
-  const layers = scene.boxes.filter((place) => place.openable && !place.open);
-  expect(layers.length).toBeGreaterThanOrEqual(4);
-  expect(scene.boxes.every((place) => place.key !== "" && place.width > 0)).toBe(true);
+/** A network with its parameters as a measure. */
+function measured(name: string): Payload {
+  const known = payload(name);
+  return { ...known, measures: [measureOf("params", known.numbers.parameters, { held: true })] };
+}
+
+function drawn(name: string, view: Asked = {}): Scene {
+  return drawScene(asked(name, view));
+}
+
+test("a picture is followed by its scene", () => {
+  const [picture, scene] = render(JSON.stringify(asked("resnet18"))).split("</svg>\n") as [string, string];
+  expect(picture).toMatch(/^<svg /);
+  expect(JSON.parse(scene)).toEqual(JSON.parse(JSON.stringify(drawn("resnet18"))));
+});
+
+test("a scene tells where each box is, what is around it and whether it opens", () => {
+  const { boxes } = drawn("resnet18", { depth: 2 });
+  const keys = new Set(boxes.map(({ key }) => key));
+  expect(boxes.filter(({ openable, open }) => openable && !open).length).toBeGreaterThanOrEqual(4);
+  expect(boxes.every(({ key, width }) => key !== "" && width > 0)).toBe(true);
+  expect(boxes.some(({ around }) => around !== "")).toBe(true);
+  for (const { around, x, y } of boxes.filter((box) => box.around !== "")) {
+    const outer = boxes.find(({ key }) => key === around)!;
+    expect(outer.open && keys.has(around) && x >= outer.x && y >= outer.y).toBe(true);
+  }
+});
+
+test("a scene tells which boxes each tensor joins", () => {
+  const { boxes, wires } = drawn("branches");
+  const keys = new Set(boxes.map(({ key }) => key));
+  expect(wires.length).toBeGreaterThan(5);
+  for (const { source, targets } of wires) expect([source, ...targets].every((key) => keys.has(key))).toBe(true);
+  const input = boxes.find(({ key }) => key.startsWith("input:"))!.key;
+  expect(wires.find(({ source }) => source === input)!.says).toMatch(/^1×3×\d+×\d+$/);
+});
+
+test("a finished scene has no colour but as #rrggbb", () => {
+  const colours = new Set<string | null>();
+  const { groups, boxes, background } = drawn("clip", { theme: "dark" });
+  for (const { fill, line } of boxes) [fill, line].forEach((colour) => colours.add(colour));
+  for (const shape of groups.flatMap(({ shapes }) => shapes))
+    if (shape.kind === "text") colours.add(shape.fill);
+    else [shape.fill, shape.line].forEach((colour) => colours.add(colour));
+  for (const colour of [background, ...colours]) expect(colour ?? "#000000").toMatch(/^#[0-9a-f]{6}$/);
 });
 
 test("a scene says what it leaves out", () => {
-  const notes = (options: string): string[] =>
-    (JSON.parse(render(payloadText("llama32"), options)) as { notes: string[] }).notes;
-  expect(notes('{"format":"scene","depth":1}')[0]).toBe("1 box is closed; more depth opens it");
-  expect(notes('{"format":"scene","depth":2}')[1]).toMatch(/^\d+ calls that depend on no input or parameter hidden$/);
-  expect(notes('{"format":"scene","depth":"all","constants":true}')).toEqual([]);
+  expect(drawn("llama32", { depth: 1 }).notes[0]).toBe("1 box is closed; more depth opens it");
+  expect(drawn("llama32", { depth: 2 }).notes[1]).toMatch(/^\d+ calls that depend on no input or parameter hidden$/);
+  expect(drawn("llama32", { depth: "all", constants: true }).notes).toEqual([]);
 });
 
 test("a model that was not run is drawn as its modules, and the picture says so", () => {
-  const scene = drawScene(JSON.parse(payloadText("unrun")) as Graph);
+  const scene = drawn("unrun");
   const kinds = new Set(scene.groups.map((group) => group.kind));
   expect(kinds).toEqual(new Set(["frame", "box", "label"]));
   expect(scene.notes[0]).toMatch(/^not run/);
@@ -77,10 +113,4 @@ test("a model that was not run is drawn as its modules, and the picture says so"
     shapes.flatMap((shape) => (shape.kind === "text" ? shape.text : [])),
   );
   expect(texts).toEqual(expect.arrayContaining(["layer3", "1–5", "×5", scene.notes[0]]));
-});
-
-test("a theme of one's own colours the picture", () => {
-  const scene = drawScene(JSON.parse(payloadText("branches")) as Graph);
-  const own = Object.fromEntries(Object.keys(THEMES.light).map((token) => [token, "#123456"])) as typeof THEMES.light;
-  expect(new Set(svg(scene, own).match(/#[0-9a-f]{6}/g))).toEqual(new Set(["#123456"]));
 });

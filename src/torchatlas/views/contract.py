@@ -193,6 +193,7 @@ class Box:
         around: the key of the open box around it; empty at the top.
         says: its lines of text.
         fill, line: its colours.
+        said: what its colour says; None where it says nothing.
         mark: the sign it bears beside another graph; empty for none.
     """
 
@@ -207,6 +208,7 @@ class Box:
     says: tuple[str, ...]
     fill: str
     line: str
+    said: Said
     mark: str
 
 

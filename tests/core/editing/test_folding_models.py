@@ -75,7 +75,7 @@ def test_the_recipe_of_resnets(name, recipe, first, repeats):
     chain = [part for block, count in repeats for part in (block, f"Residual ×{count}" if count > 1 else "Residual")]
     assert names(made.graph) == ["ConvBnRelu", *first, *chain]
     assert len(made.graph.children[0]) < 20
-    closed = [place for place in made.draw().scene["places"] if not place["open"]]
+    closed = [place for place in made.draw().scene.boxes if not place.open]
     assert len(closed) < 20
     assert total(made.graph) == total(atlas.graph)
     assert made.unfold().graph == atlas.graph

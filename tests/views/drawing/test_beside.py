@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,13 +12,12 @@ import torchatlas as ta
 from pairs import PAIRS, pair
 from torchatlas.core.comparing.compare import compare
 from torchatlas.core.comparing.marks import deep_marks, own_marks
-from torchatlas.views.drawing.beside import HUES, SIGNS
-from torchatlas.views.drawing.differing import Half, folds_that_differ_alike, said
+from torchatlas.views.drawing.differing import Half, folds_that_differ_alike
 from torchatlas.views.drawing.payload import folds_of
-from torchatlas.views.drawing.png import size
-from torchatlas.views.drawing.shift import shifted
 
 SVG = "{http://www.w3.org/2000/svg}"
+HUES = {"added": "#009e73", "removed": "#d55e00", "changed": "#e69f00"}
+SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "~"}
 
 
 def picture(name, **options):
@@ -37,14 +35,20 @@ def halves(changes):
 )
 def test_every_sign_stands_on_a_box_that_differs(name):
     """As many signs as boxes that are not the same; every fold is of repeats that differ alike."""
-    drawn = picture(name)
-    root = ET.fromstring(drawn.svg)
-    fills = [rect.get("fill") for rect in root.iter(f"{SVG}rect") if rect.get("rx") == "3"]
-    wanted = [
-        HUES[mark] for each in drawn._drawn for _, mark, _ in said(each.half, each.scene["places"]) if mark != "same"
-    ]
+    comparison = ta.compare(*pair(name))
+    drawn = comparison.draw()
+    own, deep = own_marks(comparison.changes), deep_marks(comparison.changes)
+    wanted = []
+    for box in drawn.scene.boxes:
+        side, _, key = box.key.partition(" ")
+        if key.startswith("#") and key[1:].isdigit():
+            mark = (own if box.open else deep)["ab".index(side)][int(key[1:])]
+            assert box.mark == SIGNS.get(mark, ""), box.key
+            wanted += [HUES[mark]] if mark in HUES else []
+        wanted += [hue for mark, hue in HUES.items() if box.mark == SIGNS[mark]]
+    fills = [rect.get("fill") for rect in ET.fromstring(drawn.svg).iter(f"{SVG}rect") if rect.get("rx") == "3"]
     assert sorted(fills) == sorted(wanted)
-    inside = [mark for each in drawn._drawn for call, mark in each.half.deep.items() if call]
+    inside = [mark for side in deep for call, mark in side.items() if call]
     assert bool(wanted) == any(mark != "same" for mark in inside)
 
 
@@ -56,9 +60,10 @@ def test_a_model_that_differs_itself_says_so_in_its_title():
 def test_what_was_added_is_seen_by_itself():
     """ResNet-34's additional blocks: four boxes, in the colour and with the sign, apart from the folds of the same."""
     drawn = picture("resnet18-resnet34")
-    found = list(said(drawn._drawn[1].half, drawn._drawn[1].scene["places"]))
-    assert sum(mark == "added" and not is_open for _, mark, is_open in found) == 4
-    assert drawn.svg.count(f">{SIGNS['added']}<") == 4
+    added = [box for box in drawn.scene.boxes if box.mark == SIGNS["added"]]
+    assert len(added) == drawn.svg.count(f">{SIGNS['added']}<") == 4
+    assert not any(box.open for box in added)
+    assert all(box.key.startswith("b ") for box in added)
     assert ">2\N{EN DASH}3<" in drawn.svg
     assert ">2\N{EN DASH}5<" in drawn.svg
 
@@ -85,28 +90,21 @@ def test_the_halves_do_not_overlap_and_stay_on_the_sheet():
     """Every box lies on the sheet; the second half begins where the first has ended."""
     for direction in ("TB", "LR"):
         drawn = picture("tagger-half", direction=direction)
-        width, height = size(drawn.svg)
+        width, height = drawn.scene.width, drawn.scene.height
         rects = ET.fromstring(drawn.svg).iter(f"{SVG}rect")
         places = [[float(rect.get(key)) for key in ("x", "y", "width", "height")] for rect in rects if rect.get("x")]
         assert all(x >= 0 and x + w <= width and y >= 0 and y + h <= height for x, y, w, h in places)
 
 
-def test_moving_moves_every_point():
-    """Rectangles, texts, lines, curves and arcs; radii and flags of arcs stay."""
-    svg = '<rect x="1" y="2" rx="3"/><path d="M1,2L3,4Q5,6 7,8A9 9 0 0 1 10 11Z"/><text x="5" y="6">x="1"</text>'
-    numbers = re.findall(r"-?[\d.]+", shifted(svg.replace('x="1"<', "<"), 100, 1000))
-    rect, line, curve, text = [101, 1002, 3], [101, 1002, 103, 1004], [105, 1006, 107, 1008], [105, 1006]
-    arc = [9, 9, 0, 0, 1, 110, 1011]
-    assert list(map(float, numbers)) == [*rect, *line, *curve, *arc, *text]
-    assert shifted(svg, 0, 0) == svg
-
-
 def test_the_text_for_graphviz_has_both(tmp_path):
     """Two clusters, with names that do not meet, and coloured boxes."""
-    text = picture("resnet18-resnet34").save(tmp_path / "net.dot").read_text()
+    drawn = picture("resnet18-resnet34")
+    text = drawn.save(tmp_path / "net.dot").read_text()
     assert text.count("subgraph") >= 2
     assert text.count("{") == text.count("}")
-    assert f'color="{HUES["added"]}"' in text
+    assert f'label="{SIGNS["added"]} BasicBlock' in text
+    (fill,) = {box.fill for box in drawn.scene.boxes if box.mark == SIGNS["added"]}
+    assert f'fillcolor="{fill}"' in text
     assert '"a #1"' in text
     assert '"b #1"' in text
 

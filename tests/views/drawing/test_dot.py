@@ -45,14 +45,14 @@ def test_every_arrow_is_an_edge(direction):
     """Those of tunnels too, which point at the side of a box; the arrows are counted in the picture."""
     drawing = ta.capture(Masked(), torch.zeros(2, 4)).draw(depth=9, fold=False, direction=direction)
     arrows = {"wire": 0, "tag": 0}
-    for group in drawing.scene["groups"]:
-        if group["kind"] in arrows:
-            paths = (shape for shape in group["shapes"] if shape["kind"] == "path" and shape["fill"])
-            arrows[group["kind"]] += sum(path["d"].count("Z") for path in paths)
+    for group in drawing.scene.groups:
+        if group.kind in arrows:
+            paths = (shape for shape in group.shapes if shape.kind == "path" and shape.fill)
+            arrows[group.kind] += sum(path.d.count("Z") for path in paths)
     found = edges(drawing._encode(".dot", 1.0).decode())
     assert arrows["tag"] > 10
     assert len(found) == sum(arrows.values())
-    outputs = {place["key"] for place in drawing.scene["places"] if place["key"].startswith("output")}
+    outputs = {place.key for place in drawing.scene.boxes if place.key.startswith("output")}
     assert {target for _, target, _ in found} >= outputs
 
 
@@ -92,7 +92,7 @@ def test_colours_and_their_legend_are_those_of_the_picture():
     for name in ("flops", "dtype"):
         drawing = atlas.draw(color_by=name, theme="paper")
         text = drawing.dot()
-        assert f'label="{name}";' in text
+        assert f'label="{ {"flops": "FLOPs", "dtype": "Dtype"}[name] }";' in text
         fills = dict(re.findall(r'"([^"]+)" \[label="[^"]*", style="rounded,filled", fillcolor="(#\w{6})"', text))
         assert fills[first] in drawing.svg
         if name == "flops":

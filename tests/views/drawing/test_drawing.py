@@ -70,7 +70,7 @@ def test_every_kind_of_model_is_drawn_in_every_format(zoo, name, tmp_path):
     drawing = zoo(name).draw()
     svg, png, pdf, dot = (drawing.save(tmp_path / f"net.{suffix}", scale=1) for suffix in ("svg", "png", "pdf", "dot"))
     words = texts(svg.read_text())
-    width, height = drawing.scene["width"], drawing.scene["height"]
+    width, height = drawing.scene.width, drawing.scene.height
     with Image.open(png) as image:
         image.load()
         assert image.size == (pytest.approx(width, abs=1), pytest.approx(height, abs=1))
@@ -95,7 +95,7 @@ def test_a_hostile_name_neither_breaks_the_picture_nor_vanishes_from_it(kind, tm
     assert not any(name.startswith("on") or "href" in name for element in root.iter() for name in element.attrib)
     signs = {sign for sign in NAMES[kind][:20] if sign.isprintable()} - {" "}
     assert signs <= set("".join(root.itertext()))
-    assert drawing.scene["width"] < 700
+    assert drawing.scene.width < 700
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):
@@ -145,8 +145,8 @@ def test_options_show_what_they_say(stacked):
     assert "2×3×4" not in texts(stacked.draw(labels=("params",)).svg)
     assert any("FLOPs" in text for text in texts(stacked.draw(labels=("flops",)).svg))
     scenes = [stacked.draw(direction=direction, fold=False, depth=9).scene for direction in ("TB", "LR")]
-    assert scenes[0]["height"] > scenes[0]["width"]
-    assert scenes[1]["width"] > scenes[1]["height"]
+    assert scenes[0].height > scenes[0].width
+    assert scenes[1].width > scenes[1].height
 
 
 def test_a_box_its_legend_the_table_and_the_verdict_write_a_number_alike():
@@ -209,7 +209,7 @@ def test_a_model_is_captured_and_drawn_in_one_call():
     """``ta.draw`` passes on what is the picture's, and captures ATen operators when they are to be drawn."""
     drawing = ta.draw(Residual(), input_size=(2, 4), fake=True, level="aten", depth=9, theme="dark")
     assert "addmm" in texts(drawing.svg)
-    assert drawing.options.theme == "dark"
+    assert drawing.view.theme == "dark"
 
 
 def test_a_name_of_another_kind_is_refused_before_anything_is_written(stacked, tmp_path):

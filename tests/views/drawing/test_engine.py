@@ -13,7 +13,7 @@ import pytest
 
 from torchatlas.core.errors import DrawingError
 from torchatlas.views.drawing.engine import render
-from torchatlas.views.drawing.payload import payload
+from viewing import payload_of
 from views.drawing.nets import stack
 
 WEB = Path(__file__).parents[3] / "web"
@@ -22,7 +22,7 @@ WEB = Path(__file__).parents[3] / "web"
 @pytest.fixture(scope="module")
 def given():
     """The payload of a small run."""
-    return payload(stack().graph)
+    return payload_of(stack().graph)
 
 
 def test_a_drawing_that_takes_too_long_is_stopped_and_told(given):
@@ -30,7 +30,7 @@ def test_a_drawing_that_takes_too_long_is_stopped_and_told(given):
     with pytest.raises(
         DrawingError, match=r"Stack has 58 calls and \d+ tensors.* more than 1e-06 seconds.*depth="
     ) as told:
-        render(given, {}, seconds=1e-6)
+        render(given, seconds=1e-6)
     assert "collapse=" in str(told.value)
 
 
@@ -40,7 +40,7 @@ from torchatlas.core.errors import DrawingError
 from torchatlas.views.drawing.engine import render
 for limit in range(0, 1_500_000, 1499):  # from no room at all, less than the engine takes itself, to room enough
     try:
-        render(Path("small.json").read_text(), {}, memory=limit)
+        render(Path("small.json").read_text(), memory=limit)
     except DrawingError as error:
         print(error)
 """
@@ -62,7 +62,7 @@ def test_a_drawing_that_takes_too_much_memory_is_stopped_and_told(given, tmp_pat
 def test_a_defect_of_the_engine_is_told_as_one(given):
     """Nobody looks for the mistake in their model."""
     with pytest.raises(DrawingError, match=r"which is a defect of torchatlas: please report it.*TypeError"):
-        render(given, {"level": "op", "expand": 7})
+        render(given.replace('"expand":[]', '"expand":7'))
 
 
 def test_the_bundle_is_what_web_gives(tmp_path):

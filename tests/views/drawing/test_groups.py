@@ -36,9 +36,9 @@ def closed(drawing):
     """The names of the calls shown as closed boxes."""
     graph = drawing.graph
     return [
-        graph.calls[int(place["key"][1:])].label
-        for place in drawing.scene["places"]
-        if place["key"][1:].isdigit() and not place["open"]
+        graph.calls[int(place.key[1:])].label
+        for place in drawing.scene.boxes
+        if place.key[1:].isdigit() and not place.open
     ]
 
 

@@ -11,7 +11,8 @@ from torch import nn
 import torchatlas as ta
 from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Call, Graph, Node, Text
-from torchatlas.views.drawing.payload import DEEPEST, payload, with_escapes
+from torchatlas.views.drawing.payload import DEEPEST, with_escapes
+from viewing import payload_of
 from views.drawing.nets import stack
 
 
@@ -23,7 +24,7 @@ def graph_with(tree) -> Graph:
 def test_every_record_is_there_field_by_field():
     """Against dataclasses' own conversion; trees apart, which have tests of their own."""
     graph = stack().graph
-    read = json.loads(payload(graph, details=True))
+    read = json.loads(payload_of(graph, details=True))["graph"]
     for key in ("calls", "values", "modules", "notes"):
         for given, record in zip(read[key], getattr(graph, key), strict=True):
             wanted = json.loads(json.dumps(asdict(record)))
@@ -37,7 +38,7 @@ def test_every_record_is_there_field_by_field():
 
 def test_without_details_only_the_run_tells_its_arguments():
     """A picture says how the inputs are called, and nothing of the arguments of each call."""
-    brief, full = (json.loads(payload(stack().graph, details=details)) for details in (False, True))
+    brief, full = (json.loads(payload_of(stack().graph, details=details))["graph"] for details in (False, True))
     assert brief["calls"][0]["arguments"] == full["calls"][0]["arguments"]
     assert brief["calls"][0]["arguments"]["keys"] == ["tokens", "mask"]
     assert brief["calls"][1]["arguments"]["items"] == []
@@ -48,7 +49,7 @@ def test_without_details_only_the_run_tells_its_arguments():
 def test_numbers_that_json_or_javascript_cannot_hold_are_said_in_words():
     """-inf stands in every attention mask; NaN would make the text no JSON."""
     tree = Node("list", (), (float("-inf"), float("nan"), 2**53, 2**53 + 1, True, None, 0.1, Text("torch.float32")))
-    (read,) = json.loads(payload(graph_with(tree)))["calls"][0]["arguments"]["items"]
+    (read,) = json.loads(payload_of(graph_with(tree)))["graph"]["calls"][0]["arguments"]["items"]
     words = [
         {"text": "-inf"},
         {"text": "nan"},
@@ -67,7 +68,7 @@ def test_a_structure_of_any_depth_is_written():
     tree = None
     for _ in range(5 * DEEPEST):
         tree = Node("list", (), (tree,))
-    text = payload(graph_with(tree))
+    text = payload_of(graph_with(tree))
     assert text.count('"list"') == DEEPEST - 1
     assert "\\u2026" in text
 
@@ -76,7 +77,7 @@ def test_the_text_is_ascii_and_the_same_every_time():
     """Nothing depends on an encoding or a hash."""
     model = nn.Sequential()
     model.add_module("\u7f51", nn.Linear(2, 2))
-    first, second = (payload(ta.capture(model, torch.zeros(1, 2)).graph) for _ in range(2))
+    first, second = (payload_of(ta.capture(model, torch.zeros(1, 2)).graph) for _ in range(2))
     assert first == second
     assert first.isascii()
 

@@ -10,21 +10,10 @@ from torch import nn
 import torchatlas as ta
 from core.graphs import Recorder, decode_like
 from torchatlas.views.drawing.engine import render
-from torchatlas.views.drawing.options import read_options
-from torchatlas.views.drawing.payload import payload
+from viewing import payload_of
 
 TURNS = 30
-OPTIONS = {
-    "depth": None,
-    "expand": (),
-    "collapse": (),
-    "fold": True,
-    "direction": "TB",
-    "theme": "light",
-    "labels": ("shape", "params", "flops"),
-    "constants": False,
-    "level": None,
-}
+LABELS = ("shape", "params", "flops")
 
 
 class Loop(nn.Module):
@@ -119,15 +108,14 @@ def ran(body, starts=()):
 
 def calls_in(text):
     """How many calls a payload has."""
-    return len(json.loads(text)["calls"])
+    return len(json.loads(text)["graph"]["calls"])
 
 
 def same_in_both(graph, **more):
     """Whether the engine draws the same of both; the picture."""
-    options = read_options(graph, **(OPTIONS | more)).engine()
-    short, whole = (render(payload(graph, shorten=shorten), options) for shorten in (True, False))
+    short, whole = (render(payload_of(graph, shorten=shorten, labels=LABELS, **more)) for shorten in (True, False))
     assert short == whole
-    return short
+    return short.svg
 
 
 @pytest.mark.parametrize(("body", "starts"), BODIES)
@@ -135,7 +123,7 @@ def test_the_picture_of_a_loop_is_that_of_all_its_turns(body, starts):
     """Whatever turns hand each other, and however late what they are handed stops being constant."""
     graph = ran(body, starts)
     whole = body in (delayed, swapped, stacked)  # nothing of these is left out
-    assert (calls_in(payload(graph, shorten=True)) == len(graph.calls)) == whole
+    assert (calls_in(payload_of(graph, shorten=True)) == len(graph.calls)) == whole
     for depth in (None, 1, 2, 9):
         for constants in (False, True):
             same_in_both(graph, depth=depth, constants=constants)
@@ -144,11 +132,11 @@ def test_the_picture_of_a_loop_is_that_of_all_its_turns(body, starts):
 def test_turns_beyond_the_first_few_are_not_sent():
     """A loop of any length costs the engine about the same."""
     graph = ran(cached, (1,))
-    short, whole = calls_in(payload(graph, shorten=True)), calls_in(payload(graph))
+    short, whole = calls_in(payload_of(graph, shorten=True)), calls_in(payload_of(graph))
     assert whole == len(graph.calls)
     assert short < whole / 2
     twice = ta.capture(Loop(cached, (1,), 2 * TURNS), torch.randn(1, 4)).graph
-    assert calls_in(payload(twice, shorten=True)) == short
+    assert calls_in(payload_of(twice, shorten=True)) == short
 
 
 def test_loops_in_loops_that_write_to_views_are_drawn_as_whole():
@@ -187,7 +175,7 @@ def test_the_steps_of_a_decoder_are_sent_as_few_of_them():
     """Its cache grows, layers are folded in each step, and the picture names the length that is reached."""
     graph = decode_like(40, 3)
     assert len(graph.calls) == 1 + 2 * 3 + 40 * (5 + 22 * 3)
-    assert calls_in(payload(graph, shorten=True)) < len(graph.calls) / 3
+    assert calls_in(payload_of(graph, shorten=True)) < len(graph.calls) / 3
     for depth in (None, 1, 3):
         assert "cache 3..43" in same_in_both(graph, depth=depth)
 
@@ -196,13 +184,13 @@ def test_the_steps_of_a_decoder_are_sent_as_few_of_them():
 def test_loops_that_are_read_from_outside_or_do_not_settle_are_sent_whole(body, starts):
     """What every turn makes may be drawn where it is read; a constant of any turn where it stops being one."""
     graph = ran(body, starts)
-    assert calls_in(payload(graph, shorten=True)) == len(graph.calls)
+    assert calls_in(payload_of(graph, shorten=True)) == len(graph.calls)
 
 
 def test_ids_of_calls_after_a_loop_stay_as_they_are():
     """They are the keys of boxes, to which colours and signs are given."""
     graph = ran(plain)
-    read = json.loads(payload(graph, shorten=True))
+    read = json.loads(payload_of(graph, shorten=True))
     (head,) = (call.id for call in graph.calls if call.path == "head")
     assert [call["id"] for call in read["calls"] if call["path"] == "head"] == [head]
     assert len(read["calls"]) < head
@@ -220,7 +208,7 @@ def test_what_opens_a_turn_is_drawn_of_all_turns(option):
     middle = [call.id for call in graph.calls if call.path == "cell"][TURNS // 2]
     options = {option: {"fold": False, "expand": middle}[option]}
     drawing = ta.Atlas(graph).draw(**options)
-    assert drawing.svg == render(payload(graph), drawing.options.engine())
+    assert drawing.svg == render(payload_of(graph, **options)).svg
     assert drawing.svg != ta.Atlas(graph).draw().svg
 
 
@@ -263,4 +251,4 @@ def test_loops_at_random_are_drawn_as_whole(seed):
 def test_most_loops_at_random_are_shortened():
     """Else the test before would compare graphs with themselves."""
     graphs = [body_at_random(seed) for seed in range(30)]
-    assert sum(calls_in(payload(graph, shorten=True)) < len(graph.calls) for graph in graphs) > 15
+    assert sum(calls_in(payload_of(graph, shorten=True)) < len(graph.calls) for graph in graphs) > 15

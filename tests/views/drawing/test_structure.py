@@ -10,8 +10,8 @@ from torch import nn
 
 import torchatlas as ta
 from torchatlas.core.check import check
-from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.structure import shown
+from viewing import payload_of
 
 
 def tower(*widths: int) -> nn.Sequential:
@@ -43,7 +43,7 @@ def test_a_run_is_shown_as_it_is():
 
 def test_modules_that_repeat_are_drawn_once():
     """Those of one size; another size is another box."""
-    (fold,) = json.loads(payload(ta.capture(tower(2, 2, 2, 2, 3)).graph))["folds"]
+    (fold,) = json.loads(payload_of(ta.capture(tower(2, 2, 2, 2, 3)).graph))["graph"]["folds"]
     said = {"parent": 0, "calls": [1, 4, 7], "period": 1, "count": 3, "kind": "stack", "carried": 0}
     assert fold == {**said, "growth": None}
 
@@ -54,7 +54,7 @@ def test_the_picture_says_that_it_shows_no_run():
     assert drawing.notes[0].startswith("not run")
     assert drawing.notes[0] in drawing.svg
     assert ">×3<" in drawing.svg
-    assert not [group for group in drawing.scene["groups"] if group["kind"] == "wire"]
+    assert not [group for group in drawing.scene.groups if group.kind == "wire"]
 
 
 def test_graphviz_text_has_the_modules_too(tmp_path):

@@ -36,44 +36,42 @@ def backward(graphs):
     return Graph("backward", calls, (replace(run.values[0], kind="input", producer=None),), forward=run)
 
 
-def unpacked(part):
-    """A part of the page's data: base64 of gzip of JSON, or parts in it."""
-    if isinstance(part, dict):
-        return {name: unpacked(inner) for name, inner in part.items()}
-    return json.loads(gzip.decompress(base64.b64decode(part)))
+def unpacked(parts: dict) -> dict:
+    """A graph with what is said of it, and its totals."""
+    return json.loads(gzip.decompress(base64.b64decode(parts["payload"]))) | {"about": parts["about"]}
 
 
 def held(made: Page) -> dict:
     """What the page's data element holds."""
     found = re.search(r'<script id="atlas" type="application/json">(.*?)</script>', made.html, re.DOTALL)
-    return unpacked(json.loads(found[1]))
+    parts = json.loads(found[1])
+    both = {"beside": unpacked(parts["beside"]), "pair": parts["pair"]} if "beside" in parts else {}
+    return unpacked(parts) | both
 
 
 def test_two_graphs_are_held_with_their_numbers(graphs):
     """The second as the first: calls with arguments, and costs."""
     inside = held(page(graphs[0], beside=graphs[1]))
-    assert set(inside) == {"graph", "extras", "beside", "pair"}
+    assert set(inside) == {"graph", "numbers", "measures", "marks", "view", "about", "beside", "pair"}
     assert [call["name"] for call in inside["beside"]["graph"]["calls"]] == [call.name for call in graphs[1].calls]
-    assert inside["beside"]["extras"]["totals"]["parameters"] == 4 * 6 + 6 + 6 * 2 + 2
-    assert inside["extras"]["totals"]["parameters"] == 4 * 8 + 8 + 8 * 2 + 2
-    assert inside["pair"] == {"pairs": [], "marks": None, "titles": ["a", "b"], "compared": True}
+    assert inside["beside"]["about"]["totals"]["parameters"] == 4 * 6 + 6 + 6 * 2 + 2
+    assert inside["about"]["totals"]["parameters"] == 4 * 8 + 8 + 8 * 2 + 2
+    assert inside["pair"] == {"pairs": [], "titles": ["a", "b"], "compared": True}
 
 
 def test_a_page_of_one_graph_holds_nothing_of_a_second(graphs):
     """As it always was."""
-    assert set(held(page(graphs[0]))) == {"graph", "extras"}
+    assert set(held(page(graphs[0]))) == {"graph", "numbers", "measures", "marks", "view", "about"}
 
 
 def test_pairs_marks_and_titles_reach_the_page(graphs):
     """Pairs once each, many to many; marks as the calls that bear each, without those that are the same."""
     marks = ({1: "changed", 5: "removed", 0: "same"}, {3: "added"})
     made = page(graphs[0], beside=graphs[1], pairs=[(1, 1), (1, 2), (1, 1), (3, 2)], marks=marks, titles=("old", "new"))
-    assert held(made)["pair"] == {
-        "pairs": [[1, 1], [1, 2], [3, 2]],
-        "marks": [{"added": [], "removed": [5], "changed": [1]}, {"added": [3], "removed": [], "changed": []}],
-        "titles": ["old", "new"],
-        "compared": True,
-    }
+    inside = held(made)
+    assert inside["pair"] == {"pairs": [[1, 1], [1, 2], [3, 2]], "titles": ["old", "new"], "compared": True}
+    assert inside["marks"] == {"added": [], "removed": [5], "changed": [1]}
+    assert inside["beside"]["marks"] == {"added": [3], "removed": [], "changed": []}
 
 
 def test_sides_of_the_same_title_are_told_apart(graphs):
@@ -86,10 +84,10 @@ def test_sides_of_the_same_title_are_told_apart(graphs):
 def test_marks_colour_the_boxes_unless_another_colour_is_asked_for(graphs):
     """The difference is what a comparison is opened for."""
     marks = ({1: "changed"}, {1: "changed"})
-    assert held(page(graphs[0], beside=graphs[1], marks=marks))["extras"]["view"]["overlay"] == "difference"
+    assert held(page(graphs[0], beside=graphs[1], marks=marks))["view"]["color_by"] == "difference"
     asked = page(graphs[0], beside=graphs[1], marks=marks, color_by="flops")
-    assert held(asked)["extras"]["view"]["overlay"] == "flops"
-    assert held(page(graphs[0], beside=graphs[1]))["extras"]["view"]["overlay"] is None
+    assert held(asked)["view"]["color_by"] == "flops"
+    assert held(page(graphs[0], beside=graphs[1]))["view"]["color_by"] is None
     with pytest.raises(InputError, match="color_by='difference' is unknown"):
         page(graphs[0], color_by="difference")
 
@@ -100,7 +98,7 @@ def test_a_backward_pass_has_its_run_beside_it(graphs, backward):
     assert inside["beside"]["graph"]["name"] == "Sequential"
     linear = graphs[0].calls_of["2"][0]
     titles = ["backward", "forward"]
-    assert inside["pair"] == {"pairs": [[1, linear]], "marks": None, "titles": titles, "compared": False}
+    assert inside["pair"] == {"pairs": [[1, linear]], "titles": titles, "compared": False}
     assert held(page(backward, beside=graphs[1]))["pair"]["compared"] is True
 
 

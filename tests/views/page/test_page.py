@@ -22,7 +22,7 @@ import torchatlas as ta
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.measure.cost import costs
 from torchatlas.core.measure.overlay import laid
-from torchatlas.views.page.page import Page, page
+from torchatlas.views.page.page import page
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +36,28 @@ def held(html: str) -> dict:
     """What the page's data element holds, unpacked."""
     found = re.search(r'<script id="atlas" type="application/json">(.*?)</script>', html, re.DOTALL)
     parts = json.loads(found[1])
-    return {name: json.loads(gzip.decompress(base64.b64decode(part))) for name, part in parts.items()}
+    return json.loads(gzip.decompress(base64.b64decode(parts["payload"]))) | {"about": parts["about"]}
+
+
+def measures(inside: dict) -> dict[str, dict]:
+    """The measures of a page, by name."""
+    return {each["name"]: each for each in inside["measures"]}
 
 
 def test_the_page_holds_the_graph_and_the_numbers_of_every_call(graph):
-    """Every call with its costs, as core.measure.cost gives them, and its arguments."""
-    inside = held(Page(graph).html)
+    """Every call with its costs, as core.cost gives them, and its arguments."""
+    inside = held(page(graph).html)
     assert [call["name"] for call in inside["graph"]["calls"]] == [call.name for call in graph.calls]
     assert inside["graph"]["calls"][1]["arguments"]["keys"] == ["input"]
     known = costs(graph)
-    assert inside["extras"]["numbers"]["flops"] == [known.call(call.id).flops for call in graph.calls]
-    assert inside["extras"]["totals"]["parameters"] == 4 * 8 + 8 + 8 * 2 + 2
+    flops = [known.call(call.id).flops for call in graph.calls]
+    assert inside["numbers"]["flops"] == measures(inside)["flops"]["values"] == flops
+    assert inside["about"]["totals"]["parameters"] == 4 * 8 + 8 + 8 * 2 + 2
 
 
 def test_the_policy_names_the_script_and_style_that_are_there_and_nothing_else(graph):
     """A script that was changed or added would not run: hashes are computed anew from the page."""
-    html = Page(graph).html
+    html = page(graph).html
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
     script = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     style = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
@@ -66,13 +72,13 @@ def test_the_policy_names_the_script_and_style_that_are_there_and_nothing_else(g
 
 def test_the_same_graph_gives_the_same_page(graph):
     """Nothing of the clock or of chance is in it."""
-    assert Page(graph).html == Page(graph).html
+    assert page(graph).html == page(graph).html
 
 
 def test_a_hostile_name_cannot_leave_its_place():
     """Marks and the page's own placeholders in the name of a model stay text."""
     hostile = type("</title><script>alert(1)</script>%ATLAS%", (nn.Identity,), {})
-    html = Page(ta.capture(hostile(), torch.zeros(1)).graph).html
+    html = page(ta.capture(hostile(), torch.zeros(1)).graph).html
     assert "<script>alert" not in html
     assert html.count("<script") == 2
     assert held(html)["graph"]["name"] == "</title><script>alert(1)</script>%ATLAS%"
@@ -80,20 +86,23 @@ def test_a_hostile_name_cannot_leave_its_place():
 
 def test_overlays_reach_every_call_of_a_module(graph):
     """A number by path stands at the module's calls, one by call id at that call."""
-    inside = held(Page(graph, {"norm": {"0": 1.5, 4: 2.0}}).html)
+    inside = held(page(graph, overlays={"norm": {"0": 1.5, 4: 2.0}}).html)
     first = graph.calls_of["0"][0]
-    assert inside["extras"]["overlays"] == [{"name": "norm", "unit": "", "numbers": sorted([[first, 1.5], [4, 2.0]])}]
+    norm = measures(inside)["norm"]
+    assert {call: number for call, number in enumerate(norm["values"]) if number is not None} == {first: 1.5, 4: 2.0}
+    assert (norm["given"], norm["together"]) == (True, "most")
 
 
 def test_overlays_of_the_graph_are_on_the_page_with_their_units(graph):
     """Beside those given; the page may open coloured by one, and has the time outside inner modules."""
     kept = laid(graph, "energy", {"0": 2.5}, "mJ")
-    inside = held(page(kept, color_by="energy", overlays={"given": {0: 1}}).html)["extras"]
-    assert [(one["name"], one["unit"]) for one in inside["overlays"]] == [("energy", "mJ"), ("given", "")]
-    assert inside["view"]["overlay"] == "+energy"
-    assert inside["numbers"]["own_seconds"] == []
+    inside = held(page(kept, color_by="energy", overlays={"given": {0: 1}}).html)
+    laid_over = [(one["name"], one["unit"]) for one in inside["measures"] if one["given"]]
+    assert laid_over == [("energy", "mJ"), ("given", "")]
+    assert inside["view"]["color_by"] == "energy"
+    assert not {"time", "self_time"} & set(measures(inside))
     timed = replace(graph, calls=tuple(replace(call, seconds=1.0) for call in graph.calls))
-    assert len(held(Page(timed).html)["extras"]["numbers"]["own_seconds"]) == len(graph.calls)
+    assert len(measures(held(page(timed).html))["self_time"]["values"]) == len(graph.calls)
     with pytest.raises(InputError, match="Did you mean 'energy'"):
         page(kept, color_by="enrgy")
 
@@ -101,19 +110,19 @@ def test_overlays_of_the_graph_are_on_the_page_with_their_units(graph):
 def test_an_overlay_of_what_is_not_there_says_so(graph):
     """The message names the overlay and the place."""
     with pytest.raises(InputError, match=r"overlay 'norm' has a number for 'nowhere'"):
-        Page(graph, {"norm": {"nowhere": 1.0}})
+        page(graph, overlays={"norm": {"nowhere": 1.0}})
 
 
 def test_in_a_notebook_the_page_is_a_frame_that_may_not_reach_out(graph):
     """It may run its scripts and save pictures, and does not share the notebook's origin."""
-    frame = Page(graph)._repr_html_()
+    frame = page(graph)._repr_html_()
     assert re.search(r'sandbox="([^"]*)"', frame)[1] == "allow-scripts allow-downloads"
-    assert unescape(re.search(r'srcdoc="([^"]*)"', frame)[1]) == Page(graph).html
+    assert unescape(re.search(r'srcdoc="([^"]*)"', frame)[1]) == page(graph).html
 
 
 def test_a_page_is_small(graph):
     """Ten of them in a notebook stay light: the page without a network is under 220 kB, compressed under 100 kB."""
-    html = Page(graph).html
+    html = page(graph).html
     assert len(html) < 220_000
     assert len(gzip.compress(html.encode())) < 100_000
 
@@ -121,12 +130,12 @@ def test_a_page_is_small(graph):
 def test_saving_where_nothing_can_be_written_says_so(graph, tmp_path):
     """The message names the file and what is wanted."""
     with pytest.raises(FileError, match="cannot be written"):
-        Page(graph).save(tmp_path / "missing" / "net.html")
+        page(graph).save(tmp_path / "missing" / "net.html")
 
 
 def test_saving_leaves_the_page_alone_in_the_folder(graph, tmp_path):
     """Nothing half-written stays beside it."""
-    assert Page(graph).save(tmp_path / "net.html").read_text(encoding="utf-8") == Page(graph).html
+    assert page(graph).save(tmp_path / "net.html").read_text(encoding="utf-8") == page(graph).html
     assert [each.name for each in tmp_path.iterdir()] == ["net.html"]
 
 
@@ -134,19 +143,19 @@ def test_opening_asks_the_browser_for_the_saved_file(graph, monkeypatch):
     """The browser is given the address of a file that holds the page."""
     asked = []
     monkeypatch.setattr("webbrowser.open", asked.append)
-    path = Page(graph).open()
+    path = page(graph).open()
     assert asked == [path.as_uri()]
-    assert path.read_text(encoding="utf-8") == Page(graph).html
+    assert path.read_text(encoding="utf-8") == page(graph).html
 
 
 def test_what_is_seen_at_first_can_be_said(graph):
     """The options reach the page as the engine's, keys for call ids."""
     given = {"norm": {"0": 1.5}}
     made = page(graph, 2, ["0"], [3], direction="LR", theme="dark", fold=False, color_by="norm", overlays=given)
-    view = held(made.html)["extras"]["view"]
+    view = held(made.html)["view"]
     assert (view["depth"], view["expand"], view["collapse"]) == (2, ["0"], ["#3"])
-    assert (view["direction"], view["theme"], view["fold"], view["overlay"]) == ("LR", "dark", False, "+norm")
-    assert held(page(graph, color_by="flops").html)["extras"]["view"]["overlay"] == "flops"
+    assert (view["direction"], view["theme"], view["fold"], view["color_by"]) == ("LR", "dark", False, "norm")
+    assert held(page(graph, color_by="flops").html)["view"]["color_by"] == "flops"
 
 
 @pytest.mark.parametrize(
@@ -172,8 +181,8 @@ def test_a_model_that_was_not_run_is_shown_by_its_modules():
     graph = ta.capture(nn.Sequential(nn.Linear(4, 4), nn.ReLU())).graph
     inside = held(page(graph, expand="0").html)
     assert [call["path"] for call in inside["graph"]["calls"]] == ["", "0", "1"]
-    assert inside["extras"]["numbers"]["parameters"] == [20, 20, 0]
-    assert inside["extras"]["totals"]["parameters"] == 20
+    assert inside["numbers"]["parameters"] == [20, 20, 0]
+    assert inside["about"]["totals"]["parameters"] == 20
 
 
 def test_an_atlas_shows_and_saves_itself_as_a_page(graph, monkeypatch, tmp_path):

@@ -49,7 +49,8 @@ export function columnsOf({ measures }: Model): Column[] {
       name,
       title,
       number: sums || given,
-      text: (cell: Cell) => (typeof cell === "number" ? (cell === 0 && sums ? "" : quantity(cell, unit)) : asText(cell)),
+      text: (cell: Cell) =>
+        typeof cell === "number" ? (cell === 0 && sums ? "" : quantity(cell, unit)) : asText(cell),
     };
   });
   return [...words, ...others];

@@ -59,6 +59,7 @@ export interface Box {
   readonly says: readonly string[];
   readonly fill: string;
   readonly line: string;
+  readonly said: number | string | null;
   readonly mark: string;
 }
 

@@ -28,11 +28,11 @@ export function keepsItsColours({ fill }: Box): boolean {
   return fill.startsWith("end.") || fill.startsWith("error.");
 }
 
-function dyed(box: Box, { tints, blank, signs }: Colours): Box {
+function dyed(box: Box, { said, tints, blank, signs }: Colours): Box {
   const mark = signs.get(box.key)?.text ?? "";
   if (box.open || keepsItsColours(box)) return { ...box, mark };
   const { fill, line } = tints.get(box.key) ?? blank;
-  return { ...box, fill, line, mark };
+  return { ...box, fill, line, mark, said: said.get(box.key) ?? null };
 }
 
 /** The picture with its legend below it: higher by that, and wider where the legend is the wider one. */

@@ -22,6 +22,7 @@ export interface Shown {
 
 /** By the keys of boxes. */
 export interface Colours {
+  readonly said: ReadonlyMap<string, number | string>;
   readonly tints: ReadonlyMap<string, Tint>;
   /** For closed boxes without a tint. */
   readonly blank: Tint;
@@ -47,7 +48,7 @@ function measured(shown: Shown, measure: Measure, theme: Theme, beside: Shown | 
   const others = beside && other ? [...saidOfClosed(beside, other).values()] : [];
   const scale = scaleOf([...all.values(), ...others], measure.even);
   const tints = new Map([...all].map(([key, one]) => [key, tint(scale, theme, one)]));
-  return { tints, blank: blankTint(theme), signs: new Map(), legend: legendOf(measure, scale, theme) };
+  return { said: all, tints, blank: blankTint(theme), signs: new Map(), legend: legendOf(measure, scale, theme) };
 }
 
 /** Nothing is a number like others only where somebody gave it. */
@@ -80,5 +81,5 @@ function differing({ indexed, visible }: Shown, marks: Marked, theme: Theme): Co
     tints.set(node.key, hueTint(theme, SIGNS[mark].hue));
     signs.set(node.key, { text: SIGNS[mark].sign, fill: SIGNS[mark].hue });
   }
-  return { tints, blank: blankTint(theme), signs, legend: marksLegend(theme) };
+  return { said: new Map(), tints, blank: blankTint(theme), signs, legend: marksLegend(theme) };
 }

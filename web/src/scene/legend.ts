@@ -8,9 +8,9 @@ import { rect, text } from "./draw.ts";
 import { DIFFERENCE, MARKS, SIGNS } from "./marks.ts";
 import { clean, shorten, textWidth } from "./measure.ts";
 import { quantity } from "../graph/numbers.ts";
-import { type Scale, numberAt } from "./scale.ts";
+import type { Scale } from "./scale.ts";
 import type { Theme } from "./theme.ts";
-import { type Tint, blankTint, hueTint, tint } from "./tint.ts";
+import { type Tint, blankTint, hueTint, numberTint, tint } from "./tint.ts";
 
 /** Colours of a scale, as many as the eye can tell apart. */
 const STEPS = 24;
@@ -27,9 +27,8 @@ export function legendOf({ title, unit }: Measure, scale: Scale, theme: Theme): 
   // Open boxes are not coloured: what is around others may have a number all the same.
   if (scale.from === 0 && scale.to === 0) return { title, note: NONE, scale: false, samples: [] };
   const samples = Array.from({ length: STEPS }, (_, step) => {
-    const number = numberAt(scale, step / (STEPS - 1));
     const said = step === 0 ? quantity(scale.from, unit) : step === STEPS - 1 ? quantity(scale.to, unit) : "";
-    return sample(said, tint(scale, theme, number));
+    return sample(said, numberTint(theme, step / (STEPS - 1)));
   });
   return { title, note: scale.log ? "logarithmic" : "", scale: true, samples };
 }
@@ -50,6 +49,8 @@ const EDGE = 14;
 const LINE = 16;
 const SWATCH = { width: 34, height: 11 };
 const RAMP = 170;
+/** Of a step and the next, so that no paper shines through between them. */
+const OVERLAP = 0.5;
 const BOLD = { size: 10, bold: true };
 const PLAIN = { size: 10, bold: false };
 const WIDEST = 400;
@@ -93,7 +94,12 @@ function swatch({ text: said, fill, line }: Sample, x: number, y: number): Shape
 function ramp(samples: readonly Sample[], x: number, y: number): Shape[] {
   const width = RAMP / samples.length;
   const steps = samples.map(({ fill }, i) =>
-    rect({ x: x + i * width, y, width, height: SWATCH.height }, 0, fill as Hex, null),
+    rect(
+      { x: x + i * width, y, width: width + (i < samples.length - 1 ? OVERLAP : 0), height: SWATCH.height },
+      0,
+      fill as Hex,
+      null,
+    ),
   );
   const frame = rect({ x, y, width: RAMP, height: SWATCH.height }, 0, null, samples[0]!.line as Hex);
   const [least, most] = [samples[0]!.text, samples[samples.length - 1]!.text];

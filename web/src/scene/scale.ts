@@ -1,5 +1,7 @@
 /** Where a number lies among others, and which words occur: what colours stand for. */
 
+import { log2 } from "./logarithm.ts";
+
 export type Said = number | string | null;
 
 export interface Scale {
@@ -39,16 +41,11 @@ export function scaleOf(all: Iterable<Said>, even = false): Scale {
 export function share({ from, to, log }: Scale, number: number): number {
   if (log && number <= 0) return 0;
   if (to <= from) return 1;
-  if (log) return within((Math.log(number) - Math.log(from)) / (Math.log(to) - Math.log(from)));
+  if (log) return within((log2(number) - log2(from)) / (log2(to) - log2(from)));
   const part = Number.isFinite(to - from) ? 1 : 0.5;
   return within((number * part - from * part) / (to * part - from * part));
 }
 
 function within(part: number): number {
   return Math.min(1, Math.max(0, part));
-}
-
-/** The number that lies there between the least and the greatest. */
-export function numberAt({ from, to, log }: Scale, part: number): number {
-  return log ? from * (to / from) ** part : from + (to - from) * part;
 }

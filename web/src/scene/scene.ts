@@ -125,6 +125,7 @@ function box({ speaker, said }: Prepared, node: VisibleNode, where: Area): Box {
     says: lines.filter(Boolean),
     fill: open ? "frame" : `${own.hue}.fill`,
     line: open ? "frameLine" : `${own.hue}.line`,
+    said: null,
     mark: "",
   };
 }

@@ -18,9 +18,13 @@ const NUMBER_HUES = { light: blue, dark: "#3d9ad6" };
 
 /** The colours of a number or a word; strong enough to be told apart, light enough to be written on. */
 export function tint(scale: Scale, theme: Theme, one: number | string): Tint {
-  const paper = theme.background;
   if (typeof one === "string") return hueTint(theme, WORD_HUES[scale.words.indexOf(one) % WORD_HUES.length]!);
-  const part = share(scale, one);
+  return numberTint(theme, share(scale, one));
+}
+
+/** The colours of a number that lies there between the least and the greatest, from 0 to 1. */
+export function numberTint(theme: Theme, part: number): Tint {
+  const paper = theme.background;
   const dark = isDark(paper);
   const hue = NUMBER_HUES[dark ? "dark" : "light"];
   return {

@@ -5,13 +5,14 @@ import { savedBy } from "../../src/app/saved.ts";
 import { search, searchIndex } from "../../src/app/search.ts";
 import type { Call, Graph } from "../../src/contract/graph.ts";
 import { modelFor } from "./model.ts";
-import { payload } from "../payloads.ts";
+import { network } from "../payloads.ts";
 
 /** The captured network with some of its calls made into others; numbers are those of the network. */
 function changed(name: string, change: (call: Call) => Partial<Call>) {
-  const graph: Graph = payload(name);
+  const graph: Graph = network(name);
   const calls = graph.calls.map((call) => ({ ...call, ...change(call) }));
-  return modelOf({ graph: { ...graph, calls }, text: "", extras: modelFor(name).extras });
+  const { payload, about } = modelFor(name);
+  return modelOf({ payload: { ...payload, graph: { ...graph, calls } }, text: "", about });
 }
 
 describe("nodes of a backward pass", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { differences } from "../../src/app/differences.ts";
-import { closedMark, markOf } from "../../src/app/marks.ts";
-import { foldOf } from "../../src/app/open.ts";
+import { closedMark, markOf } from "../../src/scene/marks.ts";
+import { foldOf } from "../../src/graph/repeats.ts";
 import { DEFAULT_STATE, visible } from "../../src/graph/index.ts";
 import { byPath, callAt, marks } from "./pairs.ts";
 
@@ -19,7 +19,7 @@ const walked = (...given: Parameters<typeof differences>[1]) =>
   ]);
 
 describe("marks", () => {
-  test("make every box around changed, but no box that is open", () => {
+  test("make every closed box around changed, and no open one that has none itself", () => {
     const known = marks(deep, { changed: [callAt(deep, "layer3.7.conv1")] });
     for (const path of ["layer3.7", "layer3", ""]) expect(closedMark(known, callAt(deep, path))).toBe("changed");
     expect(closedMark(known, callAt(deep, "layer2"))).toBeNull();
@@ -27,7 +27,7 @@ describe("marks", () => {
     const of = (path: string) => nodes.find(({ key }) => key === `#${callAt(deep, path)}`)!;
     expect(markOf(known, of("layer3"), [of("layer3").call])).toBeNull();
     const deeply = marks(deep, { changed: [callAt(deep, "layer3"), callAt(deep, "layer3.7.conv1")] });
-    expect(markOf(deeply, of("layer3"), [of("layer3").call])).toBeNull();
+    expect(markOf(deeply, of("layer3"), [of("layer3").call])).toBe("changed");
     const fold = foldOf(deep, callAt(deep, "layer3.1"))!;
     expect(markOf(known, of("layer3.1"), fold.calls)).toBe("changed");
   });

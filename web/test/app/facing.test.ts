@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { facing } from "../../src/app/facing.ts";
-import { modelFor } from "./model.ts";
+import { measureOf, modelFor } from "./model.ts";
 
 const [deep, shallow] = [modelFor("resnet152"), modelFor("resnet18")];
 const one = (model: typeof deep, path: string) => ({
@@ -24,10 +24,20 @@ describe("two calls line by line", () => {
   });
 
   test("give numbers in full where they would look the same", () => {
-    const numbers = { ...deep.extras.numbers, flops: deep.graph.calls.map(() => 1_000_001) };
-    const other = { ...shallow.extras.numbers, flops: shallow.graph.calls.map(() => 1_000_002) };
-    const a = one({ ...deep, extras: { ...deep.extras, numbers } }, "fc");
-    const b = one({ ...shallow, extras: { ...shallow.extras, numbers: other } }, "fc");
+    const flops = (model: typeof deep, each: number) =>
+      one(
+        {
+          ...model,
+          measures: [
+            measureOf(
+              "flops",
+              model.graph.calls.map(() => each),
+            ),
+          ],
+        },
+        "fc",
+      );
+    const [a, b] = [flops(deep, 1_000_001), flops(shallow, 1_000_002)];
     const line = facing(a, b).find(({ name }) => name === "FLOPs");
     expect(line).toEqual({ name: "FLOPs", here: "1,000,001", there: "1,000,002", differs: true });
   });

@@ -84,13 +84,13 @@ describe("a link", () => {
       direction: "LR",
       labels: [],
       theme: "dark",
-      overlay: "flops",
+      color_by: "flops",
     } as const;
     expect(fromGiven(given)).toMatchObject({
       direction: "LR",
       theme: "dark",
+      overlay: "flops",
       view: { depth: 3, expand: ["layer1"], unfold: [] },
     });
-    expect(fromGiven(null)).toEqual(fromHash("").state);
   });
 });

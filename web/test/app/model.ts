@@ -1,21 +1,23 @@
-/** A captured network as the page holds it, with numbers that are easy to check. */
+/** A captured network as the page holds it, with numbers that are easy to check: each call's parameters are its id. */
 
-import type { Extras } from "../../src/app/document.ts";
+import type { Measure, Payload } from "../../src/contract/payload.ts";
 import { type Model, modelOf } from "../../src/app/model.ts";
-import { payload, payloadText } from "../payloads.ts";
+import { payload } from "../payloads.ts";
 
-export function modelFor(name: string): Model {
-  const graph = payload(name);
-  const zeros = graph.calls.map(() => 0);
-  const extras: Extras = {
-    numbers: {
-      ...{ parameters: graph.calls.map(({ id }) => id), weight_bytes: zeros, flops: zeros, activation_bytes: zeros },
-      ...{ at_least: [], own_seconds: [] },
-    },
-    overlays: [],
-    totals: { parameters: 0, trainable: 0, parameter_bytes: 0, flops: 0, activation_bytes: 0, exact: true },
-    version: "0",
-    view: null,
-  };
-  return modelOf({ graph, text: payloadText(name), extras });
+export function measureOf(name: string, values: Measure["values"], more: Partial<Measure> = {}): Measure {
+  return { name, title: name, unit: "", together: "sum", held: false, even: false, given: false, values, ...more };
+}
+
+export function modelFor(name: string, more: Partial<Payload> = {}): Model {
+  const known = payload(name);
+  const ids = known.graph.calls.map(({ id }) => id);
+  const numbers = { parameters: ids, flops: ids.map(() => 0), at_least: [] };
+  const measures = [
+    measureOf("params", ids, { held: true }),
+    measureOf("flops", numbers.flops),
+    measureOf("activations", numbers.flops, { unit: "B" }),
+  ];
+  const whole = { ...known, numbers, measures, ...more };
+  const totals = { parameters: 0, trainable: 0, parameter_bytes: 0, flops: 0, activation_bytes: 0, exact: true };
+  return modelOf({ payload: whole, text: JSON.stringify(whole), about: { totals, version: "0" } });
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { closed, foldOf, folded, opened, showing, unfolded } from "../../src/app/open.ts";
+import { closed, folded, opened, showing, unfolded } from "../../src/app/open.ts";
+import { foldOf } from "../../src/graph/repeats.ts";
 import { DEFAULT_STATE, index, visible } from "../../src/graph/index.ts";
-import { payload } from "../payloads.ts";
+import { network } from "../payloads.ts";
 
-const graph = payload("resnet152");
+const graph = network("resnet152");
 const indexed = index(graph, "op");
 const callAt = (path: string): number => graph.calls.find((call) => call.path === path)!.id;
 const shown = (view: typeof DEFAULT_STATE): Set<string> => new Set(visible(indexed, view).nodes.map(({ key }) => key));
@@ -18,7 +19,7 @@ describe("opening", () => {
 
   test("any call shows it, whatever hid it", () => {
     for (const name of ["resnet152", "lstm", "llama32", "failing"]) {
-      const other = payload(name);
+      const other = network(name);
       const known = index(other, "op");
       const inside = other.calls.slice(1).filter(({ id }) => known.flow.constant[id] === 0);
       for (const { id } of inside.filter((_, i) => i % 37 === 0)) {

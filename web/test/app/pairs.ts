@@ -1,14 +1,15 @@
 /** Two captured networks whose modules belong together by path, and the functions in them by name and turn. */
 
-import { payload } from "../payloads.ts";
+import { network } from "../payloads.ts";
+import type { Marks } from "../../src/contract/payload.ts";
 import { type Indexed, index } from "../../src/graph/index.ts";
-import { type GivenMarks, type Mark, marked } from "../../src/app/marks.ts";
+import { type Mark, marked } from "../../src/scene/marks.ts";
 import { type Way, ways } from "../../src/app/step.ts";
 
 export type Pairs = [number, number][];
 
 export function byPath(one: string, other: string): { pairs: Pairs; indexed: [Indexed, Indexed]; ways: [Way, Way] } {
-  const indexed: [Indexed, Indexed] = [index(payload(one), "op"), index(payload(other), "op")];
+  const indexed: [Indexed, Indexed] = [index(network(one), "op"), index(network(other), "op")];
   const there = new Map([...keys(indexed[1])].map(([call, key]) => [key, call]));
   const pairs: Pairs = [];
   for (const [call, key] of keys(indexed[0])) if (there.has(key)) pairs.push([call, there.get(key)!]);
@@ -28,7 +29,7 @@ function keys({ graph }: Indexed): Map<number, string> {
 
 /** Marks of one graph, by mark. */
 export function marks(indexed: Indexed, given: Partial<Record<Mark, readonly number[]>>): ReturnType<typeof marked> {
-  const all: GivenMarks = { added: [], removed: [], changed: [], ...given };
+  const all: Marks = { added: [], removed: [], changed: [], ...given };
   return marked(indexed, all);
 }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { foldKey, foldOf, showing } from "../../src/app/open.ts";
+import { foldKey, showing } from "../../src/app/open.ts";
+import { foldOf } from "../../src/graph/repeats.ts";
 import { mirrored, mirroredView, nearest, partnerKey, partnerOf, ways, worthALook } from "../../src/app/step.ts";
 import { DEFAULT_STATE, visible } from "../../src/graph/index.ts";
 import { byPath, callAt } from "./pairs.ts";

@@ -19,7 +19,13 @@ function loop(turns: readonly number[]): Graph {
     ]),
   ];
   const values = calls.map(({ id }) => ({ id, kind: "activation", names: [], producer: id }) as unknown as Value);
-  const fold = { parent: 0, calls: turns.map((turn) => 1 + 2 * turn), period: 1, count: TURNS, kind: "loop" } as Fold;
+  const fold = {
+    parent: 0,
+    calls: turns.map((turn) => 1 + 2 * turn),
+    period: 1,
+    count: TURNS,
+    kind: "loop",
+  } as unknown as Fold;
   return { name: "Loop", calls, values, folds: [fold] } as unknown as Graph;
 }
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Call, Graph, Value } from "../../src/contract/graph.ts";
 import { DEFAULT_STATE, type ViewState, type VisibleGraph, index, visible } from "../../src/graph/index.ts";
-import { payload } from "../payloads.ts";
+import { network } from "../payloads.ts";
 
 function show(graph: Graph, state: Partial<ViewState> = {}): VisibleGraph {
   return visible(index(graph, state.level ?? "op"), { ...DEFAULT_STATE, ...state });
@@ -23,11 +23,11 @@ function edges(graph: Graph, shown: VisibleGraph): string[] {
   return shown.nets.map(({ source, readers }) => `${names[source]} -> ${readers.map((box) => names[box]).join(", ")}`);
 }
 
-const llama = payload("llama32");
-const shared = payload("shared");
+const llama = network("llama32");
+const shared = network("shared");
 
 describe("opening and closing", () => {
-  const graph = payload("resnet18");
+  const graph = network("resnet18");
 
   test("at depth 1 the model's children are closed boxes", () => {
     const shown = show(graph, { depth: 1 });
@@ -66,7 +66,7 @@ describe("opening and closing", () => {
 
   test("without a depth as much is open as fits on a page", () => {
     for (const name of ["resnet18", "llama32", "clip", "densenet121", "resnet152"]) {
-      const boxes = show(payload(name)).nodes.filter((node) => !node.open).length;
+      const boxes = show(network(name)).nodes.filter((node) => !node.open).length;
       expect(boxes, name).toBeLessThanOrEqual(60);
     }
   });
@@ -99,7 +99,7 @@ describe("folds", () => {
   });
 
   test("repeats of several calls stand in a box of their own, marked as a loop where the weights are the same", () => {
-    const graph = payload("lstm");
+    const graph = network("lstm");
     const fold = show(graph).nodes.find((node) => node.kind === "fold")!;
     expect(fold.repeat).toMatchObject({ count: 12, loop: true });
     expect(fold.children).toHaveLength(2);
@@ -107,7 +107,7 @@ describe("folds", () => {
 
   test("folding and unfolding lose no reader of a value that comes from outside", () => {
     const readers = (state: Partial<ViewState>): Set<string> => {
-      const graph = payload("seq2seq");
+      const graph = network("seq2seq");
       return new Set(edges(graph, show(graph, { depth: 1, ...state })).filter((edge) => edge.startsWith("encoder.")));
     };
     expect(readers({ fold: true })).toContain("encoder.0 ×4 -> decoder.0 ×4");
@@ -135,7 +135,7 @@ describe("values", () => {
   });
 
   test("every reader of a drawn value comes after its source, or is inside a loop", () => {
-    const shown = show(payload("clip"), { depth: Infinity, fold: false });
+    const shown = show(network("clip"), { depth: Infinity, fold: false });
     for (const { source, readers } of shown.nets) {
       for (const reader of readers) {
         const [from, to] = [shown.nodes[source]!, shown.nodes[reader]!];
@@ -145,7 +145,7 @@ describe("values", () => {
   });
 
   test("parameters are no boxes", () => {
-    const graph = payload("branches");
+    const graph = network("branches");
     const sources = new Set(show(graph, { depth: Infinity }).nets.map((net) => graph.values[net.value]!.kind));
     expect([...sources].sort()).toEqual(["activation", "input", "output"]);
   });
@@ -173,7 +173,7 @@ describe("constants", () => {
 });
 
 describe("constants that are drawn", () => {
-  const graph = payload("messages");
+  const graph = network("messages");
   const wires = edges(graph, show(graph));
   const readers = (source: string): string[] =>
     wires.filter((edge) => edge.startsWith(`${source} -> `)).map((edge) => edge.slice(source.length + 4));
@@ -221,7 +221,7 @@ describe("constants that are drawn", () => {
 
 describe("inputs", () => {
   test("of a container with many tensors those that are read have boxes of their own, the others one", () => {
-    const graph = payload("messages");
+    const graph = network("messages");
     const found = show(graph).nodes.filter(({ kind }) => kind === "input");
     expect(found.map(({ name, members }) => [name, members.length])).toEqual([
       ["batch.x", 1],
@@ -232,7 +232,7 @@ describe("inputs", () => {
 });
 
 describe("a run that failed", () => {
-  const graph = payload("failing");
+  const graph = network("failing");
 
   test("is open down to the call that raised", () => {
     const shown = show(graph, { depth: 1 });
@@ -347,8 +347,8 @@ describe("one repeat of a fold", () => {
   });
 
   test("a module that every repeat runs again names none of them apart", () => {
-    const looped = show(payload("lstm"), { depth: 3, expand: payload("lstm").calls.map((call) => call.path ?? "") });
-    const plain = show(payload("lstm"), { depth: 3 });
+    const looped = show(network("lstm"), { depth: 3, expand: network("lstm").calls.map((call) => call.path ?? "") });
+    const plain = show(network("lstm"), { depth: 3 });
     const counts = ({ nodes }: VisibleGraph): number[] => nodes.flatMap(({ repeat }) => repeat?.count ?? []);
     expect(counts(looped)).toEqual(expect.arrayContaining(counts(plain)));
   });

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { drawn } from "../drawn.ts";
 import { elkSegments } from "../elk.ts";
-import { NETWORKS, payload } from "../payloads.ts";
+import { NETWORKS, network, payload } from "../payloads.ts";
 import {
   allSegments,
   brokenNets,
@@ -21,11 +21,11 @@ const DEPTHS = [
 ] as const;
 
 describe.each(NETWORKS)("%s", (name) => {
-  const graph = payload(name);
+  const given = payload(name);
 
   describe.each(DEPTHS)("%s", (_, depth) => {
     test.each(["TB", "LR"] as const)("is drawn without faults from %s", (direction) => {
-      const { input, made, tunnels } = drawn(graph, { depth }, direction);
+      const { input, made, tunnels } = drawn(given, { depth }, direction);
       expect(misplacedBoxes(input, made)).toEqual([]);
       expect(piercedBoxes(input, made)).toEqual([]);
       expect(struckTitles(input, made)).toEqual([]);
@@ -35,7 +35,7 @@ describe.each(NETWORKS)("%s", (name) => {
     });
 
     test("has no more crossings than ELK's layered layout of the same boxes", async () => {
-      const { input, made, tunnels } = drawn(graph, { depth });
+      const { input, made, tunnels } = drawn(given, { depth });
       const peer = crossings(await elkSegments(input, tunnels));
       expect(crossings(allSegments(made))).toBeLessThanOrEqual(peer);
     });
@@ -57,7 +57,7 @@ test("a stack of equal layers stands in one column", () => {
 });
 
 const LAYERS = new Set(
-  payload("llama32")
+  network("llama32")
     .calls.filter((call) => /^model\.layers\.\d+$/.test(call.path ?? ""))
     .map((call) => call.id),
 );

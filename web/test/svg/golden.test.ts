@@ -1,12 +1,12 @@
 /** Whole pictures, byte for byte; a change is looked at before GOLDEN=rewrite keeps it. */
 
 import { expect, test } from "vitest";
-import { type DrawOptions, drawScene } from "../../src/engine.ts";
+import { drawScene } from "../../src/engine.ts";
 import { svg } from "../../src/svg/svg.ts";
 import { golden } from "../golden.ts";
-import { NETWORKS, payload } from "../payloads.ts";
+import { type Asked, NETWORKS, asked } from "../payloads.ts";
 
-const PICTURES: readonly (readonly [name: string, network: string, options: DrawOptions])[] = [
+const PICTURES: readonly (readonly [name: string, network: string, options: Asked])[] = [
   ...NETWORKS.map((name) => [name, name, {}] as const),
   ["bottleneck-lr-paper", "bottleneck", { direction: "LR", theme: "paper" }],
   ["clip-depth1-dark", "clip", { depth: 1, theme: "dark" }],
@@ -20,6 +20,6 @@ const PICTURES: readonly (readonly [name: string, network: string, options: Draw
 ];
 
 test.each(PICTURES)("%s looks as it did", (name, network, options) => {
-  const made = svg(drawScene(payload(network), options), options.theme ?? "light");
+  const made = svg(drawScene(asked(network, options)));
   expect(made).toBe(golden(`${name}.svg`, made));
 });

@@ -1,19 +1,18 @@
 /** SVG is safe and complete, whatever the model calls its parts. */
 
 import { describe, expect, test } from "vitest";
-import type { Graph } from "../../src/contract/graph.ts";
+import type { Call } from "../../src/contract/graph.ts";
+import type { Payload } from "../../src/contract/payload.ts";
 import { drawScene } from "../../src/engine.ts";
 import { escape, svg } from "../../src/svg/svg.ts";
-import { payload } from "../payloads.ts";
+import { asked, payload } from "../payloads.ts";
 
 /** The two-branch network, its first module and input renamed. */
-function renamed(name: string): Graph {
-  const graph = payload("branches");
-  const call = graph.calls[1]!;
-  const root = graph.calls[0]!;
-  graph.calls[1] = { ...call, name, path: name };
-  graph.calls[0] = { ...root, arguments: { ...root.arguments, keys: [name] } };
-  return graph;
+function renamed(name: string): Payload {
+  const known = payload("branches");
+  const [root, call, ...others] = known.graph.calls as [Call, Call, ...Call[]];
+  const first = { ...root, arguments: { ...root.arguments, keys: [name] } };
+  return { ...known, graph: { ...known.graph, calls: [first, { ...call, name, path: name }, ...others] } };
 }
 
 const HOSTILE: readonly (readonly [string, string])[] = [
@@ -30,7 +29,7 @@ const HOSTILE: readonly (readonly [string, string])[] = [
 ];
 
 describe.each(HOSTILE)("a name with %s", (_, name) => {
-  const made = svg(drawScene(renamed(name)), "light");
+  const made = svg(drawScene(renamed(name)));
 
   test("keeps the SVG well formed", () => {
     expect(imbalance(made)).toEqual([]);
@@ -55,7 +54,7 @@ function imbalance(text: string): string[] {
 }
 
 test("a Chinese name is in the picture", () => {
-  expect(svg(drawScene(renamed("编码器")), "light")).toContain("编码器");
+  expect(svg(drawScene(renamed("编码器")))).toContain("编码器");
 });
 
 test("what XML forbids becomes a replacement character, marks become entities", () => {
@@ -63,9 +62,9 @@ test("what XML forbids becomes a replacement character, marks become entities", 
 });
 
 test("a changed theme changes colours alone", () => {
-  const scene = drawScene(payload("unet"));
-  const withoutColours = (theme: "light" | "dark" | "paper"): string => svg(scene, theme).replace(/#[0-9a-f]{6}/g, "#");
+  const drawn = (theme: "light" | "dark" | "paper"): string => svg(drawScene(asked("unet", { theme })));
+  const withoutColours = (theme: "light" | "dark" | "paper"): string => drawn(theme).replace(/#[0-9a-f]{6}/g, "#");
   expect(withoutColours("dark")).toBe(withoutColours("light"));
   expect(withoutColours("paper")).toBe(withoutColours("light"));
-  expect(svg(scene, "dark")).not.toBe(svg(scene, "light"));
+  expect(drawn("dark")).not.toBe(drawn("light"));
 });

@@ -97,9 +97,9 @@ class Picture:
         sides = given.get("sides", [given])
         view = sides[0]["view"]
         scene = self.scene
-        if view["theme"] == "dark":
+        if scene.legend is not None and view["theme"] != "paper":
             for side in sides:
-                side["view"]["theme"] = "light"
+                side["view"]["theme"] = "paper"
             scene = read_scene(render(json.dumps(given)).scene)
         return dot(scene, self.title, view["direction"], given.get("titles", ()))
 

@@ -64,11 +64,12 @@ def test_text_stands_out_on_every_colour(layers, theme, name):
 def test_the_legend_says_what_the_colours_mean(layers, tmp_path):
     """In every format; the picture is higher by it."""
     drawing = layers.draw(color_by="params")
-    assert {"params", "40", "1.80K"} <= fills(drawing.svg).keys()
+    assert {"Parameters", "40", "1.80K"} <= fills(drawing.svg).keys()
     (page,) = PdfReader(drawing.save(tmp_path / "net.pdf")).pages
     assert "1.80K" in page.extract_text()
-    assert float(page.mediabox.height) > drawing.scene["height"] * 0.75 + 20
-    assert {"dtype", "float32"} <= fills(layers.draw(color_by="dtype").svg).keys()
+    assert float(page.mediabox.height) == pytest.approx(drawing.scene.height * 0.75)
+    assert drawing.scene.height > layers.draw().scene.height + 20
+    assert {"Dtype", "float32"} <= fills(layers.draw(color_by="dtype").svg).keys()
     assert "no closed box has any" in layers.draw(color_by="time").svg
 
 

@@ -1,4 +1,4 @@
-"""What colours say: a number or a word for every closed box."""
+"""What colours say: a number or a word for every closed box, the numbers of `core.measure.cost`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torch import nn
 
 import torchatlas as ta
 from torchatlas.core.errors import InputError
-from torchatlas.views.drawing.overlay import Colouring, colouring
 from views.drawing.nets import Loop, stack
 
 
@@ -30,9 +29,10 @@ class Again(nn.Module):
 
 def said(atlas: ta.Atlas, name: str, overlays=None, **options) -> dict:
     """What is said of the boxes of a drawing, by path where they have one."""
-    found = colouring(atlas.graph, atlas.draw(**options).scene["places"], name, overlays or {})
+    boxes = atlas.draw(color_by=name, overlays=overlays, **options).scene.boxes
     calls = atlas.graph.calls
-    return {calls[int(key[1:])].path or calls[int(key[1:])].name: one for key, one in found.said.items()}
+    found = {box.key: box.said for box in boxes if box.said is not None}
+    return {calls[int(key[1:])].path or calls[int(key[1:])].name: one for key, one in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -92,24 +92,6 @@ def test_what_the_graph_does_not_have_is_refused(layers, name, overlays, words):
     """The message lists what there is."""
     with pytest.raises(InputError, match=words):
         layers.draw(color_by=name, overlays=overlays)
-
-
-def test_shares_run_from_the_least_to_the_greatest():
-    """Evenly, or by the logarithm where the greatest is more than a hundred times the least."""
-    near = Colouring("x", {"a": 10, "b": 20, "c": 30})
-    assert [near.share(number) for number in (10, 20, 30)] == [0, 0.5, 1]
-    far = Colouring("x", {"a": 1, "b": 100, "c": 10_000})
-    assert [far.share(number) for number in (1, 100, 10_000)] == pytest.approx([0, 0.5, 1])
-    below = Colouring("x", {"a": -1, "b": 1000})
-    assert below.share(-1) == 0
-    zero = Colouring("x", {"a": 0, "b": 1, "c": 10_000, "d": 100})
-    assert [zero.share(number) for number in (0, 1, 100, 10_000)] == pytest.approx([0, 0, 0.5, 1])
-    assert zero.ends == ("1", "10.0K")
-    huge = Colouring("x", {"a": -1e308, "b": 1e308})
-    assert [huge.share(number) for number in (-1e308, 0, 1e308)] == [0, 0.5, 1]
-    assert Colouring("x", {"a": 5e-324, "b": 1e308}).share(1e308) == 1
-    assert Colouring("x", {"a": 7}).share(7) == 1
-    assert Colouring("time", {"a": 0.001, "b": 1, "c": 0.5005}).share(0.5005) == pytest.approx(0.5)
 
 
 def test_an_overlay_of_the_atlas_colours_without_being_given_again(layers):

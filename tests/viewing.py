@@ -1,0 +1,35 @@
+"""Payloads for the engine, of a graph as it is drawn where nothing is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchatlas.views.drawing.options import read_options
+from torchatlas.views.drawing.payload import payload
+from torchatlas.views.drawing.structure import shown
+
+if TYPE_CHECKING:
+    from torchatlas.core.graph import Graph
+    from torchatlas.views.contract import View
+
+AS_IT_COMES = {
+    "depth": None,
+    "expand": (),
+    "collapse": (),
+    "fold": True,
+    "direction": "TB",
+    "theme": "light",
+    "labels": ("shape", "params"),
+    "constants": False,
+    "level": None,
+}
+
+
+def view_of(graph: Graph, **options) -> View:
+    """How a graph is drawn."""
+    return read_options(shown(graph), **{**AS_IT_COMES, **options})
+
+
+def payload_of(graph: Graph, *, shorten: bool = False, details: bool = False, **options) -> str:
+    """What the engine is given."""
+    return payload(graph, view_of(graph, **options), shorten=shorten, details=details)
