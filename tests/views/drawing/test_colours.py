@@ -55,7 +55,7 @@ def test_text_stands_out_on_every_colour(layers, theme, name):
     Source: https://www.w3.org/TR/WCAG22/#contrast-minimum
     """
     for group in ET.fromstring(layers.draw(color_by=name, theme=theme).svg):
-        boxes = [rect.get("fill") for rect in group.iter(RECT) if rect.get("stroke")]
+        boxes = [rect.get("fill") for rect in group.iter(RECT) if rect.get("stroke") and rect.get("fill") != "none"]
         for text in group.iter(TEXT) if len(boxes) == 1 else ():
             light, dark = sorted((luminance(boxes[0]), luminance(text.get("fill"))), reverse=True)
             assert (light + 0.05) / (dark + 0.05) >= 4.5, text.text

@@ -45,10 +45,10 @@ def test_without_fonts_a_character_is_written_as_its_number(no_fonts, kind, tmp_
     (page,) = PdfReader(drawing.save(tmp_path / "net.pdf")).pages
     number = f"\\u{{{ord(NAMES[kind][0]):04X}}}"
     assert number in page.extract_text()
-    svg, found = drawing.legible(outlines=False)
+    drawn, found = drawing._legible(outlines=False)
     assert found == ()
-    assert number in svg
-    assert NAMES[kind][0] not in svg
+    assert number in drawn.svg
+    assert NAMES[kind][0] not in drawn.svg
 
 
 def test_without_fonts_the_picture_is_the_same(no_fonts, tmp_path, zoo):
@@ -75,7 +75,8 @@ def test_text_is_painted_without_fonts(no_fonts, tmp_path):
     """Every label of a PNG leaves pixels of its own: without labels the picture is another one."""
     drawing = named("layer").draw()
     drawing.save(tmp_path / "with.png")
-    drawing.svg = drawing.svg.replace("<text ", "<desc ").replace("</text>", "</desc>")
+    bare = drawing.svg.replace("<text ", "<desc ").replace("</text>", "</desc>")
+    drawing._drawn = drawing._drawn._replace(svg=bare)
     drawing.save(tmp_path / "without.png")
     with Image.open(tmp_path / "with.png") as one, Image.open(tmp_path / "without.png") as other:
         difference = ImageChops.difference(one.convert("L"), other.convert("L"))

@@ -1,6 +1,6 @@
 /** Boxes, wires and tags as shapes. */
 
-import { type Font, textWidth } from "./measure.ts";
+import { type Font, clean, textWidth } from "./measure.ts";
 import type { Path, Rect, Text } from "../contract/scene.ts";
 import type { Shape } from "./ink.ts";
 import type { Hue, Ink } from "./theme.ts";
@@ -34,8 +34,8 @@ export function text(
   fill: Ink,
   anchor: Text["anchor"] = "start",
 ): Text {
-  const width = Math.ceil(textWidth(said, font));
-  return { kind: "text", x, y, text: said, ...font, anchor, fill, width };
+  const kept = clean(said);
+  return { kind: "text", x, y, text: kept, ...font, anchor, fill, width: Math.ceil(textWidth(kept, font)) };
 }
 
 export function rect(

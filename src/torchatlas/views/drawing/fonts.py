@@ -34,9 +34,9 @@ STYLED = re.compile(r"bold|italic|oblique|black|heavy|light|thin|mono|condensed|
 """Fonts that are tried after the plain ones: Apple's LastResort has a box for every character."""
 
 
-def foreign(text: str) -> frozenset[str]:
-    """The characters of a text that the shipped font lacks; those that are never drawn do not count."""
-    return frozenset(sign for sign in set(text) - SHIPPED if sign != "\n" and not is_invisible(sign))
+def foreign(letters: Iterable[str]) -> frozenset[str]:
+    """Those of the characters that the shipped font lacks; those that are never drawn do not count."""
+    return frozenset(sign for sign in set(letters) - SHIPPED if sign != "\n" and not is_invisible(sign))
 
 
 def is_invisible(sign: str) -> bool:

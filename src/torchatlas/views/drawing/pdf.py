@@ -19,6 +19,7 @@ from reportlab.pdfgen.canvas import Canvas
 from torchatlas.views.contract import Path, Rect, Text
 from torchatlas.views.drawing.fonts import BOLD, REGULAR, SHIPPED, is_invisible
 from torchatlas.views.drawing.outlines import outlines
+from torchatlas.views.drawing.scene import letters_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,8 +59,7 @@ def pdf(scene: Scene, title: str, fonts: Sequence[FilePath]) -> bytes:
     canvas.setCreator("torchatlas")
     canvas.scale(scale, scale)
     shapes = [shape for group in scene.groups for shape in group.shapes]
-    words = "".join(shape.text for shape in shapes if isinstance(shape, Text))
-    page = Page(canvas, scene.height, _foreign(words, fonts))
+    page = Page(canvas, scene.height, _foreign(letters_of(scene), fonts))
     _rect(page, Rect("rect", 0, 0, scene.width, scene.height, 0, scene.background, None, 0, dashed=False))
     for shape in shapes:
         if isinstance(shape, Rect):
@@ -126,11 +126,11 @@ def _pair(code: re.Match[str]) -> str:
     return f"<{chr(int(code[1], 16)).encode('utf-16-be').hex().upper()}>"
 
 
-def _foreign(text: str, fonts: Sequence[FilePath]) -> dict[str, str]:
+def _foreign(letters: frozenset[str], fonts: Sequence[FilePath]) -> dict[str, str]:
     """Register all fonts; for each character that the shipped one lacks, the name of one that has it."""
     _register_shipped()
     found: dict[str, str] = {}
-    wanted = set(text) - SHIPPED
+    wanted = letters - SHIPPED
     for path in fonts:
         part = outlines(path, wanted - found.keys())
         registerFont(EmbeddedFont(part.name, io.BytesIO(part.data), asciiReadable=False))

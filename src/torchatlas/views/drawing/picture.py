@@ -12,7 +12,7 @@ from torchatlas.files.filename import filename
 from torchatlas.views.drawing.engine import Drawn, render
 from torchatlas.views.drawing.fonts import fonts_for, foreign
 from torchatlas.views.drawing.payload import with_escapes
-from torchatlas.views.drawing.scene import read_scene
+from torchatlas.views.drawing.scene import letters_of, read_scene
 from torchatlas.views.drawing.suffix import check_suffix
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Picture:
 
     def _legible(self, *, outlines: bool) -> Legible:
         """The picture with fonts for its characters; `outlines`: only fonts whose glyphs are outlines, not pictures."""
-        fonts, missing = fonts_for(foreign(self.svg), outlines=outlines)
+        fonts, missing = fonts_for(foreign(letters_of(self.scene)), outlines=outlines)
         return Legible(render(with_escapes(self._payload, missing)) if missing else self._drawn, fonts)
 
     def _repr_svg_(self) -> str:

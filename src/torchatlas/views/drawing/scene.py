@@ -25,6 +25,12 @@ def read_scene(text: str) -> Scene:
     )
 
 
+def letters_of(scene: Scene) -> frozenset[str]:
+    """The characters that are painted."""
+    shapes = (shape for group in scene.groups for shape in group.shapes)
+    return frozenset().union(*(shape.text for shape in shapes if isinstance(shape, Text)))
+
+
 def _group(given: dict[str, Any]) -> Group:
     return Group(**{**given, "shapes": tuple(SHAPES[shape["kind"]](**shape) for shape in given["shapes"])})
 
