@@ -68,18 +68,24 @@ export async function drawn(page) {
 const engine = vm.createContext({});
 vm.runInContext(readFileSync(join(HERE, "../dist/engine.js"), "utf8"), engine);
 
-/** The graph that a page holds; of two, that of a side. */
-export function graphOf(file, side = 0) {
+/** What a page holds of a graph; of two, of that of a side. */
+export function payloadOf(file, side = 0) {
   const text = /<script id="atlas" type="application\/json">(.*?)<\/script>/s.exec(readFileSync(file, "utf8"))[1];
   const held = JSON.parse(text);
-  return JSON.parse(gunzipSync(Buffer.from((side === 0 ? held : held.beside).graph, "base64")).toString());
+  return JSON.parse(gunzipSync(Buffer.from((side === 0 ? held : held.beside).payload, "base64")).toString());
+}
+
+/** The graph that a page holds; of two, that of a side. */
+export function graphOf(file, side = 0) {
+  return payloadOf(file, side).graph;
 }
 
 /** The same picture as the page draws, with the places of its boxes. */
-export function sceneOf(graph, options = {}) {
-  engine.graph = JSON.stringify(graph);
-  engine.options = JSON.stringify({ ...options, format: "scene" });
-  return JSON.parse(vm.runInContext("torchatlas.render(graph, options)", engine));
+export function sceneOf(payload, options = {}) {
+  const depth = options.depth === "all" ? 1e6 : (options.depth ?? null);
+  engine.payload = JSON.stringify({ ...payload, view: { ...payload.view, color_by: null, ...options, depth } });
+  const drawn = vm.runInContext("torchatlas.render(payload)", engine);
+  return JSON.parse(drawn.slice(drawn.indexOf("</svg>\n") + "</svg>\n".length));
 }
 
 /** A camera under which a point of the drawing is at a point of the canvas. */
