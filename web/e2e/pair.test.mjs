@@ -4,8 +4,20 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { colourAt, drawn, graphOf,
-  payloadOf, hash, onPages, onScreen, open, panel, row, sceneOf, settle } from "./stage.mjs";
+import {
+  colourAt,
+  drawn,
+  graphOf,
+  payloadOf,
+  hash,
+  onPages,
+  onScreen,
+  open,
+  panel,
+  row,
+  sceneOf,
+  settle,
+} from "./stage.mjs";
 
 const { on, browser, folder } = onPages("changed", "resnets", "llamas", "unrun", "backward", "lstm");
 
