@@ -81,6 +81,7 @@ export interface Call {
   readonly thread: number;
   readonly seconds: number | null;
   readonly forward: number | null;
+  readonly repeats: number;
 }
 
 /** One `nn.Module` of the model, called or not. */
