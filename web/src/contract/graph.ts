@@ -100,10 +100,12 @@ export interface Module {
   readonly container: boolean;
 }
 
-/** Something the reader must know: estimated, assumed, or not seen. `call` is where, if it is one place. */
+/** Something the reader must know: estimated, assumed, or not seen. */
 export interface Note {
   readonly text: string;
   readonly call: number | null;
+  readonly code: "other" | "not run" | "fake" | "fused path" | "fold" | "prune" | "rename" | "overlay";
+  readonly about: string;
 }
 
 /** Finite numbers laid over a graph, by call id, and by module path: then for every call of that module. */
