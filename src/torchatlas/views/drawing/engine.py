@@ -6,6 +6,7 @@ The same file draws in the browser, so that the picture in a file is the picture
 from __future__ import annotations
 
 import json
+import threading
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -32,7 +33,7 @@ class Drawn(NamedTuple):
 
 
 def render(payload: str, *, seconds: float = SECONDS, memory: int = MEMORY) -> Drawn:
-    """Draw; each call has a context of its own, for one belongs to the thread that made it.
+    """Draw.
 
     Args:
         payload: a ``contract.Payload`` or a ``contract.Pair`` in JSON.
@@ -42,18 +43,32 @@ def render(payload: str, *, seconds: float = SECONDS, memory: int = MEMORY) -> D
     Raises:
         DrawingError: it takes longer, or more, than allowed; the message names the size and says what to do.
     """
-    context = quickjs.Context()
-    # The limits are for the drawing. The engine itself is of one size, and where memory ends while QuickJS reads
-    # source text, it may crash (quickjs-ng 0.17, at 1 in some 3,000 limits); while code runs it raises.
-    context.eval(_source())
+    context = _context()
     context.set_memory_limit(memory)
     context.set_time_limit(seconds)
     try:
         drawn = str(context.eval("torchatlas.render")(payload))
     except quickjs.JSException as error:
+        del _THREAD.context  # nobody knows in which state it was left
         raise DrawingError(_explain(str(error), payload, seconds, memory)) from error
     svg, end, scene = drawn.partition("</svg>\n")
     return Drawn(svg + end, scene)
+
+
+_THREAD = threading.local()
+
+
+def _context() -> quickjs.Context:
+    """The engine, read once in each thread, for a context belongs to the thread that made it.
+
+    It has no limits while it is read: it is of one size, and where memory ends while QuickJS reads source text, it may
+    crash (quickjs-ng 0.17, at 1 in some 3,000 limits); while code runs it raises.
+    """
+    if not hasattr(_THREAD, "context"):
+        context = quickjs.Context()
+        context.eval(_source())
+        _THREAD.context = context
+    return _THREAD.context
 
 
 @cache

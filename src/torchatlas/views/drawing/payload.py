@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +68,17 @@ def payload(
         numbers = UNCOUNTED if {"params", "flops"}.isdisjoint(view.labels) else numbers_of(costs(whole))
     held = {
         "graph": form(shown, chosen, _plain, lambda call: details or call.id == 0),
-        "numbers": asdict(numbers),
-        "measures": [asdict(measure) for measure in measures],
-        "marks": None if marks is None else asdict(marks),
-        "view": asdict(view),
+        "numbers": _fields(numbers),
+        "measures": list(map(_fields, measures)),
+        "marks": None if marks is None else _fields(marks),
+        "view": _fields(view),
     }
     return json.dumps(held, separators=(",", ":"), allow_nan=False)
+
+
+def _fields(record: Numbers | Measure | Marks | View) -> dict[str, Any]:
+    """A record as it is, without a copy of its columns."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 UNCOUNTED = Numbers((), (), ())
