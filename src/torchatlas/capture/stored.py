@@ -140,15 +140,15 @@ def _memory(tensor: Tensor) -> int:
 def packed_parameters(module: nn.Module) -> Iterator[tuple[str, Tensor, Any]]:
     """The weights in a quantised module's packed parameters: names, tensors, and the objects that hold them."""
     for attribute, thing in attributes(module).items():
-        kind = script_class(thing)
-        if kind is None:
+        if type(thing) is not torch.ScriptObject:
             continue
+        kind = script_class(thing)
         half = torch.float16 in (attributes(module).get("dtype"), attributes(module).get("weight_dtype"))
         try:
             with modes_off():  # a run on fake tensors leaves them real, and they unpack to real ones alone
                 if kind == _CELL:
                     found = _cell(thing)
-                elif kind.startswith(_QUANTIZED):
+                elif kind is not None and kind.startswith(_QUANTIZED):
                     found = _unpacked(_suffix(attribute), _unpacking(module, thing), half=half)
                 else:
                     continue

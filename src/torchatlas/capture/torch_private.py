@@ -99,16 +99,18 @@ class DispatchMode(dispatch.TorchDispatchMode):
         return False
 
 
+_functorch: Any = getattr(torch._C, "_functorch", None)
+
+
 def storage_of(tensor: torch.Tensor) -> Any:
     """The tensor's storage; for wrappers of ``torch.func`` transforms, that of what they wrap; None without one."""
     try:
         return tensor.untyped_storage()
     except (RuntimeError, NotImplementedError, AttributeError, ValueError):
         pass
-    functorch = getattr(torch._C, "_functorch", None)
     try:
-        while functorch is not None and functorch.is_functorch_wrapped_tensor(tensor):
-            tensor = functorch.get_unwrapped(tensor)
+        while _functorch is not None and _functorch.is_functorch_wrapped_tensor(tensor):
+            tensor = _functorch.get_unwrapped(tensor)
         return tensor.untyped_storage()
     except (RuntimeError, NotImplementedError, AttributeError, ValueError):
         return None
@@ -121,14 +123,12 @@ def storage_key(storage: Any) -> int:
 
 def is_transformed(tensor: torch.Tensor) -> bool:
     """Whether the tensor is a wrapper of a ``torch.func`` transform, meaningless outside of it."""
-    functorch = getattr(torch._C, "_functorch", None)
-    return functorch is not None and bool(functorch.is_functorch_wrapped_tensor(tensor))
+    return _functorch is not None and bool(_functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def in_transform() -> bool:
     """Whether this thread is inside a ``torch.func`` transform (vmap, grad, …), among tensors that exist only there."""
-    functorch = getattr(torch._C, "_functorch", None)
-    return functorch is not None and functorch.maybe_current_level() is not None
+    return _functorch is not None and _functorch.maybe_current_level() is not None
 
 
 def in_function_mode() -> bool:

@@ -305,10 +305,11 @@ def aten_flops(func: Any, args: Sequence[Any], kwargs: dict[str, Any], out: Any)
 def formula_of(func: Any) -> Formula | None:
     """The formula of an OpOverload: ours, else torch's table, where users register theirs."""
     packet = getattr(func, "overloadpacket", func)
-    if packet not in _formulas:
+    try:
+        formula = _formulas[packet]
+    except KeyError:
         name = getattr(packet, "_qualified_op_name", "")
-        _formulas[packet] = FORMULAS.get(name) or FORMULAS.get(name.removesuffix("_"))
-    formula = _formulas[packet]
+        formula = _formulas[packet] = FORMULAS.get(name) or FORMULAS.get(name.removesuffix("_"))
     if formula is not None:
         return formula
     registered = flop_counter.flop_registry.get(packet)

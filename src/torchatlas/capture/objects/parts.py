@@ -107,7 +107,7 @@ def items_of(part: Any) -> Iterable[Any]:
 
 def differs(part: Any, copy: Any) -> bool:
     """Whether it holds other objects than its copy: by identity, since comparing tensors by value would compute."""
-    now = copy_of(part)
+    now = part if type(part) is dict else copy_of(part)
     if len(now) != len(copy):
         return True
     if type(copy) is dict:

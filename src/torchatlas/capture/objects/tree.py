@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from torchatlas.capture.objects.contents import FUNCTIONS, OPAQUE, attributes, callable_name, class_name, contents
 from torchatlas.capture.torch_private import OperatorBase, finished
@@ -33,8 +34,27 @@ _VISITED = 10_000  # containers and objects without a tensor in one argument, be
 _PLAIN = frozenset({int, float, bool, type(None)})  # as they are; of a word no more than _CHARACTERS
 PLAIN = _PLAIN | {str}
 _PRINTED = (torch.dtype, torch.device, torch.layout, torch.memory_format)
-_SLOTS = tuple(Slot(index) for index in range(512))
+_READY = 512
+_SLOTS = tuple(Slot(index) for index in range(_READY))
 _TEXTS: dict[object, Text] = {}
+
+
+def describe_all(
+    things: Iterable[object], found: list[Tensor], depth: int = 0, seen: set[int] | None = None
+) -> tuple[Tree, ...]:
+    """As `describe`, of each: it runs for every call, and tensors and plain values, nearly all, are told here."""
+    trees: list[Tree] = []
+    for thing in things:
+        kind = type(thing)
+        if kind is Tensor or kind is Parameter:
+            index = len(found)
+            trees.append(_SLOTS[index] if index < _READY else Slot(index))
+            found.append(thing)  # type: ignore[arg-type]  # the type is the check, here and below
+        elif kind is int or kind is bool or thing is None:
+            trees.append(thing)  # type: ignore[arg-type]
+        else:
+            trees.append(describe(thing, found, depth, seen))
+    return tuple(trees)
 
 
 def describe(  # noqa: PLR0911 - it runs for every argument, so the commonest kinds are told first, each by itself
@@ -100,7 +120,7 @@ def _shortened(text: str) -> str:
 
 
 def _slot(index: int) -> Slot:
-    return _SLOTS[index] if index < len(_SLOTS) else Slot(index)
+    return _SLOTS[index] if index < _READY else Slot(index)
 
 
 def _printed(thing: object) -> Text:
@@ -114,7 +134,7 @@ def _sequence(name: str, things: Iterable[object], found: list[Tensor], depth: i
     if depth > _DEPTH:
         return Text(f"{name} …")
     before = len(found)
-    items = tuple([describe(item, found, depth + 1, seen) for item in things])
+    items = describe_all(things, found, depth + 1, seen)
     if len(items) > _ITEMS and len(found) == before:
         return Text(f"{name} of {len(items)}")
     return Node(name, (), items)
@@ -161,7 +181,7 @@ def _rarer(thing: object, kind: type, found: list[Tensor], depth: int, seen: set
     if held.keys is None:
         tree = _sequence("tuple" if kind is torch.Size else name, held.items, found, depth, seen)
     else:
-        trees = tuple([describe(item, found, depth + 1, seen) for item in held.items])
+        trees = describe_all(held.items, found, depth + 1, seen)
         many = len(trees) > _ITEMS and len(found) == before
         tree = Text(f"{name} of {len(trees)}") if many else Node(name, tuple(map(_key, held.keys)), trees)
     return tree if kind in _BUILTIN else _with_attributes(thing, tree, found, before, (depth, seen))

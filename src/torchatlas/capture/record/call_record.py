@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from torchatlas.capture.record.source import resolve
 from torchatlas.core.graph import Call, Node
+from torchatlas.core.instances import maker
 
 if TYPE_CHECKING:
     from torchatlas.capture.record.source import Place
     from torchatlas.core.graph import Arithmetic, CallKind, Tree
 
 _NOTHING = Node("arguments", (), ())
+_call = maker(Call)
 
 
 class CallRecord:
@@ -64,7 +66,7 @@ class CallRecord:
 
 def frozen(call: CallRecord) -> Call:
     """The record as plain data."""
-    return Call(
+    return _call(
         call.id,
         call.kind,
         call.name,

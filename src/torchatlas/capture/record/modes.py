@@ -101,10 +101,12 @@ class OperationMode(DispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch instead of ``func``, this mode being off inside."""
-        if any(hasattr(kind, "__tensor_flatten__") for kind in types):  # it unwraps itself, and its inside comes here
-            return NotImplemented
+        for kind in types:
+            if hasattr(kind, "__tensor_flatten__"):  # it unwraps itself, and its inside comes here
+                return NotImplemented
         kwargs = kwargs or {}
-        if silence.on or names.function(func).quiet:
+        known = names.function(func)
+        if silence.on or known.quiet:
             return func(*args, **kwargs)
         if isinstance(func, HigherOrderOperator):  # called where no function is seen
             run = body_of(func, self._recorder.remark)
@@ -112,9 +114,8 @@ class OperationMode(DispatchMode):
                 with self:
                     return run(*args, **kwargs)
             return self._recorder.operation(func, args, kwargs)
-        if (
-            formula_of(func) is None and func._can_decompose() and not holds_nested(args)
-        ):  # composites arrive whole under inference mode
+        # Composites arrive whole under inference mode.
+        if known.composite and formula_of(func) is None and not holds_nested(args):
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:

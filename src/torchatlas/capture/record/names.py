@@ -69,9 +69,20 @@ class Function:
         reads_data: it hands a tensor's content to Python.
         may_write: whether `writes` can find anything without ``out=``.
         accumulates: it runs a backward pass, which writes gradients of leaves.
+        composite: it is an ATen operation that is made of others.
     """
 
-    __slots__ = ("_keys", "_positions", "_written", "accumulates", "may_write", "name", "quiet", "reads_data")
+    __slots__ = (
+        "_keys",
+        "_positions",
+        "_written",
+        "accumulates",
+        "composite",
+        "may_write",
+        "name",
+        "quiet",
+        "reads_data",
+    )
 
     def __init__(self, func: Any) -> None:
         short = getattr(func, "__name__", None) or str(func)
@@ -84,6 +95,8 @@ class Function:
         self._written = _written(func, short, self._positions)
         self.may_write = bool(self._written)
         self.accumulates = self.name in _BACKWARD
+        overload = isinstance(func, torch._ops.OpOverload) and not self.quiet
+        self.composite = overload and func._can_decompose()
 
     def keys(self, args: tuple[Any, ...], keywords: tuple[str, ...]) -> tuple[str, ...]:
         """Names for the positional arguments followed by the keyword ones."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchatlas.capture.flops.aten import aten_flops
 from torchatlas.capture.flops.functions import Watch, count, direct, free_kind, is_communication, learn
 from torchatlas.capture.objects.contents import class_name, is_a
-from torchatlas.capture.objects.tree import describe, describe_whole, places
+from torchatlas.capture.objects.tree import describe, describe_all, describe_whole, places
 from torchatlas.capture.record import call_record, names
 from torchatlas.capture.record.call_record import CallRecord
 from torchatlas.capture.record.listen import UNKNOWN
@@ -252,10 +252,13 @@ class Recorder:
         if stack is None:
             stack = self._join()
         with self._lock:
-            self.tensors.tick(len(self.calls))
-            call = CallRecord(len(self.calls), kind, name, path, stack[-1].id if stack else None)
+            number = len(self.calls)
+            if self.tensors.released:
+                self.tensors.tick(number)
+            call = CallRecord(number, kind, name, path, stack[-1].id if stack else None)
             self.calls.append(call)
-        call.thread = self._open.thread
+        if stack is not self._main:
+            call.thread = self._open.thread
         if self._source and frame is not None:
             call.place = place_of(frame, _ENTRY, stack[-1].place or self._caller)
         return call
@@ -326,13 +329,14 @@ class Recorder:
         self, call: CallRecord, args: tuple[Any, ...], kwargs: dict[str, Any], keys: Sequence[str]
     ) -> list[Tensor]:
         found: list[Tensor] = []
-        look = describe_whole if call.parent is None else describe
-        items = [look(item, found) for item in args]
-        if kwargs:
-            items += [look(item, found) for item in kwargs.values()]
-        call.arguments = Node("arguments", tuple(keys), tuple(items))
-        read = self.tensors.read
-        call.inputs = [read(tensor) for tensor in found]
+        if call.parent is None:
+            items = tuple([describe_whole(item, found) for item in (*args, *kwargs.values())])
+        else:
+            items = describe_all(args, found)
+            if kwargs:
+                items += describe_all(kwargs.values(), found)
+        call.arguments = Node("arguments", tuple(keys), items)
+        call.inputs = self.tensors.read_all(found)
         call.first_value = len(self.tensors.values)
         return found
 
@@ -400,14 +404,16 @@ class Recorder:
         if not found:
             return
         tensors = self.tensors
-        announced = [id(tensor) for tensor in writes]
-        counters = not (self.aten and call.kind != "function")
+        announced = [id(tensor) for tensor in writes] if writes else ()
+        counters = not self.aten or call.kind == "function"
+        first, seen = call.first_value, tensors.seen
         for tensor, value in zip(found, call.inputs, strict=True):
-            reference = tensors.known(tensor)
+            reference = seen.get(id(tensor))  # it is alive, so that no other tensor has its id
             if reference is None:
                 continue
-            if reference.value == value or reference.value < call.first_value:
-                if id(tensor) in announced or (counters and moved(tensor, reference)):
+            if reference.value == value or reference.value < first:
+                told = counters and reference.version is not None and moved(tensor, reference)
+                if told or (announced and id(tensor) in announced):
                     call.writes.append(tensors.wrote(tensor, call))
                 continue
             if reference.version is not None:  # a call inside, or an earlier slot, versioned it

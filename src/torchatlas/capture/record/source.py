@@ -7,7 +7,6 @@ once the run is over.
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,7 +22,11 @@ Place: TypeAlias = "tuple[CodeType, int]"
 _OURS = __file__.removesuffix(os.path.join("capture", "record", "source.py"))  # noqa: PTH118  # as below
 _NOT_THE_USERS = (os.path.dirname(torch.__file__) + os.sep, _OURS)  # noqa: PTH120  # compared with co_filename, a string
 _GENERATED = ("<eval_with_key", "<frozen", "<__array_function__")
-_skipped: dict[CodeType, bool] = {}
+# By id, since the hash of a code object is made anew each time of all that is in it. With the object, which is kept, so
+# that no other takes its place.
+_skipped: dict[int, tuple[bool, CodeType]] = {}
+_resolved: dict[tuple[int, int], tuple[Source, CodeType]] = {}
+_MOST = 100_000  # places that are remembered
 
 
 def place_of(frame: FrameType | None, entry: CodeType, around: Place | None) -> Place | None:
@@ -35,19 +38,27 @@ def place_of(frame: FrameType | None, entry: CodeType, around: Place | None) -> 
         code = frame.f_code
         if code is entry:
             return around
-        skip = _skipped.get(code)
-        if skip is None:
-            skip = _skipped[code] = code.co_filename.startswith((*_NOT_THE_USERS, *_GENERATED))
-        if not skip:
+        known = _skipped.get(id(code))
+        if known is None:
+            known = _skipped[id(code)] = code.co_filename.startswith((*_NOT_THE_USERS, *_GENERATED)), code
+        if not known[0]:
             return code, frame.f_lasti
         frame = frame.f_back
     return None
 
 
-@lru_cache(maxsize=100_000)
 def resolve(place: Place) -> Source:
     """Lines from 1, columns from 0 in bytes (Python >= 3.11; the line alone before)."""
     code, instruction = place
+    known = _resolved.get((id(code), instruction))
+    if known is None:
+        if len(_resolved) >= _MOST:
+            _resolved.clear()
+        known = _resolved[id(code), instruction] = _decoded(code, instruction), code
+    return known[0]
+
+
+def _decoded(code: CodeType, instruction: int) -> Source:
     if not hasattr(code, "co_positions"):
         return Source(code.co_filename, _line(code, instruction))
     line, end_line, column, end_column = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _PATHS = 20_000  # beyond as many, a shared module's inside is not named again under each of its paths
 _SEARCHES = 50  # for modules that are not known; a forward may make new ones without end
+_NO_FORWARD = of_class(nn.Module, "forward")
 _SETTING = 8  # numbers in a tuple that still is a setting (kernel_size, normalized_shape)
 
 
@@ -259,24 +260,26 @@ class Structure:
     def _add(self, module: nn.Module, kind: ValueKind) -> tuple[tuple[str, int], ...]:
         """A value for each tensor that the module itself registers; another name for one that is known."""
         own = []
+        tensors, paths = self._recorder.tensors, self._paths[id(module)]
         for name, tensor in (module._parameters if kind == "parameter" else module._buffers).items():
             if tensor is None:
                 continue
-            names = tuple(f"{path}.{name}" if path else name for path in self._paths[id(module)])
+            names = tuple([f"{path}.{name}" if path else name for path in paths])
+            lazy = is_lazy(tensor)
             value = self._values.get(id(tensor))
             if value is None:
-                value = self._recorder.tensors.weight(tensor, kind)
+                value = tensors.weight(tensor, kind)
                 if value is None:  # what the run computed stands in its place
                     continue
                 self._values[id(tensor)] = value
                 self._tensors.append((tensor, value))
-                self._recorder.tensors.store(value, tensor)
-                if is_lazy(tensor):
+                tensors.store(value, tensor)
+                if lazy:
                     self._lazy.append((tensor, value))
-            self._recorder.tensors.values[value].names += names
+            tensors.values[value].names += names
             own.append((name, value))
-            if tensor.is_leaf and not is_lazy(tensor) and tensor.grad is not None:
-                self._recorder.tensors.name_attribute(tensor.grad, f"{names[0]}.grad")
+            if not lazy and tensor.is_leaf and tensor.grad is not None:
+                tensors.name_attribute(tensor.grad, f"{names[0]}.grad")
         if kind == "parameter":
             own += [(name, self._unpacked(module, name, *packed)) for name, *packed in packed_parameters(module)]
         return tuple(own)
@@ -296,9 +299,11 @@ class Structure:
         if is_a(module, torch.jit.ScriptModule):
             return ()
         public = [item for item in module.__dict__.items() if item[0][:1] != "_" and item[0] != "training"]
-        if not all(_is_plain(thing) for _, thing in public):
-            return self._settings_of(module, public)
-        key = (id(type(module)), *public, *[type(thing) for _, thing in public])
+        kinds = [type(thing) for _, thing in public]
+        for kind, (_, thing) in zip(kinds, public, strict=True):
+            if kind not in PLAIN and not _is_plain(thing):
+                return self._settings_of(module, public)
+        key = (id(type(module)), *public, *kinds)  # with the classes, since 1, 1.0 and True are equal
         known = self._known_settings.get(key)
         if known is None:
             known = self._known_settings[key] = self._settings_of(module, public)
@@ -380,8 +385,7 @@ def _is_container(module: nn.Module) -> bool:
     """Whether it has no forward of its own."""
     if is_a(module, torch.jit.ScriptModule):
         return not hasattr(module, "forward")
-    own = of_class(type(module), "forward")
-    return own is of_class(nn.Module, "forward") and "forward" not in attributes(module)
+    return of_class(type(module), "forward") is _NO_FORWARD and "forward" not in attributes(module)
 
 
 def _is_plain(thing: object) -> bool:

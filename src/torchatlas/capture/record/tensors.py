@@ -25,6 +25,7 @@ from torchatlas.capture.objects.contents import LAZY
 from torchatlas.capture.stored import sharded, stored
 from torchatlas.capture.torch_private import modes_off, storage_key, storage_of
 from torchatlas.core.graph import Value
+from torchatlas.core.instances import maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _DENSE = frozenset({Tensor, Parameter, Buffer})
 _PLAIN_TENSORS = _DENSE.union(LAZY)
+_value = maker(Value)
 
 
 class ValueRecord:
@@ -110,7 +112,7 @@ class Tensors:
 
     def __init__(self, *, schemas: bool) -> None:
         self.values: list[ValueRecord] = []
-        self._seen: dict[int, TensorReference] = {}
+        self.seen: dict[int, TensorReference] = {}  # by id, which may be another tensor's by now
         self._memories: dict[int, Memory] = {}
         self._attributes: dict[int, tuple[str, weakref.ref[Tensor]]] = {}
         self._memory_count = 0
@@ -119,12 +121,12 @@ class Tensors:
         self.registered: Callable[[Tensor], int | None] = lambda _: None  # the weight in whose place a tensor stands
         self._lock = threading.Lock()
         # Filled by a weak reference's callback, which must not be Python code: a Ctrl-C inside one would be swallowed.
-        self._released: list[Memory] = []
+        self.released: list[Memory] = []
 
     def tick(self, clock: int) -> None:
         """A call begins, the ``clock``-th: whatever was released since the last one began, was released before it."""
-        while self._released:
-            self._released.pop().freed = clock
+        while self.released:
+            self.released.pop().freed = clock
 
     def name_attribute(self, tensor: Tensor, name: str) -> None:
         """A tensor kept as a plain attribute of a module: named when it is read, not an anonymous constant."""
@@ -132,13 +134,13 @@ class Tensors:
 
     def known(self, tensor: Tensor) -> TensorReference | None:
         """What is known of this very object."""
-        reference = self._seen.get(id(tensor))
+        reference = self.seen.get(id(tensor))
         return reference if reference is not None and reference() is tensor else None
 
     def takers(self) -> list[tuple[Tensor, int]]:
         """The tensors seen, and alive, that a backward pass may give a gradient to, each with its value."""
         found = []
-        for reference in list(self._seen.values()):
+        for reference in list(self.seen.values()):
             tensor = reference()
             if tensor is not None and tensor.requires_grad and (tensor.is_leaf or tensor.retains_grad):
                 found.append((tensor, reference.value))
@@ -156,7 +158,7 @@ class Tensors:
         same_as: int | None = None,
     ) -> int:
         """A new value; returns its id."""
-        old = self._seen.get(id(tensor))
+        old = self.seen.get(id(tensor))
         memory = old.memory if old is not None and old() is tensor else self._memory(tensor, leaf=producer is None)
         value = ValueRecord()
         value.kind, value.names, value.producer, value.slot = kind, names, producer, slot
@@ -172,7 +174,7 @@ class Tensors:
         with self._lock:  # last: an interrupt leaves no record half made
             value.id = len(self.values)
             self.values.append(value)
-        self._seen[id(tensor)] = self._refer(tensor, value.id, memory)
+        self.seen[id(tensor)] = self._refer(tensor, value.id, memory)
         if value.stored is not None:
             self._stand_for(value.id, [inner for _, inner in value.stored.inner], leaf=producer is None)
         if memory is None:
@@ -219,7 +221,7 @@ class Tensors:
                 memory = self._memory(tensor, leaf=leaf)
                 if memory is not None and memory.base is None:
                     memory.base = memory.latest = value
-                self._seen[id(tensor)] = self._refer(tensor, value, memory)
+                self.seen[id(tensor)] = self._refer(tensor, value, memory)
 
     def unpacked(self, tensor: Tensor, kind: ValueKind) -> int:
         """A new value for a weight inside packed parameters, which are no memory that anything else reads."""
@@ -231,7 +233,7 @@ class Tensors:
 
     def read(self, tensor: Tensor) -> int:
         """The value that a tensor stands for now; a new one if it was never seen, or written since it was."""
-        reference = self._seen.get(id(tensor))
+        reference = self.seen.get(id(tensor))
         if reference is None or reference() is not tensor:
             return self._read_new(tensor)
         memory = reference.memory
@@ -239,15 +241,30 @@ class Tensors:
             value = self.add(tensor, "activation", memory.writer.id, previous=reference.value)
             memory.writer.writes.append(value)
             return value
-        if moved(tensor, reference):
+        if reference.version is not None and moved(tensor, reference):
             if not self._schemas:  # written out of sight, by C++ or scripted code
                 return self.add(tensor, "activation", previous=reference.value)
             reference.version = tensor._version
         return reference.value
 
+    def read_all(self, tensors: list[Tensor]) -> list[int]:
+        """As `read`, of each; what was not written since it was seen, nearly all, is told here."""
+        found, seen = [], self.seen
+        for tensor in tensors:
+            reference = seen.get(id(tensor))
+            if reference is not None and reference() is tensor:
+                memory, version = reference.memory, reference.version
+                if (memory is None or memory.writes == reference.writes) and (
+                    version is None or version == tensor._version
+                ):
+                    found.append(reference.value)
+                    continue
+            found.append(self.read(tensor))
+        return found
+
     def wrote(self, tensor: Tensor, call: CallRecord) -> int:
         """The call wrote this tensor: a new version, and every alias of its memory is out of date."""
-        reference = self._seen[id(tensor)]
+        reference = self.seen[id(tensor)]
         memory = self._memory(tensor, leaf=False)
         if memory is not reference.memory:  # ``.data =``: the tensor keeps the counter that it shared over the other
             for either in (memory, reference.memory):
@@ -267,7 +284,7 @@ class Tensors:
 
     def close(self) -> None:
         """Forget the objects; the values stay."""
-        self._seen.clear()
+        self.seen.clear()
         self._memories.clear()
 
     def _read_new(self, tensor: Tensor) -> int:
@@ -320,7 +337,7 @@ class Tensors:
         memory = self._memories.get(key)
         if memory is None or memory() is not storage:  # the address may have been another's
             self._memory_count += 1
-            memory = self._memories[key] = Memory(storage, self._released.append)
+            memory = self._memories[key] = Memory(storage, self.released.append)
             memory.id, memory.leaf, memory.writes = self._memory_count, leaf, 0
             memory.counted = True
             memory.base = memory.latest = memory.writer = memory.freed = None
@@ -359,13 +376,13 @@ def _size(tensor: Tensor, dimension: int) -> int:
 def frozen(value: ValueRecord, kind: ValueKind) -> Value:
     """The record as plain data."""
     memory = value.memory
-    plain = Value(
+    plain = _value(
         value.id,
         kind,
         value.names,
         value.shape,
-        _text(value.dtype).removeprefix("torch."),
-        _text(value.device),
+        _words.get(value.dtype) or _word(value.dtype),
+        _words.get(value.device) or _word(value.device),
         value.nbytes,
         value.requires_grad,
         value.producer,
@@ -391,11 +408,9 @@ def _stored(plain: Value, how: Stored) -> Value:
     return replace(plain, dtype=dtype, nbytes=nbytes, inner=inner, original=how.original)
 
 
-_texts: dict[Any, str] = {}
+_words: dict[Any, str] = {}
 
 
-def _text(thing: Any) -> str:
-    text = _texts.get(thing)
-    if text is None:
-        text = _texts[thing] = str(thing)
-    return text
+def _word(thing: torch.dtype | torch.device) -> str:
+    word = _words[thing] = str(thing).removeprefix("torch.")
+    return word

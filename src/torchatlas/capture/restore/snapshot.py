@@ -190,17 +190,19 @@ class Snapshot:
             if id(thing) in self._seen:
                 continue
             self._seen.add(id(thing))
-            copy = copy_of(thing)
+            copy = thing.copy() if type(thing) is dict else copy_of(thing)
             if not isinstance(copy, FROZEN):
                 self._copies.append((thing, copy))
-            if isinstance(copy, dict):
-                for key, item in copy.items():
-                    if type(item) not in _QUICK:
-                        self._meet(item, (trail, key))
-            else:
-                for index, item in enumerate(copy):
-                    if type(item) not in _QUICK:
-                        self._meet(item, (trail, index))
+            for key, item in copy.items() if isinstance(copy, dict) else enumerate(copy):
+                kind = type(item)
+                if kind in _QUICK:
+                    continue
+                if kind not in PLAIN:
+                    self._meet(item, (trail, key))
+                elif not item:  # the hooks of modules, most of what they have
+                    self._empty.append(item)
+                elif id(item) not in self._seen:
+                    self._waiting.append((item, (trail, key)))
 
     def _add_module(self, module: nn.Module, trail: Trail) -> None:
         self._seen.add(id(module))

@@ -201,7 +201,8 @@ def _keep_tensors(
 
     def restore() -> None:
         for tensor, kind, _, leaf, _ in kept:
-            _put_back_kind(tensor, kind, leaf=leaf)
+            if type(tensor) is not kind or (leaf and not tensor.is_leaf):
+                _put_back_kind(tensor, kind, leaf=leaf)
         guard.restore()
         for tensor, _, requires_grad, leaf, gradient in kept:  # last: a gradient fits only its tensor's own data
             if tensor.requires_grad != requires_grad and tensor.is_leaf:
