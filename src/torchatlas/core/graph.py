@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 CallKind: TypeAlias = Literal["module", "function", "aten", "autograd_function", "group", "backward", "saved"]
 ValueKind: TypeAlias = Literal["input", "parameter", "buffer", "constant", "activation", "output"]
@@ -57,12 +58,9 @@ class Source:
     end_column: int | None = None
 
 
-def numel_of(shape: Iterable[int]) -> int:
+def numel_of(shape: Sequence[int]) -> int:
     """Number of elements of a tensor of this shape; 0 where a size varies (-1)."""
-    count = 1
-    for size in shape:
-        count *= max(size, 0)
-    return count
+    return 0 if -1 in shape else prod(shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -108,10 +109,8 @@ def costs(graph: Graph) -> Costs:
         origins=origins,
         nesting=nesting,
         work=_work(graph, nesting),
-        read=_read(graph, nesting, origins, weights, structure),
         registered=structure.columns(weights),
         structure=structure,
-        runs=_runs(graph, nesting, structure),
         weights=weights,
         storages=storages_of_weights(values),
     )
@@ -125,20 +124,29 @@ class Sizes(NamedTuple):
     nbytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Costs:
-    """The costs of every call and module of one graph. Made by ``costs``."""
+    """The costs of every call and module of one graph. Made by ``costs``.
+
+    What is read by functions, and when modules ran, is found out where somebody asks.
+    """
 
     graph: Graph
     origins: list[int]
     nesting: Nesting
     work: Columns
-    read: Columns
     registered: Columns
     structure: _Structure
-    runs: dict[int, list[int]]
     weights: Weights
     storages: frozenset[int]
+
+    @cached_property
+    def _read(self) -> Columns:
+        return _read(self.graph, self.nesting, self.origins, self.weights, self.structure)
+
+    @cached_property
+    def _runs(self) -> dict[int, list[int]]:
+        return _runs(self.graph, self.nesting, self.structure)
 
     @property
     def total(self) -> Cost:
@@ -159,7 +167,7 @@ class Costs:
         elif call.path is not None and call.path in self.structure.index:
             held = _row(self.registered, self.structure.index[call.path])
         else:
-            held = _row(self.read, id)
+            held = _row(self._read, id)
         return self._cost(held, _row(self.work, id), [id])
 
     def by_call(self) -> list[tuple[int, int, int, int, bool]]:
@@ -171,7 +179,7 @@ class Costs:
         found = []
         for call in self.graph.calls:
             at = -1 if call.id == 0 else index.get(call.path) if call.path is not None else None
-            columns, row = (self.read, call.id) if at is None else (self.registered, at)
+            columns, row = (self._read, call.id) if at is None else (self.registered, at)
             elements = columns[_PARAMETERS][row] + columns[_UNREGISTERED][row]
             nbytes = sum(columns[column][row] for column in _BYTES)
             found.append((elements, nbytes, flops[call.id], activations[call.id], unknown[call.id] == 0))
@@ -216,7 +224,7 @@ class Costs:
             hint = f"; near: {', '.join(map(repr, near))}" if near else "; `graph.modules` lists all paths"
             raise InputError(f"no module {path!r} in {self.graph.name}, which has {len(self.graph.modules)}{hint}")
         index = self.structure.index[path]
-        runs = self.runs.get(index, [])
+        runs = self._runs.get(index, [])
         work = [sum(column[run] for run in runs) for column in self.work]
         return self._cost(_row(self.registered, index if path else -1), work, runs)
 
@@ -479,8 +487,8 @@ class _Structure:
             sums = [sum(numbers) for numbers in zip(*(weights[value] for value in held), strict=True)]
             for module in _reach(group, self.parents):
                 _add(columns, module, sums)
-        for weight in weights.values():
-            _add(columns, -1, weight)
+        for column, numbers in zip(columns, zip(*weights.values(), strict=True), strict=False):
+            column[-1] = sum(numbers)
         return columns
 
 

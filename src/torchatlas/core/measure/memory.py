@@ -19,9 +19,10 @@ from torchatlas.core.measure.training_step import training_step
 from torchatlas.core.operators.saved_for_backward import is_known, operation_of, size_of, workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from torchatlas.core.graph import Graph, Value
+    from torchatlas.core.measure.cost import Cost
     from torchatlas.core.measure.lifetime import Lifetimes
     from torchatlas.core.operators.saved_for_backward import Operation
 
@@ -66,13 +67,14 @@ class Memory:
     notes: tuple[str, ...]
 
 
-def memory(graph: Graph, *, optimizer: Optimizer = "none") -> Memory:
+def memory(graph: Graph, *, optimizer: Optimizer = "none", known: Cost | None = None) -> Memory:
     """Estimate the peak memory of inference and of one training step.
 
     Args:
         graph: one run, or the structure of a model that was not run; then only what it holds is known.
         optimizer: whose state is there during the step: ``none`` (plain SGD has none), ``momentum`` (a copy of every
             trainable parameter), ``adam`` (two copies; Adam and AdamW).
+        known: the cost of the whole graph, where somebody has it.
 
     Raises:
         InputError: an optimizer of another name.
@@ -83,8 +85,10 @@ def memory(graph: Graph, *, optimizer: Optimizer = "none") -> Memory:
     gradients = sum(size_of(value) for value in graph.values if _trainable(value))
     inputs = _given(graph)
     lives = lifetimes(graph)
-    activations, inference_at = _inference(graph, lives)
-    step = training_step(graph, lives, list(_operations(graph)))
+    operations: dict[int, Operation] = {}
+    activations, inference_at = _inference(graph, lives, operations)
+    step = training_step(graph, lives, list(_operations(graph, operations)))
+    unmeasured = (total(graph) if known is None else known).unmeasured
     state = COPIES[optimizer] * gradients
     always = held.parameter_bytes + held.buffer_bytes + held.unregistered_bytes + inputs
     return Memory(
@@ -100,7 +104,7 @@ def memory(graph: Graph, *, optimizer: Optimizer = "none") -> Memory:
         optimizer=state,
         training=always + state + max(step.peak, gradients),
         training_at=step.at,
-        notes=tuple(_notes(graph, lives, step.guessed, total(graph).unmeasured)),
+        notes=tuple(_notes(graph, lives, step.guessed, unmeasured)),
     )
 
 
@@ -108,12 +112,16 @@ def _trainable(value: Value) -> bool:
     return value.kind == "parameter" and value.requires_grad and _is_first(value)
 
 
-def _inference(graph: Graph, lives: Lifetimes) -> tuple[int, int | None]:
-    """The highest sum of activations and of what one operation needs while it runs, and the call that ran then."""
+def _inference(graph: Graph, lives: Lifetimes, operations: dict[int, Operation]) -> tuple[int, int | None]:
+    """The highest sum of activations and of what one operation needs while it runs, and the call that ran then.
+
+    The ``operations`` looked at are kept, by call.
+    """
     live = alive(lives, lives.died, {}, len(graph.calls))[:-1]
     for call in graph.calls:
         if call.kind != "module" and not graph.children[call.id]:
-            live[call.id] += workspace(operation_of(graph, call))
+            operation = operations[call.id] = operation_of(graph, call)
+            live[call.id] += workspace(operation)
     highest = max(live, default=0)
     return highest, live.index(highest) if highest else None
 
@@ -137,7 +145,7 @@ def _is_first(value: Value) -> bool:
     return value.previous is None and value.same_as is None and value.view_of is None
 
 
-def _operations(graph: Graph) -> Iterator[Operation]:
+def _operations(graph: Graph, known: Mapping[int, Operation]) -> Iterator[Operation]:
     """The calls that autograd would see, in order: those with a rule, and those with nothing recorded inside."""
     covered = [False] * len(graph.calls)
     for call in graph.calls:
@@ -149,7 +157,7 @@ def _operations(graph: Graph) -> Iterator[Operation]:
             covered[call.id] = True
             # A module that recorded nothing inside is opaque, or hands its input on.
             if call.kind != "module" or any(graph.values[value].same_as is None for value in call.outputs):
-                yield operation_of(graph, call)
+                yield known[call.id] if call.id in known else operation_of(graph, call)
 
 
 def _notes(graph: Graph, lives: Lifetimes, guessed: frozenset[str], unmeasured: int) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.graph import Node, Slot
@@ -94,8 +95,10 @@ def rule_for(operation: Operation) -> Rule:
     written = RULES.get(f"{operation.name}_") if operation.in_place else None
     rule = written or RULES.get(operation.name, UNKNOWN)
     # A file may say of a tensor that it is one, and no more; the total is called a lower bound then.
-    measured = all(value.nbytes is not None for value in (*operation.inputs, *operation.outputs))
-    return rule if measured or rule is UNKNOWN else replace(rule, kept=nothing, forward=nothing, backward=nothing)
+    for value in (*operation.inputs, *operation.outputs):
+        if value.nbytes is None and rule is not UNKNOWN:
+            return replace(rule, kept=nothing, forward=nothing, backward=nothing)
+    return rule
 
 
 def workspace(operation: Operation) -> int:
@@ -111,6 +114,7 @@ def is_known(name: str) -> bool:
     return plain_name(name) in RULES
 
 
+@lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """``add`` for ``Tensor.add_``, ``Tensor.__iadd__``, ``torch.add`` and ``aten.add.Tensor``."""
     parts = name.split(".")

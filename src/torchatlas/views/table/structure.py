@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.folding.fold import fold_modules
@@ -48,9 +49,25 @@ class Structure:
         for module in graph.modules:
             if module.path:
                 self.kids[holder_of(module.path, self.kids) or ""].append(module.path)
-        self.folds = _starts(fold_modules(graph)) if fold else {}
         self.around = {above for path in graph.calls_of for above in _prefixes(path)}
-        self.used = self._used()
+        self._fold = fold
+
+    @cached_property
+    def folds(self) -> dict[str, ModuleFold]:
+        """What repeats among modules, by the first of its paths; nobody asks where all modules ran."""
+        return _starts(fold_modules(self.graph)) if self._fold else {}
+
+    @cached_property
+    def used(self) -> set[str]:
+        """Modules, and those around them, that are the first to hold a parameter that was read; as `folds`."""
+        seen: set[int] = set()
+        used: set[str] = set()
+        for module in self.graph.modules:
+            for _, value in module.parameters:
+                if value not in seen and self.graph.readers[value]:
+                    used.update(_prefixes(module.path))
+                seen.add(value)
+        return used
 
     def roots(self) -> list[Part]:
         """The model itself; none for a function."""
@@ -90,7 +107,7 @@ class Structure:
         at = 0
         while at < len(kids):
             kid = kids[at]
-            fold = self.folds.get(kid)
+            fold = None if kid in self.around else self.folds.get(kid)
             if fold is not None and self.around.isdisjoint(fold.paths):
                 found.append(self._folded(fold))
                 at += fold.period * fold.count
@@ -114,17 +131,6 @@ class Structure:
         if path in self.around:
             return True
         return module.name in CONTAINERS and not module.parameters and not module.buffers and bool(path)
-
-    def _used(self) -> set[str]:
-        """Modules, and those around them, that are the first to hold a parameter that was read."""
-        seen: set[int] = set()
-        used: set[str] = set()
-        for module in self.graph.modules:
-            for _, value in module.parameters:
-                if value not in seen and self.graph.readers[value]:
-                    used.update(_prefixes(module.path))
-                seen.add(value)
-        return used
 
 
 def _starts(folds: Mapping[str, Sequence[ModuleFold]]) -> dict[str, ModuleFold]:
