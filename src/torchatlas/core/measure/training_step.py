@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchatlas.core.measure.lifetime import alive, ends
@@ -44,6 +45,7 @@ class _Kept:
     """What an operation keeps for its backward pass: the owners of memory, and bytes beside them."""
 
     operation: Operation
+    rule: Rule
     memory: frozenset[int]
     beside: int
     wants: tuple[Value, ...]
@@ -69,7 +71,7 @@ def training_step(graph: Graph, lives: Lifetimes, operations: Sequence[Operation
     backward.at = live.index(backward.peak) if backward.peak else None
     backward.run(tape, [value for value in _results(graph) if needs[tensors[value.id]]])
     waiting = sum(lives.nbytes[memory] for memory in saved) + sum(beside.values())
-    guessed = frozenset(kept.operation.name for kept in tape if rule_for(kept.operation) is UNKNOWN)
+    guessed = frozenset(kept.operation.name for kept in tape if kept.rule is UNKNOWN)
     return Step(waiting, backward.peak, backward.at, guessed)
 
 
@@ -98,17 +100,17 @@ def _tape(
     told = lives.taped and not any(call.kind == "aten" for call in graph.calls)
     for operation in operations:
         wants = tuple({tensors[v.id]: v for v in operation.inputs if needs[tensors[v.id]]}.values())
-        if not wants or rule_for(operation).gradient == "none":
+        rule = rule_for(operation)
+        if not wants or rule.gradient == "none":
             continue
         results = [v for v in operation.outputs if _floating(v) and (v.requires_grad or not told)]
         for value in results:
             needs[tensors[value.id]] = True
         if results:
-            yield _keep(operation, wants, lives, [needs[tensors[v.id]] for v in operation.inputs])
+            yield _keep(operation, rule, wants, lives, [needs[tensors[v.id]] for v in operation.inputs])
 
 
-def _keep(operation: Operation, wants: tuple[Value, ...], lives: Lifetimes, needs: list[bool]) -> _Kept:
-    rule = rule_for(operation)
+def _keep(operation: Operation, rule: Rule, wants: tuple[Value, ...], lives: Lifetimes, needs: list[bool]) -> _Kept:
     spoken, asked = operation.inputs[slice(*rule.of)], needs[slice(*rule.of)]
     chosen = [value for value in operation.inputs if not _floating(value)] if rule.indices else []
     if rule.saves == "factors":
@@ -120,11 +122,16 @@ def _keep(operation: Operation, wants: tuple[Value, ...], lives: Lifetimes, need
     overwritten = {value.previous for value in operation.outputs} if operation.in_place else set()
     copied = sum(size_of(value) for value in chosen if value.id in overwritten)
     memory = {lives.owner[value.id] for value in chosen if value.id not in overwritten}
-    return _Kept(operation, frozenset(memory & lives.born.keys()), rule.kept(operation) + copied, wants)
+    return _Kept(operation, rule, frozenset(memory & lives.born.keys()), rule.kept(operation) + copied, wants)
 
 
 def _floating(value: Value) -> bool:
-    return value.dtype.startswith(("float", "bfloat", "complex"))
+    return _is_floating(value.dtype)
+
+
+@lru_cache(maxsize=256)
+def _is_floating(dtype: str) -> bool:
+    return dtype.startswith(("float", "bfloat", "complex"))
 
 
 @dataclass(slots=True)
@@ -155,7 +162,7 @@ class _Backward:
         arrived = [self.waiting.pop(tensor) for tensor in outputs if tensor in self.waiting]
         if not arrived:
             return
-        rule = rule_for(operation)
+        rule = kept.rule
         made = [self._gradient(value, rule, arrived[0]) for value in kept.wants]
         self._note(self.live + rule.backward(operation), operation.call)
         for buffer in arrived:

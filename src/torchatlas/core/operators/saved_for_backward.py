@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.graph import Node, Slot
+from torchatlas.core.instances import maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,8 @@ class Operation:
         found = self.constants.get(key)
         return found if isinstance(found, (int, float)) else 0
 
+
+_operation = maker(Operation)
 
 Size: TypeAlias = "Callable[[Operation], int]"
 
@@ -128,12 +131,12 @@ def plain_name(name: str) -> str:
 def operation_of(graph: Graph, call: Call) -> Operation:
     """One call, with its tensors looked up."""
     outputs = dict.fromkeys((*call.outputs, *call.writes))
-    return Operation(
+    return _operation(
         call=call.id,
         name=plain_name(call.name),
-        in_place=not set(call.outputs).isdisjoint(call.writes),
-        inputs=tuple(graph.values[value] for value in call.inputs),
-        outputs=tuple(graph.values[value] for value in outputs),
+        in_place=bool(call.writes) and not set(call.outputs).isdisjoint(call.writes),
+        inputs=tuple([graph.values[value] for value in call.inputs]),
+        outputs=tuple([graph.values[value] for value in outputs]),
         constants={
             key: item
             for key, item in zip(call.arguments.keys, call.arguments.items, strict=False)
