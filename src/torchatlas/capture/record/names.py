@@ -95,7 +95,7 @@ class Function:
         self._written = _written(func, short, self._positions)
         self.may_write = bool(self._written)
         self.accumulates = self.name in _BACKWARD
-        overload = isinstance(func, torch._ops.OpOverload) and not self.quiet
+        overload = isinstance(func, OpOverload) and not self.quiet
         self.composite = overload and func._can_decompose()
 
     def keys(self, args: tuple[Any, ...], keywords: tuple[str, ...]) -> tuple[str, ...]:
