@@ -6,29 +6,36 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
-def listed() -> set[str]:
-    """Paths of all files in the tree; what is indented below a folder is in it, below a file only belongs to it."""
-    tree = (ROOT / "ARCHITECTURE.md").read_text().partition("src/torchatlas/\n")[2].partition("\nexamples/")[0]
-    folders: list[tuple[int, str]] = []
-    found = set()
-    for indent, name in re.findall(r"^( +)(\S+(?:/|\.py)) ", tree, re.MULTILINE):
-        folders = [(depth, folder) for depth, folder in folders if depth < len(indent)]
-        if name.endswith("/"):
-            folders.append((len(indent), name))
-        else:
-            found.add("".join(folder for _, folder in folders) + name)
-    return found
+def listed(start: str, end: str) -> tuple[set[str], set[str]]:
+    """The folders of a part of the tree, and the files that it names to be read first."""
+    whole = (ROOT / "ARCHITECTURE.md").read_text().partition("## The tree")[2]
+    tree = re.search(rf"^{start}.*?\n(.*?)^{end}", whole, re.MULTILINE | re.DOTALL)[1]
+    around: list[tuple[int, str]] = []
+    folders, files = set(), set()
+    for line in filter(None, tree.split("\n")):
+        indent, name = re.match(r"( +)(\S+)/ ", line).groups()
+        around = [(depth, folder) for depth, folder in around if depth < len(indent)] + [(len(indent), name)]
+        path = "/".join(folder for _, folder in around)
+        folders.add(path)
+        files |= {f"{path}/{file}" for file in re.findall(r"\[(\S+)\]", line)}
+    return folders, files
 
 
-def test_the_map_names_every_file_and_no_other():
-    """A file is added, moved or removed together with its line; a package that holds nothing itself needs none."""
-    source = ROOT / "src" / "torchatlas"
-    files = {path.relative_to(source).as_posix() for path in source.rglob("*.py")}
-    packages = {file for file in files if file.endswith("/__init__.py")}
-    assert listed() == files - packages
+@pytest.mark.parametrize(
+    ("start", "end", "folder", "kind"),
+    [("src/torchatlas/", "web/src/", "src/torchatlas", "*.py"), ("web/src/", "schema/", "web/src", "*.ts*")],
+)
+def test_the_map_names_every_folder_and_no_other(start, end, folder, kind):
+    """A folder is added, moved or removed together with its line, and what is to be read first is there."""
+    source = ROOT / folder
+    folders, files = listed(start, end)
+    assert folders == {path.parent.relative_to(source).as_posix() for path in source.rglob(kind)} - {"."}
+    assert all((source / file).exists() for file in files)
 
 
 def private_names(code: str) -> set[str]:
