@@ -8,7 +8,7 @@ import { filled } from "./graph/shortened.ts";
 import { beside } from "./scene/beside.ts";
 import { coloured, explained } from "./scene/coloured.ts";
 import { coloursOf } from "./scene/colours.ts";
-import { finished } from "./scene/ink.ts";
+import { themed } from "./scene/ink.ts";
 import { marked } from "./scene/marks.ts";
 import { scene } from "./scene/scene.ts";
 import type { ThemeName } from "./scene/theme.ts";
@@ -31,10 +31,10 @@ function draft({ graph, numbers, measures, marks, view }: Payload): Scene {
 }
 
 export function drawScene(given: Payload | Pair): Scene {
-  if (!("sides" in given)) return finished(explained(draft(given)), themeOf(given.view));
+  if (!("sides" in given)) return themed(explained(draft(given)), themeOf(given.view));
   const [a, b] = given.sides;
   const pair = beside([draft(a), draft(b)], given.titles, given.verdict, a.view.direction === "LR");
-  return finished(pair, themeOf(a.view));
+  return themed(pair, themeOf(a.view));
 }
 
 /** Draw a payload, or a pair of them, given as JSON; returns SVG, and after it the scene as JSON. */

@@ -88,14 +88,16 @@ test("a scene tells which boxes each tensor joins", () => {
   expect(wires.find(({ source }) => source === input)!.says).toMatch(/^1×3×\d+×\d+$/);
 });
 
-test("a finished scene has no colour but as #rrggbb", () => {
+test("a scene has no colour but as #rrggbb, or by a name that it says", () => {
   const colours = new Set<string | null>();
-  const { groups, boxes, background } = drawn("clip", { theme: "dark" });
+  const { groups, boxes, background, inks } = drawn("clip", { theme: "dark" });
+  const named = new Map(inks);
   for (const { fill, line } of boxes) [fill, line].forEach((colour) => colours.add(colour));
   for (const shape of groups.flatMap(({ shapes }) => shapes))
     if (shape.kind === "text") colours.add(shape.fill);
     else [shape.fill, shape.line].forEach((colour) => colours.add(colour));
-  for (const colour of [background, ...colours]) expect(colour ?? "#000000").toMatch(/^#[0-9a-f]{6}$/);
+  for (const colour of [background, ...colours])
+    expect(named.get(colour ?? "") ?? colour ?? "#000000").toMatch(/^#[0-9a-f]{6}$/);
 });
 
 test("a scene says what it leaves out", () => {

@@ -122,7 +122,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """A rectangle, in pixels; colours are `#rrggbb`, or names of the theme until it is chosen."""
+    """A rectangle, in pixels; colours are `#rrggbb`, or names that the scene's `inks` say as such."""
 
     kind: Literal["rect"]
     x: float
@@ -257,10 +257,22 @@ class Legend:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture as plain shapes and places; ``notes`` say in words what it leaves out."""
+    """A picture as plain shapes and places.
+
+    Attributes:
+        width, height: in pixels.
+        inks: the theme: what the names of colours stand for, as (name, `#rrggbb`).
+        background: of the whole.
+        groups: all that is painted, in order.
+        boxes: where boxes stand.
+        wires: what they join.
+        legend: what the colours say.
+        notes: what the picture leaves out, in words.
+    """
 
     width: float
     height: float
+    inks: tuple[tuple[str, str], ...]
     background: str
     groups: tuple[Group, ...]
     boxes: tuple[Box, ...]

@@ -6,7 +6,7 @@ import { picture } from "../paint/picture.ts";
 import type { Scene } from "../contract/scene.ts";
 import { coloured, explained } from "../scene/coloured.ts";
 import { coloursOf } from "../scene/colours.ts";
-import { finished } from "../scene/ink.ts";
+import { themed } from "../scene/ink.ts";
 import { THEMES } from "../scene/theme.ts";
 import { svg } from "../svg/svg.ts";
 import { shownOf } from "./model.ts";
@@ -18,12 +18,12 @@ const LARGEST = 120e6;
 
 /** `beside` is the drawing on the other side, where there is one: colours mean the same in both. */
 export function exportSvg(page: Page, beside: Page | null): void {
-  const scene = finishedScene(page, beside);
+  const scene = themedScene(page, beside);
   if (scene) save(new Blob([svg(scene)], { type: "image/svg+xml" }), `${fileName(page)}.svg`);
 }
 
 export function exportPng(page: Page, beside: Page | null): void {
-  const scene = finishedScene(page, beside);
+  const scene = themedScene(page, beside);
   if (!scene) return;
   const { width, height } = scene;
   const scale = Math.min(2, LONGEST / width, LONGEST / height, Math.sqrt(LARGEST / (width * height)));
@@ -47,12 +47,12 @@ export function exportPng(page: Page, beside: Page | null): void {
 }
 
 /** The picture with its colours, its signs and its legend. */
-function finishedScene({ model, state }: Page, beside: Page | null): Scene | null {
+function themedScene({ model, state }: Page, beside: Page | null): Scene | null {
   if (!state.drawn) return null;
   const other = beside?.state.drawn ? shownOf(beside.model, beside.state.drawn) : null;
   const colours = coloursOf(shownOf(model, state.drawn), state.overlay, shownTheme(), other);
   const { scene } = state.drawn;
-  return finished(colours ? explained(coloured(scene, colours)) : scene, shownTheme());
+  return themed(colours ? explained(coloured(scene, colours)) : scene, shownTheme());
 }
 
 function shownTheme(): "light" | "dark" {

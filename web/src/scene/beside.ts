@@ -39,6 +39,7 @@ export function beside(
   return {
     width: Math.max(width, row?.width ?? 0, ...names.map((name) => name.x + name.width + MARGIN)),
     height: bottom + MARGIN + LINE + MARGIN,
+    inks: a.inks,
     background: a.background,
     groups: [
       ...moved.flatMap(({ groups }) => groups),

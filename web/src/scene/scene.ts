@@ -55,6 +55,7 @@ export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions
   return {
     width: Math.max(made.size.width, said?.width ?? 0),
     height: made.size.height + (said?.height ?? 0),
+    inks: [],
     background: "background",
     groups: said ? [...groups, said.group] : groups,
     boxes: visible.nodes.map((node) => box(prepared, node, area(made, node.index))),

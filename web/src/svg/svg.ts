@@ -1,4 +1,4 @@
-/** A finished scene as SVG text; the same scene gives the same bytes. */
+/** A scene in its theme as SVG text; the same scene gives the same bytes. */
 
 import { coordinate } from "../scene/coordinate.ts";
 import type { Path, Rect, Scene, Text } from "../contract/scene.ts";
@@ -8,14 +8,15 @@ const FONTS = "Atlas Sans, Liberation Sans, Arial, Helvetica, sans-serif";
 const MARKS: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
 export function svg(scene: Scene): string {
+  const inks: Inks = new Map(scene.inks);
   const [width, height] = [coordinate(scene.width), coordinate(scene.height)];
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
-    ` font-family="${FONTS}">\n<rect width="${width}" height="${height}" fill="${scene.background}"/>\n`,
+    ` font-family="${FONTS}">\n<rect width="${width}" height="${height}" fill="${ink(inks, scene.background)}"/>\n`,
   ];
   for (const { kind, title, shapes } of scene.groups) {
     const told = title && kind !== "wire" ? `<title>${escape(title)}</title>` : "";
-    parts.push(`<g>${told}${shapes.map((shape) => element(shape)).join("")}</g>\n`);
+    parts.push(`<g>${told}${shapes.map((shape) => element(shape, inks)).join("")}</g>\n`);
   }
   parts.push("</svg>\n");
   return parts.join("");
@@ -29,29 +30,36 @@ export function escape(text: string): string {
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/gu, "\ufffd");
 }
 
-function element(shape: Shape): string {
-  if (shape.kind === "rect") return rect(shape);
-  return shape.kind === "path" ? path(shape) : text(shape);
+type Inks = ReadonlyMap<string, string>;
+
+function ink(inks: Inks, colour: string): string {
+  return inks.get(colour) ?? colour;
 }
 
-function paint({ fill, line, line_width }: Rect | Path): string {
-  const stroke = line ? ` stroke="${line}"${line_width === 1 ? "" : ` stroke-width="${coordinate(line_width)}"`}` : "";
-  return ` fill="${fill ?? "none"}"${stroke}`;
+function element(shape: Shape, inks: Inks): string {
+  if (shape.kind === "rect") return rect(shape, inks);
+  return shape.kind === "path" ? path(shape, inks) : text(shape, inks);
 }
 
-function rect(shape: Rect): string {
+function paint({ fill, line, line_width }: Rect | Path, inks: Inks): string {
+  const width = line_width === 1 ? "" : ` stroke-width="${coordinate(line_width)}"`;
+  const stroke = line ? ` stroke="${ink(inks, line)}"${width}` : "";
+  return ` fill="${fill ? ink(inks, fill) : "none"}"${stroke}`;
+}
+
+function rect(shape: Rect, inks: Inks): string {
   const box = `x="${coordinate(shape.x)}" y="${coordinate(shape.y)}" width="${coordinate(shape.width)}" height="${coordinate(shape.height)}"`;
   const dash = shape.dashed ? ' stroke-dasharray="5 3"' : "";
-  return `<rect ${box} rx="${coordinate(shape.radius)}"${paint(shape)}${dash}/>`;
+  return `<rect ${box} rx="${coordinate(shape.radius)}"${paint(shape, inks)}${dash}/>`;
 }
 
-function path(shape: Path): string {
-  return `<path d="${shape.d}"${paint(shape)}/>`;
+function path(shape: Path, inks: Inks): string {
+  return `<path d="${shape.d}"${paint(shape, inks)}/>`;
 }
 
-function text(shape: Text): string {
+function text(shape: Text, inks: Inks): string {
   const place = `x="${coordinate(shape.x)}" y="${coordinate(shape.y)}" font-size="${shape.size}"`;
   const bold = shape.bold ? ' font-weight="bold"' : "";
   const anchor = shape.anchor === "start" ? "" : ` text-anchor="${shape.anchor}"`;
-  return `<text ${place}${bold}${anchor} fill="${shape.fill}">${escape(shape.text)}</text>`;
+  return `<text ${place}${bold}${anchor} fill="${ink(inks, shape.fill)}">${escape(shape.text)}</text>`;
 }

@@ -11,13 +11,16 @@ SHAPES: dict[str, type[Rect | Path | Text]] = {"rect": Rect, "path": Path, "text
 
 
 def read_scene(text: str) -> Scene:
-    """A ``contract.Scene`` from JSON."""
+    """A ``contract.Scene`` from JSON, with every colour as ``#rrggbb``."""
     given: dict[str, Any] = json.loads(text)
+    inks = dict(given["inks"])
     return Scene(
         **{
             **given,
-            "groups": tuple(map(_group, given["groups"])),
-            "boxes": tuple(Box(**{**box, "says": tuple(box["says"])}) for box in given["boxes"]),
+            "inks": tuple(inks.items()),
+            "background": inks[given["background"]],
+            "groups": tuple(_group(group, inks) for group in given["groups"]),
+            "boxes": tuple(Box(**{**_inked(box, inks), "says": tuple(box["says"])}) for box in given["boxes"]),
             "wires": tuple(Wire(**{**wire, "targets": tuple(wire["targets"])}) for wire in given["wires"]),
             "legend": _legend(given["legend"]),
             "notes": tuple(given["notes"]),
@@ -31,8 +34,14 @@ def letters_of(scene: Scene) -> frozenset[str]:
     return frozenset().union(*(shape.text for shape in shapes if isinstance(shape, Text)))
 
 
-def _group(given: dict[str, Any]) -> Group:
-    return Group(**{**given, "shapes": tuple(SHAPES[shape["kind"]](**shape) for shape in given["shapes"])})
+def _group(given: dict[str, Any], inks: dict[str, str]) -> Group:
+    shapes = (SHAPES[shape["kind"]](**_inked(shape, inks)) for shape in given["shapes"])
+    return Group(**{**given, "shapes": tuple(shapes)})
+
+
+def _inked(given: dict[str, Any], inks: dict[str, str]) -> dict[str, Any]:
+    """A shape or a box with the colours that its names stand for."""
+    return given | {part: inks.get(given[part], given[part]) for part in ("fill", "line") if part in given}
 
 
 def _legend(given: dict[str, Any] | None) -> Legend | None:
