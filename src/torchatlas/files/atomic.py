@@ -1,4 +1,12 @@
-"""Files written whole or not at all: what stood there is replaced only when all that is new is on the disk."""
+"""Files are written whole or not at all: the old file stays until all bytes of the new one are on the disk.
+
+The usual three steps: write a temporary file in the same folder, ``fsync`` it, rename it over the target (POSIX says
+that ``rename`` is atomic, https://pubs.opengroup.org/onlinepubs/9699919799/functions/rename.html). For ``net.atlas``:
+
+    net.atlas (old)                                  before, and after every failure
+    net.atlas (old)   .atlas-1f0c….part (new)        while the bytes are written
+    net.atlas (new)                                  after the rename
+"""
 
 from __future__ import annotations
 
@@ -16,19 +24,19 @@ if TYPE_CHECKING:
 
 
 def write(path: str | os.PathLike[str], data: bytes, *, graph: bool = False) -> Path:
-    """Write a file; a link stays a link, and a file that stood there leaves its mode to the new one.
+    """Write a file. A link stays a link; the new file takes the permissions of the old one.
 
     Args:
         path: where to write.
         data: the content.
-        graph: whether that is a graph in JSON, which may replace another.
+        graph: whether the content is a graph in JSON, which may replace another graph.
 
     Returns:
         The path as it was given.
 
     Raises:
-        FileError: it cannot be written, or something of another kind stands there; that is as it was.
-        InputError: the path is none.
+        FileError: it cannot be written, or it would replace a file of another kind. The old file is left unchanged.
+        InputError: the path is not a path.
     """
     target = Path(os.path.realpath(filename(path)))
     check_overwriting(Path(path), graph=graph)
@@ -50,13 +58,13 @@ def write(path: str | os.PathLike[str], data: bytes, *, graph: bool = False) -> 
 
 @contextmanager
 def beside(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path of the same name in a new folder beside it, for a writer that makes its files by itself.
+    """Give a temporary path of the same name in a new folder beside it, for a library that writes the files itself.
 
-    On leaving, all files in that folder take their places beside the path, the one of its own name last; after an
-    exception, none does.
+    On leaving, all files of that folder are moved beside the path, the one named as the path last. After an exception
+    none is moved.
 
     Raises:
-        FileError: they cannot be written, or something of another kind stands there; that is as it was.
+        FileError: they cannot be written, or they would replace a file of another kind. The old file is left unchanged.
     """
     target = Path(os.path.realpath(filename(path)))
     check_overwriting(Path(path))
@@ -82,7 +90,7 @@ def _unused(target: Path) -> Path:
 
 
 def _settle(made: Path, target: Path) -> None:
-    """Wait until a file is on the disk, and let it take the target's place."""
+    """Wait until a file is on the disk, then rename it over the target."""
     with made.open("rb+") as file:
         os.fsync(file.fileno())
     if target.exists():
@@ -97,5 +105,5 @@ def _refusing(path: str | os.PathLike[str], needs: str) -> Iterator[None]:
     except OSError as error:
         raise FileError(
             f"{os.fspath(path)} cannot be written: {error.strerror or error}. {needs} in a folder that exists, is"
-            " writable, and has room; nothing that stood there was changed."
+            " writable, and has room. An old file is left unchanged."
         ) from error

@@ -93,14 +93,14 @@ def decode(data: bytes, name: str = "the data") -> Graph:
 
 
 def write(graph: Graph, path: str | os.PathLike[str]) -> Path:
-    """Write a Graph to an ``.atlas`` file; what stood there is replaced only when all is written.
+    """Write a Graph to an ``.atlas`` file. An old file is replaced only when all of the new one is written.
 
     Returns:
         The path.
 
     Raises:
         InputError: the graph cannot be encoded.
-        FileError: the file cannot be written; what stood there is as it was.
+        FileError: the file cannot be written. The old file is left unchanged.
     """
     return atomic.write(path, encode(graph))
 

@@ -77,7 +77,7 @@ def from_json(text: str | bytes, name: str = "the text") -> Graph:
 
 
 def write(graph: Graph, path: str | os.PathLike[str]) -> Path:
-    """Write a graph to a ``.json`` file; what stood there is replaced only when all is written.
+    """Write a graph to a ``.json`` file; an old file is replaced only when all of the new one is written.
 
     Raises:
         InputError: the graph cannot be written as JSON.

@@ -127,8 +127,8 @@ def test_a_match_that_takes_a_part_of_a_module_is_left_and_said():
     made = fold(graph, "Linear > Relu", "Layer")
     assert made.calls == graph.calls
     assert made.notes[-1].text == (
-        "fold('Linear > Relu'): 1 of 1 matches were left as they are: they take a part of block,"
-        " and a box holds a module whole or not at all"
+        "fold('Linear > Relu'): 1 of 1 matches were left as they are: they cut through block;"
+        " a group must contain whole modules"
     )
     assert unfold(made) == graph
 

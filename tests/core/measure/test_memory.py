@@ -188,7 +188,7 @@ def test_without_a_run_only_what_is_held_is_estimated() -> None:
     estimate = memory(Graph("Net", values=ran.values[:3], modules=ran.modules), optimizer="adam")
     assert (estimate.inference, estimate.training) == (432, 432 + 3 * 400)
     assert (estimate.inference_at, estimate.training_at, estimate.saved) == (None, None, 0)
-    assert estimate.notes == ("the model was not run: activations are not in the estimate",)
+    assert estimate.notes == ("the model was not run: activations are not counted",)
 
 
 def test_what_is_not_known_is_said() -> None:
@@ -197,10 +197,10 @@ def test_what_is_not_known_is_said() -> None:
     values = (*small.values[:4], tensor(4, shape=(3,), nbytes=None, device="cuda:0", producer=1), small.values[5])
     calls = (small.calls[0], Call(1, "function", "torch.novel", None, 0, (3, 0), (4,), error="E: e"), small.calls[2])
     notes = "\n".join(memory(Graph("Net", calls, values, small.modules, error=1, made=small.made)).notes)
-    for said in ("ended in an error", "1 tensors of unknown size", "until they are last read", "an accelerator"):
+    for said in ("ended in an error", "1 tensors of unknown size", "until its last use", "an accelerator"):
         assert said in notes
-    assert "taken from a run in eval mode" in notes
-    assert "taken as inputs and outputs for: novel" in notes
+    assert "estimated from a run in eval mode" in notes
+    assert "inputs and outputs are assumed: novel" in notes
     assert memory(_perceptron()).notes[1:] == ()
 
 

@@ -96,6 +96,6 @@ def _cut(graph: Graph, pattern: str, cut: Sequence[Cover], count: int) -> str:
     held = Counter(graph.calls[cover.cut].path or graph.calls[cover.cut].name for cover in cut if cover.cut is not None)
     shown = ", ".join(list(held)[:SHOWN]) + (", …" if len(held) > SHOWN else "")
     return (
-        f"{TOLD}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they take a part of {shown},"
-        " and a box holds a module whole or not at all"
+        f"{TOLD}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they cut through {shown};"
+        " a group must contain whole modules"
     )

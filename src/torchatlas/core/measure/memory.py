@@ -162,19 +162,19 @@ def _operations(graph: Graph, known: Mapping[int, Operation]) -> Iterator[Operat
 
 def _notes(graph: Graph, lives: Lifetimes, guessed: frozenset[str], unmeasured: int) -> Iterator[str]:
     if not graph.calls:
-        yield "the model was not run: activations are not in the estimate"
+        yield "the model was not run: activations are not counted"
         return
-    yield "estimated: a loss that reads every differentiable output; its own memory and fragmentation are left out"
+    yield "estimated: the loss reads every differentiable output; its own memory and fragmentation are not counted"
     if graph.error is not None:
-        yield "the run ended in an error: activations after it are not in the estimate"
+        yield "the run ended in an error: activations after it are not counted"
     if unmeasured:
-        yield f"{unmeasured} tensors of unknown size count as zero bytes"
+        yield f"{unmeasured} tensors of unknown size are counted as zero bytes"
     if not lives.recorded:
-        yield "inference: releases were not recorded as it has them; tensors are taken to live until they are last read"
+        yield "inference: freed memory was not recorded; each tensor is assumed to live until its last use"
     if ("mode", "eval") in graph.made:
-        yield "training: taken from a run in eval mode; capture in train mode if dropout makes it take other paths"
+        yield "training: estimated from a run in eval mode; capture in train mode if it runs other operations"
     if any(value.device not in {"cpu", "meta"} for value in graph.values):
-        yield "what libraries take on an accelerator while they run is left out"
+        yield "memory that libraries allocate on an accelerator while they run is not counted"
     if guessed:
         shown = ", ".join(sorted(guessed)[:NAMES_SHOWN]) + (", …" if len(guessed) > NAMES_SHOWN else "")
-        yield f"what a backward pass saves is not known and taken as inputs and outputs for: {shown}"
+        yield f"training: what these save for backward is not known; inputs and outputs are assumed: {shown}"
