@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.graphs import Recorder, build, irregular, llama_like
-from torchatlas.core.folding.call_signature import call_classes
+from torchatlas.core.folding.call_signature import call_signatures
 from torchatlas.core.folding.fold import fold_calls, fold_modules
 from torchatlas.core.graph import Graph, Module, Node
 
@@ -392,8 +392,8 @@ def test_blocks_differ_in_what_their_operations_do(one: str, other: str) -> None
     for number, line in enumerate((one, other)):
         text += f"  Block @blocks.{number} x -> c\n    F.relu x -> a 2,4\n    F.gelu x -> b 2,4\n    {line}\n"
     graph = build(text)
-    first, second = call_classes(graph).body[0]
-    assert call_classes(graph).number[first] != call_classes(graph).number[second]
+    first, second = call_signatures(graph).body[0]
+    assert call_signatures(graph).number[first] != call_signatures(graph).number[second]
     assert 0 not in fold_calls(graph)
 
 
@@ -403,7 +403,7 @@ def test_blocks_differ_in_what_they_return(one: str, other: str, *, same: bool) 
     text = "input x 2,4\nNet x -> a\n"
     for number, names in enumerate((one, other)):
         text += f"  Block @blocks.{number} x -> {names}\n    F.relu x -> a 2,4\n    F.gelu x -> b 2,4\n"
-    classes = call_classes(build(text))
+    classes = call_signatures(build(text))
     first, second = classes.body[0]
     assert (classes.number[first] == classes.number[second]) is same
 
@@ -412,8 +412,8 @@ def test_a_write_is_not_a_fresh_result() -> None:
     """An operation that writes over its input differs from one that does not."""
     graph = chain(["a", "b", "b"])
     written = replace(graph.values[2], previous=1)
-    classes = call_classes(replace(graph, values=(*graph.values[:2], written, *graph.values[3:])))
-    plain = call_classes(graph)
+    classes = call_signatures(replace(graph, values=(*graph.values[:2], written, *graph.values[3:])))
+    plain = call_signatures(graph)
     assert plain.number[2] == plain.number[3]
     assert classes.number[2] != classes.number[3]
 
@@ -497,7 +497,7 @@ def test_a_graph_without_calls_has_no_folds() -> None:
 def test_folds_are_repeats_of_neighbours(word: list[str]) -> None:
     """Folds are in order, do not overlap, stand together among the children, and their repeats are alike."""
     graph = chain(word)
-    classes = call_classes(graph)
+    classes = call_signatures(graph)
     (children,) = graph.children[:1]
     free = 0
     for fold in fold_calls(graph).get(0, ()):

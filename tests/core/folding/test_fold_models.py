@@ -8,7 +8,7 @@ from torch import nn
 
 import torchatlas as ta
 from torchatlas.core.folding.fold import fold_calls, fold_modules
-from torchatlas.core.folding.label import span
+from torchatlas.core.folding.label import path_range
 from torchvision_cpu import torchvision_models
 from zoo.transformers_models import transformers
 
@@ -26,7 +26,7 @@ def on_meta(build):
 def stacks(graph):
     """Label and count of every fold of modules of a graph, in order of the calls."""
     return [
-        (span([graph.calls[call].path for call in fold.calls]), fold.period, fold.count, fold.kind)
+        (path_range([graph.calls[call].path for call in fold.calls]), fold.period, fold.count, fold.kind)
         for folds in fold_calls(graph).values()
         for fold in folds
         if all(graph.calls[call].path is not None for call in fold.calls)
@@ -194,9 +194,9 @@ def test_modules_fold_without_a_run():
     """The structure alone shows the same stacks: the layers, and blocks alike in each stage."""
     graph = ta.capture(hugging("LlamaForCausalLM", "LlamaConfig")).graph
     (fold,) = fold_modules(graph)["model.layers"]
-    assert (span(fold.paths), fold.count) == ("model.layers.0..31", 32)
+    assert (path_range(fold.paths), fold.count) == ("model.layers.0..31", 32)
     stages = fold_modules(ta.capture(on_meta(torchvision_models().resnet152)).graph)
-    assert [span(fold.paths) for folds in stages.values() for fold in folds] == [
+    assert [path_range(fold.paths) for folds in stages.values() for fold in folds] == [
         "layer1.1..2",
         "layer2.1..7",
         "layer3.1..35",

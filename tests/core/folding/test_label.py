@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torchatlas.core.folding.label import span
+from torchatlas.core.folding.label import path_range
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ from torchatlas.core.folding.label import span
 )
 def test_a_run_of_paths_has_one_label(paths: tuple[str, ...], label: str) -> None:
     """Numbers become ranges, other differences a list, and many are cut short."""
-    assert span(paths) == label
+    assert path_range(paths) == label

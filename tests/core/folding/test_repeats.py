@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchatlas.core.folding.repeats import Repeat, Stretch, best, stretches
+from torchatlas.core.folding.repeats import Repeat, Stretch, choose_disjoint, stretches
 
 WORDS = st.lists(st.integers(0, 2), max_size=40)
 
@@ -59,7 +59,7 @@ def test_chosen_repeats_lie_apart_and_hide_enough(
         period, start, count = repeat
         return sum(sizes[start + period : start + period * count])
 
-    chosen = best(repeats, sizes, least)
+    chosen = choose_disjoint(repeats, sizes, least)
     ends = [0, *(start + period * count for period, start, count in chosen)]
     for repeat, free in zip(chosen, ends, strict=False):
         assert repeat.start >= free
@@ -80,8 +80,8 @@ def test_the_parts_beside_a_chosen_repeat_stay_in_step() -> None:
     """What remains of repeats that overlap a better one is cut at their own block borders."""
     sizes = [1] * 4 + [100] * 5 + [1] * 11
     candidates = [Repeat(2, 0, 3), Repeat(1, 4, 5), Repeat(3, 7, 4)]
-    assert best(candidates, sizes, 2) == [Repeat(2, 0, 2), Repeat(1, 4, 5), Repeat(3, 10, 3)]
-    assert best(candidates, sizes, 3) == [Repeat(1, 4, 5), Repeat(3, 10, 3)]
+    assert choose_disjoint(candidates, sizes, 2) == [Repeat(2, 0, 2), Repeat(1, 4, 5), Repeat(3, 10, 3)]
+    assert choose_disjoint(candidates, sizes, 3) == [Repeat(1, 4, 5), Repeat(3, 10, 3)]
 
 
 def test_words_of_every_kind_end() -> None:

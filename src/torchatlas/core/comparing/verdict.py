@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.likeness import is_inferred, parent_of, reader_of
-from torchatlas.core.folding.label import span
+from torchatlas.core.folding.label import path_range
 from torchatlas.core.folding.signature import without_numbers
 from torchatlas.core.measure.cost import costs
 from torchatlas.core.measure.numbers import short
@@ -124,9 +124,9 @@ def _listed(paths: Sequence[str], graph: Graph) -> str:
     for parent, each in lists.items():
         parents = alike[(without_numbers(parent), *names[parent])]
         if len(parents) < (NAMED if any(map(str.isdecimal, names[parent])) else 2):
-            spans.append(span([path or graph.name for path in each]))
+            spans.append(path_range([path or graph.name for path in each]))
         elif parent == parents[0]:
-            spans.append(f"{span(parents)}.{_braced(span(names[parent]))}")
+            spans.append(f"{path_range(parents)}.{_braced(path_range(names[parent]))}")
     more = f" and {len(spans) - LISTS} more" if len(spans) > LISTS else ""
     return ", ".join(spans[:LISTS]) + more
 

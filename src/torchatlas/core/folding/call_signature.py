@@ -1,8 +1,25 @@
-"""Structural classes of calls: two calls get the same number exactly if they are built alike.
+"""Calls get signatures: two calls have the same number exactly if they are built alike, with all that is inside them.
 
-Calls are alike if kind, name, constants, shapes and dtypes agree and, inside them, the same classes are wired the
-same way. Only what a body really reads and makes counts, so a cache that is handed from layer to layer and grows does
-not tell the layers apart. Interned tuples are compared in full: unlike hashes, they cannot collide.
+Calls are alike if kind, name, constants, shapes and dtypes agree and, inside them, calls of the same numbers are wired
+the same way. Each call is described by a tuple of what it is and of its children's numbers; equal tuples get equal
+numbers, children first. Here both ReLU have number 1, each with a call of number 0 inside:
+
+>>> import torch, torchatlas as ta
+>>> graph = ta.capture(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.ReLU()), torch.zeros(8)).graph
+>>> [call.name for call in graph.calls]
+['Sequential', 'ReLU', 'F.relu', 'ReLU', 'F.relu']
+>>> signatures = call_signatures(graph)
+>>> signatures.number
+[2, 1, 0, 1, 0]
+>>> signatures.keys[1]  # kind, name, whether it failed, constants, children, values of its own, values returned
+('module', 'ReLU', False, None, ((0, None),), ((0, -2),), (-2,))
+
+This is hash consing; for trees, the algorithm of Aho, Hopcroft and Ullman for tree isomorphism (The design and analysis
+of computer algorithms, 1974, section 3.2). Tuples are compared in full: unlike hashes, they cannot collide. Wires are
+named after where they first end inside the call, so that equal calls name equal wires equally.
+
+Only what a body really reads and makes counts: a cache that is handed through all layers and grows does not make the
+layers differ.
 """
 
 from __future__ import annotations
@@ -10,8 +27,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from torchatlas.core.folding.backward_signature import kind_of_node
-from torchatlas.core.folding.signature import constants, module_classes, value_sorts, without_numbers
+from torchatlas.core.folding.backward_signature import node_kind
+from torchatlas.core.folding.signature import constants, module_signatures, value_signatures, without_numbers
 from torchatlas.core.folding.signature import without_sizes as constants_without_sizes
 
 if TYPE_CHECKING:
@@ -32,8 +49,8 @@ many of the value's touches lie inside the call. Plain tuples, because there is 
 
 
 @dataclass(frozen=True, slots=True)
-class CallClasses:
-    """What is known of each call, by call id; ATen calls have class -1 and nothing else.
+class CallSignatures:
+    """What each call is built like, by call id; ATen calls have number -1 and nothing else.
 
     Attributes:
         number: equal for calls that are built alike.
@@ -43,8 +60,8 @@ class CallClasses:
         size: calls in the subtree, ATen calls not counted.
         weights: elements of the parameters it reads, each as often as it is read.
         made: values by the call that made them, ATen calls counted to the call they served.
-        sort: by value id, equal for values of equal shape, dtype and so on.
-        keys: what all calls of a class have in common, by class; those of the calls inside come first.
+        value_number: by value id, equal for values of equal shape, dtype and so on.
+        keys: by number, the tuple that all calls of that number share; those of calls inside come first.
     """
 
     number: list[int]
@@ -54,36 +71,44 @@ class CallClasses:
     size: list[int]
     weights: list[int]
     made: Mapping[int, Sequence[int]]
-    sort: Sequence[int]
+    value_number: Sequence[int]
     keys: Sequence[Atoms] = ()
 
 
-def call_classes(graph: Graph) -> CallClasses:
-    """Classify every call of the graph, children before parents; linear in the wiring between calls."""
-    return _Classifier(graph).run()
+def call_signatures(graph: Graph) -> CallSignatures:
+    """Number every call of the graph, children before parents; time is linear in the wires between calls."""
+    return _Numbering(graph).run()
 
 
-def without_sizes(graph: Graph, classes: CallClasses) -> CallClasses:
-    """The same, calls being alike too that differ in sizes of what is no weight and in numbers that they were given."""
-    sort = value_sorts(graph.values, sizes=False)
-    sorts = dict(zip(classes.sort, sort, strict=True))
+def without_sizes(graph: Graph, signatures: CallSignatures) -> CallSignatures:
+    """The same without sizes: calls are alike too that differ in shapes of activations and in numeric arguments."""
+    value_number = value_signatures(graph.values, sizes=False)
+    value_numbers = dict(zip(signatures.value_number, value_number, strict=True))
     numbers: dict[Atoms, int] = {}
     known: list[int] = []
-    for key in classes.keys:
-        known.append(numbers.setdefault(_loosened(key, sorts, known), len(numbers)))
-    return replace(classes, number=[-1 if one < 0 else known[one] for one in classes.number], sort=sort)
+    for key in signatures.keys:
+        known.append(numbers.setdefault(_loosened(key, value_numbers, known), len(numbers)))
+    return replace(
+        signatures, number=[-1 if one < 0 else known[one] for one in signatures.number], value_number=value_number
+    )
 
 
-def _loosened(key: Any, sorts: Mapping[int, int], known: Sequence[int]) -> Atoms:
-    """The key of a class, its sizes left out, as `_Classifier` builds it for a leaf or for a call with a body."""
+def _loosened(key: Any, value_numbers: Mapping[int, int], known: Sequence[int]) -> Atoms:
+    """The tuple of a call without sizes, as `_Numbering` builds it for a leaf or for a call with a body."""
     *head, given = key[:_HEAD]
     start = (*head, None if given is None else constants_without_sizes(given))
     if len(key) == _HEAD + 3:
         entries, own, handed = key[_HEAD:]
         return (*start, tuple([(known[number], *rest) for number, *rest in entries]), own, handed)
     module, inputs, made, outputs = key[_HEAD:]
-    read = tuple([(sorts[sort], name) for sort, name in inputs])
-    return (*start, module, read, tuple([(sorts[sort], *rest) for sort, *rest in made]), outputs)
+    read = tuple([(value_numbers[value_number], name) for value_number, name in inputs])
+    return (
+        *start,
+        module,
+        read,
+        tuple([(value_numbers[value_number], *rest) for value_number, *rest in made]),
+        outputs,
+    )
 
 
 _HEAD = 4
@@ -124,13 +149,13 @@ def _patterns(graph: Graph) -> list[str | None]:
     return patterns
 
 
-class _Classifier:
+class _Numbering:
     """One pass over a graph from the last call to the first, with the tables that pass needs."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         count = len(graph.calls)
-        self.out = CallClasses(
+        self.out = CallSignatures(
             number=[-1] * count,
             body=_bodies(graph),
             touches=[()] * count,
@@ -138,18 +163,18 @@ class _Classifier:
             size=[1] * count,
             weights=[0] * count,
             made=_made(graph),
-            sort=value_sorts(graph.values),
+            value_number=value_signatures(graph.values),
         )
         self.made = self.out.made
-        self.sort = self.out.sort
+        self.value_number = self.out.value_number
         self.weight = [value.numel if value.kind == "parameter" else 0 for value in graph.values]
         self.opaque = {module.path for module in graph.modules if module.opaque}
-        self.modules = module_classes(graph) if self.opaque else {}
+        self.modules = module_signatures(graph) if self.opaque else {}
         self.total = [0] * len(graph.values)
         self.numbers: dict[Atoms, int] = {}
-        self.places: dict[tuple[int, int], int] = {}
+        self.endpoints: dict[tuple[int, int], int] = {}
 
-    def run(self) -> CallClasses:
+    def run(self) -> CallSignatures:
         """Fill the classes in."""
         calls = [call for call in self.graph.calls if call.kind != "aten"]
         for call in calls:
@@ -174,7 +199,7 @@ class _Classifier:
         return call.kind not in AROUND or not self.out.body[call.id]
 
     def _head(self, call: Call) -> Atoms:
-        return (call.kind, kind_of_node(call), call.error is not None, constants(call) if self._reads(call) else None)
+        return (call.kind, node_kind(call), call.error is not None, constants(call) if self._reads(call) else None)
 
     def _leaf(self, call: Call) -> Atoms:
         inputs: dict[int, int] = {}
@@ -187,7 +212,7 @@ class _Classifier:
         return (
             *self._head(call),
             self.modules[call.path] if call.path in self.opaque else None,
-            tuple([(self.sort[value], inputs[value]) for value in call.inputs]),
+            tuple([(self.value_number[value], inputs[value]) for value in call.inputs]),
             tuple([self._origin(value, inputs) for value in made]),
             tuple([names.get(value, 0) for value in call.outputs]),
         )
@@ -197,18 +222,18 @@ class _Classifier:
         made = self.graph.values[value]
         before = 0 if made.previous is None else inputs.get(made.previous, -1)
         same = 0 if made.same_as is None else inputs.get(made.same_as, -1)
-        return (self.sort[value], before, same, made.view_of is not None)
+        return (self.value_number[value], before, same, made.view_of is not None)
 
     def _composite(self, call: Call) -> Atoms:
-        wires = _Wires(self.places)
+        wires = _Wires(self.endpoints)
         called: dict[str, int] = {}
         entries: list[Atoms] = []
         out = self.out
-        for place, child in enumerate(out.body[call.id]):
+        for position, child in enumerate(out.body[call.id]):
             path = self.graph.calls[child].path
-            first = place if path is None else called.setdefault(path, place)
-            callee = out.pattern[child] if first == place else first
-            entries.append((out.number[child], callee, *wires.tie(place, out.touches[child])))
+            first = position if path is None else called.setdefault(path, position)
+            callee = out.pattern[child] if first == position else first
+            entries.append((out.number[child], callee, *wires.tie(position, out.touches[child])))
             out.size[call.id] += out.size[child]
             out.weights[call.id] += out.weights[child]
         own = wires.tie(-1, self._own_touches(call, wires))
@@ -230,18 +255,18 @@ class _Classifier:
 class _Wires:
     """Names, inside one body, for the values its calls share: each is named after the place that touched it first."""
 
-    def __init__(self, places: dict[tuple[int, int], int]) -> None:
-        self.places = places
+    def __init__(self, endpoints: dict[tuple[int, int], int]) -> None:
+        self.endpoints = endpoints
         self.name: dict[int, int] = {}
         self.count: dict[int, int] = {}
 
-    def tie(self, place: int, touches: Iterable[Touch]) -> list[Hashable]:
+    def tie(self, position: int, touches: Iterable[Touch]) -> list[Hashable]:
         """Name what is touched here first; return (name there, name here) of what was touched before."""
         ties: list[Hashable] = []
         for value, name, count in touches:
             known = self.name.get(value)
             if known is None:
-                number = self.places.setdefault((place, name), len(self.places) + 1)
+                number = self.endpoints.setdefault((position, name), len(self.endpoints) + 1)
                 self.name[value] = number if name > 0 else -number
                 self.count[value] = count
             else:

@@ -1,8 +1,21 @@
-"""Loops whose turns differ in sizes that grow steadily: the steps of a decoder with a cache, each one token longer.
+"""Loops are folded too whose turns differ in sizes that grow steadily, as the cache of a decoder grows by one token.
 
-Strictly no two of them are alike. They are classified once more without sizes (``call_signature``), and what repeats
-then is cut into runs in which every size, turn by turn, changes by the same amount. Such a run calls the same modules
-again: blocks of a stack that widen step by step, each with weights of its own, are no loop.
+No two turns of such a loop are equal, so calls get signatures once more, without sizes
+(`call_signature.without_sizes`). What repeats then is cut into runs in which every size changes by the same amount from
+turn to turn:
+
+    turn                   0          1          2          3
+    cache read        [1, 3, 8]  [1, 4, 8]  [1, 5, 8]  [1, 9, 8]
+    change                  (0, +1, 0) (0, +1, 0) (0, +4, 0)         turns 0 to 2 are one run
+
+Such a run is written ``×3, cache 3..6``: 3 long before the first turn, 6 after the last.
+
+>>> str(Growth("cache", 3, 6))
+'cache 3..6'
+>>> str(Growth("cache", 3, 6).of_part(turns=3, start=1, count=2))
+'cache 4..6'
+
+A run calls the same modules again: blocks that widen step by step, each with weights of its own, are no loop.
 """
 
 from __future__ import annotations
@@ -20,7 +33,7 @@ from torchatlas.core.folding.signature import numbers_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from torchatlas.core.folding.call_signature import CallClasses
+    from torchatlas.core.folding.call_signature import CallSignatures
     from torchatlas.core.graph import Graph
 
 SIZE = "size"
@@ -28,6 +41,7 @@ TURNS = 3
 """Two turns always differ by some amount; that it stays the same shows from three on."""
 
 _LOOKS = 8
+"""Candidates that are looked at for each parent, the longest first: a bound, for each is compared turn by turn."""
 
 
 class _Sizes(NamedTuple):
@@ -76,10 +90,10 @@ class Growth:
 class Growing:
     """Repeats of a graph that grow, found parent by parent."""
 
-    def __init__(self, graph: Graph, classes: CallClasses) -> None:
+    def __init__(self, graph: Graph, signatures: CallSignatures) -> None:
         self._graph = graph
-        self._strict = classes
-        self._loose: CallClasses | None = None
+        self._strict = signatures
+        self._loose: CallSignatures | None = None
         self._sizes: dict[int, _Sizes] = {}
 
     def repeats(self, body: Sequence[int]) -> list[tuple[Repeat, Growth]]:

@@ -1,4 +1,10 @@
-"""One short label for a run of module paths: ``layers.0..79``."""
+"""Many module paths are written as one short label: ``layers.0..79``.
+
+>>> path_range(["h.0.mlp", "h.1.mlp", "h.2.mlp"])
+'h.0..2.mlp'
+>>> path_range([f"blocks.{block}" for block in (0, 2, 4, 6)])
+'blocks.0,2..6'
+"""
 
 from __future__ import annotations
 
@@ -10,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DIGITS = re.compile(r"(\d+)")
-_LISTED = 3
+_LISTED = 3  # numbers without a rule: more do not fit into a cell of the table
 
 
-def span(paths: Sequence[str]) -> str:
+def path_range(paths: Sequence[str]) -> str:
     """Name many paths at once; where they differ in numbers, the numbers become ranges.
 
     ``layers.0``, …, ``layers.79`` give ``layers.0..79``; steps other than one show the second (``0,2..78``); numbers

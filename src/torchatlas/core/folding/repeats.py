@@ -1,9 +1,22 @@
-"""Tandem repeats in a sequence of numbers: where ``x[i] == x[i + period]`` holds long enough for two repeats.
+"""Tandem repeats are found in a sequence of numbers: where ``x[i] == x[i + period]`` holds for a whole period or more.
 
-Windows of width 1, 2, 4, … get a number each, equal for equal windows (prefix doubling, Karp, Miller and Rosenberg,
-https://doi.org/10.1145/800152.804905). A word of least period ``p`` holds more than ``p / 2`` different windows of a
-width in ``(p / 2, p]`` (Morse and Hedlund), so at least one of them stands once in each period and its nearest
-earlier twin is exactly ``p`` back: looking at nearest twins alone finds every period that occurs three times.
+Three repeats of (1, 2), with other numbers around them. Four positions, 1 to 4, equal the one two later:
+
+>>> list(stretches([9, 1, 2, 1, 2, 1, 2, 7]))
+[Stretch(period=2, start=1, stop=5)]
+
+Of repeats that overlap, those are chosen that hide most. Three times two items, shown once, hide four; twice three
+items hide three:
+
+>>> choose_disjoint([Repeat(2, 1, 3), Repeat(3, 0, 2)], sizes=[1] * 8, least=2)
+[Repeat(period=2, start=1, times=3)]
+
+How: windows of width 1, 2, 4, … get a number each, equal for equal windows (prefix doubling: Karp, Miller and
+Rosenberg, Rapid identification of repeated patterns, https://doi.org/10.1145/800152.804905). Each window is compared
+with its nearest earlier twin alone, which makes the search n log n. That finds every least period ``p`` that occurs
+three times: a word of least period ``p`` holds more than ``p / 2`` different windows of a width in ``(p / 2, p]``
+(Morse and Hedlund, Symbolic dynamics, https://doi.org/10.2307/2371264), so one of them stands once in each period, and
+its nearest twin is exactly ``p`` back. A `Stretch` is what the literature on strings calls a *run*.
 """
 
 from __future__ import annotations
@@ -83,7 +96,7 @@ class Repeat(NamedTuple):
     times: int
 
 
-def best(repeats: Iterable[Repeat], sizes: Sequence[int], least: int) -> list[Repeat]:
+def choose_disjoint(repeats: Iterable[Repeat], sizes: Sequence[int], least: int) -> list[Repeat]:
     """Choose repeats that do not overlap, those first that hide most; in order of their start.
 
     Args:

@@ -1,9 +1,30 @@
-"""The children of one call as a sequence in which repeats are equal numbers at equal distances.
+"""The children of one call become a sequence in which repeats are equal numbers with equal links.
 
-Each child is linked to earlier ones by what it reads: a value that a call alike read before it (``AGAIN``), that a
-sibling made (``MADE``), or that came from outside and that a sibling touched before (``SEEN``). Distances, not ids,
-say which, so the links of a repeat are those of the repeat before it. Values that nobody touched before (weights of
-its own, the next element of a list) make no link.
+A link says by distance, not by id, where a child got what it reads, so that the links of two repeats are equal. It is
+one of three:
+
+* ``AGAIN``: an equal call read the same value before (a mask that every layer gets);
+* ``MADE``: a sibling made the value;
+* ``SEEN``: the value came from outside, and a sibling read it before.
+
+A value that nobody read before (weights of its own, the next element of a list) makes no link. Values are named by
+their position in the call: 1, 2, … for those read, -1, -2, … for those made. So the last call below reads, as its first
+value, the first one that the child before it made, and as its second value the one that the child two before it read:
+
+>>> import torch, torchatlas as ta
+>>> from torchatlas.core.folding.call_signature import call_signatures
+>>> def net(a):
+...     b = torch.relu(a)
+...     c = torch.relu(b)
+...     return torch.add(c, a)
+>>> graph = ta.capture(net, torch.zeros(8)).graph
+>>> for links in Siblings(graph, call_signatures(graph), graph.children[0]).links:
+...     print(links)
+()
+((1, 1, 1, -1),)
+((1, 1, 1, -1), (2, 2, 2, 1))
+>>> AGAIN, MADE, SEEN
+(0, 1, 2)
 """
 
 from __future__ import annotations
@@ -15,8 +36,8 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torchatlas.core.folding.call_signature import CallClasses, Touch
-    from torchatlas.core.folding.first_repeat import Merged
+    from torchatlas.core.folding.call_signature import CallSignatures, Touch
+    from torchatlas.core.folding.first_repeat import FirstRepeat
     from torchatlas.core.graph import Graph
 
 AGAIN, MADE, SEEN, NONE = range(4)
@@ -45,16 +66,22 @@ class Siblings:
     """
 
     def __init__(
-        self, graph: Graph, classes: CallClasses, calls: Sequence[int], merged: Mapping[int, Merged] | None = None
+        self,
+        graph: Graph,
+        signatures: CallSignatures,
+        calls: Sequence[int],
+        merged: Mapping[int, FirstRepeat] | None = None,
     ) -> None:
         self.merged = merged or {}
-        self.touches = [classes.touches[call] for call in calls]
-        self.weights = [classes.weights[call] for call in calls]
+        self.touches = [signatures.touches[call] for call in calls]
+        self.weights = [signatures.weights[call] for call in calls]
         kinds: dict[tuple[int, str | None], int] = {}
-        self.number = [kinds.setdefault((classes.number[call], classes.pattern[call]), len(kinds)) for call in calls]
-        for place, (twin, touches, _) in self.merged.items():
-            self.touches[place] = touches
-            self.number[place] = kinds[classes.number[calls[twin]], classes.pattern[calls[twin]]]
+        self.number = [
+            kinds.setdefault((signatures.number[call], signatures.pattern[call]), len(kinds)) for call in calls
+        ]
+        for position, (twin, touches, _) in self.merged.items():
+            self.touches[position] = touches
+            self.number[position] = kinds[signatures.number[calls[twin]], signatures.pattern[calls[twin]]]
         linker = _Linker()
         self.links = [
             linker.link(number, touches, graph.calls[call].path)
@@ -74,11 +101,11 @@ class Siblings:
         often = Counter(self.reach)
         del often[0]
         common = {lag for lag, _ in often.most_common(lags)}
-        return [(place - lag, lag) for place, lag in enumerate(self.reach) if lag in common]
+        return [(position - lag, lag) for position, lag in enumerate(self.reach) if lag in common]
 
-    def values(self, place: int) -> dict[int, int]:
+    def values(self, position: int) -> dict[int, int]:
         """What a child reads and makes, by name."""
-        return {name: value for value, name, _ in self.touches[place]}
+        return {name: value for value, name, _ in self.touches[position]}
 
     def maker(self, value: int | None) -> int:
         """Which sibling made a value; -1 if none did."""
@@ -86,7 +113,9 @@ class Siblings:
 
     def _crossing(self) -> list[int]:
         change = [0] * (len(self.touches) + 1)
-        ends = {value: place for place, touches in enumerate(self.touches) for value, name, _ in touches if name > 0}
+        ends = {
+            value: position for position, touches in enumerate(self.touches) for value, name, _ in touches if name > 0
+        }
         for value, end in ends.items():
             made = self.maker(value)
             if 0 <= made < end:
@@ -99,23 +128,23 @@ class _Linker:
     """What was touched so far, while walking the children in order."""
 
     def __init__(self) -> None:
-        self.place = -1
+        self.position = -1
         self.made: dict[int, tuple[int, int]] = {}
         self.seen: dict[int, tuple[int, int]] = {}
         self.last: dict[tuple[int, int, int], tuple[int, int]] = {}
         self.called: dict[str, int] = {}
 
     def link(self, number: int, touches: Sequence[Touch], path: str | None) -> tuple[Link, ...]:
-        self.place += 1
+        self.position += 1
         links = []
         if path is not None:
             before = self.called.get(path)
-            self.called[path] = self.place
+            self.called[path] = self.position
             if before is not None:
-                links.append((0, AGAIN, self.place - before, 0))
+                links.append((0, AGAIN, self.position - before, 0))
         for value, name, _ in touches:
             if name < 0:
-                self.made[value] = (self.place, name)
+                self.made[value] = (self.position, name)
             else:
                 found = self._read(number, value, name)
                 if found is not None:
@@ -126,10 +155,10 @@ class _Linker:
         maker, slot = self.made.get(value, (~value, 0))
         key = (maker, number, name)
         before = self.last.get(key)
-        self.last[key] = (self.place, slot)
+        self.last[key] = (self.position, slot)
         if before is not None:
-            return (name, AGAIN, self.place - before[0], slot - before[1])
+            return (name, AGAIN, self.position - before[0], slot - before[1])
         if maker >= 0:
-            return (name, MADE, self.place - maker, slot)
-        toucher, there = self.seen.setdefault(value, (self.place, name))
-        return (name, SEEN, self.place - toucher, there) if toucher != self.place else None
+            return (name, MADE, self.position - maker, slot)
+        toucher, there = self.seen.setdefault(value, (self.position, name))
+        return (name, SEEN, self.position - toucher, there) if toucher != self.position else None

@@ -1,7 +1,16 @@
-"""Structural classes of values, constants and modules: what is alike gets equal numbers or tuples.
+"""Values, arguments and modules get signatures: numbers or tuples that are equal exactly for what is built alike.
 
-Numbers that only say which of several a thing is (``layer_idx``, the ``t`` of ``x[:, t]``) do not count: the steps of
-a loop and the layers of a stack differ in nothing else.
+Numbers that only say which of several it is (``layer_idx=3``, the ``t`` of ``x[:, t]``) are left out, because the
+layers of a stack and the turns of a loop differ in nothing else:
+
+>>> without_numbers("layers.3.mlp") == without_numbers("layers.12.mlp")
+True
+
+All other constants count, and keep their types, since ``1``, ``1.0`` and ``True`` are equal in Python:
+
+>>> from torchatlas.core.graph import Call, Node, Slot
+>>> constants(Call(0, "function", "F.dropout", arguments=Node("arguments", ("input", "p"), (Slot(0), 0.5))))
+(('arguments', ('input', 'p'), 2), (0,), ('float', '0.5'))
 """
 
 from __future__ import annotations
@@ -32,19 +41,19 @@ def without_numbers(text: str) -> str:
     return _NUMBER.sub("#", text)
 
 
-def value_sorts(values: Sequence[Value], *, sizes: bool = True) -> list[int]:
+def value_signatures(values: Sequence[Value], *, sizes: bool = True) -> list[int]:
     """For each value a number, equal for equal shape, dtype, device, tensor type and, of weights, kind and training.
 
     Without ``sizes``, of a value that is no weight only the number of its dimensions counts.
     """
     numbers: dict[Atoms, int] = {}
-    sorts = []
+    value_numbers = []
     for value in values:
         weight = (value.kind, value.requires_grad) if value.is_weight else None
         shape: Hashable = value.shape if sizes or weight else len(value.shape)
         key = (shape, value.dtype, value.device, value.type, weight)
-        sorts.append(numbers.setdefault(key, len(numbers)))
-    return sorts
+        value_numbers.append(numbers.setdefault(key, len(numbers)))
+    return value_numbers
 
 
 def constants(call: Call) -> Atoms:
@@ -94,26 +103,28 @@ def _is_positional_name(name: str) -> bool:
     return _POSITIONAL.fullmatch(name.rpartition(".")[2]) is not None
 
 
-def module_classes(graph: Graph) -> dict[str, int]:
+def module_signatures(graph: Graph) -> dict[str, int]:
     """For each first path a number, equal for equal class, settings, weights and children, recursively.
 
     A module registered in several places counts there without its children, whose places are elsewhere.
     """
-    sorts = value_sorts(graph.values)
+    value_numbers = value_signatures(graph.values)
     numbers: dict[Atoms, int] = {}
-    shallow = {module.path: numbers.setdefault(_itself(module, sorts), len(numbers)) for module in graph.modules}
+    shallow = {
+        module.path: numbers.setdefault(_itself(module, value_numbers), len(numbers)) for module in graph.modules
+    }
     children: dict[str, list[tuple[str, int]]] = {module.path: [] for module in graph.modules}
     for module in graph.modules:
         for path in (module.path, *module.aliases) if module.aliases else ():
             _add(children, graph, path, shallow[module.path])
-    classes: dict[str, int] = {}
+    signatures: dict[str, int] = {}
     for module in reversed(graph.modules):
         inside = tuple(sorted(children[module.path]))
         number = numbers.setdefault((shallow[module.path], inside), len(numbers))
-        classes[module.path] = number
+        signatures[module.path] = number
         if not module.aliases:
             _add(children, graph, module.path, number)
-    return classes
+    return signatures
 
 
 def _add(children: dict[str, list[tuple[str, int]]], graph: Graph, path: str, number: int) -> None:
@@ -131,10 +142,10 @@ def settings_of(module: Module) -> Atoms:
     )
 
 
-def _itself(module: Module, sorts: list[int]) -> Atoms:
+def _itself(module: Module, value_numbers: list[int]) -> Atoms:
     settings = settings_of(module)
-    weights = tuple((name, sorts[value]) for name, value in module.parameters)
-    buffers = tuple((name, sorts[value]) for name, value in module.buffers)
+    weights = tuple((name, value_numbers[value]) for name, value in module.parameters)
+    buffers = tuple((name, value_numbers[value]) for name, value in module.buffers)
     return (module.name, settings, module.extra, module.training, module.opaque, weights, buffers)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.likeness import parent_of
-from torchatlas.core.folding.label import span
+from torchatlas.core.folding.label import path_range
 from torchatlas.core.folding.signature import without_numbers
 from torchatlas.views.table.row import Row
 from torchatlas.views.table.rows import ROWS_BY_DEFAULT, fitting_depth
@@ -117,7 +117,7 @@ class _Union:
     def _label(self, run: tuple[int, ...]) -> str:
         names = [self._name(at) for at in run]
         if len({without_numbers(name) for name in names}) == 1:
-            return span(names)
+            return path_range(names)
         return f"{names[0]} … {names[-1]}" if len(names) > 2 else ", ".join(names)  # noqa: PLR2004 - two can be said
 
     def _name(self, at: int) -> str:

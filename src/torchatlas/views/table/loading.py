@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchatlas.core.folding.label import span
+from torchatlas.core.folding.label import path_range
 from torchatlas.core.folding.signature import without_numbers
 from torchatlas.views.table.text_width import printable
 
@@ -108,7 +108,7 @@ def _spans(holders: Sequence[str]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for holder in holders:
         alike.setdefault(without_numbers(holder), []).append(holder)
-    return [span(each) for each in alike.values()]
+    return [path_range(each) for each in alike.values()]
 
 
 def _rest(count: int) -> Iterator[tuple[str, str]]:

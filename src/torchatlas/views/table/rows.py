@@ -10,7 +10,7 @@ from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from torchatlas.core.folding.label import span
+from torchatlas.core.folding.label import path_range
 from torchatlas.core.measure.cost import costs
 from torchatlas.views.table.counting import counted
 from torchatlas.views.table.repeats import Stretch, Stretches
@@ -156,7 +156,7 @@ class _Builder:
         return "stopped" if call in self.stretches.stopped else "ran"
 
     def _label(self, paths: Iterable[str], parent: int | None) -> str:
-        return span([self._relative(path, self.places[parent]) for path in paths])
+        return path_range([self._relative(path, self.places[parent]) for path in paths])
 
     def _relative(self, path: str, place: str) -> str:
         """The name under which the module at ``place`` knows it, else its full path."""
