@@ -7,7 +7,7 @@ import { facts } from "../src/graph/facts.ts";
 import { DEFAULT_STATE, type ViewState, index, visible } from "../src/graph/index.ts";
 import { type LayoutInput, layout, memory } from "../src/layout/layout.ts";
 import { prepare, scene } from "../src/scene/scene.ts";
-import { svg } from "../src/svg/svg.ts";
+import { svg } from "../src/scene/svg.ts";
 import { deepen } from "./deepen.ts";
 
 export { index, layout, memory, svg, visible };

@@ -12,7 +12,7 @@ import { themed } from "./scene/ink.ts";
 import { marked } from "./scene/marks.ts";
 import { scene } from "./scene/scene.ts";
 import type { ThemeName } from "./scene/theme.ts";
-import { svg } from "./svg/svg.ts";
+import { svg } from "./scene/svg.ts";
 
 /** A file has no reader whose system could be asked: it is light. */
 function themeOf({ theme }: View): ThemeName {

@@ -8,7 +8,7 @@ import { coloured, explained } from "../scene/coloured.ts";
 import { coloursOf } from "../scene/colours.ts";
 import { themed } from "../scene/ink.ts";
 import { THEMES } from "../scene/theme.ts";
-import { svg } from "../svg/svg.ts";
+import { svg } from "../scene/svg.ts";
 import { shownOf } from "./model.ts";
 import type { Page } from "./page.tsx";
 

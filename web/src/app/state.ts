@@ -1,7 +1,7 @@
 /** All that the page shows, as one value; every action makes the next one. */
 
+import type { View } from "../contract/payload.ts";
 import { DEFAULT_STATE, type ViewState } from "../graph/state.ts";
-import type { Direction } from "../layout/layout.ts";
 import type { LabelKind } from "../scene/words.ts";
 import type { Drawn } from "../worker/protocol.ts";
 
@@ -10,7 +10,7 @@ export type Tab = "drawing" | "table";
 
 export interface AppState {
   readonly view: ViewState;
-  readonly direction: Direction;
+  readonly direction: View["direction"];
   readonly labels: readonly LabelKind[];
   readonly theme: ThemeChoice;
   /** Name of the overlay that colours the boxes. */

@@ -2,7 +2,7 @@
 
 import type { Level, Levels } from "./levels.ts";
 import { type Ordered, type Wanted, order, pointCrossings } from "./order.ts";
-import type { PortOrder } from "./ports.ts";
+import type { PortOrder } from "./rows.ts";
 
 /** The orders made so far. */
 export interface Orders {

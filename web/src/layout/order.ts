@@ -2,8 +2,8 @@
 
 import { type Arrangement, crossingsBelow, totalCrossings } from "./crossings.ts";
 import type { Level } from "./levels.ts";
-import { type PortOrder, portOrders } from "./ports.ts";
-import { type Rows, SLOTS, byRow, rows, withSlots } from "./rows.ts";
+import { portOrders } from "./ports.ts";
+import { type PortOrder, type Rows, SLOTS, byRow, rows, withSlots } from "./rows.ts";
 import { type Working, moved, sift, working } from "./sift.ts";
 
 const SWEEPS = 24;

@@ -1,13 +1,7 @@
 /** The order of wires along the borders of boxes. */
 
 import type { Level } from "./levels.ts";
-import type { Rows } from "./rows.ts";
-
-/** Of one child: its nets, as positions in the level's list, from left to right where data enters, and where it leaves. */
-export interface PortOrder {
-  readonly ins: readonly number[];
-  readonly outs: readonly number[];
-}
+import type { PortOrder, Rows } from "./rows.ts";
 
 /** For each child, its ports sorted by the places of what they are linked to. */
 export function portOrders(level: Level, rows: Rows, place: Int32Array): PortOrder[] {

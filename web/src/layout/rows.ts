@@ -1,11 +1,16 @@
 /** A level as rows, in which every link leads from one row to the next: long nets get a waypoint in each row between. */
 
 import type { Level } from "./levels.ts";
-import type { PortOrder } from "./ports.ts";
 import { type Directed, directed, ranks } from "./rank.ts";
 
 /** More ports on one side of a box than this are not told apart while rows are put in order. */
 export const SLOTS = 64;
+
+/** Of one child: its nets, as positions in the level's list, from left to right where data enters, and where it leaves. */
+export interface PortOrder {
+  readonly ins: readonly number[];
+  readonly outs: readonly number[];
+}
 
 /** By link: which port of its upper and of its lower element it meets, from left to right. */
 export interface Slots {

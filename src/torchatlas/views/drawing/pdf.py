@@ -39,7 +39,7 @@ ROUND = 0.5523
 """Where the control points of a quarter circle lie, in radii."""
 
 DASHES = (5, 3)
-"""Pixels of a stroke and a gap, as `web/src/svg/svg.ts` has them."""
+"""Pixels of a stroke and a gap, as `web/src/scene/svg.ts` has them."""
 
 PIECE = re.compile(r"([MLQAZ])([^MLQAZ]*)")
 

@@ -1,10 +1,10 @@
 /** Whole pictures, byte for byte; a change is looked at before GOLDEN=rewrite keeps it. */
 
 import { expect, test } from "vitest";
-import { drawScene } from "../../src/engine.ts";
-import { svg } from "../../src/svg/svg.ts";
-import { golden } from "../golden.ts";
-import { type Asked, NETWORKS, asked } from "../payloads.ts";
+import { drawScene } from "../src/engine.ts";
+import { svg } from "../src/scene/svg.ts";
+import { golden } from "./golden.ts";
+import { type Asked, NETWORKS, asked } from "./payloads.ts";
 
 const PICTURES: readonly (readonly [name: string, network: string, options: Asked])[] = [
   ...NETWORKS.map((name) => [name, name, {}] as const),

@@ -1,8 +1,8 @@
 /** A scene in its theme as SVG text; the same scene gives the same bytes. */
 
-import { coordinate } from "../scene/coordinate.ts";
+import { coordinate } from "./coordinate.ts";
 import type { Path, Rect, Scene, Text } from "../contract/scene.ts";
-import type { Shape } from "../scene/ink.ts";
+import type { Shape } from "./ink.ts";
 
 const FONTS = "Atlas Sans, Liberation Sans, Arial, Helvetica, sans-serif";
 const MARKS: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/contract/graph.ts";
 import type { Payload } from "../../src/contract/payload.ts";
 import { drawScene } from "../../src/engine.ts";
-import { escape, svg } from "../../src/svg/svg.ts";
+import { escape, svg } from "../../src/scene/svg.ts";
 import { asked, payload } from "../payloads.ts";
 
 /** The two-branch network, its first module and input renamed. */
