@@ -16,6 +16,10 @@ ALGORITHMS = (
     "folding.chains",
     "folding.growth",
     "folding.label",
+    "comparing.compare",
+    "comparing.subsequence",
+    "comparing.renaming",
+    "comparing.vocabulary",
 )
 
 

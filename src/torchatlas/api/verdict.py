@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.api.atlas import Atlas
 from torchatlas.api.target import is_module
-from torchatlas.core.comparing.answer import Answer, Unasked
+from torchatlas.core.comparing.load_result import LoadResult, NotAsked
 from torchatlas.core.comparing.loading import Rest, loading
 from torchatlas.core.comparing.renaming import renamed as after
-from torchatlas.core.comparing.state import Described
+from torchatlas.core.comparing.state import TensorSpec
 from torchatlas.core.errors import AtlasError, InputError
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ def verdict(model: Any, model_graph: Graph, weights: Any, weights_graph: Graph) 
     """
     module, given = _module(model), _weights(weights, weights_graph)
     answer = _asked(module, given.state) if isinstance(given, Weights) else given
-    if isinstance(given, Unasked):
+    if isinstance(given, NotAsked):
         return loading(model_graph, weights_graph, answer)
     found = replace(loading(model_graph, weights_graph, answer), inside=given.inside, joined=not given.flat)
-    if isinstance(answer, Unasked) or answer.taken or not isinstance(given.state, Mapping):
+    if isinstance(answer, NotAsked) or answer.taken or not isinstance(given.state, Mapping):
         return found
     renamed = _renamed(given, found)
     arrays = {key for key, item in renamed.items() if _is_array(item)}
@@ -85,8 +85,8 @@ def verdict(model: Any, model_graph: Graph, weights: Any, weights_graph: Graph) 
     return replace(found, rest=_rest(module, made), arrays=bool(arrays))
 
 
-def _asked(module: Any, state: Any) -> Answer | Unasked:
-    if isinstance(module, Unasked):
+def _asked(module: Any, state: Any) -> LoadResult | NotAsked:
+    if isinstance(module, NotAsked):
         return module
     from torchatlas.capture.loading.load_state import ask  # noqa: PLC0415  # torch is loaded when asked for
 
@@ -101,12 +101,12 @@ def _renamed(given: Weights, found: Loading) -> dict[Any, Any]:
 
 
 def _is_array(item: Any) -> bool:
-    return item.type == "ndarray" if isinstance(item, Described) else type(item).__name__ == "ndarray"
+    return item.type == "ndarray" if isinstance(item, TensorSpec) else type(item).__name__ == "ndarray"
 
 
 def _tensor(array: Any) -> Any:
     """What ``torch.as_tensor`` makes of an array."""
-    if isinstance(array, Described):
+    if isinstance(array, TensorSpec):
         return replace(array, type="")
     import torch  # noqa: PLC0415  # torch is loaded when asked for
 
@@ -124,12 +124,12 @@ def _joined(state: Any, before: str) -> Iterator[tuple[str, Any]]:
 def _rest(module: Any, state: dict[Any, Any]) -> Rest | None:
     """What is left to do for a state that was renamed; None where it cannot be loaded in part either."""
     first = _asked(module, state)
-    if isinstance(first, Unasked) or first.taken:
+    if isinstance(first, NotAsked) or first.taken:
         return Rest()
     wrong = first.refused(state)
     left = {key: item for key, item in state.items() if key not in wrong}
     second = _asked(module, left) if wrong else first
-    if isinstance(second, Unasked) or second.unfit or second.errors:
+    if isinstance(second, NotAsked) or second.unfit or second.errors:
         return None
     missing = tuple(key for key in second.missing if key not in wrong)
     return Rest(missing, first.unexpected, tuple(key for key in state if key in wrong), by_shape=not first.errors)
@@ -141,10 +141,10 @@ def _module(one: Any) -> Any:
         one = one.origin and one.origin.model
     if is_module(one):
         return one
-    return Unasked("a function was given, which has no load_state_dict" if callable(one) else NO_MODEL)
+    return NotAsked("a function was given, which has no load_state_dict" if callable(one) else NO_MODEL)
 
 
-def _weights(one: Any, graph: Graph) -> Weights | Unasked:
+def _weights(one: Any, graph: Graph) -> Weights | NotAsked:
     """What would be loaded, or why that is not in hand."""
     from torchatlas.readers.weights.state import state_of  # noqa: PLC0415  # the readers are loaded when asked for
     from torchatlas.readers.weights.whole import expression  # noqa: PLC0415  # as above
@@ -157,12 +157,12 @@ def _weights(one: Any, graph: Graph) -> Weights | Unasked:
         return Weights(one, expression(inside), flat)
     read = _read(one)
     if read is None or read.checkpoint is None:
-        return Unasked(NO_WEIGHTS)
+        return NotAsked(NO_WEIGHTS)
     checkpoint = read.checkpoint
     if checkpoint.empty:
-        return Unasked(checkpoint.empty)
+        return NotAsked(checkpoint.empty)
     if _names(read.graph) != _names(graph):
-        return Unasked("the file is no longer what was opened")
+        return NotAsked("the file is no longer what was opened")
     state, flat = state_of(checkpoint)
     return Weights(state, expression(checkpoint.inside), flat)
 

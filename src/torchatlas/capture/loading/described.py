@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 from torchatlas.capture.objects.contents import class_name, is_a
 from torchatlas.capture.stored import ONE_SCALE
 from torchatlas.capture.torch_private import script_class, script_state, storage_key
-from torchatlas.core.comparing.state import Described, Lazy, Script, Unread
+from torchatlas.core.comparing.state import LazyTensor, NotBuilt, ScriptObject, TensorSpec
 
 DEEPEST = 64
 """Dictionaries inside dictionaries that are followed."""
@@ -30,11 +30,11 @@ def described(thing: Any, depth: int = 0, known: dict[int, Any] | None = None, *
         lasting: its tensors are there afterwards too, so that their memory tells them apart.
     """
     if is_a(thing, Tensor):
-        return Lazy(is_a(thing, nn.Parameter)) if is_lazy(thing) else _tensor(thing, lasting=lasting)
+        return LazyTensor(is_a(thing, nn.Parameter)) if is_lazy(thing) else _tensor(thing, lasting=lasting)
     if thing is None or type(thing) in (bool, int, float, str, bytes):
         return thing
     if class_name(type(thing)) == "ndarray" and thing.dtype.kind in "biufc":
-        return Described(tuple(thing.shape), thing.dtype.name, type="ndarray", nbytes=thing.nbytes)
+        return TensorSpec(tuple(thing.shape), thing.dtype.name, type="ndarray", nbytes=thing.nbytes)
     known = {} if known is None else known
     if id(thing) in known:
         return known[id(thing)]
@@ -52,15 +52,15 @@ def described(thing: Any, depth: int = 0, known: dict[int, Any] | None = None, *
     kind = script_class(thing)
     if kind is not None and depth < DEEPEST:
         with suppress(Exception):  # one without a state
-            return Script(kind, described(script_state(thing), depth + 1, lasting=False))
-    return Unread(f"{type(thing).__module__}.{class_name(type(thing))}")
+            return ScriptObject(kind, described(script_state(thing), depth + 1, lasting=False))
+    return NotBuilt(f"{type(thing).__module__}.{class_name(type(thing))}")
 
 
-def _tensor(tensor: Tensor, *, lasting: bool) -> Described:
+def _tensor(tensor: Tensor, *, lasting: bool) -> TensorSpec:
     strided = tensor.layout is torch.strided and not tensor.is_nested
     own = lasting and strided and not tensor.is_meta and type(tensor) in (Tensor, nn.Parameter)
     kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
-    return Described(
+    return TensorSpec(
         (-1,) if tensor.is_nested else tuple(tensor.shape),
         str(tensor.dtype).removeprefix("torch."),
         tensor.stride() if strided else None,

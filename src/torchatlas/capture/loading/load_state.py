@@ -24,8 +24,8 @@ from torchatlas.capture.objects.contents import LAZY, class_name, is_a
 from torchatlas.capture.record.structure import modules_of
 from torchatlas.capture.restore.state import Guard, no_trace, own_tensors
 from torchatlas.capture.stored import sharded
-from torchatlas.core.comparing.answer import Answer, Unasked
-from torchatlas.core.comparing.state import Described, Lazy, Named, Unread
+from torchatlas.core.comparing.load_result import LoadResult, NotAsked
+from torchatlas.core.comparing.state import LazyTensor, NotBuilt, TensorSpec, TorchConstant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,18 +42,18 @@ UNFIT = re.compile(
 QUOTED = re.compile(r'"(.*?)"(?:, |\. )')
 
 
-def ask(model: Any, state: Any) -> Answer | Unasked:
+def ask(model: Any, state: Any) -> LoadResult | NotAsked:
     """Give what ``model.load_state_dict(state)`` does, without doing it.
 
     Args:
         model: an ``nn.Module``; it is left as it is.
-        state: a dictionary of tensors, or of what stands for those of a file (`Described`, `Unread`).
+        state: a dictionary of tensors, or of what stands for those of a file (`TensorSpec`, `NotBuilt`).
 
     Returns:
         The answer of a copy of the model; or why that could not be asked.
     """
     if not is_a(model, nn.Module):
-        return Unasked("it is a function, which has no load_state_dict")
+        return NotAsked("it is a function, which has no load_state_dict")
     modules = list({id(module): (path, module) for path, module in modules_of(model).items()}.values())
     crash: BaseException | None = None
     if not any(is_a(module, torch.jit.ScriptModule) for _, module in modules):
@@ -66,17 +66,17 @@ def ask(model: Any, state: Any) -> Answer | Unasked:
     size = sum(map(_bytes, tensors.values())) + _size(state)
     if size > LARGEST:
         why = f"its code raised {_words(crash)} on tensors without numbers" if crash else "it is TorchScript"
-        return Unasked(f"{why}, and model and weights are too large to be copied ({size:,} bytes)")
+        return NotAsked(f"{why}, and model and weights are too large to be copied ({size:,} bytes)")
     try:
         return _asked(model, modules, state, _OnCopies())
     except _CrashError as crashed:
         raised = crashed.__cause__ or crashed
         withheld = tuple(_withheld(state))
         if withheld:
-            return Unasked(
+            return NotAsked(
                 f"its code raised {_words(raised)} on {withheld[0]}, whose content is not read from the file"
             )
-        return Answer(taken=False, errors=(_words(raised),))
+        return LoadResult(taken=False, errors=(_words(raised),))
 
 
 class _CrashError(Exception):
@@ -94,7 +94,7 @@ class _OnStandIns:
         made: Tensor = self.mode.of(tensor)
         return made
 
-    def built(self, described: Described) -> Tensor:
+    def built(self, described: TensorSpec) -> Tensor:
         """What stands for one of a file."""
         if described.type == "nested":
             raise NoStandInError(described.type)
@@ -104,7 +104,7 @@ class _OnStandIns:
         made: Tensor = self.mode.made(described.shape, stride, kind, parameter=described.parameter)
         return made
 
-    def lazy(self, lazy: Lazy) -> Tensor:
+    def lazy(self, lazy: LazyTensor) -> Tensor:
         """One that has no shape."""
         return _uninitialized(lazy, "meta")
 
@@ -122,19 +122,19 @@ class _OnCopies:
             except RuntimeError:  # one that was computed
                 return tensor.detach().clone()
 
-    def built(self, described: Described) -> Tensor:
+    def built(self, described: TensorSpec) -> Tensor:
         """The tensor of a file."""
         made = _numbers(described)
         if described.parameter:
             return nn.Parameter(made, made.is_floating_point() or made.is_complex())
         return made
 
-    def lazy(self, lazy: Lazy) -> Tensor:
+    def lazy(self, lazy: LazyTensor) -> Tensor:
         """One that has no shape."""
         return _uninitialized(lazy, "cpu")
 
 
-def _numbers(described: Described) -> Tensor:
+def _numbers(described: TensorSpec) -> Tensor:
     """A tensor with the numbers of the file, where they can be read, or zeros."""
     shape, dtype = described.shape, _dtype(described)
     layout, scheme, axis = _form(described)
@@ -153,7 +153,7 @@ def _numbers(described: Described) -> Tensor:
     return numbers.reshape(shape) if described.stride is None else numbers.as_strided(shape, described.stride)
 
 
-def _form(described: Described) -> tuple[torch.layout, torch.qscheme | None, int]:
+def _form(described: TensorSpec) -> tuple[torch.layout, torch.qscheme | None, int]:
     """Layout, scheme and axis, as the reader notes them in the type of a tensor."""
     layout = getattr(torch, described.type, None) if described.type.startswith("sparse") else None
     if isinstance(layout, torch.layout):
@@ -164,18 +164,20 @@ def _form(described: Described) -> tuple[torch.layout, torch.qscheme | None, int
     return torch.strided, getattr(torch, scheme or "per_tensor_affine"), int(axis or 0)
 
 
-def _dtype(described: Described) -> torch.dtype:
+def _dtype(described: TensorSpec) -> torch.dtype:
     found = getattr(torch, described.dtype, None)
     return found if isinstance(found, torch.dtype) else torch.uint8  # of safetensors alone, which torch has no name for
 
 
-def _uninitialized(lazy: Lazy, device: str) -> Tensor:
+def _uninitialized(lazy: LazyTensor, device: str) -> Tensor:
     kind: Any = UninitializedParameter if lazy.parameter else UninitializedBuffer
     made: Tensor = kind(requires_grad=lazy.parameter, device=device)
     return made
 
 
-def _asked(model: nn.Module, modules: list[tuple[str, nn.Module]], state: Any, way: _OnStandIns | _OnCopies) -> Answer:
+def _asked(
+    model: nn.Module, modules: list[tuple[str, nn.Module]], state: Any, way: _OnStandIns | _OnCopies
+) -> LoadResult:
     """Load into a copy.
 
     Raises:
@@ -200,7 +202,7 @@ def _asked(model: nn.Module, modules: list[tuple[str, nn.Module]], state: Any, w
             return _read(str(error), seen, saved)
         except Exception as error:
             raise _CrashError from error
-    return Answer(taken=True, saved=saved)
+    return LoadResult(taken=True, saved=saved)
 
 
 def _sharded(state: Any, model: nn.Module) -> Any:
@@ -209,7 +211,7 @@ def _sharded(state: Any, model: nn.Module) -> Any:
     Raises:
         NoStandInError: the model has none such, and what torch says of both together cannot be asked.
     """
-    described = [key for key, item in dict.items(state) if isinstance(item, Described)] if is_a(state, dict) else []
+    described = [key for key, item in dict.items(state) if isinstance(item, TensorSpec)] if is_a(state, dict) else []
     keys = [key for key in described if dict.__getitem__(state, key).type == SHARDED]
     if not keys:
         return state
@@ -227,11 +229,11 @@ def _sharded(state: Any, model: nn.Module) -> Any:
 
 def _state(state: Any, way: _OnStandIns | _OnCopies, known: dict[int, Any]) -> Any:  # noqa: PLR0911 - one for each kind of entry
     """A state with tensors in the place of what is described, and copies of all else; of a container one, by its id."""
-    if isinstance(state, Described):
+    if isinstance(state, TensorSpec):
         return _array(state) if state.type == "ndarray" else way.built(state)
-    if isinstance(state, Lazy):
+    if isinstance(state, LazyTensor):
         return way.lazy(state)
-    if isinstance(state, Named):
+    if isinstance(state, TorchConstant):
         return getattr(torch, state.name) if isinstance(getattr(torch, state.name, None), _NAMED) else state
     if is_a(state, Tensor):
         return way.twin(state)
@@ -257,14 +259,14 @@ def _state(state: Any, way: _OnStandIns | _OnCopies, known: dict[int, Any]) -> A
 _NAMED = (torch.dtype, torch.layout, torch.qscheme)
 
 
-def _array(described: Described) -> Any:
+def _array(described: TensorSpec) -> Any:
     """An array of NumPy that takes no memory."""
     import numpy as np  # noqa: PLC0415 - only where a file holds one
 
     return np.broadcast_to(np.zeros(()), described.shape)
 
 
-def _read(message: str, seen: list[tuple[tuple[str, ...], tuple[str, ...]]], saved: Any) -> Answer:
+def _read(message: str, seen: list[tuple[tuple[str, ...], tuple[str, ...]]], saved: Any) -> LoadResult:
     """What a message of ``load_state_dict`` says; keys as the last hook saw them."""
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
@@ -281,7 +283,7 @@ def _read(message: str, seen: list[tuple[tuple[str, ...], tuple[str, ...]]], sav
             others.append(line.strip())
     if seen:
         missing, unexpected = seen[-1]
-    return Answer(
+    return LoadResult(
         taken=False, missing=missing, unexpected=unexpected, unfit=tuple(unfit), errors=tuple(others), saved=saved
     )
 
@@ -315,7 +317,7 @@ def _bytes(tensor: Tensor) -> int:
 def _size(state: Any) -> int:
     return sum(
         (item.nbytes or 0)
-        if isinstance(item, Described) and item.device != "meta"
+        if isinstance(item, TensorSpec) and item.device != "meta"
         else _bytes(item)
         if is_a(item, Tensor)
         else 0
@@ -328,11 +330,11 @@ def _withheld(state: Any) -> Iterator[str]:
     return (
         key
         for key, item in _leaves(state)
-        if isinstance(item, Unread) or (isinstance(item, Described) and _is_withheld(item))
+        if isinstance(item, NotBuilt) or (isinstance(item, TensorSpec) and _is_withheld(item))
     )
 
 
-def _is_withheld(described: Described) -> bool:
+def _is_withheld(described: TensorSpec) -> bool:
     if not described.numel or described.device == "meta":
         return False
     return described.read is None or described.read() is None

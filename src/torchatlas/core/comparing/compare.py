@@ -1,6 +1,58 @@
-"""What changed from one graph to another: modules added, removed, changed and the same, and the calls that match.
+"""Comparing finds what changed from one graph to another: modules added, removed, changed and the same.
 
-Two graphs of functions without modules are compared call by call.
+The whole of it on one model, into which a layer is put:
+
+>>> import torch, torchatlas as ta
+>>> from torch.nn import Linear, ReLU, Sequential
+>>> from torchatlas.core.comparing.alignment import align
+>>> from torchatlas.core.comparing.likeness import module_trees
+>>> from torchatlas.core.comparing.marks import deep_marks
+>>> from torchatlas.core.comparing.verdict import verdict
+>>> x = torch.zeros(1, 4)
+>>> a = ta.capture(Sequential(Linear(4, 8), ReLU(), Linear(8, 2)), x).graph
+>>> b = ta.capture(Sequential(Linear(4, 8), ReLU(), Linear(8, 8), ReLU(), Linear(8, 2)), x).graph
+
+1. ``likeness.py`` makes of each graph a tree of module names (``tree.py``), and gives every module four numbers, from
+   alike in everything to of one class. Both trees share the numbers. Linear(8, 2) is number 0 in everything, in a as
+   module 2 and in b as module 4; Linear(8, 8) is another one, and the same (3) in class alone:
+
+   >>> one, other = module_trees(a, b)
+   >>> one.kinds[3], other.kinds[3], other.kinds[5]
+   ((0, 1, 2, 3), (16, 17, 2, 3), (0, 1, 2, 3))
+
+2. ``alignment.py`` says which node of one tree is which of the other. Here the names are numbers, positions in a list,
+   so the two lists are aligned as sequences (``subsequence.py``) and node 3 is node 5. (Names would decide first, with
+   the synonyms of ``vocabulary.py``.) ``matching.py`` turns nodes into paths, and aligns the calls in between:
+
+   >>> align(one, other).pairs == {0: 0, 1: 1, 2: 2, 3: 5}
+   True
+   >>> modules = match_modules(a, b)
+   >>> modules
+   {'': '', '0': '0', '1': '1', '2': '4'}
+   >>> match_calls(a, b, modules)
+   {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 9, 6: 10}
+
+3. ``difference.py`` says what differs in each pair of modules and of calls. Here nothing does.
+
+4. This file lists all modules of both graphs, each once, with a mark:
+
+   >>> changes = compare(a, b)
+   >>> [(item.mark, item.a, item.b) for item in changes.items][3:]
+   [('added', None, '2'), ('added', None, '3'), ('same', '2', '4')]
+
+5. ``verdict.py`` puts that in one line, and ``marks.py`` gives each box of a picture its colour. What has a difference
+   inside is changed itself, as the model (box 0) is:
+
+   >>> verdict(changes)
+   'added 2..3; 1 moved; 58 -> 130 parameters; 96 -> 224 FLOPs'
+   >>> deep_marks(changes)[1][0]
+   'changed'
+
+Weights and a model are compared by ``loading.py`` (which keys fit), ``tied_keys.py`` (which lack only a second name)
+and ``renaming.py`` (which renaming makes more of them fit). ``load_result.py`` and ``state.py`` are the records that
+pass between these and ``load_state_dict``.
+
+Two graphs of functions, without modules, are compared call by call.
 """
 
 from __future__ import annotations
@@ -19,13 +71,13 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Call, Graph
 
 GIVEN = ("output", "output dtype")
-"""What follows from what a function was given, and is said of the module around it."""
+"""Differences of a function that follow from its inputs; they are reported for the module around it."""
 
 UNEXPLAINED = ("class", *GIVEN)
-"""What does not say by itself why the functions that a module calls are others."""
+"""Differences of a module that do not explain why it calls other functions; those are then listed too."""
 
 Mark: TypeAlias = Literal["added", "removed", "changed", "same"]
-Place: TypeAlias = "str | int"
+Location: TypeAlias = "str | int"
 """A module's path, or a call's id where calls are compared."""
 
 
@@ -41,8 +93,8 @@ class Item:
     """
 
     mark: Mark
-    a: Place | None
-    b: Place | None
+    a: Location | None
+    b: Location | None
     differences: tuple[Difference, ...] = ()
 
 

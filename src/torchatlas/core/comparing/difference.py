@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.likeness import is_foreign
-from torchatlas.core.comparing.vocabulary import meant
+from torchatlas.core.comparing.vocabulary import torch_name
 from torchatlas.core.folding.signature import constants, settings_of
 from torchatlas.core.graph import Node, Slot, Text
 from torchatlas.core.measure.numbers import figure, figures
@@ -84,7 +84,7 @@ def _settings(one: Module, other: Module, *, whole: bool) -> Iterator[Difference
 def _of_two(name: str, a: Mapping[str, Tree], b: Mapping[str, Tree]) -> Difference:
     """A setting or an argument that differs; its numbers in full where they differ in nothing else."""
     for exact in (False, True):
-        here, there = (said(of[name], exact=exact) if name in of else NONE for of in (a, b))
+        here, there = (argument_text(of[name], exact=exact) if name in of else NONE for of in (a, b))
         if here != there:
             break
     return Difference(name, here, there)
@@ -93,8 +93,8 @@ def _of_two(name: str, a: Mapping[str, Tree], b: Mapping[str, Tree]) -> Differen
 def _once(setting: Tree) -> str:
     """A setting as it would be typed; of the same for each axis, that."""
     if isinstance(setting, Node) and setting.items and len(set(setting.items)) == 1:
-        return said(setting.items[0])
-    return said(setting)
+        return argument_text(setting.items[0])
+    return argument_text(setting)
 
 
 def _tensors(one: Module, other: Module, a: Graph, b: Graph, *, known: bool) -> Iterator[Difference]:
@@ -118,7 +118,7 @@ def _tensors(one: Module, other: Module, a: Graph, b: Graph, *, known: bool) -> 
 
 
 def _called(name: str, known: bool) -> str:
-    return name if known else meant(name)
+    return name if known else torch_name(name)
 
 
 def _may_lack(value: Value | None) -> bool:
@@ -198,7 +198,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + more or NONE
 
 
-def said(tree: Tree, depth: int = 0, *, exact: bool = False) -> str:
+def argument_text(tree: Tree, depth: int = 0, *, exact: bool = False) -> str:
     """An argument as it would be typed, long numbers in short; the middle of a long one is left out."""
     if isinstance(tree, Slot):
         return "tensor"
@@ -207,7 +207,7 @@ def said(tree: Tree, depth: int = 0, *, exact: bool = False) -> str:
     if isinstance(tree, Node):
         if depth >= DEEPEST:
             return "…"
-        items = [said(item, depth + 1, exact=exact) for item in tree.items]
+        items = [argument_text(item, depth + 1, exact=exact) for item in tree.items]
         if tree.keys:
             items = [f"{key}={item}" for key, item in zip(tree.keys, items, strict=True)]
         return _cut(f"({', '.join(items)})")

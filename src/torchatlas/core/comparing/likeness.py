@@ -1,7 +1,12 @@
-"""How much the modules of two graphs are alike, as numbers that both share, for ``core.comparing.alignment``.
+"""Modules get four numbers for ``alignment.py``; modules of two graphs with an equal number are alike in that degree.
 
-Four degrees: alike in everything (settings, shapes, dtypes); in shapes; in kinds of parts; in class.
-Where one graph was read from weights alone, classes and settings are guesses, and only tensors count.
+    degree    equal for modules with equal                      Linear(8, 2)   Linear(8, 3)
+    0         class, settings, shapes, dtypes, and parts        0              4
+    1         shapes, and parts                                 1              5
+    2         tensor names, and parts in any order              2              2
+    3         class                                             3              3
+
+If one graph was read from weights alone, its classes and settings are guesses, and only tensors count.
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.tree import LEVELS, Tree, by_alphabet
-from torchatlas.core.comparing.vocabulary import meant
+from torchatlas.core.comparing.vocabulary import torch_name
 from torchatlas.core.folding.signature import settings_of
 from torchatlas.core.paths import holder_of
 
@@ -34,12 +39,12 @@ def is_inferred(graph: Graph) -> bool:
 
 
 def is_foreign(graph: Graph) -> bool:
-    """Whether it was read from a file of others, which holds of a module's settings what it computes with."""
+    """Whether it was read from another program's file, which holds only those settings that the computation needs."""
     return reader_of(graph) != ""
 
 
 def reader_of(graph: Graph) -> str:
-    """Of a graph that was read from a file of others, what read it: each has its own names for functions."""
+    """The reader of another program's file, empty for our own graphs: each reader has its own function names."""
     return dict(graph.made).get("reader", "")
 
 
@@ -49,28 +54,28 @@ def _tree(graph: Graph, numbers: Interned, *, bare: bool) -> Tree:
     children: list[list[int]] = [[] for _ in graph.modules]
     for node in range(len(parents) - 1, 0, -1):
         children[parents[node]].append(node)
-    heavy = [False] * len(parents)
+    has_tensors = [False] * len(parents)
     kinds: list[tuple[int, ...]] = [()] * len(parents)
     names = tuple(_below(module.path, parents[at], graph) for at, module in enumerate(graph.modules))
     for node in range(len(parents) - 1, -1, -1):
         module = graph.modules[node]
         inside = children[node][::-1]
-        heavy[node] = bool(module.parameters or module.buffers) or any(heavy[child] for child in inside)
-        held = [child for child in inside if heavy[child]] if bare else inside
+        has_tensors[node] = bool(module.parameters or module.buffers) or any(has_tensors[child] for child in inside)
+        held = [child for child in inside if has_tensors[child]] if bare else inside
         parts = [[(names[child], kinds[child][level]) for child in held] for level in range(LEVELS)]
         keys = _bare(graph, module, parts) if bare else _known(graph, module, parts)
         kinds[node] = tuple(numbers.setdefault((level, key), len(numbers)) for level, key in enumerate(keys))
-    return Tree(names, parents, tuple(kinds), tuple(heavy), _owned(graph, numbers, bare=bare))
+    return Tree(names, parents, tuple(kinds), tuple(has_tensors), _own_tensors(graph, numbers, bare=bare))
 
 
-def _owned(graph: Graph, numbers: Interned, *, bare: bool) -> tuple[int, ...]:
+def _own_tensors(graph: Graph, numbers: Interned, *, bare: bool) -> tuple[int, ...]:
     """A number for the tensors of each module; none where a file has sorted them by name."""
     if is_inferred(graph) and by_alphabet((name, value.shape) for value in graph.values for name in value.names[:1]):
         return (-1,) * len(graph.modules)
     keys = []
     for module in graph.modules:
         tensors = _tensors(module, graph)
-        keys.append(frozenset((meant(name), value.shape) for name, value in tensors if value.shape or not bare))
+        keys.append(frozenset((torch_name(name), value.shape) for name, value in tensors if value.shape or not bare))
     return tuple(numbers.setdefault(key, len(numbers)) if key else -1 for key in keys)
 
 
@@ -108,7 +113,7 @@ def _dtypes(tensors: Iterable[tuple[str, Value]]) -> tuple[tuple[str, bool], ...
 
 def _bare(graph: Graph, module: Module, parts: Sequence[Sequence[tuple[str, int]]]) -> tuple[Hashable, ...]:
     """Only tensors that every file has: a counter of batches may have been left out."""
-    tensors = [(meant(name), value) for name, value in _tensors(module, graph) if value.shape]
+    tensors = [(torch_name(name), value) for name, value in _tensors(module, graph) if value.shape]
     sizes = tuple(sorted((name, value.shape) for name, value in tensors))
     return (
         (sizes, tuple(sorted(parts[0]))),

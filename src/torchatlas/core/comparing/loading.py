@@ -1,4 +1,13 @@
-"""What ``load_state_dict`` would say of weights and a model: which keys fit, and how renaming could mend others."""
+r"""Whether weights fit a model: which keys ``load_state_dict`` takes, and which renaming would make more of them fit.
+
+Weights that were saved from ``DataParallel(model)``:
+
+    model      fc.weight (2, 3)           missing       fc.weight
+    weights    module.fc.weight (2, 3)    unexpected    module.fc.weight
+                                          rules         ^module\. -> nothing, after which 1 key fits
+
+If the model is at hand, it is asked (`LoadResult`); if not, names and shapes decide.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +15,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from torchatlas.core.comparing.answer import Answer, Unasked
+from torchatlas.core.comparing.load_result import LoadResult, NotAsked
 from torchatlas.core.comparing.renaming import Rule, renamed, rules_for
-from torchatlas.core.comparing.tied import tied
+from torchatlas.core.comparing.tied_keys import tied_keys
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -105,7 +114,7 @@ class Loading:
         return code(self.rules, self.rest, joined=self.joined, arrays=self.arrays)
 
 
-def loading(model: Graph, weights: Graph, answer: Answer | Unasked | None = None) -> Loading:
+def loading(model: Graph, weights: Graph, answer: LoadResult | NotAsked | None = None) -> Loading:
     """Say how weights fit a model.
 
     Args:
@@ -113,7 +122,7 @@ def loading(model: Graph, weights: Graph, answer: Answer | Unasked | None = None
         weights: what a file, or another model, holds.
         answer: what the model itself said; without, what is said is inferred from names and shapes.
     """
-    if isinstance(answer, Answer):
+    if isinstance(answer, LoadResult):
         return _answered(model, weights, answer)
     why = "" if answer is None else answer.why
     wanted, given = tensors(model), tensors(weights)
@@ -135,7 +144,7 @@ def loading(model: Graph, weights: Graph, answer: Answer | Unasked | None = None
     return _with_rules(found, wanted, targets, shapes, doubtful)
 
 
-def _answered(model: Graph, weights: Graph, answer: Answer) -> Loading:
+def _answered(model: Graph, weights: Graph, answer: LoadResult) -> Loading:
     """In the model's own words."""
     shapes = {key: value.shape for key, value in tensors(weights).items()}
     targets = {key: shape for key, shape in answer.saved if shape is not None}
@@ -170,7 +179,7 @@ def _with_rules(
     fitting = sum(shapes.get(key) == shape for key, shape in targets.items())
     mended = sum(after.get(key) == shape for key, shape in targets.items()) - fitting
     missing = [key for key in found.missing if key in wanted]
-    found = replace(found, tied=tied(missing, wanted, after.keys() | shapes.keys()))
+    found = replace(found, tied=tied_keys(missing, wanted, after.keys() | shapes.keys()))
     if mended <= 0:
         return found
     rest = Rest(
@@ -226,7 +235,7 @@ def code(rules: Collection[Rule], rest: Rest | None, *, joined: bool = False, ar
         alone = arrays or (joined and rest is not None)  # what else there is to do
         return ("import torch\n\n" if arrays else "") + first + _load(rest) if alone else ""
     listed = "".join(
-        f"    ({_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {_told(rule)}\n" for rule in rules
+        f"    ({_quoted(rule.pattern)}, {_quoted(rule.replacement)}),  # {_rule_comment(rule)}\n" for rule in rules
     )
     return (
         "import re\n\n"
@@ -261,7 +270,7 @@ def _some(keys: Sequence[str]) -> str:
     return ", ".join(json.dumps(key) for key in keys[:NAMED]) + more
 
 
-def _told(rule: Rule) -> str:
+def _rule_comment(rule: Rule) -> str:
     keys = "1 key" if rule.keys == 1 else f"{rule.keys:,} keys"
     return keys if rule.sure else f"{keys}, by shape: check"
 

@@ -1,7 +1,7 @@
-"""What a picture of two graphs says of each box: added, removed, changed or the same.
+"""Boxes of a picture of two graphs get their marks: added, removed, changed or the same.
 
-A box is a call; of a graph without calls, a module, by its position. It stands for all that is inside it: where
-anything in there differs, it is ``changed`` itself, so that no closed box and no fold hides a difference.
+A box is a call, or, in a graph without calls, a module (by position). A box stands for all that is inside it: if
+anything inside differs, the box is ``changed``, so that neither a closed box nor a fold hides a difference.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.likeness import parent_of, reader_of
-from torchatlas.core.comparing.matching import did
+from torchatlas.core.comparing.matching import operation_key
 
 if TYPE_CHECKING:
-    from torchatlas.core.comparing.compare import Changes, Mark, Place
+    from torchatlas.core.comparing.compare import Changes, Location, Mark
     from torchatlas.core.graph import Graph
 
 
@@ -24,7 +24,7 @@ class Boxes:
         self.graph = graph
         self._positions = {module.path: at for at, module in enumerate(graph.modules)}
 
-    def of(self, place: Place | None) -> tuple[int, ...]:
+    def of(self, place: Location | None) -> tuple[int, ...]:
         """The boxes of a module or a call; a module that never ran has none."""
         if place is None:
             return ()
@@ -60,7 +60,9 @@ def own_marks(changes: Changes) -> tuple[dict[int, Mark], dict[int, Mark]]:
     if both_ran:
         for one, other in changes.calls:
             if one not in found[0] and changes.a.calls[one].kind != "module":
-                same = did(changes.a.calls[one], changes.a) == did(changes.b.calls[other], changes.b)
+                same = operation_key(changes.a.calls[one], changes.a) == operation_key(
+                    changes.b.calls[other], changes.b
+                )
                 found[0][one] = found[1][other] = "same" if same else "changed"
     comparable = both_ran and reader_of(changes.a) == reader_of(changes.b)
     _fill(sides[0], found[0], "removed" if comparable else "same")

@@ -1,4 +1,13 @@
-"""Which module and which call of one graph is which of another."""
+"""Modules and calls of two graphs are matched: modules by their trees, then calls between the matched modules.
+
+The calls inside two matched calls, in order; ``|`` stands between matches that are known already (module calls):
+
+    a    Linear |  F.relu  F.dropout  | Linear
+    b    Linear |  F.relu  torch.add  | Linear      F.relu is matched with F.relu, the two others with nothing
+
+First functions are matched that were called alike (`operation_key`: name, arguments, result), then, in the gaps, those
+of the same name. Each time the longest common subsequence is taken. The example of ``compare.py`` shows the result.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.alignment import align
 from torchatlas.core.comparing.likeness import module_trees
-from torchatlas.core.comparing.subsequence import common
+from torchatlas.core.comparing.subsequence import longest_common
 from torchatlas.core.folding.signature import constants
 
 if TYPE_CHECKING:
@@ -16,16 +25,16 @@ if TYPE_CHECKING:
 
 
 def match_modules(a: Graph, b: Graph) -> dict[str, str]:
-    """For first paths of modules of a, those of the modules of b that they are."""
+    """Match modules: first paths in b by first paths in a."""
     pairs = align(*module_trees(a, b)).pairs
     return {a.modules[one].path: b.modules[other].path for one, other in sorted(pairs.items())}
 
 
 def match_calls(a: Graph, b: Graph, modules: Mapping[str, str]) -> dict[int, int]:
-    """For calls of a, the calls of b that they are.
+    """Match calls: ids in b by ids in a.
 
-    The n-th call of a module is that of the module it was matched with; functions are aligned, as they ran, between
-    the module calls of the calls around them. A module that only one graph has around what both have is looked through.
+    The n-th call of a module is matched with the n-th call of its match. Functions are aligned in running order,
+    between the module calls around them. A module that only one graph has, around parts that both have, is ignored.
     """
     if not a.calls or not b.calls:
         return {}
@@ -36,8 +45,8 @@ def match_calls(a: Graph, b: Graph, modules: Mapping[str, str]) -> dict[int, int
     return dict(sorted(_Calls(a, b, modules).run().items()))
 
 
-def did(call: Call, graph: Graph) -> tuple[Hashable, ...]:
-    """What a function was called with, tensors apart, and what it gave: shapes and dtypes."""
+def operation_key(call: Call, graph: Graph) -> tuple[Hashable, ...]:
+    """What makes two calls of functions the same operation: name, constants, and shapes and dtypes of the results."""
     made = tuple((graph.values[value].shape, graph.values[value].dtype) for value in call.outputs)
     return (call.kind, call.name, constants(call), made)
 
@@ -47,28 +56,28 @@ class _Calls:
 
     def __init__(self, a: Graph, b: Graph, modules: Mapping[str, str]) -> None:
         self.a, self.b = a, b
-        self.mate: dict[int, int] = {}
+        self.match: dict[int, int] = {}
         for one, other in modules.items():
-            self.mate |= zip(a.calls_of.get(one, ()), b.calls_of.get(other, ()), strict=False)
-        if 0 not in self.mate and 0 not in self.mate.values():
-            self.mate[0] = 0
-        self.taken = {other: one for one, other in self.mate.items()}
-        self.around = _around(a, self.mate), _around(b, self.taken)
+            self.match |= zip(a.calls_of.get(one, ()), b.calls_of.get(other, ()), strict=False)
+        if 0 not in self.match and 0 not in self.match.values():
+            self.match[0] = 0
+        self.match_back = {other: one for one, other in self.match.items()}
+        self.around = _around(a, self.match), _around(b, self.match_back)
         self.numbers: dict[Hashable, int] = {}
 
     def run(self) -> dict[int, int]:
-        todo = list(self.mate.items())
+        todo = list(self.match.items())
         while todo:
             one, other = todo.pop()
             for pair in self._inside(one, other):
-                self.mate[pair[0]] = pair[1]
-                self.taken[pair[1]] = pair[0]
+                self.match[pair[0]] = pair[1]
+                self.match_back[pair[1]] = pair[0]
                 todo.append(pair)
-        return self.mate
+        return self.match
 
     def _inside(self, one: int, other: int) -> Iterator[tuple[int, int]]:
-        """The functions directly inside two calls: those that did the same, then those of the same name."""
-        gaps = [(self._seen(self.a, one), self._seen(self.b, other))]
+        """Match the functions directly inside two calls: the same operations first, then the same names."""
+        gaps = [(self._visible(self.a, one), self._visible(self.b, other))]
         for strict in (True, False):
             later = []
             for left, right in gaps:
@@ -77,17 +86,17 @@ class _Calls:
                     for graph, calls in ((self.a, left), (self.b, right))
                 ]
                 start = begin = 0
-                for i, j in common(*keys):
-                    if left[i] not in self.mate:
+                for i, j in longest_common(*keys):
+                    if left[i] not in self.match:
                         yield left[i], right[j]
                     later.append((left[start:i], right[begin:j]))
                     start, begin = i + 1, j + 1
                 later.append((left[start:], right[begin:]))
             gaps = [gap for gap in later if all(gap)]
 
-    def _seen(self, graph: Graph, call: int) -> list[int]:
-        """The calls directly inside, and in the place of one that only one graph has around what both have, its own."""
-        known, around = (self.mate, self.around[0]) if graph is self.a else (self.taken, self.around[1])
+    def _visible(self, graph: Graph, call: int) -> list[int]:
+        """The calls directly inside; a module call that only wraps matched calls is replaced by the calls inside it."""
+        known, around = (self.match, self.around[0]) if graph is self.a else (self.match_back, self.around[1])
         found, todo = [], [*graph.children[call][::-1]]
         while todo:
             at = todo.pop()
@@ -98,8 +107,8 @@ class _Calls:
         return found
 
     def _key(self, graph: Graph, call: int, *, strict: bool) -> int:
-        """Of a module call, which pair it is in; of a function, what it did, or only its name."""
-        mine = self.mate.get(call) if graph is self.a else call if call in self.taken else None
+        """A number that is equal for calls that may match: of matched calls by pair, of others by operation or name."""
+        mine = self.match.get(call) if graph is self.a else call if call in self.match_back else None
         called = graph.calls[call]
         key: tuple[Hashable, ...]
         if mine is not None:
@@ -107,12 +116,12 @@ class _Calls:
         elif called.kind == "module" and called.path in graph.module_at:
             key = ("alone", graph is self.a, call)
         else:
-            key = did(called, graph) if strict else (called.kind, called.name)
+            key = operation_key(called, graph) if strict else (called.kind, called.name)
         return self.numbers.setdefault(key, len(self.numbers))
 
 
 def _around(graph: Graph, known: Iterable[int]) -> set[int]:
-    """The calls around those that are known."""
+    """All calls around these."""
     found: set[int] = set()
     for call in known:
         at = graph.calls[call].parent

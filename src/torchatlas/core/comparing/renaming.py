@@ -1,8 +1,20 @@
-"""Rules by which the keys of weights become those of a model: learned from a few keys, held against all.
+r"""Rules are found that rename the keys of weights into those of a model, as few and as plain as possible.
 
-The keys of both are trees of names, aligned as modules are (``alignment``): by name, then by shapes and order.
-Each pair of keys that comes of it differs in some stretches of names; what is the same in many keys is a rule.
-A rule that would spoil a key which has no need of it is told more of what stands around it, or dropped.
+>>> model = {"layers.0.weight": (8, 4), "layers.1.weight": (2, 8), "head.weight": (3, 2)}
+>>> weights = {"module.blocks.0.weight": (8, 4), "module.blocks.1.weight": (2, 8), "module.head.weight": (3, 2)}
+>>> rules = rules_for(model, weights)
+>>> [(rule.pattern, rule.replacement, rule.keys) for rule in rules]
+[('\\.blocks\\.', '.layers.', 2), ('^module\\.', '', 3)]
+>>> renamed(weights, rules) == model
+True
+
+1. The keys of both are trees of names (``tree.py``), aligned as modules are (``alignment.py``). In the example
+   ``module`` is matched with the root, ``module.blocks`` with ``layers``, and so on.
+2. Each pair of keys is cut where names are matched; what differs in between is an edit: ``module`` -> nothing,
+   ``blocks`` -> ``layers``. Equal edits of many keys make one rule.
+3. A rule that would change a key that fits already gets more context, up to ``WIDEST`` names on each side, or is
+   dropped.
+4. Rules without which as many keys fit are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.alignment import align
 from torchatlas.core.comparing.tree import LEVELS, Tree, by_alphabet, is_number
-from torchatlas.core.comparing.vocabulary import meant
+from torchatlas.core.comparing.vocabulary import torch_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -22,19 +34,19 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 MOST = 80
-"""Rules that are tried."""
+"""Rules that are tried, those of most keys first: more than that is no renaming that a person would paste."""
 
 PRUNED = 24
-"""Rules up to which each is left out for a try, to see whether it is needed."""
+"""Rules up to which each is left out once, to see whether it is needed: each trial renames all keys anew."""
 
 NUMBER = re.compile(r"\d+")
 POINT = r"\."
 
 WIDEST = 2
-"""Names on each side of what differs that a rule may need."""
+"""Names on each side of an edit that a rule may contain: a layer's name and its parent's."""
 
 LEARNED = 4000
-"""Pairs of keys from which rules are learned, at most; those of many equal layers say nothing new."""
+"""Pairs of keys from which rules are learned, at most: further keys of equal layers give the same rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +56,8 @@ class Rule:
     Attributes:
         pattern: a regular expression, as ``^module\.``.
         replacement: what stands there instead.
-        keys: how many keys it has a part in mending.
-        sure: False where several tensors of these shapes could have been meant.
+        keys: how many keys it changes that then fit, alone or with other rules.
+        sure: False where several tensors of the same shape could be the right one.
     """
 
     pattern: str
@@ -158,7 +170,7 @@ class _Learned:
     """
 
     keys: dict[str, str]
-    mates: dict[str, str]
+    matches: dict[str, str]
     guessed: set[str]
 
 
@@ -167,9 +179,9 @@ def _learn(wanted: Mapping[str, Shape], given: Mapping[str, Shape]) -> _Learned:
     paths: list[list[str]] = [[], []]
     trees = [_tree(shapes, numbers, found) for shapes, found in zip((wanted, given), paths, strict=True)]
     aligned = align(trees[0], trees[1])
-    mates = {paths[1][other]: paths[0][one] for one, other in aligned.pairs.items()}
-    keys = {key: mates[key] for key, shape in given.items() if key in mates and wanted.get(mates[key]) == shape}
-    return _Learned(keys, mates, {paths[1][aligned.pairs[one]] for one in aligned.guessed})
+    matches = {paths[1][other]: paths[0][one] for one, other in aligned.pairs.items()}
+    keys = {key: matches[key] for key, shape in given.items() if key in matches and wanted.get(matches[key]) == shape}
+    return _Learned(keys, matches, {paths[1][aligned.pairs[one]] for one in aligned.guessed})
 
 
 def _tree(shapes: Mapping[str, Shape], numbers: dict[Hashable, int], keys: list[str]) -> Tree:
@@ -188,17 +200,17 @@ def _tree(shapes: Mapping[str, Shape], numbers: dict[Hashable, int], keys: list[
                 keys.append(path)
             at = places[path]
     kinds = _kinds(names, parents, keys, shapes, numbers)
-    return Tree(tuple(names), tuple(parents), kinds, (True,) * len(keys), _owned(names, keys, shapes, numbers))
+    return Tree(tuple(names), tuple(parents), kinds, (True,) * len(keys), _own_tensors(names, keys, shapes, numbers))
 
 
-def _owned(
+def _own_tensors(
     names: Sequence[str], keys: Sequence[str], shapes: Mapping[str, Shape], numbers: dict[Hashable, int]
 ) -> tuple[int, ...]:
     """Of each key a number for its last name and its shape; none where order says nothing."""
     if by_alphabet(shapes.items()):
         return (-1,) * len(keys)
     return tuple(
-        numbers.setdefault((meant(name), shapes[key]), len(numbers)) if key in shapes else -1
+        numbers.setdefault((torch_name(name), shapes[key]), len(numbers)) if key in shapes else -1
         for name, key in zip(names, keys, strict=True)
     )
 
@@ -215,7 +227,7 @@ def _kinds(
     heights = [0] * len(names)
     kinds: list[tuple[int, ...]] = [()] * len(names)
     for node in range(len(names) - 1, -1, -1):
-        parts = [sorted((meant(names[child]), kinds[child][level]) for child in inside[node]) for level in (0, 2)]
+        parts = [sorted((torch_name(names[child]), kinds[child][level]) for child in inside[node]) for level in (0, 2)]
         bare = tuple(sorted(kinds[child][1] for child in inside[node]))
         shape = shapes.get(keys[node])
         axes = None if shape is None else len(shape)
@@ -237,10 +249,10 @@ def _edits(old: str, new: str, learned: _Learned) -> list[_Edit]:
     spans: list[tuple[int, int, int, int]] = []
     i = k = 0
     for end in range(len(one) + 1):
-        mate = new if end == len(one) else learned.mates.get(".".join(one[:end]))
-        if mate is None or not f"{new}.".startswith(f"{mate}." if mate else ""):
+        match = new if end == len(one) else learned.matches.get(".".join(one[:end]))
+        if match is None or not f"{new}.".startswith(f"{match}." if match else ""):
             continue
-        stop = len(mate.split(".")) if mate else 0
+        stop = len(match.split(".")) if match else 0
         if stop < k or (end == 0 and stop == 0):
             continue
         if one[i:end] != other[k:stop]:

@@ -1,6 +1,8 @@
-"""What ``load_state_dict`` is given, before there are tensors: dictionaries, plain data, and these in between.
+"""A state dict without tensors: what a file of weights holds, described, so that torch can be asked about it later.
 
-Dictionaries are ``OrderedDict``, with the versions of modules in ``_metadata`` where torch wrote them.
+It consists of dictionaries (``OrderedDict``, with module versions in ``_metadata`` if torch wrote them), plain data,
+and these records in the place of objects: for ``{"fc.weight": tensor of 2 x 3}`` it is
+``OrderedDict({"fc.weight": TensorSpec((2, 3), "float32", …)})``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class TensorSpec:
     """A tensor.
 
     Attributes:
@@ -53,26 +55,26 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Lazy:
+class LazyTensor:
     """A tensor that was saved before it had a shape."""
 
     parameter: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """What torch itself names, as ``qint8``: a dtype, a layout or a scheme."""
+class TorchConstant:
+    """A constant of torch, as ``torch.qint8``: a dtype, a layout or a scheme."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class ScriptObject:
     """An object of a C++ class of torch, as the packed weights of quantized layers are.
 
     Attributes:
         kind: the class.
-        state: what it is pickled as, tensors as `Described`.
+        state: what it is pickled as, tensors as `TensorSpec`.
     """
 
     kind: str
@@ -80,7 +82,7 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """What stands in a file and is not built, since code would have to be imported and run; in words, what it is."""
+class NotBuilt:
+    """An object that is not built, because that would import and run code; ``words`` say what it is."""
 
     words: str

@@ -1,8 +1,23 @@
-"""Two sequences, item by item: what they have in common, and what in them is most alike.
+"""Two sequences are aligned, item by item: by equal items, or by how much any two items are alike.
 
-The longest common subsequence is found in time that grows with how much the two differ.
+`longest_common` gives the longest common subsequence, as pairs of positions. Here 1, 3 and 4 are in both:
 
-Source: E. W. Myers, An O(ND) difference algorithm and its variations, https://doi.org/10.1007/BF01840446
+>>> longest_common([1, 2, 3, 4], [1, 3, 9, 4])
+[(0, 0), (2, 1), (3, 3)]
+
+Its time grows with the number of differences: E. W. Myers, An O(ND) difference algorithm and its variations,
+https://doi.org/10.1007/BF01840446. Beyond ``PATIENCE`` differences, equal items are paired by how often they have
+occurred, and the longest ascending part of these pairs is kept (patience sorting: Aldous and Diaconis,
+https://doi.org/10.1090/S0273-0979-99-00796-X).
+
+`heaviest_pairs` gives the pairs, in order, whose weights have the greatest sum. Here row 0 with column 1 (2.0) is worth
+more than row 0 with column 0 and row 1 with column 1 (0.1 + 0.1), or row 1 with column 0 (1.5):
+
+>>> heaviest_pairs([[0.1, 2.0], [1.5, 0.1]])
+[(0, 1)]
+
+That is global alignment without a penalty for gaps: Needleman and Wunsch,
+https://doi.org/10.1016/0022-2836(70)90057-4.
 """
 
 from __future__ import annotations
@@ -14,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PATIENCE = 600
-"""Differences up to which the longest is found; beyond, one that is good enough."""
+"""Differences up to which the longest subsequence is found: its time and memory grow with their square."""
 
 
-def common(a: Sequence[int], b: Sequence[int]) -> list[tuple[int, int]]:
+def longest_common(a: Sequence[int], b: Sequence[int]) -> list[tuple[int, int]]:
     """Positions (in a, in b) of equal items, both ascending: as many as there can be.
 
     Equal beginnings and ends count first, so that of equal neighbours the additional ones are the last.
@@ -110,7 +125,7 @@ def _ascending(offered: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found[::-1]
 
 
-def heaviest(weights: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+def heaviest_pairs(weights: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
     """Rows with columns, both ascending, of which the weights sum to the most; what weighs nothing is no pair.
 
     Of several such choices the one that begins first. In time that grows with rows times columns.

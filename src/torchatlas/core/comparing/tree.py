@@ -1,4 +1,11 @@
-"""The modules of a model, or the keys of its weights, as a tree of names, for ``core.comparing.alignment``."""
+"""A tree of names is what ``alignment.py`` works on: the modules of a model, or the keys of its weights.
+
+``layers.0.weight`` and ``layers.1.weight`` are six nodes with their root:
+
+    node       0     1         2     3           4     5
+    names      ""    layers    0     weight      1     weight
+    parents    -1    0         1     2           1     4
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 LEVELS = 4
-"""Degrees of likeness, from alike in everything to hardly more than of one class."""
+"""Degrees of likeness, from alike in everything (0) to of one class and no more (`LOOSE`)."""
 
 LOOSE = LEVELS - 1
 
@@ -30,8 +37,8 @@ class Tree:
     names: tuple[str, ...]
     parents: tuple[int, ...]
     kinds: tuple[tuple[int, ...], ...]
-    heavy: tuple[bool, ...]
-    owned: tuple[int, ...]
+    has_tensors: tuple[bool, ...]
+    own_tensors: tuple[int, ...]
 
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:
@@ -64,7 +71,7 @@ class Tree:
         while todo:
             at = todo.pop()
             if inside[at]:
-                if self.owned[at] >= 0:
+                if self.own_tensors[at] >= 0:
                     found.append(at)
                 todo += self.children[at][::-1]
         return found
@@ -87,9 +94,9 @@ def is_number(name: str) -> bool:
 
 
 def by_alphabet(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> bool:
-    """Whether tensors, given by name and shape, stand in the order of their names, which says nothing of a model.
+    """Whether tensors are sorted by name, as some files sort them: then their order says nothing about the model.
 
-    Numbers without axes, as counters of batches, do not count: files keep other dtypes apart.
+    Scalars (counters of batches) do not count: files store other dtypes apart.
     """
     names = [name for name, shape in shapes if shape]
     return names == sorted(names)

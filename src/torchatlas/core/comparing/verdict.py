@@ -1,4 +1,4 @@
-"""What two graphs have in common and what not, in one line."""
+"""A comparison in one line: ``added layer4.2; 11.7M -> 13.9M parameters``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
 
 NAMED = 3
-"""What is added, removed or different is named up to here, then counted."""
+"""Names in one part of the line; more are counted, so that the line fits on a screen."""
 
 LISTS = 4
-"""Of additions in lists, so many lists are named."""
+"""Ranges of paths (``layer1.0..2``) in one part of the line: a ResNet has four stages."""
 
 LITTLE = 0.1
-"""Models that share a smaller part of the modules of the smaller one have nothing to do with each other."""
+"""Two models that share less than a tenth of the smaller one's modules are called different models: a norm or an
+activation matches by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,17 @@ def sizes(changes: Changes) -> Sizes:
     )
 
 
-def verdict(changes: Changes, known: Sizes | None = None) -> str:
+def verdict(changes: Changes, counts: Sizes | None = None) -> str:
     """One line: what is added, removed and changed, and what that does to parameters and FLOPs."""
-    numbers = _numbers(changes, known or sizes(changes))
+    numbers = _numbers(changes, counts or sizes(changes))
     if changes.same:
         return "; ".join([_same(changes), *_renaming(changes), *numbers])
     if _strangers(changes):
         shared = len(changes.of("same")) + len(changes.of("changed"))
         count = min(_count(changes, "a"), _count(changes, "b"))
         return "; ".join([f"different models: {shared:,} of {count:,} {_units(changes)} have a match", *numbers])
-    told = [_lone(changes, "added"), _lone(changes, "removed"), _changed(changes)]
-    return "; ".join([*filter(None, told), *_renaming(changes), *numbers])
+    parts = [_lone(changes, "added"), _lone(changes, "removed"), _changed(changes)]
+    return "; ".join([*filter(None, parts), *_renaming(changes), *numbers])
 
 
 def _units(changes: Changes) -> str:
@@ -137,8 +138,8 @@ def _braced(names: str) -> str:
 
 def topmost(graph: Graph, paths: Sequence[str]) -> list[str]:
     """Those of the modules that are in no other of them."""
-    known = dict.fromkeys(paths, 0)
-    return [path for path in paths if holder_of(path, known) is None and path in graph.module_at]
+    counts = dict.fromkeys(paths, 0)
+    return [path for path in paths if holder_of(path, counts) is None and path in graph.module_at]
 
 
 def _deeper(changes: Changes, tops: Iterable[str]) -> bool:
@@ -163,16 +164,16 @@ def _changed(changes: Changes) -> str:
         return ""
     rule, ruled = _class_rule(items)
     rest = [item for item in items if item not in ruled]
-    told = [f"{rule} in {len(ruled):,} class names"] if ruled else []
+    parts = [f"{rule} in {len(ruled):,} class names"] if ruled else []
     if rest:
         words = Counter(word for item in rest for word in dict.fromkeys(_word(each.what) for each in item.differences))
         listed = [word for word, _ in words.most_common(NAMED)]
         more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
         units = _units(changes) if len(rest) != 1 else _units(changes)[:-1]
         differ = "differ" if len(rest) != 1 else "differs"
-        told.append(f"{len(rest):,} {units} {differ} in {', '.join(listed)}{more}")
+        parts.append(f"{len(rest):,} {units} {differ} in {', '.join(listed)}{more}")
     alone = not (changes.of("added") or changes.of("removed"))
-    return ("same structure; " if alone else "") + "; ".join(told)
+    return ("same structure; " if alone else "") + "; ".join(parts)
 
 
 def _word(what: str) -> str:
@@ -239,20 +240,20 @@ def _these(names: Sequence[str]) -> str:
     return ", ".join(listed) + more
 
 
-def _numbers(changes: Changes, known: Sizes) -> list[str]:
+def _numbers(changes: Changes, counts: Sizes) -> list[str]:
     """Totals that differ; of a number that is not sure, that it is at least so much."""
-    told = []
-    one, other = known.parameters
+    parts = []
+    one, other = counts.parameters
     if one != other:
-        told.append(f"{one:,} -> {other:,} parameters")
-    flops_a, flops_b = known.flops
-    unseen = any(not flops and not exact for flops, exact in zip(known.flops, known.exact, strict=True))
+        parts.append(f"{one:,} -> {other:,} parameters")
+    flops_a, flops_b = counts.flops
+    unseen = any(not flops and not exact for flops, exact in zip(counts.flops, counts.exact, strict=True))
     if flops_a is not None and flops_b is not None and flops_a != flops_b and not unseen:
-        bounds = ["" if exact else ">=" for exact in known.exact]
+        bounds = ["" if exact else ">=" for exact in counts.exact]
         texts = [short(flops_a), short(flops_b)]
         if texts[0] == texts[1]:  # all digits, for what differs in few
             texts = [f"{flops_a:,}", f"{flops_b:,}"]
-        told.append(f"{bounds[0]}{texts[0]} -> {bounds[1]}{texts[1]} FLOPs")
+        parts.append(f"{bounds[0]}{texts[0]} -> {bounds[1]}{texts[1]} FLOPs")
     failed = [name for name, graph in (("a", changes.a), ("b", changes.b)) if graph.error is not None]
-    told += [f"{name} failed, so its run is compared up to there" for name in failed]
-    return told
+    parts += [f"{name} failed, so its run is compared up to there" for name in failed]
+    return parts

@@ -1,4 +1,10 @@
-"""Names that mean the same part in the code of others: shapes alone cannot tell two norms of a block apart."""
+"""Synonyms: names that mean the same part in different code bases, where shapes alone cannot tell two norms apart.
+
+>>> canonical("wq"), canonical("query"), synonyms("fc", "classifier")
+('q_proj', 'q_proj', True)
+>>> distinctive_parts(["q_proj", "k_proj", "v_proj"])
+['q', 'k', 'v']
+"""
 
 from __future__ import annotations
 
@@ -28,7 +34,7 @@ MEANINGS = (
     ("class_token", "cls_token", "class_embedding"),
     ("downsample", "shortcut"),
 )
-"""One row for each part, in the words of common checkpoints."""
+"""One row for each part; the first word stands for all. They are the names in checkpoints of common models."""
 
 WORDS = {word: row for row, words in enumerate(MEANINGS) for word in words}
 
@@ -48,14 +54,14 @@ TENSORS = {
 """What other frameworks call the tensors of a layer, and what torch calls them."""
 
 
-def meant(name: str) -> str:
-    """What torch calls the tensor that is called so."""
+def torch_name(name: str) -> str:
+    """The name that torch gives to the tensor of this name."""
     return TENSORS.get(name, name)
 
 
 def canonical(name: str) -> str:
     """One name for all that mean the same; ``LayerNorm`` and ``layer_norm`` are one."""
-    return MEANINGS[WORDS[name]][0] if name in WORDS else meant(name).replace("_", "").lower()
+    return MEANINGS[WORDS[name]][0] if name in WORDS else torch_name(name).replace("_", "").lower()
 
 
 def synonyms(one: str, other: str) -> bool:
@@ -71,8 +77,8 @@ def nearness(one: str, other: str) -> float:
     return SequenceMatcher(None, first, second, autojunk=False).ratio()
 
 
-def stems(names: Sequence[str]) -> list[str]:
-    """What tells names apart: ``q``, ``k``, ``v`` of ``q_proj``, ``k_proj``, ``v_proj``."""
+def distinctive_parts(names: Sequence[str]) -> list[str]:
+    """Names without the beginning and the end that all of them share."""
     if len(names) < 2:  # noqa: PLR2004 - one name has nothing in common with others
         return list(names)
     start = _shared(names)

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.core.comparing.state import Described, Lazy, Named, Script, Unread
+from torchatlas.core.comparing.state import LazyTensor, NotBuilt, ScriptObject, TensorSpec, TorchConstant
 from torchatlas.core.errors import FileError
 from torchatlas.readers.pickled import Foreign, Global, Mapping
 from torchatlas.readers.weights.packed import with_tables
@@ -41,7 +41,7 @@ def _given(key: str, thing: Any, depth: int, known: dict[int, Any]) -> Any:
     if isinstance(thing, Stored):
         return _described(key, thing)
     if isinstance(thing, Global):
-        return Named(thing.name) if thing.module == "torch" else Unread(word(thing))
+        return TorchConstant(thing.name) if thing.module == "torch" else NotBuilt(word(thing))
     if isinstance(thing, Foreign):
         return _foreign(key, thing)
     if thing is None or isinstance(thing, (bool, int, float, str)):
@@ -50,7 +50,7 @@ def _given(key: str, thing: Any, depth: int, known: dict[int, Any]) -> Any:
         if id(thing) not in known:  # one container may stand in many places
             known[id(thing)] = _container(key, thing, depth, known)
         return known[id(thing)]
-    return Unread(f"{type(thing).__name__.lower()}")
+    return NotBuilt(f"{type(thing).__name__.lower()}")
 
 
 def _container(key: str, thing: Any, depth: int, known: dict[int, Any]) -> Any:
@@ -75,12 +75,12 @@ def _foreign(key: str, thing: Foreign) -> Any:
     if stored is not None:
         return _described(key, stored)
     name = str(thing.made_by)
-    return Lazy(name.endswith("Parameter")) if name.startswith(UNINITIALIZED) else Unread(name)
+    return LazyTensor(name.endswith("Parameter")) if name.startswith(UNINITIALIZED) else NotBuilt(name)
 
 
-def _described(key: str, stored: Stored) -> Described:
+def _described(key: str, stored: Stored) -> TensorSpec:
     program = key.rpartition(".")[2] == EXTRA and stored.dtype in PROGRAMS
-    return Described(
+    return TensorSpec(
         stored.shape,
         stored.dtype,
         stored.stride,
@@ -107,11 +107,11 @@ def pickled(state: Any, depth: int = 0, known: dict[int, Any] | None = None) -> 
     known = {} if known is None else known
     if id(state) in known:
         return known[id(state)]
-    if isinstance(state, Script):
+    if isinstance(state, ScriptObject):
         return Foreign(Global("torch", "ScriptObject"), (), (pickled(state.state, depth + 1), state.kind))
-    if isinstance(state, Described):
+    if isinstance(state, TensorSpec):
         return _stored(state)
-    if isinstance(state, Unread):
+    if isinstance(state, NotBuilt):
         module, _, name = state.words.rpartition(".")
         return Foreign(Global(module, name))
     if depth < DEEPEST and isinstance(state, dict):
@@ -128,7 +128,7 @@ def pickled(state: Any, depth: int = 0, known: dict[int, Any] | None = None) -> 
     return state
 
 
-def _stored(described: Described) -> Stored:
+def _stored(described: TensorSpec) -> Stored:
     made = Stored(
         described.shape,
         described.dtype,
@@ -144,7 +144,7 @@ def _stored(described: Described) -> Stored:
     return with_tables(made, described.type, _tables(described)) if described.type.startswith("quantized") else made
 
 
-def _tables(described: Described) -> tuple[Stored, ...]:
+def _tables(described: TensorSpec) -> tuple[Stored, ...]:
     """Scales and zero points of the channels of a quantized tensor, as its scheme has them."""
     _, _, words = described.type.partition(" ")
     scheme, _, axis = words.partition(" ")

@@ -12,7 +12,7 @@ from torchatlas.views.table.diff_rows import Both
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from torchatlas.core.comparing.compare import Changes, Item, Place
+    from torchatlas.core.comparing.compare import Changes, Item, Location
     from torchatlas.core.comparing.difference import Difference
     from torchatlas.core.graph import Graph
     from torchatlas.core.measure.cost import Cost, Costs
@@ -31,9 +31,9 @@ class Sides:
     def __init__(self, changes: Changes) -> None:
         self.changes = changes
         self.costs: tuple[Costs, Costs] = (costs(changes.a), costs(changes.b))
-        self._known: tuple[dict[Place, Cost], dict[Place, Cost]] = ({}, {})
+        self._known: tuple[dict[Location, Cost], dict[Location, Cost]] = ({}, {})
 
-    def cost(self, side: int, place: Place | None) -> Cost | None:
+    def cost(self, side: int, place: Location | None) -> Cost | None:
         """Of a module or call of the first graph (0) or the second (1)."""
         if place is None:
             return None
@@ -54,7 +54,7 @@ class Sides:
         found = (self.cost(side, self.place(item, side)) for item in row.items)
         return all(cost.exact for cost in found if cost is not None)
 
-    def place(self, number: int, side: int) -> Place | None:
+    def place(self, number: int, side: int) -> Location | None:
         """Where an item is in one of the graphs."""
         item = self.changes.items[number]
         return item.b if side else item.a
@@ -172,7 +172,7 @@ def types(sides: Sides, row: Both) -> str:
     return _name(sides, row, 1) or _name(sides, row, 0) or ""
 
 
-def _of(changes: Changes, place: Place | None) -> str:
+def _of(changes: Changes, place: Location | None) -> str:
     if place is None:
         return ""
     return changes.b.calls[place].kind if isinstance(place, int) else changes.b.module_at[place].name

@@ -18,7 +18,7 @@ from torchatlas.views.table.rows import ROWS_BY_DEFAULT, fitting_depth
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-    from torchatlas.core.comparing.compare import Changes, Item, Place
+    from torchatlas.core.comparing.compare import Changes, Item, Location
     from torchatlas.core.graph import Graph
 
 
@@ -197,21 +197,21 @@ class _Union:
             todo += self.children[below]
 
 
-def _side(changes: Changes, item: Item) -> tuple[Graph, Place]:
+def _side(changes: Changes, item: Item) -> tuple[Graph, Location]:
     """The graph that an item is shown of, and where it is there."""
     if item.b is not None:
         return changes.b, item.b
     return changes.a, item.a if item.a is not None else ""
 
 
-def _class(graph: Graph, place: Place) -> str:
+def _class(graph: Graph, place: Location) -> str:
     return graph.calls[place].kind if isinstance(place, int) else graph.module_at[place].name
 
 
 def _parents(changes: Changes) -> Iterator[int]:
     """For each item the item around it, -1 for none: around it in b; of what a has alone, in a."""
-    in_a: dict[Place | None, int] = {item.a: at for at, item in enumerate(changes.items) if item.a is not None}
-    in_b: dict[Place | None, int] = {item.b: at for at, item in enumerate(changes.items) if item.b is not None}
+    in_a: dict[Location | None, int] = {item.a: at for at, item in enumerate(changes.items) if item.a is not None}
+    in_b: dict[Location | None, int] = {item.b: at for at, item in enumerate(changes.items) if item.b is not None}
     paths_a, paths_b = ({m.path: at for at, m in enumerate(graph.modules)} for graph in (changes.a, changes.b))
     for item in changes.items:
         if item.b is not None:
@@ -220,7 +220,7 @@ def _parents(changes: Changes) -> Iterator[int]:
             yield in_a.get(_around(changes.a, item.a, paths_a), -1)
 
 
-def _around(graph: Graph, place: Place, paths: Mapping[str, int]) -> Place | None:
+def _around(graph: Graph, place: Location, paths: Mapping[str, int]) -> Location | None:
     if isinstance(place, int):
         return graph.calls[place].parent
     parent = parent_of(place, paths)

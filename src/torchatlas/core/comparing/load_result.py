@@ -1,4 +1,4 @@
-"""What a model itself said when it was asked to load weights."""
+"""The result of ``load_state_dict``, tried on a copy of the model: whether it loaded, or which keys it listed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LoadResult:
     """How ``load_state_dict(strict=True)`` ended.
 
     Attributes:
-        taken: it loaded.
+        taken: whether it loaded.
         missing: keys that it lists as missing.
         unexpected: keys that it lists as unexpected.
         unfit: (key, shape in the model, shape in the weights) of each size mismatch that it lists.
@@ -32,13 +32,13 @@ class Answer:
     saved: tuple[tuple[str, Shape | None], ...] = ()
 
     def refused(self, keys: Iterable[str]) -> set[str]:
-        """Those that it takes in no form: of another shape, or named in an error."""
+        """The keys that cannot be loaded at all: of another shape, or named in an error."""
         named = {key for key in keys if any(f'"{key}"' in error for error in self.errors)}
         return {key for key, _, _ in self.unfit} | named
 
 
 @dataclass(frozen=True, slots=True)
-class Unasked:
-    """There was no answer; ``why`` says it in words that follow "because"."""
+class NotAsked:
+    """``load_state_dict`` was not tried; ``why`` says it in words that follow "because"."""
 
     why: str

@@ -1,4 +1,8 @@
-"""Keys that weights lack although the tensor is there: under another name, which the model ties to it."""
+"""Keys that weights lack, although the tensor is there under another name that the model ties to it.
+
+A language model whose ``lm_head.weight`` is its ``embed.weight`` is saved with one of the two: ``embed.weight`` is
+given, ``lm_head.weight`` is missing, and ``tied_keys`` gives ``("lm_head.weight", "embed.weight")``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Value
 
 
-def tied(missing: Collection[str], wanted: Mapping[str, Value], given: Collection[str]) -> tuple[tuple[str, str], ...]:
+def tied_keys(
+    missing: Collection[str], wanted: Mapping[str, Value], given: Collection[str]
+) -> tuple[tuple[str, str], ...]:
     """Give the missing keys whose tensor the weights hold, each with the key under which they do.
 
     Args:
