@@ -161,7 +161,7 @@ class _Refusal:
 def _handed_on(given: Given) -> str:
     """What to say of numbers that are arguments because a tensor stands beside them."""
     numbers = numbers_beside_tensors(given.args)
-    if numbers is None:
+    if numbers is None or any(type(number) is not int for number in numbers):  # one of another class may do anything
         return ""
     size = tuple(numbers)
     return f"{numbers!r} was handed on as it is; for a tensor of that shape, give torch.rand{size}."
