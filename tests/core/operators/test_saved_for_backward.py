@@ -15,7 +15,7 @@ from core.tensors import tensor
 from torchatlas.core.graph import Call, Graph, Node
 from torchatlas.core.measure.memory import memory
 from torchatlas.core.operators import saved_for_backward as rules
-from torchatlas.core.operators.saved_for_backward import RULES, UNKNOWN, operation_of, plain_name, rule_for, workspace
+from torchatlas.core.operators.saved_for_backward import RULES, UNKNOWN, operation_of, plain_name, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +154,7 @@ def test_no_operation_has_two_rules() -> None:
 def test_an_operation_without_a_rule_is_taken_to_save_everything() -> None:
     """Not knowing errs on the side of too much."""
     operation = operation_of(Graph("g"), Call(0, "function", "torch.novel"))
-    assert rule_for(operation) is UNKNOWN
+    assert operation.rule is UNKNOWN
     assert UNKNOWN.saves == "all"
 
 
@@ -188,7 +188,7 @@ def test_tensors_of_unknown_size_tell_no_bytes(shape: tuple[int, ...]) -> None:
     graph = Graph("g", values=values)
     for name in RULES:
         operation = operation_of(graph, Call(0, "function", f"F.{name}", inputs=(0, 1, 2), outputs=(3, 4, 5)))
-        rule = rule_for(operation)
+        rule = operation.rule
         assert (rule.kept(operation), rule.forward(operation), rule.backward(operation)) == (0, 0, 0), name
 
 
@@ -198,5 +198,5 @@ def test_too_few_axes_do_not_stop_a_rule(inputs: tuple[int, ...]) -> None:
     graph = Graph("g", values=tuple(tensor(i, shape=()) for i in range(6)))
     for name in ("scaled_dot_product_attention", "lstm", "gru", "rnn_tanh"):
         call = Call(0, "function", name, inputs=inputs, outputs=(3, 4, 5))
-        rule = rule_for(operation_of(graph, call))
+        rule = operation_of(graph, call).rule
         assert rule.kept(operation_of(graph, call)) >= 0

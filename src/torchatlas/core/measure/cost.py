@@ -145,6 +145,15 @@ class Costs:
         return _read(self.graph, self.nesting, self.origins, self.weights, self.structure)
 
     @cached_property
+    def _sizes(self) -> dict[int, Sizes]:
+        found = {}
+        for weight in self.weights:
+            value = self.graph.values[weight]
+            elements = _elements(value) if value.kind == "parameter" else 0
+            found[weight] = Sizes(elements, elements if value.requires_grad else 0, value.nbytes or 0)
+        return found
+
+    @cached_property
     def _runs(self) -> dict[int, list[int]]:
         return _runs(self.graph, self.nesting, self.structure)
 
@@ -204,11 +213,12 @@ class Costs:
     def sizes(self, weights: Iterable[int]) -> Sizes:
         """What these weights come to."""
         parameters = trainable = nbytes = 0
-        for value in map(self.graph.values.__getitem__, weights):
-            nbytes += value.nbytes or 0
-            if value.kind == "parameter":
-                parameters += _elements(value)
-                trainable += _elements(value) if value.requires_grad else 0
+        sizes = self._sizes
+        for weight in weights:
+            elements, trained, stored = sizes[weight]
+            parameters += elements
+            trainable += trained
+            nbytes += stored
         return Sizes(parameters, trainable, nbytes)
 
     def module(self, path: str) -> Cost:

@@ -76,7 +76,9 @@ def _owners(values: Sequence[Value]) -> list[int]:
     owner: list[int] = []
     first: dict[int, int] = {}
     for value in values:
-        earlier = next((v for v in (value.same_as, value.previous, value.view_of) if v is not None), None)
+        earlier = value.previous if value.same_as is None else value.same_as
+        if earlier is None:
+            earlier = value.view_of
         own = value.id if earlier is None else owner[earlier]
         owner.append(own if value.storage is None else first.setdefault(value.storage, own))
     return owner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.measure.lifetime import alive, lifetimes
-from torchatlas.core.operators.saved_for_backward import operation_of, rule_for, workspace
+from torchatlas.core.operators.saved_for_backward import operation_of, workspace
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
@@ -27,7 +27,7 @@ def peaks(graph: Graph) -> list[int]:
     died = {i: outlived if moment is None else moment for i, moment in freed.items()} if told else lives.died
     leaves = [call for call in graph.calls if call.kind != "module" and not graph.children[call.id]]
     operations = {call.id: operation_of(graph, call) for call in leaves}
-    kept = {i: rule_for(one).kept(one) for i, one in operations.items() if lives.taped and _differentiable(one)}
+    kept = {i: one.rule.kept(one) for i, one in operations.items() if lives.taped and _differentiable(one)}
     live = alive(lives, died, kept, len(graph.calls))[:-1]
     before = list(live)
     for memory, born in lives.born.items():
@@ -35,7 +35,7 @@ def peaks(graph: Graph) -> list[int]:
     for i, size in kept.items():
         before[i] -= size
     for i, one in operations.items():
-        live[i] += workspace(one) - (kept.get(i, 0) if rule_for(one).always else 0)
+        live[i] += workspace(one) - (kept.get(i, 0) if one.rule.always else 0)
     for call in reversed(graph.calls):
         if call.parent is not None:
             live[call.parent] = max(live[call.parent], live[call.id])

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from torchatlas.core.instances import maker
 from torchatlas.core.measure.lifetime import alive, ends
-from torchatlas.core.operators.saved_for_backward import UNKNOWN, rule_for, size_of
+from torchatlas.core.operators.saved_for_backward import UNKNOWN, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,10 +46,12 @@ class _Kept:
     """What an operation keeps for its backward pass: the owners of memory, and bytes beside them."""
 
     operation: Operation
-    rule: Rule
     memory: frozenset[int]
     beside: int
     wants: tuple[Value, ...]
+
+
+_kept = maker(_Kept)
 
 
 def training_step(graph: Graph, lives: Lifetimes, operations: Sequence[Operation]) -> Step:
@@ -66,12 +69,12 @@ def training_step(graph: Graph, lives: Lifetimes, operations: Sequence[Operation
         lives, tensors, live=live[-1], holders=Counter(i for i, died in lives.died.items() if died == outlived)
     )
     for operation in operations:
-        live[operation.call] += rule_for(operation).forward(operation)
+        live[operation.call] += operation.rule.forward(operation)
     backward.peak = max(live)
     backward.at = live.index(backward.peak) if backward.peak else None
     backward.run(tape, [value for value in _results(graph) if needs[tensors[value.id]]])
     waiting = sum(lives.nbytes[memory] for memory in saved) + sum(beside.values())
-    guessed = frozenset(kept.operation.name for kept in tape if kept.rule is UNKNOWN)
+    guessed = frozenset(kept.operation.name for kept in tape if kept.operation.rule is UNKNOWN)
     return Step(waiting, backward.peak, backward.at, guessed)
 
 
@@ -84,8 +87,9 @@ def _tensors(values: Sequence[Value], operations: Iterable[Operation]) -> list[i
     computed = {value.id for operation in operations for value in operation.outputs}
     found: list[int] = []
     for value in values:
-        links = (value.same_as,) if value.id in computed else (value.same_as, value.previous, value.view_of)
-        earlier = next((link for link in links if link is not None), None)
+        earlier = value.same_as
+        if earlier is None and value.id not in computed:
+            earlier = value.view_of if value.previous is None else value.previous
         # An alias of a leaf that requires no gradient though the leaf does was cut off from it.
         cut = earlier is not None and values[earlier].requires_grad and not value.requires_grad
         found.append(value.id if earlier is None or cut else found[earlier])
@@ -100,17 +104,17 @@ def _tape(
     told = lives.taped and not any(call.kind == "aten" for call in graph.calls)
     for operation in operations:
         wants = tuple({tensors[v.id]: v for v in operation.inputs if needs[tensors[v.id]]}.values())
-        rule = rule_for(operation)
-        if not wants or rule.gradient == "none":
+        if not wants or operation.rule.gradient == "none":
             continue
         results = [v for v in operation.outputs if _floating(v) and (v.requires_grad or not told)]
         for value in results:
             needs[tensors[value.id]] = True
         if results:
-            yield _keep(operation, rule, wants, lives, [needs[tensors[v.id]] for v in operation.inputs])
+            yield _keep(operation, wants, lives, [needs[tensors[v.id]] for v in operation.inputs])
 
 
-def _keep(operation: Operation, rule: Rule, wants: tuple[Value, ...], lives: Lifetimes, needs: list[bool]) -> _Kept:
+def _keep(operation: Operation, wants: tuple[Value, ...], lives: Lifetimes, needs: list[bool]) -> _Kept:
+    rule = operation.rule
     spoken, asked = operation.inputs[slice(*rule.of)], needs[slice(*rule.of)]
     chosen = [value for value in operation.inputs if not _floating(value)] if rule.indices else []
     if rule.saves == "factors":
@@ -122,7 +126,7 @@ def _keep(operation: Operation, rule: Rule, wants: tuple[Value, ...], lives: Lif
     overwritten = {value.previous for value in operation.outputs} if operation.in_place else set()
     copied = sum(size_of(value) for value in chosen if value.id in overwritten)
     memory = {lives.owner[value.id] for value in chosen if value.id not in overwritten}
-    return _Kept(operation, rule, frozenset(memory & lives.born.keys()), rule.kept(operation) + copied, wants)
+    return _kept(operation, frozenset(memory & lives.born.keys()), rule.kept(operation) + copied, wants)
 
 
 def _floating(value: Value) -> bool:
@@ -162,7 +166,7 @@ class _Backward:
         arrived = [self.waiting.pop(tensor) for tensor in outputs if tensor in self.waiting]
         if not arrived:
             return
-        rule = kept.rule
+        rule = operation.rule
         made = [self._gradient(value, rule, arrived[0]) for value in kept.wants]
         self._note(self.live + rule.backward(operation), operation.call)
         for buffer in arrived:

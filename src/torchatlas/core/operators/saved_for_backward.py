@@ -17,7 +17,7 @@ from torchatlas.core.graph import Node, Slot
 from torchatlas.core.instances import maker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torchatlas.core.graph import Call, Graph, Tree, Value
 
@@ -32,7 +32,8 @@ class Operation:
         in_place: it wrote to a tensor that existed before.
         inputs: tensors read.
         outputs: tensors returned or written.
-        constants: arguments that are no tensors, by name.
+        arguments: of the call, by name.
+        rule: what kind of operation it is.
     """
 
     call: int
@@ -40,7 +41,8 @@ class Operation:
     in_place: bool
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
-    constants: dict[str, Tree]
+    arguments: Node
+    rule: Rule
 
     @property
     def on_cpu(self) -> bool:
@@ -49,8 +51,14 @@ class Operation:
 
     def number(self, key: str) -> float:
         """The constant of that name, 0 where it has none."""
-        found = self.constants.get(key)
+        found = self.constant(key)
         return found if isinstance(found, (int, float)) else 0
+
+    def constant(self, key: str, default: Tree = None) -> Tree:
+        """The argument of that name that is no tensor and no container."""
+        names = self.arguments.keys
+        found = self.arguments.items[names.index(key)] if key in names else default
+        return default if isinstance(found, (Slot, Node)) else found
 
 
 _operation = maker(Operation)
@@ -93,12 +101,12 @@ class Rule:
 UNKNOWN = Rule("all")
 
 
-def rule_for(operation: Operation) -> Rule:
+def rule_for(name: str, tensors: Iterable[Value], *, in_place: bool) -> Rule:
     """The rule of an operation; ``UNKNOWN`` where there is none. Of tensors without sizes it tells no further bytes."""
-    written = RULES.get(f"{operation.name}_") if operation.in_place else None
-    rule = written or RULES.get(operation.name, UNKNOWN)
+    written = RULES.get(f"{name}_") if in_place else None
+    rule = written or RULES.get(name, UNKNOWN)
     # A file may say of a tensor that it is one, and no more; the total is called a lower bound then.
-    for value in (*operation.inputs, *operation.outputs):
+    for value in tensors:
         if value.nbytes is None and rule is not UNKNOWN:
             return replace(rule, kept=nothing, forward=nothing, backward=nothing)
     return rule
@@ -108,7 +116,7 @@ def workspace(operation: Operation) -> int:
     """Bytes that inference takes only while the operation runs. What passes its input through does nothing."""
     if operation.outputs and operation.outputs[0].same_as is not None:
         return 0
-    rule = rule_for(operation)
+    rule = operation.rule
     return rule.forward(operation) + (rule.kept(operation) if rule.always else 0)
 
 
@@ -130,24 +138,17 @@ def plain_name(name: str) -> str:
 
 def operation_of(graph: Graph, call: Call) -> Operation:
     """One call, with its tensors looked up."""
-    outputs = dict.fromkeys((*call.outputs, *call.writes))
-    return _operation(
-        call=call.id,
-        name=plain_name(call.name),
-        in_place=bool(call.writes) and not set(call.outputs).isdisjoint(call.writes),
-        inputs=tuple([graph.values[value] for value in call.inputs]),
-        outputs=tuple([graph.values[value] for value in outputs]),
-        constants={
-            key: item
-            for key, item in zip(call.arguments.keys, call.arguments.items, strict=False)
-            if not isinstance(item, (Slot, Node))
-        },
-    )
+    values, name = graph.values, plain_name(call.name)
+    in_place = bool(call.writes) and not set(call.outputs).isdisjoint(call.writes)
+    inputs = tuple([values[value] for value in call.inputs])
+    outputs = tuple([values[value] for value in dict.fromkeys((*call.outputs, *call.writes))])
+    rule = rule_for(name, (*inputs, *outputs), in_place=in_place)
+    return _operation(call.id, name, in_place, inputs, outputs, call.arguments, rule)
 
 
 def size_of(value: Value) -> int:
     """Bytes in this process, 0 where they are unknown."""
-    return value.local_nbytes or 0
+    return (value.local_nbytes if value.placements else value.nbytes) or 0
 
 
 def _element(value: Value) -> int:
@@ -189,7 +190,7 @@ def _indices(operation: Operation) -> int:
 
 def _noise(operation: Operation) -> int:
     """The mask of dropout: as wide as the tensor on a CPU, a byte per element elsewhere."""
-    if operation.constants.get("p", 0.5) == 0 or not operation.inputs:
+    if operation.constant("p", 0.5) == 0 or not operation.inputs:
         return 0
     return _first(operation) if operation.on_cpu else operation.inputs[0].numel
 
