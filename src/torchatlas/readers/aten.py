@@ -7,9 +7,11 @@ has arithmetic but no formula.
 from __future__ import annotations
 
 import math
-import re
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
+
+from torchatlas.core.operators.arithmetic import kind_of
+from torchatlas.core.operators.names import in_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,34 +20,6 @@ if TYPE_CHECKING:
 
     Shape: TypeAlias = "tuple[int, ...]"
     Shapes: TypeAlias = "Mapping[str, Shape]"
-
-_MOVEMENT = """
-view reshape flatten unflatten permute transpose t mT numpy_T movedim swapaxes contiguous cat concat concatenate
-stack hstack vstack split split_with_sizes chunk unbind tensor_split squeeze unsqueeze expand expand_as repeat
-repeat_interleave tile roll flip rot90 pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d
-replication_pad2d clone detach alias copy to _to_copy type_as select narrow slice index index_select index_put gather
-scatter take take_along_dim masked_fill masked_scatter masked_select where tril triu arange zeros ones full empty
-zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty scalar_tensor lift_fresh_copy
-lift_fresh embedding one_hot nonzero pixel_shuffle pixel_unshuffle channel_shuffle unfold as_strided view_as
-view_as_real view_as_complex real imag diag diagonal diag_embed eye linspace meshgrid broadcast_to broadcast_tensors
-slice_scatter select_scatter diagonal_scatter dropout feature_dropout alpha_dropout _unsafe_view unsafe_chunk
-unsafe_split reshape_as atleast_1d atleast_2d atleast_3d tensor _tensor_to_list size sym_size numel item
-_local_scalar_dense __getitem__ getitem len dim is_floating_point device dtype identity_ rand randn randint randperm
-fill zero sym_numel sym_stride sym_storage_offset
-"""
-MOVEMENT = frozenset(_MOVEMENT.split())
-_VIEWS = """
-view permute transpose t mT numpy_T movedim swapaxes split split_with_sizes chunk unbind tensor_split squeeze
-unsqueeze expand expand_as detach alias select narrow slice view_as view_as_real view_as_complex real imag diagonal
-unfold as_strided unflatten broadcast_to
-"""
-VIEWS = frozenset(_VIEWS.split())
-"""What returns the memory it was given."""
-
-
-def in_place(op: str) -> bool:
-    """Whether an operator writes its first argument, by how torch names such ones: ``add_``."""
-    return op.endswith("_") and not op.endswith("__")
 
 
 def work(op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence[Shape] = ()) -> tuple[int, Arithmetic]:
@@ -63,9 +37,7 @@ def work(op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence
     if bare in RECURRENT:
         formula = partial(_recurrent, weights)
     if formula is None:
-        if bare in MOVEMENT:
-            return 0, "movement"
-        return 0, "unknown" if CONTRACTION.search(bare) and not NO_CONTRACTION.search(bare) else "elementwise"
+        return 0, kind_of(bare)
     known = [shape for shape in (*given.values(), *made, *weights) if shape is not None]
     out = made[0] if made else None
     if out is None or any(size < 0 for shape in known for size in shape):
@@ -125,12 +97,6 @@ FORMULAS: dict[str, Callable[[Shape, Shapes], int]] = {
     "bilinear": _bilinear,
 }
 RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
-CONTRACTION = re.compile(
-    r"(^|_)[a-z]*m[mv](_|$)|attention|conv(?!ert)|linalg|rnn|lstm|gru|cholesky|matmul|einsum|(^|_)fft|linear|tensordot"
-    r"|kron|cdist|matrix_power|^cov$|corrcoef|stft|svd|transformer|multi_head|^ger$|^addr$|^outer$|lstsq|solve|geqrf|ormqr"
-)
-"""What contracts, or may."""
-NO_CONTRACTION = re.compile(r"upsample|linalg_(vector_norm|cross|diagonal)|fftfreq|fftshift")
 
 
 def _recurrent(weights: Sequence[Shape], _: Shape, given: Shapes) -> int:

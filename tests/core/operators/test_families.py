@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from torchatlas.core.operators.families import FAMILIES, families, family_named, is_family
+from torchatlas.core.operators.families import FAMILIES, Hue, families, family_named, hue, is_family
 
 SPELLINGS = {
     "conv": ["Conv1d", "Conv2d", "LazyConv3d", "StdConv2dSame", "QuantConv2d", "F.conv2d", "torch.conv1d",
+             "quantized.conv2d_relu.new", "aten._slow_conv2d_forward.default",
              "aten.convolution.default", "aten.mkldnn_convolution.default", "onnx.Conv"],
     "convtranspose": ["ConvTranspose2d", "LazyConvTranspose1d", "F.conv_transpose2d", "onnx.ConvTranspose"],
     "batchnorm": ["BatchNorm2d", "SyncBatchNorm", "FrozenBatchNorm2d", "F.batch_norm", "aten.native_batch_norm.default",
@@ -18,7 +21,8 @@ SPELLINGS = {
     "relu": ["ReLU", "ReLU6", "F.relu", "F.relu_", "torch.relu", "Tensor.relu_", "aten.relu_.default", "onnx.Relu"],
     "activation": ["ReLU", "LeakyReLU", "GELU", "NewGELUActivation", "SiLU", "Hardswish", "F.gelu", "torch.sigmoid",
                    "Tensor.tanh", "F.hardsigmoid", "PReLU", "Mish"],
-    "linear": ["Linear", "NonDynamicallyQuantizableLinear", "LazyLinear", "F.linear", "torch.addmm", "onnx.Gemm"],
+    "linear": ["Linear", "NonDynamicallyQuantizableLinear", "LazyLinear", "F.linear", "torch.addmm", "onnx.Gemm",
+               "quantized.linear.default", "aten.mkldnn_linear.default"],
     "matmul": ["torch.matmul", "Tensor.__matmul__", "torch.bmm", "aten.mm.default", "torch.einsum", "onnx.MatMul"],
     "maxpool": ["MaxPool2d", "AdaptiveMaxPool1d", "F.max_pool2d", "aten.max_pool2d_with_indices.default"],
     "avgpool": ["AvgPool2d", "AdaptiveAvgPool2d", "F.adaptive_avg_pool2d", "onnx.GlobalAveragePool"],
@@ -35,6 +39,8 @@ SPELLINGS = {
     "recurrent": ["LSTM", "GRU", "RNN", "torch.gru"],
     "reshape": ["Tensor.view", "Tensor.reshape", "torch.flatten", "Flatten", "aten._unsafe_view.default"],
     "identity": ["Identity"],
+    "rotaryembedding": ["LlamaRotaryEmbedding", "onnx.RotaryEmbedding"],
+    "unfold": ["Unfold", "F.unfold", "aten.im2col.default"],
 }  # fmt: skip
 
 OTHERS = {
@@ -42,7 +48,10 @@ OTHERS = {
     "norm": ["torch.norm", "Normalize", "torch.linalg.vector_norm", "F.normalize"],
     "relu": ["LeakyReLU", "PReLU", "F.leaky_relu", "GELU"],
     "add": ["torch.addmm", "torch.addcmul"],
-    "embedding": ["LlamaRotaryEmbedding"],
+    "embedding": ["LlamaRotaryEmbedding", "F.cosine_embedding_loss", "torch.diag_embed"],
+    "linear": ["GemmaMLP", "UpsamplingBilinear2d", "onnx.QuantizeLinear"],
+    "recurrent": ["RecurrentGemmaMlp", "ParakeetRNNTDecoder"],
+    "tanh": ["torch.atanh", "torch.arctanh"],
 }
 
 
@@ -69,6 +78,33 @@ def test_a_wider_family_holds_the_members_of_its_parts():
     for name, family in FAMILIES.items():
         assert family_named(name) == name.lower()
         assert not family.within or family.within in FAMILIES
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"),
+    [
+        ("module", "Conv2dNormActivation", "normalisation"),
+        ("module", "RecurrentGemmaRotaryEmbedding", "embedding"),
+        ("module", "GemmaDecoderLayer", "module"),
+        ("group", "ConvBnRelu", "convolution"),
+        ("aten", "aten.convolution_backward.default", "convolution"),
+        ("aten", "aten._log_softmax_backward_data.default", "activation"),
+        ("aten", "aten.normal_.default", "movement"),
+        ("backward", "NativeLayerNormBackward0", "normalisation"),
+        ("backward", "AccumulateGrad", "arithmetic"),
+        ("function", "Tensor.__getitem__", "movement"),
+        ("function", "Tensor.backward", "arithmetic"),
+        ("saved", "conv.weight", "saved"),
+    ],
+)
+def test_a_call_is_drawn_as_its_first_family(kind, name, expected):
+    """A backward as its forward; a group by the words in its name."""
+    assert hue(kind, name) == expected
+
+
+def test_every_hue_is_that_of_some_family_or_of_none():
+    """A saved tensor and a module without a family have their own, and no other is left over."""
+    assert set(get_args(Hue)) - {family.hue for family in FAMILIES.values()} == {"saved", "module"}
 
 
 def test_a_group_has_no_family():

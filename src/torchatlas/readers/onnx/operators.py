@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from onnx import defs
 
+from torchatlas.core.operators.arithmetic import onnx_kind_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -22,20 +24,6 @@ if TYPE_CHECKING:
 
 OWN = frozenset({"", "ai.onnx"})
 """The domain of ONNX's own operators, in both spellings."""
-
-_MOVEMENT = """
-Cast CastLike Compress Concat ConcatFromSequence Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike Flatten
-Gather GatherElements GatherND Identity If Loop Multinomial NonZero OneHot Optional OptionalGetElement
-OptionalHasElement Pad RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range Reshape ReverseSequence
-Scan Scatter ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert
-SequenceLength SequenceMap Shape Size Slice SpaceToDepth Split SplitToSequence Squeeze StringConcat StringSplit
-Tile Transpose Trilu Unique Unsqueeze Upsample Where BitCast TensorScatter CenterCropPad Col2Im MaxUnpool
-"""
-MOVEMENT = frozenset(_MOVEMENT.split())
-HIDDEN = frozenset(
-    {"Einsum", "DFT", "STFT", "Det", "DeformConv", "FlexAttention", "LinearAttention", "CausalConvWithState"}
-)
-"""What contracts, and has no formula here."""
 
 WEIGHTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "ConvInteger", "FusedConv"), ("", "weight", "bias")),
@@ -105,9 +93,7 @@ def work(domain: str, op: str, given: Shapes, made: Shapes, attributes: Attribut
     """
     formula = FORMULAS.get(op)
     if formula is None or not (domain in OWN or op.startswith("Fused")):
-        if domain not in OWN or op in HIDDEN:
-            return 0, "unknown"
-        return 0, "movement" if op in MOVEMENT else "elementwise"
+        return 0, onnx_kind_of(op) if domain in OWN else "unknown"
     try:
         flops = formula([shape or () for shape in given], [shape or () for shape in made], attributes)
         fits = flops >= 0 and all(min(shape, default=0) >= 0 for shape in (*given, *made) if shape is not None)

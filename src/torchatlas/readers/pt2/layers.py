@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Node, Slot
+from torchatlas.core.operators.names import operator
 from torchatlas.readers import layers
 from torchatlas.readers.layers import Layer
 
@@ -49,8 +50,7 @@ class Layers:
 
 def _op(step: Step) -> str:
     """``relu`` of ``aten.relu_.default``; empty for what is none of ATen's."""
-    parts = step.name.split(".")
-    return parts[1].rstrip("_") if len(parts) > 1 and parts[0] == "aten" else ""
+    return operator(step.name).rstrip("_") if step.name.startswith("aten.") else ""
 
 
 def _ints(tree: Tree) -> tuple[int, ...]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Slot
-from torchatlas.readers.aten import VIEWS, in_place, work
+from torchatlas.core.operators.arithmetic import VIEWS
+from torchatlas.core.operators.names import in_place, operator
+from torchatlas.readers.aten import work
 from torchatlas.readers.graph_builder import Draft, structured
 from torchatlas.readers.layers import describe
 from torchatlas.readers.module_scopes import Scope, nest
@@ -196,7 +198,7 @@ class Program:
 
     def _made(self, step: Step, at: int, meta: Mapping[str, Any], ends: Sequence[Sequence[int]]) -> int:
         """A result; of control flow it is what the functions inside end with, of a write it is a new version."""
-        op = _op(step.name)
+        op = operator(step.name)
         more: dict[str, Any] = {}
         body = [end[at] for end in ends if at < len(end)]
         if len(ends) == 1 and body:
@@ -219,7 +221,7 @@ class Program:
         """What an operator writes that returns nothing: its name says that it is the first argument."""
         if node["outputs"]:
             return
-        if in_place(_op(step.name)):
+        if in_place(operator(step.name)):
             for name in [name for named in node["inputs"][:1] for name in terms.tensors(named["arg"])]:
                 self.draft.write(step, values[name])
         else:
@@ -246,11 +248,11 @@ class Program:
     ) -> list[int]:
         """The calls of a function that an operator of control flow was given; its results."""
         graph = told["graph"]
-        labels = CONTROL.get(_op(step.name), ())
+        labels = CONTROL.get(operator(step.name), ())
         group = self.draft.step("group", labels[at] if at < len(labels) else str(told.get("name", "body")))
         step.children.append(group)
         outer = [name for named in node["inputs"] for name in terms.tensors(named["arg"])]
-        if _op(step.name) == "cond":
+        if operator(step.name) == "cond":
             outer = outer[1:]
         inner: dict[str, int] = {}
         for place, held in enumerate(graph["inputs"]):
@@ -272,7 +274,7 @@ class Program:
         """What a function inside is given: the tensor of outside, where it is one of the same shape."""
         known = terms.tensor(meta)
         actual = values[outer[place]] if place < len(outer) else None
-        loops = _op(step.name) != "cond"
+        loops = operator(step.name) != "cond"
         if actual is not None and (not loops or self.draft.values[actual].kind in {"parameter", "buffer", "constant"}):
             return actual
         more: dict[str, Any] = {}
@@ -299,7 +301,7 @@ class Program:
         made = [self._example(value) for value in step.outputs]
         told = dict(zip(step.arguments.keys, step.arguments.items, strict=True))
         if step.name.startswith(("aten.", "prims.")):
-            op = "conv_transpose2d" if told.get("transposed") is True else _op(step.name)
+            op = "conv_transpose2d" if told.get("transposed") is True else operator(step.name)
             step.flops, step.arithmetic = work(op, shapes, made, weights)
         else:
             step.arithmetic = "unknown"
@@ -371,12 +373,6 @@ def _scopes(told: str) -> Iterable[Scope]:
 
 def _name(target: str) -> str:
     return target.removeprefix(OPERATORS)
-
-
-def _op(name: str) -> str:
-    """``conv2d`` of ``aten.conv2d.default``, ``cond`` of ``higher_order.cond``."""
-    parts = name.split(".")
-    return parts[1] if len(parts) > 1 else name
 
 
 def _returned(outputs: Sequence[Mapping[str, Any]], step: Step) -> Tree:

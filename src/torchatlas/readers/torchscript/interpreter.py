@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Slot
-from torchatlas.readers.aten import VIEWS, in_place, work
+from torchatlas.core.operators.arithmetic import VIEWS
+from torchatlas.core.operators.names import in_place
+from torchatlas.readers.aten import work
 from torchatlas.readers.graph_builder import structured
 from torchatlas.readers.layers import describe
 from torchatlas.readers.torchscript import builtin, frozen
