@@ -49,7 +49,7 @@ engine: web/node_modules/.ready  ## bundle the drawing engine and the page of we
 	@cd web && npm run --silent build:engine -- --outDir ../src/torchatlas/views/drawing --logLevel warn
 	@cd web && npm run --silent build:page -- --logLevel warn
 
-schema: .venv/ready  ## write schema/graph.json, and the types of web/ with it, from the records of core
+schema: .venv/ready  ## write schema/, and web/src/contract/ with it, from the records and tables of core
 	@$(BIN)/python schema/write.py
 	@$(BIN)/python schema/typescript.py
 

@@ -1,4 +1,4 @@
-"""Write web/src/contract/: the types of what the drawing engine and the page read and give, from the schemas here.
+"""Write web/src/contract/ from the documents here: types of what the engine and the page read and give, and a table.
 
 Usage: python schema/typescript.py, after schema/write.py; `make schema` does both.
 """
@@ -32,6 +32,54 @@ def text(name: str, schema: dict[str, Any]) -> str:
     return "\n".join([*head, *map(interface, [*records, schema])])
 
 
+def operators(table: dict[str, Any]) -> str:
+    """The file of what is known of operators: the same table, and its hues as a type."""
+    hues = "".join(f"\n  | {json.dumps(hue)}" for hue in table["hues"])
+    binary, methods = (
+        "".join(f"  {name}: {json.dumps(short)},\n" for name, short in table[key].items())
+        for key in ("binary", "methods")
+    )
+    found = "".join(
+        f"  [\n    {json.dumps(hue)},\n    {regex(by['functions'])},\n    {regex(by['classes'])},\n  ],\n"
+        for hue, by in table["families"].items()
+    )
+    return f"""/** What is known of operators by their names: `torchatlas.core.operators` says it. */
+{GENERATED}
+/** What families of operations are drawn as. */
+export type Family ={hues};
+
+/** Operators between two things, which Python writes as methods with underscores, in the field's words. */
+export const BINARY: Readonly<Record<string, string>> = {{
+{binary}}};
+
+/** Other such methods. */
+export const METHODS: Readonly<Record<string, string>> = {{
+{methods}}};
+
+/** What stands before a name that is dotted although no overload stands at its end. */
+export const PREFIXES: ReadonlySet<string> = new Set({json.dumps(table["prefixes"])});
+
+/** What stands at the end of an operator of torch; where ONNX has a domain before an operator, it is the operator. */
+export const OVERLOAD = {regex(table["overload"])};
+
+/** What finds the functions and the classes of a family, in names without underscores; the first that fits decides. */
+// prettier-ignore
+export const FAMILIES: readonly (readonly [Family, RegExp, RegExp])[] = [
+{found}];
+
+/** Operators that move data, by names of that form. */
+// prettier-ignore
+export const MOVEMENT: ReadonlySet<string> = new Set(
+  {json.dumps(" ".join(table["movement"]))}.split(" "),
+);
+"""
+
+
+def regex(pattern: str) -> str:
+    """A pattern that Python and JavaScript read alike, as JavaScript writes it."""
+    return f"/{pattern}/"
+
+
 def interface(form: dict[str, Any]) -> str:
     """A record."""
     fields = "".join(f"  readonly {name}: {named(held)};\n" for name, held in form["properties"].items())
@@ -56,6 +104,7 @@ def named(form: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    for file in HEADS:
+    for file in (*HEADS, "operators"):
         document = json.loads((HERE / f"{file}.json").read_text(encoding="utf-8"))
-        (FOLDER / f"{file}.ts").write_text(text(file, document), encoding="utf-8", newline="\n")
+        made = operators(document) if file == "operators" else text(file, document)
+        (FOLDER / f"{file}.ts").write_text(made, encoding="utf-8", newline="\n")

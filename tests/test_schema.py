@@ -66,7 +66,7 @@ def script(name):
     return module
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "operators"])
 def test_the_schema_is_that_of_the_records(name):
     """A field that is added to a record is added to the contract."""
     assert (ROOT / "schema" / f"{name}.json").read_text(encoding="utf-8") == script("write").text(name), (
@@ -86,6 +86,14 @@ def test_the_types_of_web_are_those_of_the_schema(name):
     for record, form in {schema["title"]: schema, **schema["$defs"]}.items():
         if record != "Tree":
             assert re.findall(r"^  readonly (\w+): ", interfaces[record], re.MULTILINE) == form["required"]
+
+
+def test_the_operators_of_web_are_those_of_the_core():
+    """What the engine knows of operators is written from what the core knows."""
+    source = (ROOT / "web" / "src" / "contract" / "operators.ts").read_text(encoding="utf-8")
+    assert source == script("typescript").operators(script("write").operators()), (
+        "web/src/contract/operators.ts is stale: run `make schema` and commit it"
+    )
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=lambda fixture: fixture.name)

@@ -121,9 +121,9 @@ def test_in_a_notebook_the_page_is_a_frame_that_may_not_reach_out(graph):
 
 
 def test_a_page_is_small(graph):
-    """Ten of them in a notebook stay light: the page without a network is under 225 kB, compressed under 100 kB."""
+    """Ten of them in a notebook stay light: the page without a network is under 230 kB, compressed under 100 kB."""
     html = page(graph).html
-    assert len(html) < 225_000
+    assert len(html) < 230_000
     assert len(gzip.compress(html.encode())) < 100_000
 
 

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import type { Call, Module, Value } from "../contract/graph.ts";
-import { shortName } from "../graph/facts.ts";
+import { shortName } from "../graph/names.ts";
 import { exact, figures, quantity, short, size } from "../graph/numbers.ts";
 import { foldOf, repeatsOf } from "../graph/repeats.ts";
 import { shapeText } from "../graph/shapes.ts";

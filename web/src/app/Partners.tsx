@@ -1,7 +1,7 @@
 /** What belongs to a call in the other drawing: of two versions, what differs; of a backward pass, where it is from. */
 
 import type { Call } from "../contract/graph.ts";
-import { shortName } from "../graph/facts.ts";
+import { shortName } from "../graph/names.ts";
 import { facing } from "./facing.ts";
 import { pathOf, shapesText } from "./model.ts";
 import type { Page } from "./page.tsx";

@@ -1,7 +1,7 @@
 /** Tensors that go in or come out: name, shape, dtype, and where from or where to. */
 
 import type { Call, Value } from "../contract/graph.ts";
-import { shortName } from "../graph/facts.ts";
+import { shortName } from "../graph/names.ts";
 import { size } from "../graph/numbers.ts";
 import { shapeText, storedText } from "../graph/shapes.ts";
 import { slotNames } from "./arguments.ts";

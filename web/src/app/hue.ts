@@ -1,6 +1,6 @@
 /** The hue of a box: the family of what it does. */
 
-import { shortName } from "../graph/facts.ts";
+import { shortName } from "../graph/names.ts";
 import { familyOf } from "../graph/family.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Hue } from "../scene/theme.ts";

@@ -1,6 +1,6 @@
 /** Finding calls by name, type, shape or path. */
 
-import { shortName } from "../graph/facts.ts";
+import { shortName } from "../graph/names.ts";
 import { type Model, pathOf } from "./model.ts";
 
 /** One call that was found, and why. */

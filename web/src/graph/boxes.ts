@@ -3,7 +3,7 @@
 import type { Call, Fold } from "../contract/graph.ts";
 import { type CallTree, isAround, isThin } from "./calls.ts";
 import { type Chosen, type Folds, pieces } from "./chosen.ts";
-import { labelOf } from "./facts.ts";
+import { labelOf } from "./names.ts";
 import type { Flow } from "./flow.ts";
 import type { Revealed } from "./revealed.ts";
 import type { ViewState } from "./state.ts";

@@ -39,49 +39,6 @@ function runs(graph: Graph): Map<number, readonly [number, number]> {
   return found;
 }
 
-/** The operators that Python writes as methods with underscores, in the field's words. */
-const OPERATORS: Readonly<Record<string, string>> = {
-  getitem: "index",
-  setitem: "index_put",
-  truediv: "div",
-  rtruediv: "div",
-  floordiv: "floor_div",
-  rsub: "sub",
-  radd: "add",
-  rmul: "mul",
-  rpow: "pow",
-  iadd: "add_",
-  isub: "sub_",
-  imul: "mul_",
-  itruediv: "div_",
-  invert: "not",
-};
-
-/** Names that are dotted although no overload stands at their end. */
-const PYTHON = new Set(["torch", "F", "Tensor", "np", "numpy"]);
-
-/** What stands at the end of an operator of torch; where ONNX has a domain before an operator, it is the operator. */
-const OVERLOAD = /^([a-z]|Tensor|Scalar|Dimname|SymInt)/;
-
-/** Kinds whose names are not those of functions. */
-const AS_THEY_ARE: ReadonlySet<Call["kind"]> = new Set(["module", "autograd_function", "group", "saved"]);
-
-/** A name with the count of repeats that a group holds: `Residual ×35`. */
-export function labelOf({ name, repeats }: Call): string {
-  return repeats > 1 ? `${name} ×${repeats}` : name;
-}
-
-/** `torch.nn.functional.relu` is `relu`, `Tensor.__add__` `add`, `aten.mm.default` `mm`, `AddmmBackward0` `Addmm`. */
-export function shortName(call: Call): string {
-  if (call.kind === "backward") return call.name.replace(/(.)Backward\d*$/, "$1");
-  if (AS_THEY_ARE.has(call.kind)) return labelOf(call);
-  const parts = call.name.split(".");
-  const overloaded = parts.length === 3 && !PYTHON.has(parts[0]!) && OVERLOAD.test(parts[2]!);
-  const name = (call.kind === "aten" && parts.length > 2) || overloaded ? parts[1]! : parts[parts.length - 1]!;
-  const bare = /^__(.+)__$/.exec(name)?.[1];
-  return bare === undefined ? name : (OPERATORS[bare] ?? bare);
-}
-
 /** The names of the leaf whose gradient a node of the autograd graph accumulates; none for any other call. */
 export function leafNames({ graph }: Facts, call: Call): readonly string[] {
   if (call.kind !== "backward") return [];

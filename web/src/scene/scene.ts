@@ -2,7 +2,8 @@
 
 import type { Value } from "../contract/graph.ts";
 import { isThin } from "../graph/calls.ts";
-import { type Facts, shortName } from "../graph/facts.ts";
+import type { Facts } from "../graph/facts.ts";
+import { shortName } from "../graph/names.ts";
 import { isMeasured, shapeText } from "../graph/shapes.ts";
 import type { Net, VisibleGraph, VisibleNode } from "../graph/visible.ts";
 import { type Direction, type Layout, type LayoutInput, type Memory, type Size, layout } from "../layout/layout.ts";

@@ -1,7 +1,8 @@
 /** The words and numbers on a box, and the room that they take. */
 
 import type { Call, Value } from "../contract/graph.ts";
-import { type Facts, leafNames, settings, shortName } from "../graph/facts.ts";
+import { type Facts, leafNames, settings } from "../graph/facts.ts";
+import { shortName } from "../graph/names.ts";
 import { familyOf } from "../graph/family.ts";
 import { short, size } from "../graph/numbers.ts";
 import { shapeText } from "../graph/shapes.ts";

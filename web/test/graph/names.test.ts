@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/contract/graph.ts";
-import { shortName } from "../../src/graph/facts.ts";
-import { family, familyOf } from "../../src/graph/family.ts";
+import { shortName } from "../../src/graph/names.ts";
+import { familyOf } from "../../src/graph/family.ts";
 import { shapeText } from "../../src/graph/shapes.ts";
 
 test("a shape is its sizes joined, without sizes a scalar", () => {
@@ -59,24 +59,37 @@ describe("familyOf a backward node", () => {
   });
 });
 
-describe("family", () => {
+describe("familyOf", () => {
   test.each([
-    ["Conv2d", "convolution"],
-    ["ConvTranspose2d", "convolution"],
-    ["BatchNorm2d", "normalisation"],
-    ["LlamaRMSNorm", "normalisation"],
-    ["Linear", "linear"],
-    ["matmul", "linear"],
-    ["ReLU", "activation"],
-    ["softmax", "activation"],
-    ["MaxPool2d", "pooling"],
-    ["MultiheadAttention", "attention"],
-    ["LSTMCell", "recurrent"],
-    ["Embedding", "embedding"],
-    ["cat", "movement"],
-    ["add", "arithmetic"],
-    ["BasicBlock", "arithmetic"],
-  ])("of %s is %s", (name, expected) => {
-    expect(family(name, "arithmetic")).toBe(expected);
+    ["module", "Conv2d", "convolution"],
+    ["module", "ConvTranspose2d", "convolution"],
+    ["module", "BatchNorm2d", "normalisation"],
+    ["module", "LlamaRMSNorm", "normalisation"],
+    ["module", "LlamaRotaryEmbedding", "embedding"],
+    ["module", "Linear", "linear"],
+    ["module", "ReLU", "activation"],
+    ["module", "DropPath", "activation"],
+    ["module", "MaxPool2d", "pooling"],
+    ["module", "MultiheadAttention", "attention"],
+    ["module", "LSTMCell", "recurrent"],
+    ["module", "Embedding", "embedding"],
+    ["module", "ZeroPad2d", "movement"],
+    ["module", "BasicBlock", "module"],
+    ["module", "GemmaDecoderLayer", "module"],
+    ["module", "Converter", "module"],
+    ["group", "ConvBnRelu", "convolution"],
+    ["autograd_function", "FlashAttnFunc", "attention"],
+    ["autograd_function", "Straight", "arithmetic"],
+    ["function", "matmul", "linear"],
+    ["function", "softmax", "activation"],
+    ["function", "cat", "movement"],
+    ["function", "ConstantOfShape", "movement"],
+    ["function", "add", "arithmetic"],
+    ["function", "atanh", "arithmetic"],
+    ["function", "cosine_embedding_loss", "arithmetic"],
+    ["aten", "convolution_backward", "convolution"],
+    ["aten", "_softmax_backward_data", "activation"],
+  ] as const)("of the %s %s is %s", (kind, name, expected) => {
+    expect(familyOf({ kind } as Call, name)).toBe(expected);
   });
 });
