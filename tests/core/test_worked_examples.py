@@ -8,24 +8,33 @@ from importlib import import_module
 import pytest
 
 ALGORITHMS = (
-    "folding.fold",
-    "folding.signature",
-    "folding.call_signature",
-    "folding.siblings",
-    "folding.repeats",
-    "folding.chains",
-    "folding.growth",
-    "folding.label",
-    "comparing.compare",
-    "comparing.subsequence",
-    "comparing.renaming",
-    "comparing.vocabulary",
+    "core.folding.fold",
+    "core.folding.signature",
+    "core.folding.call_signature",
+    "core.folding.siblings",
+    "core.folding.repeats",
+    "core.folding.chains",
+    "core.folding.growth",
+    "core.folding.label",
+    "core.comparing.compare",
+    "core.comparing.subsequence",
+    "core.comparing.renaming",
+    "core.comparing.vocabulary",
+    "core.measure.cost",
+    "core.measure.packing",
+    "core.measure.training_step",
+    "core.pattern.automaton",
+    "core.pattern.match",
+    "core.pattern.units",
+    "core.editing.folding",
+    "files.columns",
+    "files.sniff",
 )
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_the_worked_example_runs(name: str) -> None:
     """Each of these files has an example in its header, and the example gives what the header says."""
-    module = import_module(f"torchatlas.core.{name}")
+    module = import_module(f"torchatlas.{name}")
     assert ">>> " in (module.__doc__ or "")
     assert doctest.testmod(module).failed == 0

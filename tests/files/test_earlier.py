@@ -12,7 +12,7 @@ from core.graphs import llama_like
 from torchatlas.core.check import check
 from torchatlas.core.editing.folding import fold, fold_repeats, unfold
 from torchatlas.core.graph import Note
-from torchatlas.core.measure.overlay import laid
+from torchatlas.core.measure.overlay import add_overlay
 from torchatlas.files import codec, graph_json
 from torchatlas.files.earlier import upgraded
 
@@ -65,7 +65,7 @@ def test_notes_have_their_codes(run):
         ("prune", ""),
     ]
     assert [note.code for note in unfold(run).notes] == ["fused path", "other", "overlay", "prune"]
-    assert [note.code for note in laid(run, "energy", {3: 1.0}).notes] == [
+    assert [note.code for note in add_overlay(run, "energy", {3: 1.0}).notes] == [
         *["fused path", "other"],
         *["fold"] * 2,
         "prune",
@@ -75,7 +75,7 @@ def test_notes_have_their_codes(run):
 @pytest.mark.parametrize("name", ["it's", 'a "b"', "both ' and \"", "back\\slash", "x': the number for "])
 def test_an_overlay_is_known_by_any_name(name):
     """Quotes and backslashes in it are read as they were written."""
-    note = laid(llama_like(1, 1), name, {0: float("nan")}).notes[0]
+    note = add_overlay(llama_like(1, 1), name, {0: float("nan")}).notes[0]
     old = replace(llama_like(1, 1), notes=(Note(note.text, note.call),))
     assert upgraded(old).notes == (note,)
 

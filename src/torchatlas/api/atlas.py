@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from torchatlas.core.errors import InputError, ReplayError
-from torchatlas.core.measure.overlay import laid
+from torchatlas.core.measure.overlay import add_overlay
 from torchatlas.core.measure.totals import totals_of
 from torchatlas.files import codec, graph_json
 
@@ -256,7 +256,7 @@ class Atlas:
         Raises:
             InputError: no such module or call, not a number, or a name that stands for something else already.
         """
-        return Atlas(laid(self.graph, name, numbers, unit), self._tape, self.origin, self._kept)
+        return Atlas(add_overlay(self.graph, name, numbers, unit), self._tape, self.origin, self._kept)
 
     def fold(self, pattern: str, name: str) -> Atlas:
         r"""Put what matches a pattern together, under one name: ``fold("Conv > BatchNorm > Relu", "ConvBnRelu")``.

@@ -1,7 +1,7 @@
-"""Instances of frozen dataclasses, where there are very many of them.
+"""Instances of frozen dataclasses are made quickly, where there are very many of them.
 
-A frozen dataclass sets each of its fields through ``object.__setattr__``, by which the twenty of a ``Value`` take 1.4
-us. Here a class with the same slots that is not frozen is filled in, and the object then given its own class: 0.3 us.
+A frozen dataclass sets each field through ``object.__setattr__``: 1.4 us for the twenty of a ``Value``. Here an
+instance of a class with the same slots that is not frozen is filled in, and then given the frozen class: 0.3 us.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 
-def holder_of(path: str, paths: Container[str]) -> str | None:
+def nearest_ancestor(path: str, paths: Container[str]) -> str | None:
     """The nearest of these modules above one, None for the root.
 
     A path may lead through something that is no module: ``block`` holds ``block.tool.net``.

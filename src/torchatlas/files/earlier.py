@@ -1,4 +1,7 @@
-"""What earlier versions wrote otherwise, as this one has it: files of theirs are read, and become graphs of today."""
+"""Graphs that earlier versions wrote are upgraded: what these had as text becomes data.
+
+A group named ``Residual ×35`` in format 3 is one named ``Residual`` with ``repeats=35`` in format 4.
+"""
 
 from __future__ import annotations
 

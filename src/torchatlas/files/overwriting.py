@@ -1,4 +1,4 @@
-"""What may be written over: a file of the kind that is going to be written, and never a model or its weights."""
+"""Files may replace files of the same kind; a model, or an index of weights, is never replaced."""
 
 from __future__ import annotations
 

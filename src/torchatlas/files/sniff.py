@@ -1,4 +1,8 @@
-"""What a file or a folder looks like that is not the one that was wanted, told from its first bytes or its content."""
+"""The kind of a file or folder that is not the one wanted, from its first bytes or its content, for error messages.
+
+>>> looks_like(bytes([0x89]) + b"PNG")
+'a PNG image'
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import torch
 from torchatlas.core.check import check
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Call, Graph, Module, Note, Overlay
-from torchatlas.core.measure.overlay import COLUMNS, MEASURES, all_of, by_call, laid, made
+from torchatlas.core.measure.overlay import COLUMNS, MEASURES, add_overlay, by_call, overlay_of, overlays_by_name
 from torchatlas.files.codec import decode, encode
 from torchatlas.views.table.columns import COLUMNS as TABLE
 
@@ -40,14 +40,14 @@ GRAPH = Graph(
 )
 def test_numbers_go_to_the_calls_they_are_for(given, wanted):
     """A module's number is that of each of its calls; what never ran has none to show."""
-    assert by_call(GRAPH, made(GRAPH, "heat", given)[0]) == wanted
+    assert by_call(GRAPH, overlay_of(GRAPH, "heat", given)[0]) == wanted
 
 
 @pytest.mark.parametrize("place", ["c", 3, -1])
 def test_a_number_for_nothing_is_refused(place):
     """A typing error in a path would otherwise be a picture without colour."""
     with pytest.raises(InputError, match=f"overlay 'heat' has a number for {place!r}"):
-        made(GRAPH, "heat", {place: 1})
+        overlay_of(GRAPH, "heat", {place: 1})
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_number_for_nothing_is_refused(place):
 )
 def test_whatever_is_one_number_will_do(number):
     """Scalars of numpy and torch, tensors of one element with or without a gradient."""
-    assert made(GRAPH, "heat", {"a": number})[0].paths == (("a", 2.0),)
+    assert overlay_of(GRAPH, "heat", {"a": number})[0].paths == (("a", 2.0),)
 
 
 @pytest.mark.parametrize(
@@ -77,22 +77,22 @@ def test_whatever_is_one_number_will_do(number):
 def test_what_is_no_number_is_refused(number):
     """Text is not read as one, and of several none is taken."""
     with pytest.raises(InputError, match=r"overlay 'heat' says .* of 'a': wanted one number"):
-        made(GRAPH, "heat", {"a": number})
+        overlay_of(GRAPH, "heat", {"a": number})
 
 
 def test_ids_may_be_of_numpy_and_bools_are_none():
     """A call id is a whole number."""
-    assert made(GRAPH, "heat", {np.int64(2): 1.0})[0].calls == ((2, 1.0),)
+    assert overlay_of(GRAPH, "heat", {np.int64(2): 1.0})[0].calls == ((2, 1.0),)
     for place in (True, 1.0, None, (0,)):
         with pytest.raises(InputError, match="neither a module's path nor the id"):
-            made(GRAPH, "heat", {place: 1})
+            overlay_of(GRAPH, "heat", {place: 1})
 
 
 @pytest.mark.parametrize("name", ["params", "time", "device", "share", "name"])
 def test_a_name_that_stands_for_something_is_refused(name):
     """The reader could not tell the two apart."""
     with pytest.raises(InputError, match=f"cannot be named '{name}', which is known without one"):
-        laid(GRAPH, name, {"a": 1})
+        add_overlay(GRAPH, name, {"a": 1})
 
 
 def test_every_column_and_measure_is_known_as_taken():
@@ -105,34 +105,34 @@ def test_every_column_and_measure_is_known_as_taken():
 def test_name_and_unit_are_text(name, unit):
     """What was given is repeated."""
     with pytest.raises(InputError, match="wanted"):
-        made(GRAPH, name, {}, unit)
+        overlay_of(GRAPH, name, {}, unit)
 
 
 def test_near_paths_are_suggested():
     """A typing error is mended at sight."""
     with pytest.raises(InputError, match="Near: 'never'"):
-        made(GRAPH, "heat", {"nevre": 1})
+        overlay_of(GRAPH, "heat", {"nevre": 1})
     with pytest.raises(InputError, match="overlay 'heat' is a list; wanted numbers by module path"):
-        made(GRAPH, "heat", [1])
+        overlay_of(GRAPH, "heat", [1])
 
 
 def test_what_is_not_finite_is_left_out_with_a_note():
     """The note goes with the overlay that is put in its place."""
-    once = laid(GRAPH, "heat", {"a": math.nan, 0: math.inf, "never": 1.0}, "K")
+    once = add_overlay(GRAPH, "heat", {"a": math.nan, 0: math.inf, "never": 1.0}, "K")
     assert once.overlays == (Overlay("heat", "K", (), (("never", 1.0),)),)
     text = "overlay 'heat': the number for 'a' and 1 more is not finite and is left out"
     assert once.notes == (Note(text, None, "overlay", "heat"),)
-    again = laid(once, "heat", {2: 5})
+    again = add_overlay(once, "heat", {2: 5})
     assert again.overlays == (Overlay("heat", "", ((2, 5.0),)),)
     assert again.notes == ()
 
 
 def test_a_call_has_its_own_number_before_its_modules():
     """Overlays are kept in files as they are, well formed; those given beside win by name."""
-    graph = laid(laid(GRAPH, "heat", {"b": 1, 2: 7}, "K"), "cold", {0: 1})
+    graph = add_overlay(add_overlay(GRAPH, "heat", {"b": 1, 2: 7}, "K"), "cold", {0: 1})
     assert decode(encode(graph)) == graph
     check(graph)
-    found = all_of(graph, {"heat": {0: 3}, "new": Overlay("new", "B", ((1, 2.0),))})
+    found = overlays_by_name(graph, {"heat": {0: 3}, "new": Overlay("new", "B", ((1, 2.0),))})
     assert {name: by_call(graph, one) for name, one in found.items()} == {"heat": {0: 3}, "cold": {0: 1}, "new": {1: 2}}
     assert by_call(graph, graph.overlays[0]) == {1: 1.0, 2: 7.0}
     assert found["new"].unit == "B"
@@ -142,4 +142,4 @@ def test_a_call_has_its_own_number_before_its_modules():
 def test_overlays_given_beside_are_a_mapping(given):
     """Anything else is refused, with an example."""
     with pytest.raises(InputError, match=r"overlays=.*: wanted numbers by name, as \{'energy': "):
-        all_of(GRAPH, given)
+        overlays_by_name(GRAPH, given)

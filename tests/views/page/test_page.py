@@ -21,7 +21,7 @@ from torch import nn
 import torchatlas as ta
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.measure.cost import costs
-from torchatlas.core.measure.overlay import laid
+from torchatlas.core.measure.overlay import add_overlay
 from torchatlas.views.page.page import page
 
 
@@ -95,7 +95,7 @@ def test_overlays_reach_every_call_of_a_module(graph):
 
 def test_overlays_of_the_graph_are_on_the_page_with_their_units(graph):
     """Beside those given; the page may open coloured by one, and has the time outside inner modules."""
-    kept = laid(graph, "energy", {"0": 2.5}, "mJ")
+    kept = add_overlay(graph, "energy", {"0": 2.5}, "mJ")
     inside = held(page(kept, color_by="energy", overlays={"given": {0: 1}}).html)
     laid_over = [(one["name"], one["unit"]) for one in inside["measures"] if one["given"]]
     assert laid_over == [("energy", "mJ"), ("given", "")]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.comparing.tree import LEVELS, Tree, by_alphabet
 from torchatlas.core.comparing.vocabulary import torch_name
 from torchatlas.core.folding.signature import settings_of
-from torchatlas.core.paths import holder_of
+from torchatlas.core.paths import nearest_ancestor
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -81,7 +81,7 @@ def _own_tensors(graph: Graph, numbers: Interned, *, bare: bool) -> tuple[int, .
 
 def parent_of(path: str, paths: Mapping[str, int]) -> int:
     """The index of the nearest module above, -1 for the root."""
-    above = holder_of(path, paths)
+    above = nearest_ancestor(path, paths)
     return -1 if above is None else paths[above]
 
 

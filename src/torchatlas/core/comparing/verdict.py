@@ -11,7 +11,7 @@ from torchatlas.core.folding.label import path_range
 from torchatlas.core.folding.signature import without_numbers
 from torchatlas.core.measure.cost import costs
 from torchatlas.core.measure.numbers import short
-from torchatlas.core.paths import holder_of
+from torchatlas.core.paths import nearest_ancestor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -139,7 +139,7 @@ def _braced(names: str) -> str:
 def topmost(graph: Graph, paths: Sequence[str]) -> list[str]:
     """Those of the modules that are in no other of them."""
     counts = dict.fromkeys(paths, 0)
-    return [path for path in paths if holder_of(path, counts) is None and path in graph.module_at]
+    return [path for path in paths if nearest_ancestor(path, counts) is None and path in graph.module_at]
 
 
 def _deeper(changes: Changes, tops: Iterable[str]) -> bool:

@@ -1,4 +1,7 @@
-"""Results that calls return no longer."""
+"""Results are taken out of what calls return, after the calls that made them were pruned.
+
+A call that returned ``(a, b)`` returns ``(left out, b)`` once a is gone; b moves from slot 1 to slot 0 of its outputs.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
 LEFT_OUT = Text("left out")
 
 
-def unreturned(graph: Graph, values: Collection[int]) -> Graph:
-    """The graph in which no call returns these values, but the one that made them; where they stood it says so."""
+def drop_returns(graph: Graph, values: Collection[int]) -> Graph:
+    """The graph in which no call returns these values; the structure of its result says ``left out`` in their place."""
     if not values:
         return graph
     calls, slots = list(graph.calls), {}

@@ -1,4 +1,4 @@
-"""Where a pattern, of calls or of paths, is found in a graph: what `fold`, `prune` and `rename` begin with."""
+"""The occurrences of a pattern, of calls or of paths, in a graph: the first step of `fold`, `prune` and `rename`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Occurrence:
     """One match.
 
     Attributes:
         name: what it is to be called.
         chosen: the calls that the pattern names.
-        units: the same, and what hands on from one of them to the next; in order.
+        units: the same, and calls between them that return their argument unchanged; in order.
     """
 
     name: str
@@ -35,28 +35,28 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Occurrences:
     """All matches, in order, and what must be said of them."""
 
     flow: Units
-    matches: tuple[Place, ...]
+    matches: tuple[Occurrence, ...]
     notes: tuple[str, ...]
 
 
-def find(graph: Graph, pattern: str, deed: str, name: str = "") -> Finding:
+def find(graph: Graph, pattern: str, prefix: str, name: str = "") -> Occurrences:
     """Find a pattern.
 
     Args:
         graph: what ran.
         pattern: of calls (`core.pattern.language`), or ``re:`` and a regular expression of module paths.
-        deed: what is to be done, as ``fold(``: notes begin with it.
+        prefix: what is to be done, as ``fold(``: notes begin with it.
         name: for the matches; after ``re:`` it may refer to groups of the expression.
 
     Raises:
         InputError: the pattern cannot be read.
     """
     if isinstance(pattern, str) and pattern.startswith(PATHS):
-        return _find_paths(graph, pattern, deed, name)
+        return _find_paths(graph, pattern, prefix, name)
     tree = parse(pattern)
     names = list(dict.fromkeys(atom.name for atom in atoms(tree)))
     flow = units(graph, names)
@@ -66,19 +66,19 @@ def find(graph: Graph, pattern: str, deed: str, name: str = "") -> Finding:
         known = [call.name for call in graph.calls[1:]]
         groups = [call.kind == "group" for call in graph.calls]
         opened = units(remove(graph, groups), names) if any(groups) else flow
-        notes.append(nothing_found(graph, deed, pattern, known, flow, names, opened))
+        notes.append(nothing_found(graph, prefix, pattern, known, flow, names, opened))
     if not whole:
-        notes.append(f"{deed}{quoted(pattern)}) was ended early: it may fit in too many ways to try them all")
-    places = [Place(name, match.units, _with_passing(flow, match.units, match.exits)) for match in found]
-    return Finding(flow, tuple(places), tuple(notes))
+        notes.append(f"{prefix}{quoted(pattern)}) was ended early: it may fit in too many ways to try them all")
+    places = [Occurrence(name, match.units, _with_passing(flow, match.units, match.exits)) for match in found]
+    return Occurrences(flow, tuple(places), tuple(notes))
 
 
-def _find_paths(graph: Graph, pattern: str, deed: str, name: str) -> Finding:
+def _find_paths(graph: Graph, pattern: str, prefix: str, name: str) -> Occurrences:
     found = by_path(graph, path_pattern(pattern, name), name)
     known = [module.path for module in graph.modules]
     flow = units(graph, wanted=[call for _, calls in found for call in calls])
-    notes = () if found else (nothing_found(graph, deed, pattern, known, flow),)
-    return Finding(flow, tuple([Place(title, tuple(calls), tuple(calls)) for title, calls in found]), notes)
+    notes = () if found else (nothing_found(graph, prefix, pattern, known, flow),)
+    return Occurrences(flow, tuple([Occurrence(title, tuple(calls), tuple(calls)) for title, calls in found]), notes)
 
 
 def _with_passing(flow: Units, members: Sequence[int], exits: Iterable[int]) -> tuple[int, ...]:

@@ -1,7 +1,17 @@
-"""Parts of a run put together under one name, by pattern, by path, or because they repeat; and taken apart again.
+"""Calls are grouped under one name, by pattern, by path, or because they repeat; and ungrouped again.
 
-What is put together stands inside a call of the kind ``group``. Nothing else is changed: totals stay, ids move along,
-and `unfold` gives back what was.
+>>> import torch, torchatlas as ta
+>>> from torch.nn import Linear, ReLU, Sequential
+>>> graph = ta.capture(Sequential(Linear(4, 4), ReLU(), Linear(4, 2)), torch.zeros(1, 4)).graph
+>>> grouped = fold(graph, "Linear > Relu", "Layer")
+>>> [call.name for call in grouped.calls if call.parent == 0]
+['Layer', 'Linear']
+>>> unfold(grouped) == graph
+True
+
+A group is a call of the kind ``group`` around its members. Nothing else changes: totals stay the same, ids move along
+(``renumber.py``). In this order: ``finding.py`` finds the matches, ``core/pattern/coverage.py`` widens them to whole
+modules, ``group.py`` makes the call around them, ``renumber.py`` puts it in.
 """
 
 from __future__ import annotations
@@ -12,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.editing.finding import find
 from torchatlas.core.editing.group import grouping
-from torchatlas.core.editing.notes import quoted, told
+from torchatlas.core.editing.notes import quoted, with_notes
 from torchatlas.core.editing.renumber import insert, remove
 from torchatlas.core.errors import InputError
 from torchatlas.core.folding.fold import fold_calls
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Call, Graph
     from torchatlas.core.pattern.coverage import Cover
 
-TOLD = "fold("
+PREFIX = "fold("
 SHOWN = 3
 
 
@@ -47,7 +57,7 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
     """
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"name={name!r}; what is put together needs a name, as 'ConvBnRelu'")
-    found = find(graph, pattern, TOLD, name)
+    found = find(graph, pattern, PREFIX, name)
     weighed = coverage(found.flow)
     covers = [weighed.cover(match.units) for match in found.matches]
     pairs = zip(found.matches, covers, strict=True)
@@ -55,7 +65,7 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
     made = _grouped(graph, whole)
     cut = [cover for cover in covers if cover.cut is not None]
     notes = [*found.notes, *([_cut(graph, pattern, cut, len(covers))] if cut else [])]
-    return told(made, "fold", *notes)
+    return with_notes(made, "fold", *notes)
 
 
 @collection_paused()
@@ -96,6 +106,6 @@ def _cut(graph: Graph, pattern: str, cut: Sequence[Cover], count: int) -> str:
     held = Counter(graph.calls[cover.cut].path or graph.calls[cover.cut].name for cover in cut if cover.cut is not None)
     shown = ", ".join(list(held)[:SHOWN]) + (", …" if len(held) > SHOWN else "")
     return (
-        f"{TOLD}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they cut through {shown};"
+        f"{PREFIX}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they cut through {shown};"
         " a group must contain whole modules"
     )

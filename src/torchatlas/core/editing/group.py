@@ -1,4 +1,7 @@
-"""The call that stands around others which were put together: what it reads, and what it hands out."""
+"""The call around a group: it reads what its members read from outside, and returns what is read outside of it.
+
+Around ``b = conv(a, weight)`` and ``c = relu(b)``, where only c is read later: ``c = group(a)``. Weights stay inside.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a graph that was changed: notes, and near names where a pattern was found nowhere."""
+"""Notes about a changed graph; if a pattern was found nowhere, the note offers names that are spelled alike."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 10_000
 """Names that near ones are looked for among."""
 
 
-def told(graph: Graph, code: NoteCode, *texts: str) -> Graph:
+def with_notes(graph: Graph, code: NoteCode, *texts: str) -> Graph:
     """The graph with these notes, of one kind, after its own."""
     return replace(graph, notes=(*graph.notes, *[Note(text, code=code) for text in texts])) if texts else graph
 
@@ -30,7 +30,7 @@ def quoted(pattern: str) -> str:
 
 def nothing_found(
     graph: Graph,
-    deed: str,
+    prefix: str,
     pattern: str,
     known: Sequence[str],
     flow: Units | None = None,
@@ -41,14 +41,14 @@ def nothing_found(
 
     Args:
         graph: where it was looked for.
-        deed: what was to be done, as ``fold(``.
+        prefix: what was to be done, as ``fold(``.
         pattern: what was looked for.
         known: what it could have been.
         flow: the run as the pattern saw it.
         names: those in the pattern.
         opened: the run without the groups that were folded.
     """
-    begin = f"{deed}{quoted(pattern)}) found nothing in {graph.name}"
+    begin = f"{prefix}{quoted(pattern)}) found nothing in {graph.name}"
     if flow is not None and not graph.calls:
         return f"{begin}: it was not run, and only calls are looked through; capture it with an input"
     absent = [name for name in names if flow is not None and not flow.has(name)]

@@ -1,7 +1,8 @@
-"""Parts of a run left out: what a pattern matches and, for a branch, what served nothing else.
+"""Calls are pruned: those that a pattern matches and, for a branch, those that served nothing else.
 
-What read a result of what is gone reads instead what that itself had read, where there was just one such tensor, or
-just one of the result's shape. Otherwise the result stays, as a tensor that nobody made.
+A reader of a pruned result then reads what the pruned part itself had read: ``b = dropout(a)``, ``c = fc(b)`` without
+dropout is ``c = fc(a)``. That needs one such tensor, or one of the result's shape. Otherwise the result stays, as a
+tensor without a producer.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from torchatlas.core.editing.drop_returns import unreturned
+from torchatlas.core.editing.drop_returns import drop_returns
 from torchatlas.core.editing.finding import find
-from torchatlas.core.editing.notes import quoted, told
+from torchatlas.core.editing.notes import quoted, with_notes
 from torchatlas.core.editing.renumber import keep_values, remove
 from torchatlas.core.gc_paused import collection_paused
 from torchatlas.core.pattern.units import leaves
@@ -20,7 +21,7 @@ from torchatlas.core.pattern.units import leaves
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchatlas.core.editing.finding import Finding
+    from torchatlas.core.editing.finding import Occurrences
     from torchatlas.core.graph import Call, Graph, Module, Value
     from torchatlas.core.pattern.units import Units
 
@@ -44,19 +45,21 @@ def prune(graph: Graph, pattern: str, *, upstream: bool = False) -> Graph:
     Raises:
         InputError: the pattern cannot be read.
     """
-    deed = "prune_branch(" if upstream else "prune("
-    found = find(graph, pattern, deed)
+    prefix = "prune_branch(" if upstream else "prune("
+    found = find(graph, pattern, prefix)
     if not found.matches:
-        return told(graph, "prune", *found.notes)
+        return with_notes(graph, "prune", *found.notes)
     parts = _parts(found, upstream=upstream)
     gone = _gone(graph, found.flow, {unit for part in parts for unit in part})
     instead = _instead(graph, found.flow, parts, gone)
-    cut = unreturned(graph, {value.id for value in graph.values if _is_made(value, gone)} if upstream else set())
+    cut = drop_returns(graph, {value.id for value in graph.values if _is_made(value, gone)} if upstream else set())
     left = _reconnected(cut, gone, instead)
     passing = frozenset(found.flow.passing)
     lost = [graph.calls[unit] for part in parts for unit in part if unit not in passing]
-    note = f"{deed}{quoted(pattern)}) left out {_listed(lost)}: totals are without {'it' if len(lost) == 1 else 'them'}"
-    return told(_without(left, gone), "prune", note, *found.notes)
+    note = (
+        f"{prefix}{quoted(pattern)}) left out {_listed(lost)}: totals are without {'it' if len(lost) == 1 else 'them'}"
+    )
+    return with_notes(_without(left, gone), "prune", note, *found.notes)
 
 
 def _listed(calls: Sequence[Call]) -> str:
@@ -65,7 +68,7 @@ def _listed(calls: Sequence[Call]) -> str:
     return f"{len(calls)} call{'s' if len(calls) > 1 else ''} ({shown})"
 
 
-def _parts(found: Finding, *, upstream: bool) -> list[tuple[int, ...]]:
+def _parts(found: Occurrences, *, upstream: bool) -> list[tuple[int, ...]]:
     """Units that go together: each match, and each call that served nothing but what goes."""
     flow = found.flow
     parts = [match.units for match in found.matches]

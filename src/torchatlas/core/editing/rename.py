@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.editing.finding import find
-from torchatlas.core.editing.notes import nothing_found, quoted, told
+from torchatlas.core.editing.notes import nothing_found, quoted, with_notes
 from torchatlas.core.errors import InputError
 from torchatlas.core.pattern.paths import PATHS, path_pattern
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torchatlas.core.graph import Graph, Module, Value
 
-TOLD = "rename("
+PREFIX = "rename("
 SHOWN = 3
 
 
@@ -37,10 +37,10 @@ def rename(graph: Graph, pattern: str, name: str) -> Graph:
         raise InputError(f"name={name!r}; what is renamed needs a name, as 'Backbone'")
     if isinstance(pattern, str) and pattern.startswith(PATHS):
         return _paths(graph, pattern, name)
-    found = find(graph, pattern, TOLD)
+    found = find(graph, pattern, PREFIX)
     matched = {unit for match in found.matches for unit in match.chosen}
     calls = [replace(call, name=name) if call.id in matched else call for call in graph.calls]
-    return told(replace(graph, calls=tuple(calls)), "rename", *found.notes)
+    return with_notes(replace(graph, calls=tuple(calls)), "rename", *found.notes)
 
 
 def _paths(graph: Graph, pattern: str, name: str) -> Graph:
@@ -48,7 +48,7 @@ def _paths(graph: Graph, pattern: str, name: str) -> Graph:
     paths = list(dict.fromkeys([*graph.module_at, *graph.calls_of]))
     moved = _moved(paths, wanted, name)
     if all(path == new for path, new in moved.items()):
-        return told(graph, "rename", nothing_found(graph, TOLD, pattern, paths))
+        return with_notes(graph, "rename", nothing_found(graph, PREFIX, pattern, paths))
     _refuse_collisions(moved, pattern, name)
     return replace(
         graph,

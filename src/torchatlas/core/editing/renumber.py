@@ -1,4 +1,10 @@
-"""A graph with other calls in it: some put in between, or some taken out, and every id that names one moved along."""
+"""Calls are put into a graph, or taken out, and every id that names a call or a value is moved along.
+
+Ids are positions, so a group around calls 1 and 2 of five changes all that follow:
+
+    before    0 net   1 conv  2 relu          3 fc
+    after     0 net   1 group 2 conv  3 relu  4 fc         a note on call 3 becomes one on call 4
+"""
 
 from __future__ import annotations
 
@@ -21,7 +27,7 @@ _ROWS = {kind: attrgetter(*places) for kind, places in _PLACES.items()}
 
 
 def _with(record: Record, **changes: int | None) -> Record:
-    """As ``dataclasses.replace``, in a third of its time: there are as many records as there are calls and values."""
+    """As ``dataclasses.replace``, in a third of the time, for every call and value of a graph is replaced."""
     kind = type(record)
     row, places = list(_ROWS[kind](record)), _PLACES[kind]
     for name, change in changes.items():

@@ -73,7 +73,7 @@ from torchatlas.core.folding.growth import Growing, Growth
 from torchatlas.core.folding.repeats import Repeat, choose_disjoint, stretches
 from torchatlas.core.folding.signature import module_signatures, without_numbers
 from torchatlas.core.gc_paused import collection_paused
-from torchatlas.core.paths import holder_of
+from torchatlas.core.paths import nearest_ancestor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,7 +173,7 @@ def fold_modules(graph: Graph) -> Mapping[str, tuple[ModuleFold, ...]]:
     children: dict[str, list[str]] = {module.path: [] for module in graph.modules}
     size = dict.fromkeys(children, 1)
     for module in reversed(graph.modules):
-        above = holder_of(module.path, children)
+        above = nearest_ancestor(module.path, children)
         if above is not None:
             children[above].append(module.path)
             size[above] += size[module.path]

@@ -1,8 +1,37 @@
-"""What a run costs: parameters, FLOPs and bytes of any subtree, each tensor counted once.
+"""Costs are counted for every call and module of a run: parameters, FLOPs and bytes, each tensor once.
 
-Parameters and buffers of a *module* are those registered in it and below it, run or not, as ``module.parameters()``
-gives them; those of modules that ran below it without being registered are counted apart. Those of any *other call*
-are the ones read inside it. Work (FLOPs, new memory) is what the calls did.
+The whole of it on a model that runs one Linear twice (float32, so 4 bytes an element):
+
+>>> import torch, torchatlas as ta
+>>> from torch.nn import Linear, ReLU, Sequential
+>>> shared = Linear(4, 4)
+>>> graph = ta.capture(Sequential(shared, ReLU(), shared), torch.zeros(1, 4)).graph
+>>> found = costs(graph)
+>>> for call in graph.calls:
+...     cost = found.call(call.id)
+...     print(call.name, cost.parameters, cost.flops, cost.activation_bytes)
+Sequential 20 64 48
+Linear 20 32 16
+F.linear 20 32 16
+ReLU 0 0 16
+F.relu 0 0 16
+Linear 20 32 16
+F.linear 20 32 16
+
+* *Work* (FLOPs, new memory) adds up: the two Linear calls did 32 FLOPs each, 2 for each of 4 x 4 multiply-adds, and the
+  Sequential 64. Each call's own work is added to its parent's, last call first (`_work`).
+* *Weights* do not: the Sequential has 20 parameters (4 x 4 and 4), not 40. For a module they are what is registered in
+  it and below it, as ``module.parameters()`` gives them, run or not (`_Structure`). For a function they are what is
+  read inside it (`_read`). There a weight is added at each of its readers and taken off once where the branches of two
+  neighbouring readers meet, so that sums from below hold it once: here +20 at both F.linear and -20 at the Sequential.
+  That is the method of Hui, Color set size problem with applications to string matching,
+  https://doi.org/10.1007/3-540-56024-6_19.
+* The parameters of modules that ran without being registered are counted apart (``unregistered``).
+
+The other files of this folder begin here. In the order in which a table needs them: ``totals.py`` (the numbers below
+it), ``sharding.py`` and ``packing.py`` (weights in parts, weights packed into integers), ``lifetime.py`` (when memory
+was taken and freed), ``memory.py`` and ``training_step.py`` (peaks of inference and training), ``peaks.py`` (of each
+call), ``timing.py``, ``overlay.py`` (any other number for each call), ``numbers.py`` (how numbers are written).
 """
 
 from __future__ import annotations
@@ -16,7 +45,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.paths import holder_of
+from torchatlas.core.paths import nearest_ancestor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -283,10 +312,10 @@ def origins_of(values: Sequence[Value]) -> list[int]:
     return origins
 
 
-def made(values: Sequence[Value]) -> Iterator[Value]:
-    """The values for which new memory was taken during the run, each memory once; weights that it made are none.
+def allocated(values: Sequence[Value]) -> Iterator[Value]:
+    """The values for which the run allocated new memory, each storage once; weights that it made are left out.
 
-    Tensors on meta stand for memory where a model runs on them; where all inputs are real they have none.
+    Tensors on meta count as memory if the model runs on them; beside real inputs they take none.
     """
     seen = set(storages_of_weights(values))
     devices = {value.device for value in values if value.kind == "input"}
@@ -391,7 +420,7 @@ def _sum_up(columns: Columns, parents: list[int], own: int = 0) -> None:
 def _work(graph: Graph, nesting: Nesting) -> Columns:
     """Per call, subtree included: activation bytes, FLOPs, elementwise elements, unknown calls, unmeasured tensors."""
     columns = activation_bytes, flops, elementwise, unknown, unmeasured = _columns(5, len(graph.calls))
-    for value in made(graph.values):
+    for value in allocated(graph.values):
         if value.producer is not None:
             activation_bytes[value.producer] += value.local_nbytes or 0
             unmeasured[value.producer] += value.nbytes is None
@@ -466,7 +495,7 @@ class _Structure:
         parents: list[list[int]] = [[] for _ in graph.modules]
         children: list[list[int]] = [[] for _ in graph.modules]
         for path, module in index.items():
-            above = holder_of(path, index)
+            above = nearest_ancestor(path, index)
             if above is not None and index[above] not in parents[module]:
                 parents[module].append(index[above])
                 children[index[above]].append(module)

@@ -1,4 +1,16 @@
-"""When the memory of a run's tensors was taken and released, and how much was alive at once."""
+"""Lifetimes: during which calls the memory of each tensor was alive, and how much was alive at once.
+
+``a = f(x)``, ``b = g(a)``, ``c = h(b)``, 16 bytes each; a tensor is freed once the next call has read it:
+
+    call                 0 model   1 f   2 g   3 h   after
+    a, 16 bytes                    x     x
+    b                                    x     x
+    c                                          x     x
+    bytes alive          0         16    32    32    16
+
+Each tensor adds its bytes at the call where it was born and takes them off at the first call without it; running
+sums of these changes (`alive`) give the last line.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +18,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from torchatlas.core.measure.cost import made
+from torchatlas.core.measure.cost import allocated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,16 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """When memory was taken and released. One memory is known by the value for which it was taken, its owner.
+    """When memory was allocated and freed. A block of memory is named by the value it was allocated for, its owner.
 
     Attributes:
         owner: for each value the owner of its memory; parameters, inputs and other leaves own theirs.
-        nbytes: of each memory that the run took.
-        born: the call during which it was taken.
+        nbytes: bytes of each block that the run allocated.
+        born: the call during which it was allocated.
         died: the first call that began without it; one more than the number of calls if it outlived the run.
-        taped: whether autograd was on. What it saved outlives its use, so that releases come later than in inference.
-        recorded: False where releases were not recorded as inference would have them, so that a memory is taken to
-            live until its last reader ends.
+        taped: whether autograd was on. It keeps tensors for the backward pass, so they are freed later than in
+            inference.
+        recorded: False where the run did not free memory as inference would; each block is then assumed to live until
+            its last use.
     """
 
     owner: list[int]
@@ -38,14 +51,14 @@ class Lifetimes:
 
 def lifetimes(graph: Graph) -> Lifetimes:
     """The lifetimes of all memory that the run took."""
-    fresh = {value.id: value for value in made(graph.values)}
+    fresh = {value.id: value for value in allocated(graph.values)}
     owner = _owners(graph.values)
     outlived = len(graph.calls) + 1
     born = {i: value.producer or 0 for i, value in fresh.items()}
     died = {i: outlived if value.freed is None else value.freed for i, value in fresh.items()}
-    # ATen calls run below autograd, where results do not tell; a run in train mode has a tape.
-    told = any(value.requires_grad and owner[value.id] in fresh for value in graph.values)
-    taped = told or ("mode", "train") in graph.made
+    # Results of ATen calls never require a gradient, for these run below autograd; a run in train mode has a tape.
+    differentiable = any(value.requires_grad and owner[value.id] in fresh for value in graph.values)
+    taped = differentiable or ("mode", "train") in graph.made
     recorded = not taped and any(value.freed is not None for value in fresh.values())
     if not recorded:
         used = _last_uses(graph, owner)

@@ -1,9 +1,15 @@
-"""How much memory a run takes at its peak, and a training step of the same model would: estimates, from lifetimes.
+"""The peak memory of inference and of a training step is estimated from lifetimes.
 
-Inference: parameters, buffers, inputs, and the highest sum of activations alive at once. A training step: the forward
-also keeps what autograd saves (`core.operators.saved_for_backward`), then the operations run backwards, each taking
-memory for gradients and giving back what it saved. Allocator fragmentation, libraries' own memory and the loss are not
-in the numbers.
+Linear(4, 4), ReLU, Linear(4, 4) with shared weights, on one row of float32:
+
+    parameters  80 B   4 x 4 + 4 elements
+    input       16 B
+    activations 32 B   the input and the output of the ReLU, alive at once
+    inference  128 B   the sum
+
+A training step keeps activations that autograd saves until the backward pass (`core.operators.saved_for_backward`),
+then runs the operations backwards (``training_step.py``); its peak adds gradients and optimizer state. The allocator's
+fragmentation, the libraries' own memory and the loss are not counted.
 """
 
 from __future__ import annotations

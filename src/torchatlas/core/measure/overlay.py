@@ -40,8 +40,8 @@ PROFILE = ("time spread", "peak memory", "mean", "std", "min", "max", "zeros", "
 _LONG = 60  # characters of what was given that a message repeats
 
 
-def made(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> tuple[Overlay, tuple[str | int, ...]]:
-    """The record of what was given, and the places whose numbers are not finite, which no record holds.
+def overlay_of(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> tuple[Overlay, tuple[str | int, ...]]:
+    """Make the record of an overlay; also give the places whose numbers are not finite, which it leaves out.
 
     Args:
         graph: what the numbers are for.
@@ -73,13 +73,13 @@ def made(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> tuple[Ove
     return Overlay(name, unit, tuple(sorted(calls.items())), tuple(paths.items())), tuple(skipped)
 
 
-def laid(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> Graph:
-    """The graph with one overlay more, or another one in the place of that name.
+def add_overlay(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> Graph:
+    """The graph with this overlay added, or replaced if it has one of that name.
 
     Raises:
-        InputError: as `made`.
+        InputError: as `overlay_of`.
     """
-    overlay, skipped = made(graph, name, numbers, unit)
+    overlay, skipped = overlay_of(graph, name, numbers, unit)
     notes = [note for note in graph.notes if (note.code, note.about) != ("overlay", name)]
     if skipped:
         more = f" and {len(skipped) - 1:,} more" if len(skipped) > 1 else ""
@@ -95,11 +95,11 @@ def with_overlay(graph: Graph, overlay: Overlay) -> Graph:
     return replace(graph, overlays=(*others, overlay))
 
 
-def all_of(graph: Graph, given: Overlays | None = None) -> dict[str, Overlay]:
-    """The overlays of a graph and those given beside it, by name; of two with one name, the one that was given.
+def overlays_by_name(graph: Graph, given: Overlays | None = None) -> dict[str, Overlay]:
+    """The overlays of a graph and those given beside it, by name; a given one replaces the graph's.
 
     Raises:
-        InputError: as `made`, or what was given is no mapping.
+        InputError: as `overlay_of`, or what was given is no mapping.
     """
     if given is not None and not isinstance(given, Mapping):
         raise InputError(
@@ -108,9 +108,9 @@ def all_of(graph: Graph, given: Overlays | None = None) -> dict[str, Overlay]:
     found = {overlay.name: overlay for overlay in graph.overlays}
     for name, numbers in (given or {}).items():
         if isinstance(numbers, Overlay):
-            found[name] = made(graph, name, {**dict(numbers.calls), **dict(numbers.paths)}, numbers.unit)[0]
+            found[name] = overlay_of(graph, name, {**dict(numbers.calls), **dict(numbers.paths)}, numbers.unit)[0]
         else:
-            found[name] = made(graph, name, numbers)[0]
+            found[name] = overlay_of(graph, name, numbers)[0]
     return found
 
 

@@ -1,8 +1,16 @@
-"""The shape of a weight that plain tensors pack, told from their names, shapes and dtypes alone.
+"""The shape of a packed weight is worked out from the names, shapes and dtypes of the tensors that hold it.
 
-GPTQ packs along the inputs, ``qweight`` (in / n, out); AWQ along the outputs, (in, out / n); n numbers in each integer.
-``scales`` ends in the number of outputs, ``qzeros`` in outputs / n. MXFP4 keeps ``…_blocks`` (…, blocks, bytes) with
-two numbers in a byte beside ``…_scales`` (…, blocks); NVFP4 keeps two in each byte of ``weight_packed``.
+A layer of 512 inputs and 256 outputs, quantised by GPTQ to 4 bits, so 8 numbers in each int32:
+
+>>> originals({"qweight": ((64, 256), "int32"), "scales": ((4, 256), "float16"), "qzeros": ((4, 32), "int32")})
+{'qweight': (256, 512)}
+
+GPTQ packs along the inputs, ``qweight`` (in / n, out); AWQ along the outputs, (in, out / n). ``scales`` ends in the
+number of outputs, ``qzeros`` in outputs / n. MXFP4 keeps ``…_blocks`` (…, blocks, bytes), two numbers in a byte, beside
+``…_scales`` (…, blocks); NVFP4 keeps two in each byte of ``weight_packed``.
+
+Sources: GPTQ https://arxiv.org/abs/2210.17323, AWQ https://arxiv.org/abs/2306.00978, MXFP4
+https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""How much memory each call needs at its peak, estimated from when tensors were made and released."""
+"""The peak memory of each call is estimated from when tensors were allocated and freed.
+
+In the example of ``lifetime.py``: during g, 32 bytes are alive, 16 of them from before it began, so its peak is 16. The
+model's is 32: nothing was alive before it.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +27,8 @@ def peaks(graph: Graph) -> list[int]:
     outlived = len(graph.calls) + 1
     freed = {memory: graph.values[memory].freed for memory in lives.born}
     # Where nothing was ever released, releases were not recorded, and what `lifetimes` takes them for has to do.
-    told = any(moment is not None for moment in freed.values()) or lives.taped
-    died = {i: outlived if moment is None else moment for i, moment in freed.items()} if told else lives.died
+    recorded = any(moment is not None for moment in freed.values()) or lives.taped
+    died = {i: outlived if moment is None else moment for i, moment in freed.items()} if recorded else lives.died
     leaves = [call for call in graph.calls if call.kind != "module" and not graph.children[call.id]]
     operations = {call.id: operation_of(graph, call) for call in leaves}
     kept = {i: one.rule.kept(one) for i, one in operations.items() if lives.taped and _differentiable(one)}

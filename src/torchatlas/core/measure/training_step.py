@@ -1,8 +1,26 @@
-"""A training step, estimated from the record of a forward: what autograd keeps, and the backward pass taken in reverse.
+"""A training step is estimated from a recorded forward: what autograd saves, and the operations run in reverse.
 
-The backward pass runs the operations last to first. Each takes memory for the gradients of its inputs, then gives back
-the gradients that reached it and what it had saved. Two gradients of one tensor are summed into the first if nobody
-else holds it, as torch's engine does.
+``y = exp(x * w)`` with four float32 each, so 16 bytes:
+
+>>> import torch, torchatlas as ta
+>>> from torchatlas.core.measure.memory import memory
+>>> class Net(torch.nn.Module):
+...     def __init__(self):
+...         super().__init__()
+...         self.w = torch.nn.Parameter(torch.ones(4))
+...     def forward(self, x):
+...         return torch.exp(x * self.w)
+>>> estimate = memory(ta.capture(Net(), torch.zeros(4)).graph)
+>>> estimate.saved, estimate.training - estimate.parameters - estimate.inputs
+(16, 48)
+
+Saved are the 16 bytes of y, for the derivative of exp is y itself (`core.operators.saved_for_backward`); that of the
+product needs x and w, which are there anyway. The peak is at the backward of exp: y, its gradient, and the gradient of
+``x * w``, 16 bytes each.
+
+The operations run last to first. Each allocates the gradients of its inputs, then frees the gradients that reached it
+and what it had saved. Two gradients of one tensor are summed into the first if nothing else holds that buffer, as
+torch's engine does (``torch/csrc/autograd/input_buffer.cpp``).
 """
 
 from __future__ import annotations
@@ -42,7 +60,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _TapeEntry:
     """What an operation keeps for its backward pass: the owners of memory, and bytes beside them."""
 
     operation: Operation
@@ -51,7 +69,7 @@ class _Kept:
     wants: tuple[Value, ...]
 
 
-_kept = maker(_Kept)
+_tape_entry = maker(_TapeEntry)
 
 
 def training_step(graph: Graph, lives: Lifetimes, operations: Sequence[Operation]) -> Step:
@@ -98,22 +116,22 @@ def _tensors(values: Sequence[Value], operations: Iterable[Operation]) -> list[i
 
 def _tape(
     graph: Graph, lives: Lifetimes, operations: Iterable[Operation], tensors: Sequence[int], needs: list[bool]
-) -> Iterator[_Kept]:
+) -> Iterator[_TapeEntry]:
     """The operations that autograd records; ``needs``, per value whether it needs a gradient, grows with them."""
     # ATen calls run below autograd, where no result requires a gradient yet.
-    told = lives.taped and not any(call.kind == "aten" for call in graph.calls)
+    gradients_known = lives.taped and not any(call.kind == "aten" for call in graph.calls)
     for operation in operations:
         wants = tuple({tensors[v.id]: v for v in operation.inputs if needs[tensors[v.id]]}.values())
         if not wants or operation.rule.gradient == "none":
             continue
-        results = [v for v in operation.outputs if _floating(v) and (v.requires_grad or not told)]
+        results = [v for v in operation.outputs if _floating(v) and (v.requires_grad or not gradients_known)]
         for value in results:
             needs[tensors[value.id]] = True
         if results:
-            yield _keep(operation, wants, lives, [needs[tensors[v.id]] for v in operation.inputs])
+            yield _saved_by(operation, wants, lives, [needs[tensors[v.id]] for v in operation.inputs])
 
 
-def _keep(operation: Operation, wants: tuple[Value, ...], lives: Lifetimes, needs: list[bool]) -> _Kept:
+def _saved_by(operation: Operation, wants: tuple[Value, ...], lives: Lifetimes, needs: list[bool]) -> _TapeEntry:
     rule = operation.rule
     spoken, asked = operation.inputs[slice(*rule.of)], needs[slice(*rule.of)]
     chosen = [value for value in operation.inputs if not _floating(value)] if rule.indices else []
@@ -126,7 +144,7 @@ def _keep(operation: Operation, wants: tuple[Value, ...], lives: Lifetimes, need
     overwritten = {value.previous for value in operation.outputs} if operation.in_place else set()
     copied = sum(size_of(value) for value in chosen if value.id in overwritten)
     memory = {lives.owner[value.id] for value in chosen if value.id not in overwritten}
-    return _kept(operation, frozenset(memory & lives.born.keys()), rule.kept(operation) + copied, wants)
+    return _tape_entry(operation, frozenset(memory & lives.born.keys()), rule.kept(operation) + copied, wants)
 
 
 def _floating(value: Value) -> bool:
@@ -152,7 +170,7 @@ class _Backward:
     sizes: list[int] = field(default_factory=list)
     shares: list[int] = field(default_factory=list)
 
-    def run(self, tape: Sequence[_Kept], results: Iterable[Value]) -> None:
+    def run(self, tape: Sequence[_TapeEntry], results: Iterable[Value]) -> None:
         for kept in tape:
             self.holders.update(kept.memory)
         for value in results:
@@ -160,7 +178,7 @@ class _Backward:
         for kept in reversed(tape):
             self._reverse(kept)
 
-    def _reverse(self, kept: _Kept) -> None:
+    def _reverse(self, kept: _TapeEntry) -> None:
         operation = kept.operation
         outputs = dict.fromkeys(self.tensors[value.id] for value in operation.outputs)
         arrived = [self.waiting.pop(tensor) for tensor in outputs if tensor in self.waiting]
@@ -197,7 +215,7 @@ class _Backward:
                 self._release(held)
         self._release(buffer)
 
-    def _give_back(self, kept: _Kept) -> None:
+    def _give_back(self, kept: _TapeEntry) -> None:
         self.live -= kept.beside
         for memory in kept.memory:
             self.holders[memory] -= 1

@@ -1,7 +1,19 @@
-"""A pattern as states to go through, one for every choice and every call that is to be met.
+"""A pattern becomes an automaton: a state for every choice and every call to be met, as in Thompson's construction.
 
-Quantifiers become choices, the greedy one first. What a quantifier repeats never matches nothing at all, so that no
-state leads back to itself without a call in between.
+``Linear > Relu?`` starts in state 4: meet a Linear, then choose (3) between meeting a Relu (2) and the end (1):
+
+>>> from torchatlas.core.pattern.language import parse
+>>> found = automaton(parse("Linear > Relu?"))
+>>> found.start, found.states[4].atom.name, found.states[4].after
+(4, 'Linear', 3)
+>>> found.states[3], found.states[2].atom.name
+(Choice(first=2, second=1), 'Relu')
+
+Quantifiers become choices, the greedy one first. What a quantifier repeats never matches nothing at all, so no state
+leads back to itself without a call in between. ``A | B`` becomes a `Fork`, which plain regular expressions have not:
+all branches must be met, not one.
+
+Source: K. Thompson, Regular expression search algorithm, https://doi.org/10.1145/363347.363387
 """
 
 from __future__ import annotations

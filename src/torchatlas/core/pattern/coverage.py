@@ -1,4 +1,11 @@
-"""What the calls of a match are together: whole modules where they are all that those do."""
+"""The calls of a match are widened to whole modules, where the match is all that these modules do.
+
+Net                     match of ``Linear > Relu``: the calls linear and relu
+  Block                 Block does nothing else, so the match covers Block
+    linear, relu
+  Head                  a match of linear in Block and relu in Head would *cut* Head, if Head does more than relu
+    relu, linear
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,20 @@
-"""Where a pattern is found in a run: greedy, from the first call on, no call in two matches.
+"""A pattern is searched for in a run: greedily, from the first call on, no call in two matches.
 
-In ``A > B`` B reads what A made, and nothing outside the match reads it, so that a match has one exit, that of its
-last call, and no way leads out of it and back in. A search goes from call to reader through the states of the pattern
-(`automaton`); what it learns of a state and place it never asks again, so it takes time in the number of calls.
+>>> import torch, torchatlas as ta
+>>> from torch.nn import Linear, ReLU, Sequential
+>>> from torchatlas.core.pattern.language import parse
+>>> from torchatlas.core.pattern.units import units
+>>> graph = ta.capture(Sequential(Linear(4, 4), ReLU(), Linear(4, 4)), torch.zeros(1, 4)).graph
+>>> flow = units(graph)
+>>> [(unit, graph.calls[unit].name) for unit in flow.calls]
+[(1, 'Linear'), (3, 'ReLU'), (5, 'Linear')]
+>>> [match.units for match in matches(flow, parse("Linear > Relu?")).found]
+[(1, 3), (5,)]
+
+In ``A > B`` B reads what A made and nothing outside the match does, so a match has one exit, that of its last call, and
+no path leads out of it and back in. The search goes from a call to its readers through the states of the pattern
+(``automaton.py``). It remembers for each state and position whether an end can be reached from there, as packrat
+parsers do (B. Ford, https://doi.org/10.1145/581478.581483), so its time grows with the number of calls.
 """
 
 from __future__ import annotations
@@ -49,11 +61,11 @@ class Goal(NamedTuple):
     around: Branching | None
 
 
-class Found(NamedTuple):
-    """The rest of a match, call by call, and the exits of the whole; ``ordered`` if it is in running order."""
+class Partial(NamedTuple):
+    """A match from some call on, as a linked list, with the exits of the whole; ``ordered`` if in running order."""
 
     unit: int
-    rest: Found | None
+    rest: Partial | None
     exits: Frontier
     ordered: bool
 
@@ -72,19 +84,22 @@ class Matches(NamedTuple):
     whole: bool
 
 
-Solving: TypeAlias = "Generator[Goal, Found | None, Found | None]"
+Solving: TypeAlias = "Generator[Goal, Partial | None, Partial | None]"
 
 AHEAD = 1000
-"""How many calls further on a result of a match may be read inside it."""
+"""A result may be read at most this many calls further on in its match: bounds the time of every check."""
 
 FAN = 16
-"""How many readers of one tensor a branch is looked for among, and four times as many as there are branches."""
+"""Readers of one tensor among which a branch begins; at least four times as many as there are branches."""
 
 PATIENCE, FOR_EACH_CALL, FOR_EACH_FOUND = 300_000, 15, 30
-"""How many steps are taken, more for each call of the run, and more again for each that was found."""
+"""Steps after which the search gives up: so many, and more for each call of the run and for each call in a match.
+
+A chain takes a few steps for each call. Only branches that can be combined in very many ways run out of them.
+"""
 
 IN_BRANCHES = 3
-"""How many steps one counts for that is taken inside branches, which can be combined in very many ways."""
+"""A step inside branches counts for so many: it costs more, and there are far more of them."""
 
 
 def matches(flow: Units, pattern: Pattern) -> Matches:
@@ -100,7 +115,7 @@ def matches(flow: Units, pattern: Pattern) -> Matches:
 
 
 class _Search:
-    """What was learnt so far. Failures stay true as calls are used up; successes are asked again after each match."""
+    """The search, with what is known so far. Failures stay true as calls are used; successes are cleared each time."""
 
     def __init__(self, flow: Units, pattern: Pattern) -> None:
         self.flow = flow
@@ -108,7 +123,7 @@ class _Search:
         self.used: set[int] = set()
         self.patience = PATIENCE + FOR_EACH_CALL * len(flow.calls)
         self.failed: set[Goal] = set()
-        self.solved: dict[Goal, Found] = {}
+        self.solved: dict[Goal, Partial] = {}
         self.tested: dict[tuple[Atom, str, str, frozenset[str]], bool] = {}
         self.read: dict[int, frozenset[Source]] = {}
 
@@ -126,10 +141,10 @@ class _Search:
         self.patience += FOR_EACH_FOUND * len(members)
         return Match(tuple(sorted(members)), exits)
 
-    def solve(self, goal: Goal) -> Found | None:
+    def solve(self, goal: Goal) -> Partial | None:
         """Reach an end from here; one stack stands in for recursion, which a long chain would exhaust."""
         goals, solving = [goal], [self._solving(goal)]
-        answer: Found | None = None
+        answer: Partial | None = None
         while solving:
             try:
                 ask = solving[-1].send(answer)
@@ -144,7 +159,7 @@ class _Search:
                 solving.append(self._solving(ask))
         return answer
 
-    def _learn(self, goal: Goal, answer: Found | None) -> None:
+    def _learn(self, goal: Goal, answer: Partial | None) -> None:
         if answer is None:
             self.failed.add(goal)
         else:
@@ -160,14 +175,14 @@ class _Search:
             found = yield Goal(state.first, frontier, start, around)
             return found or (yield Goal(state.second, frontier, start, around))
         if isinstance(state, Step):
-            return (yield from self._meeting(state, goal))
+            return (yield from self._step(state, goal))
         if isinstance(state, Fork):
-            return (yield from self._forking(state, goal))
+            return (yield from self._fork(state, goal))
         if goal.state == ACCEPT:
-            return Found(-1, None, goal.frontier, ordered=True)
-        return (yield from self._joining(goal))
+            return Partial(-1, None, goal.frontier, ordered=True)
+        return (yield from self._join(goal))
 
-    def _meeting(self, step: Step, goal: Goal) -> Solving:
+    def _step(self, step: Step, goal: Goal) -> Solving:
         for unit in self._candidates(goal):
             if unit in self.used or not self._is(unit, step.atom):
                 continue
@@ -182,7 +197,7 @@ class _Search:
                 # What could come next cannot be had, but it may also end here.
                 found = yield Goal(JOIN if around else ACCEPT, (unit,), -1, around)
             if found is not None and self._is_closed(unit, found):
-                return Found(unit, found, found.exits, found.ordered and (found.unit < 0 or unit < found.unit))
+                return Partial(unit, found, found.exits, found.ordered and (found.unit < 0 or unit < found.unit))
         return None
 
     def _candidates(self, goal: Goal) -> Iterable[int]:
@@ -210,7 +225,7 @@ class _Search:
         state = self.automaton.states[around.fork]
         return len(state.branches) if isinstance(state, Fork) else 0
 
-    def _forking(self, fork: Fork, goal: Goal) -> Solving:
+    def _fork(self, fork: Fork, goal: Goal) -> Solving:
         if goal.frontier:
             taken = goal.around.taken if goal.around else ()
             around = Branching(goal.state, goal.frontier, goal.start, 0, (), taken, goal.around)
@@ -222,7 +237,7 @@ class _Search:
                 return found
         return None
 
-    def _joining(self, goal: Goal) -> Solving:
+    def _join(self, goal: Goal) -> Solving:
         """A branch is at its end: the next one, or what comes after all of them."""
         fork, begin, start, branch, ends, taken, around = goal.around or _NO_FORK
         state = self.automaton.states[fork]
@@ -254,7 +269,7 @@ class _Search:
             known = self.tested[key] = self.flow.is_named(unit, atom.name)
         return known and all(holds(self.flow.graph, call, condition) for condition in atom.conditions)
 
-    def _is_closed(self, unit: int, found: Found) -> bool:
+    def _is_closed(self, unit: int, found: Partial) -> bool:
         """Whether a unit that comes before ``found`` is not in it, and, unless an exit, is read inside it alone."""
         readers = self.flow.readers.get(unit, ())
         wanted = {reader for reader in readers if reader != found.unit}
@@ -286,9 +301,9 @@ def _joined(some: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted({*some, *more}))
 
 
-def _units(found: Found) -> Iterator[int]:
+def _units(found: Partial) -> Iterator[int]:
     """The calls of a match, in its own order."""
-    at: Found | None = found
+    at: Partial | None = found
     while at is not None and at.unit >= 0:
         yield at.unit
         at = at.rest

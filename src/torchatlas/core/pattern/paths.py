@@ -1,4 +1,4 @@
-r"""Patterns of paths: `re:layer(\d)\..*`."""
+r"""Patterns of module paths, regular expressions after ``re:``: ``re:layer(\d)\..*`` with the name ``Stage \1``."""
 
 from __future__ import annotations
 

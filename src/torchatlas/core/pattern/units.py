@@ -1,8 +1,15 @@
-"""A run as the language of patterns sees it: a flat flow of *units*, from each to those that read what it made.
+"""A run becomes a flat flow of *units*: the calls that a pattern can name, each with the units that read its results.
 
-Going down the tree of calls, the first of these is a unit: a group, a function, a call of a name that the pattern
-spells out, a layer (a module of a family with no other kind of layer inside), a call with nothing inside. What hands
-on its argument (Identity, Dropout while evaluating) is no step of the flow, unless the pattern names it.
+>>> import torch, torchatlas as ta
+>>> from torch.nn import Dropout, Linear, ReLU, Sequential
+>>> model = Sequential(Linear(4, 4), Dropout(), ReLU()).eval()
+>>> flow = units(ta.capture(model, torch.zeros(1, 4)).graph)
+>>> [flow.graph.calls[unit].name for unit in flow.calls]
+['Linear', 'ReLU']
+
+Going down the tree of calls, the first of these is a unit: a group; a function; a call whose name the pattern spells
+out; a layer (a module of a family with no other kind of layer inside); a call with nothing inside. A call that returns
+its argument unchanged (Identity, Dropout in eval mode) is not a step of the flow, unless the pattern names it.
 """
 
 from __future__ import annotations
@@ -31,8 +38,8 @@ class Units:
 
     Attributes:
         graph: what ran.
-        calls: the units in the order they began, without those that only hand on.
-        passing: those that only hand on.
+        calls: the units in the order they began, without those that return their argument unchanged.
+        passing: those that do.
         inside: for every call the unit that it is or is inside of; -1 for what is around units.
         kinds: the families of each unit.
         source: for every value where it came from; None for parameters and buffers.
@@ -75,14 +82,16 @@ def units(graph: Graph, names: Sequence[str] = (), wanted: Iterable[int] = ()) -
     kinds: dict[int, frozenset[str]] = {}
     inside = _inside(graph, frozenset(names), frozenset(wanted), kinds)
     named = frozenset(map(family_named, filter(is_family, names)))
-    handing = _handing(graph, inside)
+    pass_through = _pass_through(graph, inside)
     # What the pattern names is a step of the flow also where it only hands on.
-    kept = {unit for unit in handing if kinds[unit] & named or any(goes_by(graph.calls[unit], name) for name in names)}
-    handing -= kept
+    kept = {
+        unit for unit in pass_through if kinds[unit] & named or any(goes_by(graph.calls[unit], name) for name in names)
+    }
+    pass_through -= kept
     source = _sources(graph, inside, kept)
     reads = _reads(graph, inside, source)
     order = sorted(kinds)
-    steps = tuple([unit for unit in order if unit not in handing])
+    steps = tuple([unit for unit in order if unit not in pass_through])
     readers: dict[Source, list[int]] = {}
     for unit in steps:
         for read in reads.get(unit, ()):
@@ -90,7 +99,7 @@ def units(graph: Graph, names: Sequence[str] = (), wanted: Iterable[int] = ()) -
     return Units(
         graph=graph,
         calls=steps,
-        passing=tuple([unit for unit in order if unit in handing]),
+        passing=tuple([unit for unit in order if unit in pass_through]),
         inside=inside,
         kinds=kinds,
         source=source,
@@ -184,13 +193,13 @@ def _below(graph: Graph) -> list[frozenset[str]]:
     return found
 
 
-def _handing(graph: Graph, inside: Sequence[int]) -> set[int]:
+def _pass_through(graph: Graph, inside: Sequence[int]) -> set[int]:
     """Units that make nothing themselves: all they return is what they were given."""
-    handing = {unit for unit in inside if unit >= 0}
+    pass_through = {unit for unit in inside if unit >= 0}
     for value in graph.values:
         if value.producer is not None and value.same_as is None:
-            handing.discard(inside[value.producer])
-    return handing
+            pass_through.discard(inside[value.producer])
+    return pass_through
 
 
 def _sources(graph: Graph, inside: Sequence[int], kept: set[int]) -> list[Source | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.measure.overlay import all_of
+from torchatlas.core.measure.overlay import overlays_by_name
 from torchatlas.views.drawing.measures import measure
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.payload import payload
@@ -86,7 +86,7 @@ class Drawing(Picture):
     def __init__(self, graph: Graph, view: View, overlays: Overlays | None = None) -> None:
         self.graph = graph
         self.view = view
-        laid = all_of(graph, overlays)
+        laid = overlays_by_name(graph, overlays)
         measures = () if view.color_by is None else (measure(graph, view.color_by, laid),)
         super().__init__(payload(graph, view, measures=measures, shorten=view.fold and not view.expand), graph.name)
 

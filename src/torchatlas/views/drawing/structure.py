@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.folding.fold import Fold, fold_modules
 from torchatlas.core.graph import Call
-from torchatlas.core.paths import holder_of
+from torchatlas.core.paths import nearest_ancestor
 from torchatlas.views.certainty import guessed
 
 if TYPE_CHECKING:
@@ -40,5 +40,5 @@ def folds(graph: Graph) -> tuple[Fold, ...]:
 
 def _around(path: str, numbers: dict[str, int]) -> int | None:
     """The number of the nearest module above."""
-    above = holder_of(path, numbers)
+    above = nearest_ancestor(path, numbers)
     return None if above is None else numbers[above]

@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.measure.cost import costs
-from torchatlas.core.measure.overlay import all_of
+from torchatlas.core.measure.overlay import overlays_by_name
 from torchatlas.core.version import __version__
 from torchatlas.views.drawing.differing import Half, folds_that_differ_alike, marks_of
 from torchatlas.views.drawing.measures import all_measures, numbers_of
@@ -50,7 +50,7 @@ def document(graph: Graph, view: View, overlays: Overlays | None = None, beside:
 def _parts(graph: Graph, view: View, overlays: Overlays | None, marks: dict[int, Mark] | None) -> dict[str, Any]:
     whole = shown(graph)
     counted = costs(whole)
-    measures = all_measures(counted, all_of(whole, overlays))
+    measures = all_measures(counted, overlays_by_name(whole, overlays))
     folds = None
     if marks is not None:
         known: dict[int, Mark] = {**dict.fromkeys(range(len(whole.calls)), "same"), **marks}

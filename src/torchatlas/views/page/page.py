@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.measure.overlay import all_of
+from torchatlas.core.measure.overlay import overlays_by_name
 from torchatlas.files import atomic
 from torchatlas.files.filename import filename
 from torchatlas.views.drawing.differing import DIFFERENCE
@@ -98,9 +98,9 @@ def page(
     """
     other = read_beside(graph, beside, pairs, marks, titles)
     if other is not None and other.marks is not None:
-        color_by = check_name(color_by or DIFFERENCE, all_of(graph, overlays), [DIFFERENCE])
+        color_by = check_name(color_by or DIFFERENCE, overlays_by_name(graph, overlays), [DIFFERENCE])
     elif color_by is not None:
-        check_name(color_by, all_of(graph, overlays))
+        check_name(color_by, overlays_by_name(graph, overlays))
     view = read_options(
         shown(graph),
         depth=depth,

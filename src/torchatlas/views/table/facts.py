@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.graph import Node
 from torchatlas.core.measure.cost import costs
 from torchatlas.core.measure.memory import memory
-from torchatlas.core.measure.overlay import all_of, by_call
+from torchatlas.core.measure.overlay import by_call, overlays_by_name
 from torchatlas.core.measure.timing import own_seconds
 from torchatlas.views.table.counting import weights_of
 
@@ -49,7 +49,7 @@ class Facts:
 
     def __init__(self, graph: Graph, overlays: Overlays | None = None) -> None:
         self.graph = graph
-        self.overlays: dict[str, Overlay] = all_of(graph, overlays)
+        self.overlays: dict[str, Overlay] = overlays_by_name(graph, overlays)
         self.given = tuple(overlays or ())
         self.costs = costs(graph)
         self.total: Cost = self.costs.total

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.folding.fold import fold_modules
-from torchatlas.core.paths import holder_of
+from torchatlas.core.paths import nearest_ancestor
 from torchatlas.views.uncalled import uncalled
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Structure:
         self.kids: dict[str, list[str]] = {"": [], **{module.path: [] for module in graph.modules}}
         for module in graph.modules:
             if module.path:
-                self.kids[holder_of(module.path, self.kids) or ""].append(module.path)
+                self.kids[nearest_ancestor(module.path, self.kids) or ""].append(module.path)
         self.around = {above for path in graph.calls_of for above in _prefixes(path)}
         self._fold = fold
 
