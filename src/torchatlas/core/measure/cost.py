@@ -137,7 +137,6 @@ def costs(graph: Graph) -> Costs:
         graph=graph,
         origins=origins,
         nesting=nesting,
-        work=_work(graph, nesting),
         registered=structure.columns(weights),
         structure=structure,
         weights=weights,
@@ -163,11 +162,15 @@ class Costs:
     graph: Graph
     origins: list[int]
     nesting: Nesting
-    work: Columns
     registered: Columns
     structure: _Structure
     weights: Weights
     storages: frozenset[int]
+
+    @cached_property
+    def work(self) -> Columns:
+        """Per call, subtree included, what `_work` has."""
+        return _work(self.graph, self.nesting)
 
     @cached_property
     def _read(self) -> Columns:
@@ -208,19 +211,40 @@ class Costs:
             held = _row(self._read, id)
         return self._cost(held, _row(self.work, id), [id])
 
-    def by_call(self) -> list[tuple[int, int, int, int, bool]]:
-        """Of every call: elements of parameters, bytes of weights, FLOPs, activation bytes, whether the FLOPs are all.
+    def parameters_by_call(self) -> list[int]:
+        """Of every call the elements of the parameters in it, registered or not, as `call` has them."""
+        return self._held_by_call((_PARAMETERS, _UNREGISTERED))
 
-        As `call` has them, registered or not, but without looking at what enters each.
-        """
-        index, activations, flops, _, unknown, _ = self.structure.index, *self.work
+    def weight_bytes_by_call(self) -> list[int]:
+        """Of every call the bytes of its weights, as `call` has them."""
+        return self._held_by_call(_BYTES)
+
+    def flops_by_call(self) -> list[int]:
+        """Of every call the floating point operations in it, as `call` has them."""
+        return self.work[_FLOPS][:-1]
+
+    def activation_bytes_by_call(self) -> list[int]:
+        """Of every call the bytes of the tensors made in it, as `call` has them."""
+        return self.work[_ACTIVATION_BYTES][:-1]
+
+    def inexact_calls(self) -> list[int]:
+        """The calls in which some arithmetic was not seen."""
+        return [call for call, unknown in enumerate(self.work[_UNKNOWN][:-1]) if unknown]
+
+    def _held_by_call(self, fields: Sequence[int]) -> list[int]:
+        """As `_read` and `registered` have it; what is read by a call that has none inside it is added up here."""
+        of_modules = [sum(numbers) for numbers in zip(*(self.registered[field] for field in fields), strict=True)]
+        index, children, origins, weights = self.structure.index, self.graph.children, self.origins, self.weights
         found = []
         for call in self.graph.calls:
-            at = -1 if call.id == 0 else index.get(call.path) if call.path is not None else None
-            columns, row = (self._read, call.id) if at is None else (self.registered, at)
-            elements = columns[_PARAMETERS][row] + columns[_UNREGISTERED][row]
-            nbytes = sum(columns[column][row] for column in _BYTES)
-            found.append((elements, nbytes, flops[call.id], activations[call.id], unknown[call.id] == 0))
+            at = index.get(call.path) if call.path is not None else None
+            if at is not None or call.id == 0:
+                found.append(of_modules[-1 if at is None else at])
+            elif children[call.id]:
+                found.append(sum(self._read[field][call.id] for field in fields))
+            else:
+                read = [weights[value] for value in {origins[value] for value in call.inputs} if value in weights]
+                found.append(sum(weight[field] for weight in read for field in fields) if read else 0)
         return found
 
     def below(self, paths: Iterable[str]) -> set[int]:
@@ -341,6 +365,9 @@ _WEIGHT = 8
 
 _PARAMETERS, _UNREGISTERED, _BYTES = 0, 3, (4, 5, 6)
 """Where these stand among them."""
+
+_ACTIVATION_BYTES, _FLOPS, _UNKNOWN = 0, 1, 3
+"""Where these stand among the columns of work."""
 
 
 def _weight(value: Value, *, registered: bool) -> tuple[int, ...]:

@@ -6,16 +6,15 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.measure.cost import costs
+from torchatlas.core.measure.cost import Costs, costs
 from torchatlas.core.measure.overlay import MEASURES, by_call
 from torchatlas.core.measure.timing import is_timed, own_seconds
 from torchatlas.views.contract import Measure, Numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from torchatlas.core.graph import Graph, Overlay
-    from torchatlas.core.measure.cost import Costs
     from torchatlas.views.contract import Said
 
 
@@ -41,19 +40,23 @@ KINDS = {
 }
 """The measures that every graph has, by the names that `core.measure.overlay.MEASURES` lists."""
 
-COUNTED = ("params", "weights", "flops", "activations")
-"""In the order in which `core.measure.cost` gives them."""
+COUNTED: dict[str, Callable[[Costs], list[int]]] = {
+    "params": Costs.parameters_by_call,
+    "weights": Costs.weight_bytes_by_call,
+    "flops": Costs.flops_by_call,
+    "activations": Costs.activation_bytes_by_call,
+}
+"""Those that `core.measure.cost` counts."""
 
 TIMES = ("time", "self_time")
 
 
-def numbers_of(known: Costs) -> Numbers:
-    """What is counted of every call."""
-    counted = known.by_call()
+def numbers_of(known: Costs, labels: Collection[str] = ("params", "flops")) -> Numbers:
+    """What is counted of every call, as far as it is to be shown."""
     return Numbers(
-        parameters=tuple(parameters for parameters, *_ in counted),
-        flops=tuple(flops for _, _, flops, _, _ in counted),
-        at_least=tuple(call for call, (*_, exact) in enumerate(counted) if not exact),
+        parameters=tuple(known.parameters_by_call()) if "params" in labels else (),
+        flops=tuple(known.flops_by_call()) if "flops" in labels else (),
+        at_least=tuple(known.inexact_calls()) if "flops" in labels else (),
     )
 
 
@@ -105,8 +108,7 @@ def _measure(name: str, values: tuple[Said, ...]) -> Measure:
 
 
 def _counted(known: Costs, name: str) -> tuple[Said, ...]:
-    at = COUNTED.index(name)
-    return tuple(counted[at] for counted in known.by_call())
+    return tuple(COUNTED[name](known))
 
 
 def _seen(graph: Graph, name: str) -> tuple[Said, ...]:

@@ -65,7 +65,7 @@ def payload(
     if shorten:
         shown, chosen = shortened(shown, chosen)
     if numbers is None:
-        numbers = UNCOUNTED if {"params", "flops"}.isdisjoint(view.labels) else numbers_of(costs(whole))
+        numbers = UNCOUNTED if {"params", "flops"}.isdisjoint(view.labels) else numbers_of(costs(whole), view.labels)
     held = {
         "graph": form(shown, chosen, _plain, lambda call: details or call.id == 0),
         "numbers": _fields(numbers),
