@@ -36,6 +36,7 @@ _SPARSE: dict[torch.layout, tuple[str, ...]] = {
 }
 ONE_SCALE = (torch.per_tensor_affine, torch.per_tensor_symmetric)  # two numbers, which are no tensors
 _PLAIN = frozenset({Tensor, Parameter, Buffer})
+_SCRIPTED = torch.ScriptObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +140,10 @@ def _memory(tensor: Tensor) -> int:
 
 def packed_parameters(module: nn.Module) -> Iterator[tuple[str, Tensor, Any]]:
     """The weights in a quantised module's packed parameters: names, tensors, and the objects that hold them."""
-    for attribute, thing in attributes(module).items():
-        if type(thing) is not torch.ScriptObject:
-            continue
+    held = attributes(module)
+    for attribute, thing in [item for item in held.items() if type(item[1]) is _SCRIPTED]:
         kind = script_class(thing)
-        half = torch.float16 in (attributes(module).get("dtype"), attributes(module).get("weight_dtype"))
+        half = torch.float16 in (held.get("dtype"), held.get("weight_dtype"))
         try:
             with modes_off():  # a run on fake tensors leaves them real, and they unpack to real ones alone
                 if kind == _CELL:

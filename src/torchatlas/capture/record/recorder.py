@@ -411,12 +411,13 @@ class Recorder:
             reference = seen.get(id(tensor))  # it is alive, so that no other tensor has its id
             if reference is None:
                 continue
+            version = reference.version
             if reference.value == value or reference.value < first:
-                told = counters and reference.version is not None and moved(tensor, reference)
+                told = counters and version is not None and tensor._version != version and moved(tensor, reference)
                 if told or (announced and id(tensor) in announced):
                     call.writes.append(tensors.wrote(tensor, call))
                 continue
-            if reference.version is not None:  # a call inside, or an earlier slot, versioned it
+            if version is not None:  # a call inside, or an earlier slot, versioned it
                 reference.version = tensor._version
             if tensors.values[reference.value].previous is not None and reference.value not in call.writes:
                 call.writes.append(reference.value)

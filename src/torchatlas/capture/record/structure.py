@@ -20,6 +20,7 @@ from torchatlas.capture.record.unregistered import LOOSE, elsewhere, registered_
 from torchatlas.capture.stored import Stored, packed_parameters
 from torchatlas.capture.unrecorded import unrecorded
 from torchatlas.core.graph import Module, Node
+from torchatlas.core.instances import maker
 from torchatlas.core.measure.packing import PACKED, originals
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _PATHS = 20_000  # beyond as many, a shared module's inside is not named again under each of its paths
 _SEARCHES = 50  # for modules that are not known; a forward may make new ones without end
 _NO_FORWARD = of_class(nn.Module, "forward")
+_module = maker(Module)
 _SETTING = 8  # numbers in a tuple that still is a setting (kernel_size, normalized_shape)
 
 
@@ -366,7 +368,7 @@ class Structure:
     def _record(self, index: int) -> Module:
         module = self._modules[index]
         first, *aliases = self._paths[id(module)]
-        return Module(
+        return _module(
             first,
             name_of(module),
             tuple(aliases),
