@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchatlas.core.operators.saved_for_backward import plain_name
+from torchatlas.core.operators.names import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,5 +99,5 @@ def _module_scope(call: Call, parent: Call | None, own: list[str], names: Names)
 
 
 def label_of(call: Call) -> str:
-    """What is drawn on a call: ``Conv2d``, ``relu``, ``add``."""
+    """What a node is called: ``Conv2d``, ``relu``, ``add``."""
     return call.label if call.kind in {"module", "group", "backward", "saved"} else plain_name(call.name)

@@ -15,7 +15,8 @@ from core.tensors import tensor
 from torchatlas.core.graph import Call, Graph, Node
 from torchatlas.core.measure.memory import memory
 from torchatlas.core.operators import saved_for_backward as rules
-from torchatlas.core.operators.saved_for_backward import RULES, UNKNOWN, operation_of, plain_name, workspace
+from torchatlas.core.operators.names import plain_name
+from torchatlas.core.operators.saved_for_backward import RULES, UNKNOWN, operation_of, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,13 +127,15 @@ def test_operations_save_what_autograd_saves(case: str) -> None:
         ("Tensor.add_", "add"),
         ("Tensor.__add__", "add"),
         ("Tensor.__iadd__", "add"),
-        ("Tensor.__rsub__", "rsub"),
-        ("Tensor.__getitem__", "getitem"),
+        ("Tensor.__rsub__", "sub"),
+        ("Tensor.__mod__", "remainder"),
+        ("Tensor.__getitem__", "index"),
+        ("quantized.linear.default", "linear"),
         ("aten._softmax.default", "_softmax"),
         ("relu", "relu"),
     ],
 )
-def test_names_are_told_by_their_last_part(name: str, plain: str) -> None:
+def test_names_are_told_in_every_spelling(name: str, plain: str) -> None:
     """However an operation was spelled, one rule serves."""
     assert plain_name(name) == plain
     assert plain in RULES

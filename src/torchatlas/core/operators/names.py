@@ -7,7 +7,7 @@ are ``add_``. The drawing engine has the same rule in `web/src/graph/names.ts`, 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,6 +72,13 @@ def operator(name: str, *, overloaded: bool = False) -> str:
         bare = parts[1] if told else parts[-1]
     method = _METHOD.fullmatch(bare)
     return bare if method is None else METHODS.get(method[1], method[1])
+
+
+@lru_cache(maxsize=4096)
+def plain_name(name: str) -> str:
+    """The same without the mark of what works in place: ``add`` of ``Tensor.__iadd__`` and of ``aten.add_.Tensor``."""
+    short = operator(name)
+    return short.rstrip("_") or short
 
 
 def in_place(op: str) -> bool:

@@ -1,7 +1,7 @@
 """What one operation needs beside its inputs and outputs: saved for its backward pass, and while it runs.
 
-Operations are told by the last part of their names, so ``torch.conv2d``, ``F.conv2d`` and ``aten.conv2d.default`` are
-one. What is saved follows torch's own ``derivatives.yaml``
+Operations are told by their plain names (`names.plain_name`), so ``torch.conv2d``, ``F.conv2d`` and
+``aten.conv2d.default`` are one. What is saved follows torch's own ``derivatives.yaml``
 (https://github.com/pytorch/pytorch/blob/main/tools/autograd/derivatives.yaml); what the CPU kernels take while they run
 was read off the allocator. All sizes are bytes, and estimates.
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.graph import Node, Slot
 from torchatlas.core.instances import maker
+from torchatlas.core.operators.names import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ class Operation:
 
     Attributes:
         call: its id in the graph.
-        name: the last part of the call's name, without what marks it as in place (``add`` for ``Tensor.__iadd__``).
+        name: the plain name of the operator: ``add`` for ``Tensor.__iadd__``.
         in_place: it wrote to a tensor that existed before.
         inputs: tensors read.
         outputs: tensors returned or written.
@@ -123,17 +123,6 @@ def workspace(operation: Operation) -> int:
 def is_known(name: str) -> bool:
     """Whether there is a rule for calls of that name."""
     return plain_name(name) in RULES
-
-
-@lru_cache(maxsize=4096)
-def plain_name(name: str) -> str:
-    """``add`` for ``Tensor.add_``, ``Tensor.__iadd__``, ``torch.add`` and ``aten.add.Tensor``."""
-    parts = name.split(".")
-    last = parts[1] if parts[0] == "aten" and len(parts) > 1 else parts[-1]
-    if last.startswith("__") and last.endswith("__"):
-        operator = last.strip("_")
-        return operator if operator in RULES or operator[1:] not in RULES else operator[1:]
-    return last.rstrip("_") or last
 
 
 def operation_of(graph: Graph, call: Call) -> Operation:
@@ -291,9 +280,9 @@ def _layers(operation: Operation) -> list[tuple[int, int, int, int]]:
 _TABLE: tuple[tuple[str, Rule], ...] = (
     ("linear", Rule("factors", (0, 2))),
     ("addmm addmv addbmm baddbmm", Rule("factors", (1, None))),
-    ("matmul mm bmm mv dot inner outer einsum tensordot bilinear mul multiply rmul prelu", Rule("factors")),
-    ("div divide truediv true_divide rtruediv", Rule("inputs", backward=_twice_first)),
-    ("atan2 cdist lerp maximum minimum fmod remainder rpow", Rule("inputs")),
+    ("matmul mm bmm mv dot inner outer einsum tensordot bilinear mul multiply prelu", Rule("factors")),
+    ("div divide true_divide", Rule("inputs", backward=_twice_first)),
+    ("atan2 cdist lerp maximum minimum fmod remainder", Rule("inputs")),
     (
         """conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution mkldnn_convolution
         _convolution conv_tbc""",
@@ -333,7 +322,7 @@ _TABLE: tuple[tuple[str, Rule], ...] = (
         Rule("nothing", forward=_first_and_output),
     ),
     (
-        """add radd sub subtract rsub neg clone contiguous alias positive copy to float half bfloat16 double type
+        """add sub subtract rsub neg clone contiguous alias positive copy to float half bfloat16 double type
         type_as cpu cuda requires_grad""",
         Rule(gradient="passed"),
     ),
@@ -349,7 +338,7 @@ _TABLE: tuple[tuple[str, Rule], ...] = (
     ),
     (
         """mean expand expand_as broadcast_to repeat repeat_interleave tile unfold fold pad split chunk tensor_split
-        split_with_sizes unbind select narrow slice getitem setitem index index_select gather scatter scatter_add
+        split_with_sizes unbind select narrow slice index index_select gather scatter scatter_add
         index_put index_add index_copy masked_fill masked_select masked_scatter where roll flip rot90 cumsum tril triu
         diagonal diag embedding embedding_bag pixel_shuffle pixel_unshuffle channel_shuffle sort topk take_along_dim
         diff bernoulli max min amax amin argmax argmin fill zero scatter_reduce native_dropout meshgrid trace round
