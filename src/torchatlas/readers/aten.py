@@ -1,7 +1,7 @@
 """What the operators of ATen compute, from the shapes they met; for files that name them, without torch.
 
-The counts are those of `torchatlas.capture`: 1 multiply-add is 2 operations; a bias, an activation, a normalisation
-has arithmetic but no formula.
+The counts are those of a capture, by the same formulas (`core.operators.flops`): an activation, a normalisation has
+arithmetic but none of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from torchatlas.core.operators import flops
 from torchatlas.core.operators.arithmetic import kind_of
 from torchatlas.core.operators.names import in_place
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     Shape: TypeAlias = "tuple[int, ...]"
     Shapes: TypeAlias = "Mapping[str, Shape]"
+    Formula: TypeAlias = "Callable[[Shape, Shapes], int]"
 
 
 def work(op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence[Shape] = ()) -> tuple[int, Arithmetic]:
@@ -48,46 +50,42 @@ def work(op: str, given: Shapes, made: Sequence[Shape | None], weights: Sequence
         return 0, "unknown"
 
 
-def _product(out: Shape, given: Shapes) -> int:
-    """Results that sum over the last dimension of the first factor."""
-    return 2 * math.prod(out) * given["input" if "input" in given else "self"][-1]
+def _product(first: str) -> Formula:
+    """Whose first factor goes by that name."""
+    return lambda out, given: flops.product(math.prod(out), given[first][-1])
 
 
-def _added(first: str) -> Callable[[Shape, Shapes], int]:
-    return lambda out, given: 2 * math.prod(out) * given[first][-1]
+def _factors(out: Shape, given: Shapes) -> int:
+    return _product("input" if "input" in given else "self")(out, given)
 
 
 def _convolution(out: Shape, given: Shapes) -> int:
-    """Each element of the result sums over the channels of its group and the kernel."""
-    return 2 * math.prod(out) * math.prod(given["weight"][1:])
+    return flops.convolution(math.prod(out), given["weight"])
 
 
 def _transposed(_: Shape, given: Shapes) -> int:
-    """Each element of the input meets the channels of its group and the kernel."""
-    return 2 * math.prod(given["input"]) * math.prod(given["weight"][1:])
+    return flops.transposed_convolution(math.prod(given["input"]), given["weight"])
 
 
 def _attention(_: Shape, given: Shapes) -> int:
-    """Scores, and their sums of the values; masks are not considered."""
     query, key, value = given["query"], given["key"], given["value"]
-    return 2 * math.prod(query) * key[-2] + 2 * math.prod(query[:-1]) * value[-2] * value[-1]
+    return flops.attention(math.prod(query[:-1]), key[-2], query[-1], value[-1])
 
 
 def _cell(out: Shape, given: Shapes) -> int:
-    """One step of a recurrent layer: the input meets one matrix, the state the other."""
-    return 2 * math.prod(out[:-1]) * (math.prod(given["w_ih"]) + math.prod(given["w_hh"]))
+    return flops.recurrent(math.prod(out[:-1]), math.prod(given["w_ih"]) + math.prod(given["w_hh"]))
 
 
 def _bilinear(out: Shape, given: Shapes) -> int:
-    return 2 * math.prod(out) * given["input2"][-1] * (given["input1"][-1] + 1)
+    return flops.bilinear(math.prod(out), given["input1"][-1], given["input2"][-1])
 
 
 _SDPA = "scaled_dot_product"
-FORMULAS: dict[str, Callable[[Shape, Shapes], int]] = {
-    **dict.fromkeys(("mm", "bmm", "mv", "dot", "vdot", "matmul", "linear", "inner"), _product),
-    "addmm": _added("mat1"),
-    "addmv": _added("mat"),
-    "baddbmm": _added("batch1"),
+FORMULAS: dict[str, Formula] = {
+    **dict.fromkeys(("mm", "bmm", "mv", "dot", "vdot", "matmul", "linear", "inner"), _factors),
+    "addmm": _product("mat1"),
+    "addmv": _product("mat"),
+    "baddbmm": _product("batch1"),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "_convolution"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
     **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"), _cell),
@@ -101,5 +99,5 @@ RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
 
 def _recurrent(weights: Sequence[Shape], _: Shape, given: Shapes) -> int:
     """A stack of recurrent layers: every step of the sequence meets every matrix."""
-    steps = math.prod(given["input"][:-1])
-    return 2 * steps * sum(math.prod(shape) for shape in weights if len(shape) > 1)
+    matrices = sum(math.prod(shape) for shape in weights if len(shape) > 1)
+    return flops.recurrent(math.prod(given["input"][:-1]), matrices)

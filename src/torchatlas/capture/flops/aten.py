@@ -5,6 +5,8 @@ transforms. A bias, an activation, a normalisation, a softmax has arithmetic but
 A call that may hide a contraction for which there is no formula is ``unknown``, never zero. Conventions: a causal or
 masked attention counts as a full one; a complex or an integer multiply-add counts as one multiply-add.
 
+Formulas that files need too stand in `core.operators.flops`; here they are bound to the arguments of kernels.
+
 `torch.utils.flop_counter` holds torch's own formulas and those that users register. Those below come first: they
 know kernels that torch's table lacks (attention, recurrent layers and encoder layers on CPU, products with vectors,
 sparse and quantized products), and count the backward of a grouped convolution once, not once per group.
@@ -19,6 +21,7 @@ import torch
 from torch.utils import flop_counter
 
 from torchatlas.capture.flops.arithmetic import kind_of
+from torchatlas.core.operators import flops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,8 +41,8 @@ def product(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
     if a.is_nested:
         return sum([product(part, left) for part, left in zip(out.unbind(), a.unbind(), strict=True)])
     if a.layout is torch.strided:
-        return int(2 * out.numel() * a.shape[-1])
-    return int(2 * _stored(a) * out.shape[-1])
+        return int(flops.product(out.numel(), a.shape[-1]))
+    return int(flops.product(_stored(a), out.shape[-1]))
 
 
 def matrix_product(out: Any, /, a: Any, b: Any, *_: Any, **__: Any) -> int:
@@ -48,7 +51,7 @@ def matrix_product(out: Any, /, a: Any, b: Any, *_: Any, **__: Any) -> int:
         return product(out, a)
     if a.layout is not torch.strided:
         raise NotImplementedError("sparse times sparse")
-    return int(2 * a.shape[0] * _stored(b))
+    return int(flops.product(a.shape[0], _stored(b)))
 
 
 def added_product(out: Any, /, _: Any, a: Any, b: Any, *__: Any, **___: Any) -> int:
@@ -58,7 +61,7 @@ def added_product(out: Any, /, _: Any, a: Any, b: Any, *__: Any, **___: Any) -> 
 
 def summed_product(out: Any, /, _: Any, batch1: Any, *__: Any, **___: Any) -> int:
     """Addbmm: the products of all matrices of a batch, summed."""
-    return int(2 * out.numel() * batch1.shape[0] * batch1.shape[-1])
+    return int(flops.product(out.numel(), batch1.shape[0] * batch1.shape[-1]))
 
 
 def _stored(sparse: Any) -> int:
@@ -98,13 +101,13 @@ def _unsqueezed(shape: Sequence[int], positions: Sequence[int]) -> list[int]:
 
 
 def convolution(out: Any, /, _: Any, weight: Any, *__: Any, **___: Any) -> int:
-    """Each output element sums over the input channels of its group and the kernel: 2 * out * (in/groups * kernel)."""
-    return int(2 * out.numel() * math.prod(weight.shape[1:]))
+    """conv1d, conv2d, conv3d, and the kernels of backends."""
+    return int(flops.convolution(out.numel(), weight.shape))
 
 
 def transposed_convolution(_: Any, /, x: Any, weight: Any, *__: Any, **___: Any) -> int:
-    """Each input element meets the output channels of its group and the kernel: 2 * in * (out/groups * kernel)."""
-    return int(2 * x.numel() * math.prod(weight.shape[1:]))
+    """The same, transposed."""
+    return int(flops.transposed_convolution(x.numel(), weight.shape))
 
 
 def any_convolution(out: Any, /, x: Any, weight: Any, *rest: Any, **__: Any) -> int:
@@ -121,14 +124,14 @@ def convolution_backward(_: Any, /, grad: Any, x: Any, weight: Any, *rest: Any, 
 
 def convolution_in_time(out: Any, /, _: Any, weight: Any, *__: Any, **___: Any) -> int:
     """conv_tbc: the weight is (kernel, in, out)."""
-    return int(2 * out.numel() * weight.shape[0] * weight.shape[1])
+    return int(flops.product(out.numel(), weight.shape[0] * weight.shape[1]))
 
 
 def attention(out: Any, /, query: Any, key: Any, *_: Any, **__: Any) -> int:
     """Scores and their product with the values, for every head of the result (so also with shared key heads)."""
     result = out[0] if isinstance(out, (tuple, list)) else out
     rows = math.prod(result.shape[:-1])
-    return int(2 * rows * key.shape[-2] * (query.shape[-1] + result.shape[-1]))
+    return int(flops.attention(rows, key.shape[-2], query.shape[-1], result.shape[-1]))
 
 
 def attention_backward(_: Any, /, grad: Any, query: Any, key: Any, *__: Any, **___: Any) -> int:
@@ -160,7 +163,7 @@ def multihead(_: Any, /, q: Any, k: Any, v: Any, width: int, *rest: Any, **__: A
 
 def recurrent_layer(_: Any, /, x: Any, by_input: Any, by_hidden: Any, *__: Any, **___: Any) -> int:
     """aten.mkldnn_rnn_layer: one layer, one direction, x (time, batch, in) or packed (steps, in)."""
-    return int(2 * math.prod(x.shape[:-1]) * (by_input.numel() + by_hidden.numel()))
+    return int(flops.recurrent(math.prod(x.shape[:-1]), by_input.numel() + by_hidden.numel()))
 
 
 def recurrent_layer_backward(out: Any, /, x: Any, by_input: Any, by_hidden: Any, *_: Any, **__: Any) -> int:
@@ -171,7 +174,7 @@ def recurrent_layer_backward(out: Any, /, x: Any, by_input: Any, by_hidden: Any,
 def recurrent_stack(_: Any, /, x: Any, weights: Sequence[Any], *__: Any, **___: Any) -> int:
     """cuDNN, MIOpen: all layers and directions; every matrix meets every step once, x (time, batch, in) or packed."""
     matrices = sum(weight.numel() for weight in weights if weight.dim() == 2)  # noqa: PLR2004 - biases have rank 1
-    return int(2 * math.prod(x.shape[:-1]) * matrices)
+    return int(flops.recurrent(math.prod(x.shape[:-1]), matrices))
 
 
 def distances(out: Any, /, a: Any, *_: Any, **__: Any) -> int:
@@ -295,11 +298,11 @@ def aten_flops(func: Any, args: Sequence[Any], kwargs: dict[str, Any], out: Any)
             kind = _kinds[func] = kind_of(func)
         return 0, kind
     try:
-        flops = formula(out, *args, **kwargs)
+        count = formula(out, *args, **kwargs)
     except Exception:  # noqa: BLE001 - users register formulas too, and none may break their run
         return 0, "unknown"
     # A symbolic size makes a symbolic count, which is no number.
-    return (flops, "counted") if type(flops) is int else (0, "unknown")
+    return (count, "counted") if type(count) is int else (0, "unknown")
 
 
 def formula_of(func: Any) -> Formula | None:

@@ -34,6 +34,7 @@ from torchatlas.capture.flops import aten
 from torchatlas.capture.flops.aten import aten_flops, formula_of
 from torchatlas.capture.torch_private import DispatchMode, FakeTensor, is_transformed, overrides_off
 from torchatlas.capture.unrecorded import silence
+from torchatlas.core.operators import flops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,8 +63,7 @@ def _added(formula: Formula, *names: str) -> Formula:
 
 
 def _bilinear(out: Any, first: Any, second: Any, *_: Any) -> int:
-    """Contracted with the first input, then with the second, for every element of the result."""
-    return int(2 * out.numel() * second.shape[-1] * (first.shape[-1] + 1))
+    return int(flops.bilinear(out.numel(), first.shape[-1], second.shape[-1]))
 
 
 def _recurrent(out: Any, /, x: Any, *rest: Any, **_: Any) -> int:
@@ -72,7 +72,7 @@ def _recurrent(out: Any, /, x: Any, *rest: Any, **_: Any) -> int:
 
 
 def _cell(_: Any, x: Any, __: Any, by_input: Any, by_hidden: Any, *___: Any) -> int:
-    return int(2 * math.prod(x.shape[:-1]) * (by_input.numel() + by_hidden.numel()))
+    return int(flops.recurrent(math.prod(x.shape[:-1]), by_input.numel() + by_hidden.numel()))
 
 
 def _spellings(names: str) -> Iterable[Any]:
@@ -171,8 +171,8 @@ class Watch(DispatchMode):
                 return out
         with overrides_off():  # the operations of a scripted module are nobody's functions
             out = func(*args, **kwargs)
-        flops, arithmetic = aten_flops(func, args, kwargs, out)
-        self.flops += flops
+        counted, arithmetic = aten_flops(func, args, kwargs, out)
+        self.flops += counted
         if _STRENGTH[arithmetic] > _STRENGTH[self.arithmetic]:
             self.arithmetic = arithmetic
         return out

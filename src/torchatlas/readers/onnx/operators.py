@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from onnx import defs
 
+from torchatlas.core.operators import flops
 from torchatlas.core.operators.arithmetic import onnx_kind_of
 
 if TYPE_CHECKING:
@@ -95,39 +96,38 @@ def work(domain: str, op: str, given: Shapes, made: Shapes, attributes: Attribut
     if formula is None or not (domain in OWN or op.startswith("Fused")):
         return 0, onnx_kind_of(op) if domain in OWN else "unknown"
     try:
-        flops = formula([shape or () for shape in given], [shape or () for shape in made], attributes)
-        fits = flops >= 0 and all(min(shape, default=0) >= 0 for shape in (*given, *made) if shape is not None)
+        count = formula([shape or () for shape in given], [shape or () for shape in made], attributes)
+        fits = count >= 0 and all(min(shape, default=0) >= 0 for shape in (*given, *made) if shape is not None)
     except (IndexError, TypeError, ValueError):
         return 0, "unknown"
-    return (flops, "counted") if fits and made and made[0] is not None else (0, "unknown")
+    return (count, "counted") if fits and made and made[0] is not None else (0, "unknown")
 
 
 def _product(given: Sequence[Shape], made: Sequence[Shape], attributes: Attributes) -> int:
-    """Each element of the result sums over the last dimension of the first factor, or the one before, transposed."""
-    return 2 * math.prod(made[0]) * given[0][-2 if attributes.get("transA") else -1]
+    """The first factor may come transposed."""
+    return flops.product(math.prod(made[0]), given[0][-2 if attributes.get("transA") else -1])
 
 
 def _convolution(at: int) -> Callable[[Sequence[Shape], Sequence[Shape], Attributes], int]:
-    """Each element of the result sums over the channels of its group and the kernel."""
-    return lambda given, made, _: 2 * math.prod(made[0]) * math.prod(given[at][1:]) if len(given[at]) > 1 else -1
+    """Whose weight is the argument at that position."""
+    return lambda given, made, _: flops.convolution(math.prod(made[0]), given[at]) if len(given[at]) > 1 else -1
 
 
 def _transposed(given: Sequence[Shape], _: Sequence[Shape], __: Attributes) -> int:
-    """Each element of the input meets the channels of its group and the kernel."""
-    return 2 * math.prod(given[0]) * math.prod(given[1][1:])
+    return flops.transposed_convolution(math.prod(given[0]), given[1])
 
 
 def _recurrent(given: Sequence[Shape], _: Sequence[Shape], __: Attributes) -> int:
-    """Every step of the sequence meets every matrix, of both directions."""
-    return 2 * math.prod(given[0][:-1]) * (math.prod(given[1]) + math.prod(given[2]))
+    """The matrices hold those of both directions."""
+    return flops.recurrent(math.prod(given[0][:-1]), math.prod(given[1]) + math.prod(given[2]))
 
 
 def _attention(given: Sequence[Shape], _: Sequence[Shape], __: Attributes) -> int:
-    """Scores, and their sums of the values; four dimensions each: batch, heads, length, width."""
+    """Four dimensions each: batch, heads, length, width."""
     query, key, value = given[:3]
     if not len(query) == len(key) == len(value) == 4:  # noqa: PLR2004 - as said above
         return -1
-    return 2 * math.prod(query) * key[-2] + 2 * math.prod(query[:-1]) * value[-2] * value[-1]
+    return flops.attention(math.prod(query[:-1]), key[-2], query[-1], value[-1])
 
 
 FORMULAS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Attributes], int]] = {
