@@ -17,6 +17,7 @@ ALGORITHMS = (
     "core.folding.growth",
     "core.folding.label",
     "core.comparing.compare",
+    "core.comparing.difference",
     "core.comparing.subsequence",
     "core.comparing.renaming",
     "core.comparing.vocabulary",

@@ -1,6 +1,13 @@
-"""Columns of trees: arguments, results and settings, equal ones written once and read as one shared object.
+"""Columns of trees: arguments, results and settings; equal trees are written once and read as one shared object.
 
-Trees are numbered children first, so that neither writing nor reading recurses.
+Trees are numbered children first, so that neither writing nor reading recurses. The arguments ``(Slot 0, 2)`` and
+``(Slot 0, 2)`` of two calls:
+
+    row      tree           written as
+    0        Slot 0         its index
+    1        2              the number
+    2        Node (0, 1)    its type, its keys, and the rows of its items
+    calls    2, 2
 """
 
 from __future__ import annotations

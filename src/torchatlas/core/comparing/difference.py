@@ -1,4 +1,13 @@
-"""What is different about two modules, or two calls, that are the same thing in two graphs."""
+"""Differences between two matched modules, or two matched calls, as rows of what differs and both sides of it.
+
+>>> import torch, torchatlas as ta
+>>> a = ta.capture(torch.nn.Conv2d(3, 8, 3), torch.zeros(1, 3, 9, 9)).graph
+>>> b = ta.capture(torch.nn.Conv2d(3, 8, 3, stride=2), torch.zeros(1, 3, 9, 9)).graph
+>>> for found in module_differences(a.modules[0], b.modules[0], a, b):
+...     print(found.what, found.a, found.b)
+stride (1, 1) (2, 2)
+output [1, 8, 7, 7] [1, 8, 4, 4]
+"""
 
 from __future__ import annotations
 
@@ -41,10 +50,10 @@ class Difference:
 
 
 def module_differences(one: Module, other: Module, a: Graph, b: Graph) -> Iterator[Difference]:
-    """What differs about a module itself, the modules in it not counted.
+    """The differences of two modules themselves, without the modules inside them.
 
-    Nothing that was inferred from weights is held against what is known, nor what a file of others leaves out. Flags of
-    training and devices are states, not structure: they do not count.
+    What was inferred from weights is not compared with what is known, nor is anything that another program's file
+    leaves out. The training flag and devices are state, not structure, and are not compared.
     """
     known = one.sure is None and other.sure is None
     if known:
@@ -55,7 +64,7 @@ def module_differences(one: Module, other: Module, a: Graph, b: Graph) -> Iterat
 
 
 def _settings(one: Module, other: Module, *, whole: bool) -> Iterator[Difference]:
-    """Class, then settings; of another class, or where not all are known, only the settings that both have."""
+    """Class, then settings; if the classes differ or a file holds only some settings, those that both have."""
     if one.name != other.name:
         yield Difference("class", one.name, other.name)
     left, right = (dict(zip(dict(m.settings), settings_of(m), strict=True)) for m in (one, other))
@@ -71,7 +80,7 @@ def _settings(one: Module, other: Module, *, whole: bool) -> Iterator[Difference
             found = True
             yield _of_two(name, said_a, said_b)
     if whole and not found and one.name == other.name and one.extra != other.extra:
-        # What counts the places of equal layers differs without a word; what the module prints is meant to be seen.
+        # Settings that only number equal layers are not reported, unless the module prints them: then it means them.
         counting = [name for name in said_a if name in said_b and said_a[name] != said_b[name]]
         for name in counting:
             yield _of_two(name, said_a, said_b)
@@ -82,7 +91,7 @@ def _settings(one: Module, other: Module, *, whole: bool) -> Iterator[Difference
 
 
 def _of_two(name: str, a: Mapping[str, Tree], b: Mapping[str, Tree]) -> Difference:
-    """A setting or an argument that differs; its numbers in full where they differ in nothing else."""
+    """A setting or an argument that differs; with all digits if the two look the same otherwise."""
     for exact in (False, True):
         here, there = (argument_text(of[name], exact=exact) if name in of else NONE for of in (a, b))
         if here != there:
@@ -91,7 +100,7 @@ def _of_two(name: str, a: Mapping[str, Tree], b: Mapping[str, Tree]) -> Differen
 
 
 def _once(setting: Tree) -> str:
-    """A setting as it would be typed; of the same for each axis, that."""
+    """A setting as it would be typed; ``(2, 2)``, the same number for each axis, as ``2``."""
     if isinstance(setting, Node) and setting.items and len(set(setting.items)) == 1:
         return argument_text(setting.items[0])
     return argument_text(setting)
@@ -199,7 +208,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def argument_text(tree: Tree, depth: int = 0, *, exact: bool = False) -> str:
-    """An argument as it would be typed, long numbers in short; the middle of a long one is left out."""
+    """An argument as it would be typed; long numbers are shortened, and long texts lose their middle."""
     if isinstance(tree, Slot):
         return "tensor"
     if isinstance(tree, Text):

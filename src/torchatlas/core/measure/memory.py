@@ -73,14 +73,14 @@ class Memory:
     notes: tuple[str, ...]
 
 
-def memory(graph: Graph, *, optimizer: Optimizer = "none", known: Cost | None = None) -> Memory:
+def memory(graph: Graph, *, optimizer: Optimizer = "none", cost: Cost | None = None) -> Memory:
     """Estimate the peak memory of inference and of one training step.
 
     Args:
         graph: one run, or the structure of a model that was not run; then only what it holds is known.
         optimizer: whose state is there during the step: ``none`` (plain SGD has none), ``momentum`` (a copy of every
             trainable parameter), ``adam`` (two copies; Adam and AdamW).
-        known: the cost of the whole graph, where somebody has it.
+        cost: the cost of the whole graph, if it was counted already.
 
     Raises:
         InputError: an optimizer of another name.
@@ -94,7 +94,7 @@ def memory(graph: Graph, *, optimizer: Optimizer = "none", known: Cost | None = 
     operations: dict[int, Operation] = {}
     activations, inference_at = _inference(graph, lives, operations)
     step = training_step(graph, lives, list(_operations(graph, operations)))
-    unmeasured = (total(graph) if known is None else known).unmeasured
+    unmeasured = (total(graph) if cost is None else cost).unmeasured
     state = COPIES[optimizer] * gradients
     always = held.parameter_bytes + held.buffer_bytes + held.unregistered_bytes + inputs
     return Memory(

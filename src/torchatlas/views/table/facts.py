@@ -62,7 +62,7 @@ class Facts:
     def memory(self) -> Memory | None:
         """Estimated peaks of the run and of a training step; None without a run, and of a backward pass by itself."""
         if self._memory is None and self.graph.calls and not any(call.kind == "backward" for call in self.graph.calls):
-            self._memory = memory(self.graph, known=self.total)
+            self._memory = memory(self.graph, cost=self.total)
         return self._memory
 
     def call(self, row: Row) -> Call | None:
