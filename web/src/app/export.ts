@@ -1,15 +1,11 @@
-/** Saving the drawing as it is shown: opened, coloured, in its theme. */
+/** Saving the drawing as it is shown, to a file. */
 
 import type { Look } from "../paint/look.ts";
 import { paint } from "../paint/painter.ts";
 import { picture } from "../paint/picture.ts";
-import type { Scene } from "../contract/scene.ts";
-import { coloured, explained } from "../scene/coloured.ts";
-import { coloursOf } from "../scene/colours.ts";
-import { themed } from "../scene/ink.ts";
 import { THEMES } from "../scene/theme.ts";
 import { svg } from "../scene/svg.ts";
-import { shownOf } from "./model.ts";
+import { finishedScene } from "./finished.ts";
 import type { Page } from "./page.tsx";
 
 /** Browsers make no larger canvas. */
@@ -18,12 +14,12 @@ const LARGEST = 120e6;
 
 /** `beside` is the drawing on the other side, where there is one: colours mean the same in both. */
 export function exportSvg(page: Page, beside: Page | null): void {
-  const scene = themedScene(page, beside);
+  const scene = finishedScene(page, beside, shownTheme());
   if (scene) save(new Blob([svg(scene)], { type: "image/svg+xml" }), `${fileName(page)}.svg`);
 }
 
 export function exportPng(page: Page, beside: Page | null): void {
-  const scene = themedScene(page, beside);
+  const scene = finishedScene(page, beside, shownTheme());
   if (!scene) return;
   const { width, height } = scene;
   const scale = Math.min(2, LONGEST / width, LONGEST / height, Math.sqrt(LARGEST / (width * height)));
@@ -44,15 +40,6 @@ export function exportPng(page: Page, beside: Page | null): void {
         problem: `The browser could not make a picture of ${canvas.width} × ${canvas.height} pixels. Save as SVG instead.`,
       });
   });
-}
-
-/** The picture with its colours, its signs and its legend. */
-function themedScene({ model, state }: Page, beside: Page | null): Scene | null {
-  if (!state.drawn) return null;
-  const other = beside?.state.drawn ? shownOf(beside.model, beside.state.drawn) : null;
-  const colours = coloursOf(shownOf(model, state.drawn), state.overlay, shownTheme(), other);
-  const { scene } = state.drawn;
-  return themed(colours ? explained(coloured(scene, colours)) : scene, shownTheme());
 }
 
 function shownTheme(): "light" | "dark" {

@@ -2,7 +2,14 @@
 
 import { describe, expect, test } from "vitest";
 import { type LayoutBox, type LayoutInput, type LayoutNet, layout } from "../../src/layout/layout.ts";
-import { READ_AT_ONCE, TAGS, TUNNEL_READERS, WIRED } from "../../src/layout/spacing.ts";
+
+/** A value that is read at more places than this in one box is drawn as tags. */
+const TUNNEL_READERS = 8;
+/** Of a box that reads more values than this, only the first few have wires. */
+const READ_AT_ONCE = 32;
+const WIRED = 12;
+/** Tags on one side of a box. */
+const TAGS = 3;
 
 function box(given: Partial<LayoutBox> = {}): LayoutBox {
   return { parent: -1, children: [], size: { width: 60, height: 24 }, open: false, first: false, loop: null, ...given };
@@ -41,6 +48,7 @@ describe("a box that reads very many values", () => {
     const made = layout(reading(READ_AT_ONCE));
     expect(made.wires).toHaveLength(READ_AT_ONCE);
     expect(made.tags).toEqual([]);
+    expect(layout(reading(READ_AT_ONCE + 1)).wires).toHaveLength(WIRED);
   });
 });
 
@@ -73,6 +81,17 @@ describe("a value with many readers", () => {
     const made = layout(flat(TUNNEL_READERS + 1, [net(0, ...many.slice(0, -1))]));
     expect(made.tags).toEqual([]);
     expect(made.wires[0]!.branches).toHaveLength(TUNNEL_READERS);
+  });
+
+  test("is counted box by box: many readers in each of two boxes are not too many in either", () => {
+    const inside = Array.from({ length: 2 * TUNNEL_READERS }, (_, i) => 3 + i);
+    const [one, other] = [inside.slice(0, TUNNEL_READERS), inside.slice(TUNNEL_READERS)];
+    const boxes = [box(), box({ open: true, children: one }), box({ open: true, children: other })].concat(
+      inside.map((_, i) => box({ parent: i < TUNNEL_READERS ? 1 : 2 })),
+    );
+    const made = layout({ ...flat(0, [net(0, ...inside)]), boxes, top: [0, 1, 2] });
+    expect(made.tags).toEqual([]);
+    expect(made.wires.flatMap(({ branches }) => branches)).toHaveLength(2 + 2 * TUNNEL_READERS);
   });
 
   test("shares a tag where more of its kind reach one box than have room", () => {
