@@ -5,12 +5,12 @@ import { gunzipSync } from "node:zlib";
 import type { Graph } from "../src/contract/graph.ts";
 import { facts } from "../src/graph/facts.ts";
 import { DEFAULT_STATE, type ViewState, index, visible } from "../src/graph/index.ts";
-import { type LayoutInput, layout, memory } from "../src/layout/layout.ts";
+import { type LayoutInput, layout, newMemory } from "../src/layout/layout.ts";
 import { prepare, scene } from "../src/scene/scene.ts";
 import { svg } from "../src/scene/svg.ts";
 import { deepen } from "./deepen.ts";
 
-export { index, layout, memory, svg, visible };
+export { index, layout, newMemory, svg, visible };
 
 /** Nothing is written on the boxes but names: counting is not what is timed. */
 const UNCOUNTED = { parameters: [], flops: [], at_least: [] };
@@ -34,6 +34,6 @@ export function everything(graph: Graph, state: Partial<ViewState> = { depth: In
 export function session(graph: Graph): (state: Partial<ViewState>) => number {
   const indexed = index(graph, "op");
   const known = facts(indexed.tree, UNCOUNTED);
-  const remembered = memory();
+  const remembered = newMemory();
   return (state) => scene(known, visible(indexed, { ...DEFAULT_STATE, ...state }), OPTIONS, remembered).groups.length;
 }

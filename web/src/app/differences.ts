@@ -78,7 +78,7 @@ function repeatBefore({ graph, tree, folds }: Indexed): Int32Array {
     for (let i = period; i < calls.length; i++) found[calls[i]!] = calls[i - period]!;
   for (const { id, parent } of graph.calls) {
     const around = parent === null ? -1 : found[parent]!;
-    if (found[id] === -1 && around >= 0) found[id] = tree.children[around]![tree.place[id]!] ?? -1;
+    if (found[id] === -1 && around >= 0) found[id] = tree.children[around]![tree.position[id]!] ?? -1;
   }
   return found;
 }

@@ -144,7 +144,7 @@ function unitsOf(
 
 function isFolded({ state, unfold, tree }: Plan, fold: Fold): boolean {
   if (!state.fold || isPlain(fold) || unfold.has(`${keyOf(fold.calls[0]!)}x`)) return false;
-  return fold.calls.every((call) => tree.place[call]! >= 0);
+  return fold.calls.every((call) => tree.position[call]! >= 0);
 }
 
 /** Remember for each repeat what stands for it. */

@@ -11,7 +11,7 @@ export interface CallTree {
   /** Children by call id, in order. */
   readonly children: readonly (readonly number[])[];
   /** Position among its parent's children; -1 for the root and for what is left out. */
-  readonly place: Int32Array;
+  readonly position: Int32Array;
   /** Distance from the root; -1 for what is left out. */
   readonly depth: Int32Array;
 }
@@ -20,18 +20,18 @@ export interface CallTree {
 export function callTree(graph: Graph, level: Level): CallTree {
   const count = graph.calls.length;
   const children: number[][] = Array.from({ length: count }, () => []);
-  const place = new Int32Array(count).fill(-1);
+  const position = new Int32Array(count).fill(-1);
   const depth = new Int32Array(count).fill(-1);
   for (const call of graph.calls) {
     if (call.parent === null) {
       depth[call.id] = 0;
     } else if (depth[call.parent]! >= 0 && (call.kind !== "aten" || level === "aten")) {
-      place[call.id] = children[call.parent]!.length;
+      position[call.id] = children[call.parent]!.length;
       depth[call.id] = depth[call.parent]! + 1;
       children[call.parent]!.push(call.id);
     }
   }
-  return { graph: lifted(graph, depth), level, children, place, depth };
+  return { graph: lifted(graph, depth), level, children, position, depth };
 }
 
 /** What was made by a call that is left out was made by the call around it. */

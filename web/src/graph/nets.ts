@@ -23,7 +23,7 @@ export function shown(tree: CallTree, made: Boxes): Shown {
       box[id] = made.own[id]!;
       continue;
     }
-    const same = stand[parent]! === parent ? id : tree.children[stand[parent]!]![tree.place[id]!];
+    const same = stand[parent]! === parent ? id : tree.children[stand[parent]!]![tree.position[id]!];
     stand[id] = same === undefined ? stand[parent]! : made.first[same]!;
     if (stand[id] !== id) box[id] = box[stand[id]!]!;
     else box[id] = made.own[id]! >= 0 ? made.own[id]! : closedBox(made, box[parent]!);
@@ -184,7 +184,7 @@ function isCarried(work: Work, producer: number, reader: number): boolean {
 function inFirstParent(work: Work, call: number): number {
   const parent = work.tree.graph.calls[call]!.parent!;
   const stand = work.shown.stand[parent]!;
-  return stand === parent ? call : (work.tree.children[stand]![work.tree.place[call]!] ?? call);
+  return stand === parent ? call : (work.tree.children[stand]![work.tree.position[call]!] ?? call);
 }
 
 function sameFold(work: Work, a: number, b: number): boolean {

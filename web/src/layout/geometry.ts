@@ -1,10 +1,15 @@
-/** One level in full: sizes, positions and wires, in flow coordinates from its own corner. */
+/**
+ * One level in full: sizes, positions and wires, in flow coordinates from its own corner.
+ *
+ * Example, the block of layout.ts along the flow: a title of 26, room of 13 for the arrowhead, conv from 39 to 63, a gap of
+ * 28, relu from 91 to 115, a gap of 28, add from 143 to 167, and a padding of 14 down to the border at 181.
+ */
 
 import type { Offsets } from "./straight.ts";
 import type { Level } from "./levels.ts";
 import type { Branch, Direction, Size, Wire } from "./model.ts";
 import type { Ordered } from "./order.ts";
-import { type Extents, place } from "./place.ts";
+import { type Extents, coordinates } from "./coordinates.ts";
 import type { Shape } from "./shape.ts";
 import { ARROW, LEAVE, PADDING, ROW_GAP, TRACK } from "./spacing.ts";
 import { type Tracks, tracks } from "./tracks.ts";
@@ -49,13 +54,13 @@ export function geometry(
 ): Geometry {
   const offsets = offsetsOf(level, ordered, shapes);
   const extents = extentsOf(ordered, shapes);
-  const x = place(ordered, extents, offsets);
-  const found = tracks(ordered, offsets, x);
+  const x = coordinates(ordered, extents, offsets);
+  const turning = tracks(ordered, offsets, x);
   const head = title.height > 0 ? title.height : PADDING;
   const across = spread(level, x, extents, title, head, direction);
   const least = direction === "TB" ? 0 : title.width + 2 * PADDING;
   const frame = stack(
-    { level, ordered, shapes, x, tracks: found, offsets },
+    { level, ordered, shapes, x, tracks: turning, offsets },
     direction === "TB" ? head : PADDING,
     least,
   );
@@ -129,7 +134,7 @@ function stack(given: Omit<Frame, "top" | "bottom" | "turn" | "along">, head: nu
   const gap = level.links.length > 0 ? ROW_GAP : ROW_GAP / 2;
   let at = level.ins.length > 0 ? 0 : head + (head > PADDING ? LEAVE : 0);
   for (let row = 0; row < height; row++) {
-    const boxes = ordered.at[row]!.filter((element) => element < shapes.length).map((child) => shapes[child]!);
+    const boxes = ordered.elements[row]!.filter((element) => element < shapes.length).map((child) => shapes[child]!);
     top[row] = at;
     bottom[row] = at += Math.max(0, ...boxes.map((shape) => shape.room));
     if (row + 1 === height) break;
@@ -145,7 +150,7 @@ function stack(given: Omit<Frame, "top" | "bottom" | "turn" | "along">, head: nu
   return { ...given, top, bottom, turn, along };
 }
 
-/** How far at most a box stands from the start of its row: small ones are centred, beside a large one they come first. */
+/** A box stands at most so far from the start of its row: small ones are centred, but beside a large one they stand near its start. */
 const LATE = 12;
 
 function startOf({ ordered, shapes, top, bottom }: Frame, child: number): number {
@@ -157,7 +162,7 @@ function startOf({ ordered, shapes, top, bottom }: Frame, child: number): number
 /** Follow each link that ends at a box or border back to where it starts; what starts together is one wire. */
 function wires(frame: Frame): Wire[] {
   const { rows } = frame.ordered;
-  const found: { net: number; start: number; branches: Branch[] }[] = [];
+  const bundles: { net: number; start: number; branches: Branch[] }[] = [];
   for (let link = 0; link < rows.upper.length; link++) {
     if (rows.lower[link]! >= rows.ends) continue;
     const chain = [link];
@@ -166,11 +171,11 @@ function wires(frame: Frame): Wire[] {
     }
     chain.reverse();
     const [net, start] = [rows.net[link]!, rows.upper[chain[0]!]!];
-    const last = found[found.length - 1];
+    const last = bundles[bundles.length - 1];
     if (last && last.net === net && last.start === start && !rows.back[link]) last.branches.push(branch(frame, chain));
-    else found.push({ net, start: rows.back[link] ? -1 : start, branches: [branch(frame, chain)] });
+    else bundles.push({ net, start: rows.back[link] ? -1 : start, branches: [branch(frame, chain)] });
   }
-  return found.map(({ net, branches }) => ({ net, branches }));
+  return bundles.map(({ net, branches }) => ({ net, branches }));
 }
 
 function branch(frame: Frame, chain: readonly number[]): Branch {

@@ -1,4 +1,10 @@
-/** Nets cut at the borders of open boxes: each open box is then laid out alone, its border crossings being ports. */
+/**
+ * Cuts nets at the borders of open boxes; each open box can then be laid out alone, with ports where nets were cut.
+ *
+ * Example: a tensor is made inside box A, and read by two boxes inside box B. It is cut into four pieces: maker ──▶ exit
+ * in A, A ──▶ B in the level around both, entry ──▶ first reader and entry ──▶ second reader in B. It leaves A once and
+ * enters B once, however many readers it has there.
+ */
 
 import type { LayoutInput } from "./model.ts";
 import { READ_AT_ONCE, TUNNEL_READERS, WIRED } from "./spacing.ts";
@@ -39,8 +45,8 @@ interface Cutter {
   readonly reached: Int32Array;
 }
 
-/** A link found for one net: level, from, to. A child is its seat, an entry is ENTRY, an exit EXIT. */
-type Found = number[];
+/** The pieces of one net, in threes: level, from, to. A child is given by its seat, an entry as ENTRY, an exit as EXIT. */
+type Pieces = number[];
 const ENTRY = -2;
 
 export function cut(input: LayoutInput): Levels {
@@ -59,10 +65,10 @@ export function cut(input: LayoutInput): Levels {
   input.boxes.forEach((box, i) => (cutter.depth[i] = box.parent < 0 ? 0 : cutter.depth[box.parent]! + 1));
   const tunnel = overflowing(input);
   for (let net = 0; net < input.nets.length; net++) {
-    const found = links(cutter, net);
-    if (isTunnel(found)) tunnel[net] = 1;
-    if (tunnel[net]) keepOrder(cutter, found);
-    else keepLinks(cutter, net, found);
+    const pieces = piecesOf(cutter, net);
+    if (isTunnel(pieces)) tunnel[net] = 1;
+    if (tunnel[net]) keepOrder(cutter, pieces);
+    else keepLinks(cutter, net, pieces);
   }
   for (const level of at) if (level) placeExits(level);
   if (input.still) for (const level of at) if (level) inOrder(level);
@@ -74,26 +80,26 @@ function emptyLevel({ boxes }: LayoutInput, children: readonly number[]): Level 
   return { children, first, nets: [], ins: [], outs: [], links: [], later: [] };
 }
 
-/** The pieces of one net, level by level; each piece once, however many readers share it. */
-function links(cutter: Cutter, net: number): Found {
+/** The pieces of a net, level by level; each piece once, however many readers share it. */
+function piecesOf(cutter: Cutter, net: number): Pieces {
   const { source, readers } = cutter.input.nets[net]!;
-  const found: Found = [];
+  const pieces: Pieces = [];
   for (const reader of readers) {
     const [a, b] = siblings(cutter, source, reader);
     if (a === b) continue;
     for (let box = source; box !== a; box = cutter.input.boxes[box]!.parent) {
       if (cutter.left[box] === net) continue;
       cutter.left[box] = net;
-      found.push(cutter.input.boxes[box]!.parent, cutter.seat[box]!, EXIT);
+      pieces.push(cutter.input.boxes[box]!.parent, cutter.seat[box]!, EXIT);
     }
     for (let box = reader; ; box = cutter.input.boxes[box]!.parent) {
       if (cutter.reached[box] === net) break;
       cutter.reached[box] = net;
-      found.push(levelOf(cutter, box), box === b ? cutter.seat[a]! : ENTRY, cutter.seat[box]!);
+      pieces.push(levelOf(cutter, box), box === b ? cutter.seat[a]! : ENTRY, cutter.seat[box]!);
       if (box === b) break;
     }
   }
-  return found;
+  return pieces;
 }
 
 /** The ancestors of two boxes that stand in the same level; equal where one is inside the other. */
@@ -123,36 +129,36 @@ function overflowing({ boxes, nets }: LayoutInput): Uint8Array {
 }
 
 /** Does some level have too many readers of it? */
-function isTunnel(found: Found): boolean {
-  if (found.length <= 3 * TUNNEL_READERS) return false;
+function isTunnel(pieces: Pieces): boolean {
+  if (pieces.length <= 3 * TUNNEL_READERS) return false;
   const readers = new Map<number, number>();
-  for (let i = 0; i < found.length; i += 3) {
-    if (found[i + 2] !== EXIT) readers.set(found[i]!, (readers.get(found[i]!) ?? 0) + 1);
+  for (let i = 0; i < pieces.length; i += 3) {
+    if (pieces[i + 2] !== EXIT) readers.set(pieces[i]!, (readers.get(pieces[i]!) ?? 0) + 1);
   }
   return [...readers.values()].some((count) => count > TUNNEL_READERS);
 }
 
-function keepOrder(cutter: Cutter, found: Found): void {
-  for (let i = 0; i < found.length; i += 3) {
-    const [from, to] = [found[i + 1]!, found[i + 2]!];
-    if (from >= 0 && to >= 0) cutter.at[found[i]!]!.later.push(from, to);
+function keepOrder(cutter: Cutter, pieces: Pieces): void {
+  for (let i = 0; i < pieces.length; i += 3) {
+    const [from, to] = [pieces[i + 1]!, pieces[i + 2]!];
+    if (from >= 0 && to >= 0) cutter.at[pieces[i]!]!.later.push(from, to);
   }
 }
 
-function keepLinks(cutter: Cutter, net: number, found: Found): void {
-  for (let i = 0; i < found.length; i += 3) {
-    const level = cutter.at[found[i]!]!;
-    const name = last(level.nets, net);
-    let from = found[i + 1]!;
-    let to = found[i + 2]!;
-    if (from === ENTRY) from = level.children.length + last(level.ins, name);
-    if (to === EXIT) to = EXIT - last(level.outs, name);
+function keepLinks(cutter: Cutter, net: number, pieces: Pieces): void {
+  for (let i = 0; i < pieces.length; i += 3) {
+    const level = cutter.at[pieces[i]!]!;
+    const name = appended(level.nets, net);
+    let from = pieces[i + 1]!;
+    let to = pieces[i + 2]!;
+    if (from === ENTRY) from = level.children.length + appended(level.ins, name);
+    if (to === EXIT) to = EXIT - appended(level.outs, name);
     level.links.push(from, to, name);
   }
 }
 
-/** The position of an entry that, if it is there already, is the last one: a net's pieces come one after the other. */
-function last(list: number[], entry: number): number {
+/** Append an entry unless it is the last one already (the pieces of a net come one after the other); its position. */
+function appended(list: number[], entry: number): number {
   if (list[list.length - 1] !== entry) list.push(entry);
   return list.length - 1;
 }

@@ -1,10 +1,19 @@
-/** The order of elements within each row, with few crossings. */
+/**
+ * The order of elements within each row, with few crossings.
+ *
+ * Sweeps down and up the rows: each row is sorted by the mean position of what its elements are linked to in the row
+ * before (the barycenter heuristic: Sugiyama, Tagawa, Toda, 1981), and then sifted (sift.ts). Several starting orders are
+ * tried, as long as crossings are left.
+ *
+ * Example: the upper row is [a, b], the lower [c, d]; links are a ──▶ d, b ──▶ c, b ──▶ d, of which one pair crosses. c has
+ * the mean 1, d the mean (0 + 1) / 2 = 0.5. Sorted, the lower row is [d, c], and nothing crosses.
+ */
 
 import { type Arrangement, crossingsBelow, totalCrossings } from "./crossings.ts";
 import type { Level } from "./levels.ts";
 import { portOrders } from "./ports.ts";
-import { type PortOrder, type Rows, SLOTS, byRow, rows, withSlots } from "./rows.ts";
-import { type Working, moved, sift, working } from "./sift.ts";
+import { type PortOrder, type Rows, SLOTS, byRow, rowsOf, withSlots } from "./rows.ts";
+import { type Working, markMoved, sift, working } from "./sift.ts";
 
 const SWEEPS = 24;
 /** Sweeps without gain after which it stops. */
@@ -23,8 +32,8 @@ export interface Ordered {
   /** Counts distinct orders, so that it can stand for this one in a key. */
   readonly id: number;
   readonly rows: Rows;
-  readonly at: readonly (readonly number[])[];
-  readonly place: Int32Array;
+  readonly elements: readonly (readonly number[])[];
+  readonly position: Int32Array;
   /** By child. */
   readonly ports: readonly PortOrder[];
   readonly crossings: number;
@@ -32,8 +41,8 @@ export interface Ordered {
   readonly main: number;
 }
 
-/** What the surroundings want: ports in this order, as positions among the level's ports; one entry first among them. */
-export interface Wanted {
+/** What the surroundings ask of a level: an order of its ports, as positions among them, and which entry is the main one. */
+export interface PortConstraints {
   /** Null where the level may choose. */
   readonly entries: readonly number[] | null;
   readonly exits: readonly number[] | null;
@@ -41,27 +50,32 @@ export interface Wanted {
   readonly main: number;
 }
 
-/** Order a level. `liked` gives, by child, the order of ports that suits its inside; without it all orders are as good. */
-export function order(level: Level, wanted: Wanted, id: number, liked?: readonly (PortOrder | null)[]): Ordered {
-  const found = liked ? withSlots(rows(level), liked) : rows(level);
+/** Order a level. `preferred` gives, by child, the order of ports that suits its inside; without it all orders are equal. */
+export function order(
+  level: Level,
+  constraints: PortConstraints,
+  id: number,
+  preferred?: readonly (PortOrder | null)[],
+): Ordered {
+  const rows = preferred ? withSlots(rowsOf(level), preferred) : rowsOf(level);
   const firstEntry = level.children.length;
   const firstExit = firstEntry + level.ins.length;
-  const entries = (wanted.entries ?? [...level.ins.keys()]).map((i) => firstEntry + i);
-  const exits = (wanted.exits ?? [...level.outs.keys()]).map((i) => firstExit + i);
+  const entries = (constraints.entries ?? [...level.ins.keys()]).map((i) => firstEntry + i);
+  const exits = (constraints.exits ?? [...level.outs.keys()]).map((i) => firstExit + i);
   const fixed = new Set<number>();
-  if (entries.length > 0 && wanted.entries) fixed.add(0);
-  if (exits.length > 0 && wanted.exits) fixed.add(found.height - 1);
-  const { best, crossings } = fewestCrossings(found, entries, exits, fixed);
-  const ports = portOrders(level, found, best.place);
-  return { id, rows: found, ...best, ports, crossings, main: wanted.main < 0 ? -1 : firstEntry + wanted.main };
+  if (entries.length > 0 && constraints.entries) fixed.add(0);
+  if (exits.length > 0 && constraints.exits) fixed.add(rows.height - 1);
+  const { best, crossings } = fewestCrossings(rows, entries, exits, fixed);
+  const ports = portOrders(level, rows, best.position);
+  return { id, rows, ...best, ports, crossings, main: constraints.main < 0 ? -1 : firstEntry + constraints.main };
 }
 
 /** Crossings with ports put in the order that the level itself gives them. */
-export function pointCrossings({ rows, at, place, crossings }: Ordered): number {
-  return rows.slots ? totalCrossings({ ...rows, slots: null }, { at, place }) : crossings;
+export function pointCrossings({ rows, elements, position, crossings }: Ordered): number {
+  return rows.slots ? totalCrossings({ ...rows, slots: null }, { elements, position }) : crossings;
 }
 
-interface Found {
+interface Improved {
   readonly best: Arrangement;
   readonly crossings: number;
 }
@@ -72,18 +86,19 @@ function fewestCrossings(
   entries: readonly number[],
   exits: readonly number[],
   fixed: ReadonlySet<number>,
-): Found {
+): Improved {
   const first = initial(rows, entries, exits, inOrder);
-  let found = improve(rows, first, fixed, true);
-  const pairs = first.at.reduce((sum, { length }) => sum + length * length, 0);
-  const attempts = found.crossings > TANGLED ? ATTEMPTS_TANGLED : ATTEMPTS;
+  let fewest = improve(rows, first, fixed, true);
+  const pairs = first.elements.reduce((sum, { length }) => sum + length * length, 0);
+  const attempts = fewest.crossings > TANGLED ? ATTEMPTS_TANGLED : ATTEMPTS;
   const most = Math.min(attempts, EFFORT / rows.upper.length, PAIRS / pairs);
-  for (let attempt = 1; attempt < most && found.crossings > 0; attempt++) {
-    const start = attempt === 1 ? initial(rows, entries, exits, reversed) : scattered(rows, found.best, fixed, attempt);
+  for (let attempt = 1; attempt < most && fewest.crossings > 0; attempt++) {
+    const start =
+      attempt === 1 ? initial(rows, entries, exits, reversed) : scattered(rows, fewest.best, fixed, attempt);
     const other = improve(rows, start, fixed, attempt % 2 === 0);
-    if (other.crossings < found.crossings) found = other;
+    if (other.crossings < fewest.crossings) fewest = other;
   }
-  return found;
+  return fewest;
 }
 
 /** The order in which links are followed. */
@@ -93,7 +108,7 @@ const inOrder: Choice = (links) => links;
 const reversed: Choice = (links) => [...links].reverse();
 
 /** Rows in an order that is different for each seed, but the same in every run. */
-function scattered(rows: Rows, { at }: Arrangement, fixed: ReadonlySet<number>, seed: number): Arrangement {
+function scattered(rows: Rows, { elements }: Arrangement, fixed: ReadonlySet<number>, seed: number): Arrangement {
   const mix = (element: number): number => {
     const first = Math.imul(element + 1 + 1000003 * seed, 0x9e3779b1);
     return Math.imul(first ^ (first >>> 15), 0x85ebca6b) >>> 0;
@@ -101,7 +116,7 @@ function scattered(rows: Rows, { at }: Arrangement, fixed: ReadonlySet<number>, 
   const scatter = (line: readonly number[]): number[] => [...line].sort((a, b) => mix(a) - mix(b) || a - b);
   return numbered(
     rows,
-    at.map((line, row) => (fixed.has(row) ? [...line] : scatter(line))),
+    elements.map((line, row) => (fixed.has(row) ? [...line] : scatter(line))),
   );
 }
 
@@ -132,10 +147,10 @@ function parts(rows: Rows, entries: readonly number[]): number[][] {
   const number = new Map<number, number>();
   for (const entry of entries) if (!number.has(part[entry]!)) number.set(part[entry]!, number.size);
   for (let i = 0; i < rows.count; i++) if (!number.has(part[i]!)) number.set(part[i]!, number.size);
-  const found: number[][] = Array.from(number, () => []);
+  const sorted: number[][] = Array.from(number, () => []);
   for (const line of byRow(rows.row, rows.height))
-    for (const element of line) found[number.get(part[element]!)!]!.push(element);
-  return found;
+    for (const element of line) sorted[number.get(part[element]!)!]!.push(element);
+  return sorted;
 }
 
 /** By element: a number that is the same for all that links join, however many steps apart. */
@@ -149,13 +164,13 @@ function joined({ count, upper, lower }: Rows): Int32Array {
   return part.map((_, element) => of(element));
 }
 
-function numbered(rows: Rows, at: readonly (readonly number[])[]): Arrangement {
-  const place = new Int32Array(rows.count);
-  for (const row of at) for (let i = 0; i < row.length; i++) place[row[i]!] = i;
-  return { at, place };
+function numbered(rows: Rows, elements: readonly (readonly number[])[]): Arrangement {
+  const position = new Int32Array(rows.count);
+  for (const row of elements) for (let i = 0; i < row.length; i++) position[row[i]!] = i;
+  return { elements, position };
 }
 
-function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>, downFirst: boolean): Found {
+function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>, downFirst: boolean): Improved {
   const now = working(rows, start);
   let fewest = count(rows, now);
   let best: Arrangement = start;
@@ -165,7 +180,7 @@ function improve(rows: Rows, start: Arrangement, fixed: ReadonlySet<number>, dow
     const crossings = count(rows, now);
     if (crossings < fewest) {
       fewest = crossings;
-      best = { at: now.at.map((row) => [...row]), place: now.place.slice() };
+      best = { elements: now.elements.map((row) => [...row]), position: now.position.slice() };
       idle = -1;
     }
   }
@@ -183,21 +198,21 @@ function count(rows: Rows, now: Working): number {
   return sum;
 }
 
-/** One sweep: each row sorted by the mean place of what its elements are linked to in the row before. */
+/** One sweep: each row sorted by the mean position of what its elements are linked to in the row before. */
 function pass(rows: Rows, now: Working, fixed: ReadonlySet<number>, downwards: boolean): void {
   const mean = new Float64Array(rows.count);
   for (let step = 1; step < rows.height; step++) {
     const row = downwards ? step : rows.height - 1 - step;
-    const line = now.at[row]!;
+    const line = now.elements[row]!;
     if (fixed.has(row) || line.length < 2 || !means(rows, now, line, downwards, mean)) continue;
-    line.sort((a, b) => mean[a]! - mean[b]! || now.place[a]! - now.place[b]!);
-    for (let i = 0; i < line.length; i++) now.place[line[i]!] = i;
-    moved(now, row);
+    line.sort((a, b) => mean[a]! - mean[b]! || now.position[a]! - now.position[b]!);
+    for (let i = 0; i < line.length; i++) now.position[line[i]!] = i;
+    markMoved(now, row);
   }
 }
 
-/** Find the mean of each element of a row; says whether they are out of order. */
-function means(rows: Rows, { place }: Working, line: readonly number[], up: boolean, mean: Float64Array): boolean {
+/** Compute the mean of each element of a row; returns whether the row is out of order. */
+function means(rows: Rows, { position }: Working, line: readonly number[], up: boolean, mean: Float64Array): boolean {
   const [side, far] = up ? [rows.up, rows.upper] : [rows.down, rows.lower];
   const slots = up ? rows.slots?.upper : rows.slots?.lower;
   let [last, unsorted] = [-Infinity, false];
@@ -206,7 +221,7 @@ function means(rows: Rows, { place }: Working, line: readonly number[], up: bool
     let sum = 0;
     for (let j = 0; j < links.length; j++) {
       const link = links[j]!;
-      sum += slots ? place[far[link]!]! + slots[link]! / SLOTS : place[far[link]!]!;
+      sum += slots ? position[far[link]!]! + slots[link]! / SLOTS : position[far[link]!]!;
     }
     const own = links.length > 0 ? sum / links.length : i;
     mean[line[i]!] = own;

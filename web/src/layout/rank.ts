@@ -1,4 +1,12 @@
-/** Rows of a level: every child below all that it reads from, and near to it. */
+/**
+ * The row of every child: below all that it reads from, and near to what it is linked to.
+ *
+ * Longest-path layering, after which children with slack move down to their readers where that shortens more wires than it
+ * lengthens. Source: Gansner, Koutsofios, North, Vo, A Technique for Drawing Directed Graphs, 1993, section 2.
+ *
+ * Example: a ──▶ b ──▶ c ──▶ d, and m ──▶ d. The longest paths give the rows a 0, b 1, c 2, d 3, m 0. m sends one net down
+ * and takes none from above, so it moves to row 2, beside c.
+ */
 
 import type { Level } from "./levels.ts";
 
@@ -56,7 +64,7 @@ export function ranks(level: Level, { links, count }: Directed): Ranks {
   return { rank: finish(rank, children, firstExit), floats };
 }
 
-/** By child: distinct nets that it sends down inside the level, less those that it takes from above; what floats sinks. */
+/** By child: how many nets it sends down inside the level, less those that it takes from above; 1 for what floats. */
 function pull(level: Level, links: readonly number[], floats: Uint8Array): Int32Array {
   const weight = new Int32Array(level.children.length);
   const sent = new Map<number, number>();

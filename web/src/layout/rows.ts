@@ -1,9 +1,14 @@
-/** A level as rows, in which every link leads from one row to the next: long nets get a waypoint in each row between. */
+/**
+ * A level as rows, in which every link leads from one row to the next: long nets get a waypoint in each row between.
+ *
+ * Example: a net leads from row 0 to readers in rows 2 and 3. It gets waypoints in rows 1 and 2, and four links:
+ * start ──▶ waypoint 1, waypoint 1 ──▶ first reader, waypoint 1 ──▶ waypoint 2, waypoint 2 ──▶ second reader.
+ */
 
 import type { Level } from "./levels.ts";
 import { type Directed, directed, ranks } from "./rank.ts";
 
-/** More ports on one side of a box than this are not told apart while rows are put in order. */
+/** Of more ports than this on one side of a box, the rest count as one while rows are put in order. */
 export const SLOTS = 64;
 
 /** Of one child: its nets, as positions in the level's list, from left to right where data enters, and where it leaves. */
@@ -45,7 +50,7 @@ export interface Rows {
 }
 
 /** Rank a level and cut long links; all readers of a net share its waypoints, so that it runs as one bus. */
-export function rows(level: Level): Rows {
+export function rowsOf(level: Level): Rows {
   const drawn = directed(level);
   const ranked = ranks(level, drawn);
   const rank = Array.from(ranked.rank);
@@ -71,14 +76,14 @@ export function rows(level: Level): Rows {
 
 /** Runs of links that share their start and net; a link that leads back is a run of its own. */
 function bundles({ links }: Directed): [number, number][] {
-  const found: [number, number][] = [];
+  const runs: [number, number][] = [];
   const count = links.length / 4;
   const same = (i: number, j: number): boolean =>
     links[4 * i] === links[4 * j] && links[4 * i + 2] === links[4 * j + 2] && !links[4 * i + 3] && !links[4 * j + 3];
   for (let start = 0, i = 1; i <= count; i++) {
-    if (i === count || !same(start, i)) (found.push([start, i]), (start = i));
+    if (i === count || !same(start, i)) (runs.push([start, i]), (start = i));
   }
-  return count === 0 ? [] : found;
+  return count === 0 ? [] : runs;
 }
 
 function sortedByRow({ links }: Directed, rank: readonly number[], start: number, end: number): number[] {
@@ -118,15 +123,15 @@ function indexed(boxes: number, ends: number, rank: readonly number[], links: Li
 
 /** Elements by row, in their own order. */
 export function byRow(row: ArrayLike<number>, height: number): number[][] {
-  const found: number[][] = Array.from({ length: height }, () => []);
-  for (let element = 0; element < row.length; element++) found[row[element]!]!.push(element);
-  return found;
+  const elements: number[][] = Array.from({ length: height }, () => []);
+  for (let element = 0; element < row.length; element++) elements[row[element]!]!.push(element);
+  return elements;
 }
 
-/** What goes on where several wires leave is told from side outputs by how far down it leads. */
+/** Where several wires leave an element, the one that leads furthest down is the main one; the others are side outputs. */
 function onward(rank: readonly number[], height: number, { lower, net }: Links, down: readonly number[][]): Int32Array {
   const lowest = Int32Array.from(rank);
-  const found = new Int32Array(rank.length).fill(-1);
+  const chosen = new Int32Array(rank.length).fill(-1);
   for (const element of byRow(rank, height).reverse().flat()) {
     let [best, most, second] = [-1, -1, -1];
     for (const link of down[element]!) {
@@ -135,20 +140,20 @@ function onward(rank: readonly number[], height: number, { lower, net }: Links, 
       else if (net[link] !== net[best]) second = Math.max(second, reach);
     }
     if (best >= 0) lowest[element] = Math.max(rank[element]!, most);
-    if (second >= 0 && second < most) found[element] = best;
+    if (second >= 0 && second < most) chosen[element] = best;
   }
-  return found;
+  return chosen;
 }
 
-/** Tell ports apart: `ports` gives, by child, the order in which it would like its nets, null where it does not care. */
-export function withSlots(found: Rows, ports: readonly (PortOrder | null)[]): Rows {
-  const count = found.upper.length;
+/** Rows with distinct ports: `ports` gives the order of nets that each child prefers, or null where it has no preference. */
+export function withSlots(rows: Rows, ports: readonly (PortOrder | null)[]): Rows {
+  const count = rows.upper.length;
   const slots = { upper: new Int32Array(count), lower: new Int32Array(count) };
   for (let link = 0; link < count; link++) {
-    const outs = ports[found.upper[link]!]?.outs;
-    const ins = ports[found.lower[link]!]?.ins;
-    if (outs) slots.upper[link] = Math.min(SLOTS - 1, Math.max(0, outs.indexOf(found.net[link]!)));
-    if (ins) slots.lower[link] = Math.min(SLOTS - 1, Math.max(0, ins.indexOf(found.net[link]!)));
+    const outs = ports[rows.upper[link]!]?.outs;
+    const ins = ports[rows.lower[link]!]?.ins;
+    if (outs) slots.upper[link] = Math.min(SLOTS - 1, Math.max(0, outs.indexOf(rows.net[link]!)));
+    if (ins) slots.lower[link] = Math.min(SLOTS - 1, Math.max(0, ins.indexOf(rows.net[link]!)));
   }
-  return { ...found, slots };
+  return { ...rows, slots };
 }

@@ -1,4 +1,9 @@
-/** A box as its surroundings see it: extents around its middle, and where wires meet it. */
+/**
+ * A box as its surroundings see it: its extents around its middle, and where wires meet it.
+ *
+ * Example, `add` in the block of layout.ts, 60 × 24, reads relu and the skip: half its breadth is 30, its ports lie at 0
+ * (the main one, straight above the port that leaves) and at 14, right of it.
+ */
 
 import type { Direction, Size } from "./model.ts";
 import { LABEL_GAP, LOOP, PORT_GAP, STUB, TAG_GAP, TAGS } from "./spacing.ts";

@@ -3,7 +3,7 @@
 import type { Payload } from "../contract/payload.ts";
 import { type Facts, facts } from "../graph/facts.ts";
 import { type Indexed, type Level, index, visible } from "../graph/index.ts";
-import { type Memory, memory } from "../layout/layout.ts";
+import { type Memory, newMemory } from "../layout/layout.ts";
 import { scene } from "../scene/scene.ts";
 import type { Drawn, Wanted } from "./protocol.ts";
 
@@ -22,12 +22,12 @@ export type Drafter = (wanted: Wanted) => Drawn;
 export function drafter(payload: Payload, known?: Known): Drafter {
   const levels = new Map<Level, Known>();
   if (known) levels.set(known.indexed.tree.level, known);
-  let remembered: Memory = memory();
+  let remembered: Memory = newMemory();
   return (wanted) => {
     const start = performance.now();
     const asked = levels.get(wanted.view.level) ?? learn(payload, wanted.view.level);
     levels.set(wanted.view.level, asked);
-    if (remembered.geometries.size > KEPT) remembered = memory();
+    if (remembered.geometries.size > KEPT) remembered = newMemory();
     const shown = visible(asked.indexed, wanted.view);
     const made = scene(asked.facts, shown, wanted.options, remembered);
     return { wanted, scene: made, visible: shown, milliseconds: performance.now() - start };

@@ -49,10 +49,10 @@ test("a module ran as often as before", () => {
 });
 
 test.each(["op", "aten"] as const)("what was left out is in no tree, at level %s", (level) => {
-  const { children, place, depth } = callTree(filled(short), level);
+  const { children, position, depth } = callTree(filled(short), level);
   expect(children[0]).toEqual(short.folds[0]!.calls);
   for (const { id } of whole.calls) {
     if (short.calls.some((call) => call.id === id)) continue;
-    expect([children[id], place[id], depth[id]]).toEqual([[], -1, -1]);
+    expect([children[id], position[id], depth[id]]).toEqual([[], -1, -1]);
   }
 });

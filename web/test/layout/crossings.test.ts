@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Arrangement, crossingsBelow, totalCrossings, turning } from "../../src/layout/crossings.ts";
-import { SLOTS, type Rows, rows, withSlots } from "../../src/layout/rows.ts";
-import { crossesAfter, crossesBefore, lookAt, sift, working } from "../../src/layout/sift.ts";
+import { type Arrangement, crossingsBelow, totalCrossings, swapChange } from "../../src/layout/crossings.ts";
+import { SLOTS, type Rows, rowsOf, withSlots } from "../../src/layout/rows.ts";
+import { crossesAfter, crossesBefore, measureRow, sift, working } from "../../src/layout/sift.ts";
 
 /** Three rows of some boxes, wired at random; half of them with ports that are told apart. */
 const drawn: fc.Arbitrary<{ rows: Rows; now: Arrangement }> = fc
@@ -27,7 +27,7 @@ const drawn: fc.Arbitrary<{ rows: Rows; now: Arrangement }> = fc
     const nets = Array.from({ length: 300 }, (_, i) => i);
     const children = Array.from({ length: count }, (_, i) => i);
     const level = { children, first: children.map(() => true), nets, ins: [], outs: [], links, later: [] };
-    const found = rows(level);
+    const found = rowsOf(level);
     const mixed = (element: number): number => Math.imul(element + 1 + seed, 0x9e3779b1) >>> 0;
     const at = Array.from({ length: found.height }, (_, row) =>
       children.filter((element) => found.row[element] === row).sort((a, b) => mixed(a) - mixed(b)),
@@ -42,24 +42,24 @@ const drawn: fc.Arbitrary<{ rows: Rows; now: Arrangement }> = fc
     return { rows: shown, now: arrangement(found.count, at) };
   });
 
-function arrangement(count: number, at: readonly (readonly number[])[]): Arrangement {
-  const place = new Int32Array(count);
-  for (const line of at) line.forEach((element, i) => (place[element] = i));
-  return { at, place };
+function arrangement(count: number, elements: readonly (readonly number[])[]): Arrangement {
+  const position = new Int32Array(count);
+  for (const line of elements) line.forEach((element, i) => (position[element] = i));
+  return { elements, position };
 }
 
-function swapped({ at, place }: Arrangement, row: number, seat: number): Arrangement {
-  const line = [...at[row]!];
+function swapped({ elements, position }: Arrangement, row: number, seat: number): Arrangement {
+  const line = [...elements[row]!];
   [line[seat], line[seat + 1]] = [line[seat + 1]!, line[seat]!];
   return arrangement(
-    place.length,
-    at.map((other, i) => (i === row ? line : other)),
+    position.length,
+    elements.map((other, i) => (i === row ? line : other)),
   );
 }
 
 /** Every pair of neighbours in every row. */
-function neighbours({ at }: Arrangement): [number, number][] {
-  return at.flatMap((line, row) => line.slice(1).map((_, seat): [number, number] => [row, seat]));
+function neighbours({ elements }: Arrangement): [number, number][] {
+  return elements.flatMap((line, row) => line.slice(1).map((_, seat): [number, number] => [row, seat]));
 }
 
 describe("crossings", () => {
@@ -67,9 +67,9 @@ describe("crossings", () => {
     fc.assert(
       fc.property(drawn, ({ rows: found, now }) => {
         for (const [row, seat] of neighbours(now)) {
-          const [a, b] = [now.at[row]![seat]!, now.at[row]![seat + 1]!];
+          const [a, b] = [now.elements[row]![seat]!, now.elements[row]![seat + 1]!];
           const counted = totalCrossings(found, swapped(now, row, seat)) - totalCrossings(found, now);
-          expect(turning(found, now.place, a, b)).toBe(counted);
+          expect(swapChange(found, now.position, a, b)).toBe(counted);
         }
       }),
     );
@@ -89,8 +89,8 @@ describe("crossings", () => {
     fc.assert(
       fc.property(drawn, ({ rows: found, now }) => {
         const { sides } = working(found, now);
-        for (const [row, line] of now.at.entries()) {
-          for (const side of [sides.up, sides.down]) lookAt(side, line, now.place);
+        for (const [row, line] of now.elements.entries()) {
+          for (const side of [sides.up, sides.down]) measureRow(side, line, now.position);
           line.forEach((element, here) => {
             for (let seat = 0; seat < line.length; seat++) {
               const crosses = seat < here ? crossesBefore : crossesAfter;
@@ -112,10 +112,10 @@ describe("crossings", () => {
         sift(found, after, new Set([0]));
         const crossings = totalCrossings(found, after);
         expect(crossings).toBeLessThanOrEqual(totalCrossings(found, now));
-        expect(after.at[0]).toEqual(now.at[0]);
-        expect(arrangement(found.count, after.at).place).toEqual(after.place);
+        expect(after.elements[0]).toEqual(now.elements[0]);
+        expect(arrangement(found.count, after.elements).position).toEqual(after.position);
         if (after.settled.subarray(1).some((row) => row === 0)) return;
-        for (const [row, line] of after.at.entries()) {
+        for (const [row, line] of after.elements.entries()) {
           for (const [here, seat] of row === 0 ? [] : line.flatMap((_, i) => line.map((__, j) => [i, j] as const))) {
             expect(totalCrossings(found, shifted(after, row, here, seat))).toBeGreaterThanOrEqual(crossings);
           }
@@ -125,20 +125,20 @@ describe("crossings", () => {
   });
 });
 
-function shifted({ at, place }: Arrangement, row: number, here: number, seat: number): Arrangement {
-  const others = at[row]!.filter((_, i) => i !== here);
-  const line = [...others.slice(0, seat), at[row]![here]!, ...others.slice(seat)];
+function shifted({ elements, position }: Arrangement, row: number, here: number, seat: number): Arrangement {
+  const others = elements[row]!.filter((_, i) => i !== here);
+  const line = [...others.slice(0, seat), elements[row]![here]!, ...others.slice(seat)];
   return arrangement(
-    place.length,
-    at.map((other, i) => (i === row ? line : other)),
+    position.length,
+    elements.map((other, i) => (i === row ? line : other)),
   );
 }
 
 /** By definition: two links cross if their upper ends stand the other way round than their lower ones. */
-function pairsThatCross({ upper, lower, slots, row: at }: Rows, { place }: Arrangement, row: number): number {
+function pairsThatCross({ upper, lower, slots, row: at }: Rows, { position }: Arrangement, row: number): number {
   const links = [...upper.keys()].filter((link) => at[upper[link]!] === row);
-  const from = (link: number): number => place[upper[link]!]! * SLOTS + (slots?.upper[link] ?? 0);
-  const to = (link: number): number => place[lower[link]!]! * SLOTS + (slots?.lower[link] ?? 0);
+  const from = (link: number): number => position[upper[link]!]! * SLOTS + (slots?.upper[link] ?? 0);
+  const to = (link: number): number => position[lower[link]!]! * SLOTS + (slots?.lower[link] ?? 0);
   const pairs = links.flatMap((a, i) => links.slice(i + 1).map((b) => (from(a) - from(b)) * (to(a) - to(b))));
   return pairs.filter((product) => product < 0).length;
 }

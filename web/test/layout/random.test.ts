@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type LayoutBox, type LayoutInput, type LayoutNet, layout, memory } from "../../src/layout/layout.ts";
+import { type LayoutBox, type LayoutInput, type LayoutNet, layout, newMemory } from "../../src/layout/layout.ts";
 import { brokenNets, misplacedBoxes, piercedBoxes, struckTitles } from "../quality.ts";
 
 interface Recipe {
@@ -102,7 +102,7 @@ test("wires that lead back are drawn without piercing a box", () => {
 });
 
 test("the same input gives the same layout, with and without a memory of others", () => {
-  const shared = memory();
+  const shared = newMemory();
   fc.assert(
     fc.property(recipe, (given) => {
       const input = build(given, false);

@@ -1,4 +1,14 @@
-/** Positions across the flow: chains straight, neighbours apart, wires short. */
+/**
+ * Positions across the flow: chains straight, neighbours apart, wires short.
+ *
+ * Elements joined by straight links move as one (the blocks of Brandes, Köpf, Fast and Simple Horizontal Coordinate
+ * Assignment, 2001). Chains are packed to the left, then each moves to the weighted median of the positions that its links
+ * would like (Gansner, Koutsofios, North, Vo, 1993, section 4), and last chains push one another while wires get shorter.
+ *
+ * Example, the block of layout.ts: entry, conv, relu, add and exit are one chain, with its middle at 0. The two waypoints of
+ * the skip are another, which must stand half a box and a gap right of the first: 30 + 13 = 43. Its links would be straight
+ * at 0 and at 14 (the port of add); both are too near, so it stays at 43.
+ */
 
 import type { Ordered } from "./order.ts";
 import { BOX_GAP, BOX_WIRE_GAP, WIRE_GAP } from "./spacing.ts";
@@ -16,50 +26,50 @@ const PUSHED = 600;
 const PUSHES = 12;
 
 /** The middles of the elements, whole numbers. */
-export function place(ordered: Ordered, extents: Extents, offsets: Offsets): Int32Array {
-  const found = chains(ordered, offsets);
-  const constraints = constrain(ordered, extents, found);
+export function coordinates(ordered: Ordered, extents: Extents, offsets: Offsets): Int32Array {
+  const chained = chains(ordered, offsets);
+  const separations = separationsOf(ordered, extents, chained);
   const at = new Int32Array(ordered.rows.count);
-  for (const chain of constraints.order) {
-    at[chain] = lowest(constraints.left[chain]!, at, 0);
+  for (const chain of separations.order) {
+    at[chain] = leftmost(separations.left[chain]!, at, 0);
   }
-  const wishes = wishesOf(ordered, offsets, found);
+  const wishes = wishesOf(ordered, offsets, chained);
   for (let round = 0, moved = true; moved && round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? [...constraints.order].reverse() : constraints.order;
+    const order = round % 2 === 0 ? [...separations.order].reverse() : separations.order;
     moved = false;
-    for (const chain of order) moved = slide(chain, at, constraints, wishes) || moved;
+    for (const chain of order) moved = slide(chain, at, separations, wishes) || moved;
   }
-  if (constraints.order.length <= PUSHED) push(at, constraints, wishes);
-  const x = at.map((_, element) => at[found.root[element]!]! + found.shift[element]!);
+  if (separations.order.length <= PUSHED) push(at, separations, wishes);
+  const x = at.map((_, element) => at[chained.root[element]!]! + chained.shift[element]!);
   keepColumn(ordered, x);
   return x;
 }
 
-/** What enters in a column leaves in it: a stack of blocks would else drift to one side, block by block. */
-function keepColumn({ rows, at, main }: Ordered, x: Int32Array): void {
-  const last = at[at.length - 1] ?? [];
+/** What enters in a column leaves in it: otherwise a stack of blocks would drift to one side, block by block. */
+function keepColumn({ rows, elements, main }: Ordered, x: Int32Array): void {
+  const last = elements[elements.length - 1] ?? [];
   if (main >= 0 && last.length === 1 && last[0]! >= rows.boxes && last[0]! < rows.ends) x[last[0]!] = x[main]!;
 }
 
-/** The neighbours of chains: who must stand how far right of whom; by chain, in twos: the other chain, and the gap. */
-interface Constraints {
+/** How far apart neighbouring chains must stand, by chain and in twos: the other chain, and the least distance to it. */
+interface Separations {
   readonly order: readonly number[];
   readonly left: readonly (readonly number[])[];
   readonly right: readonly (readonly number[])[];
 }
 
-function constrain(ordered: Ordered, extents: Extents, { root, shift }: Chains): Constraints {
-  const { rows, at } = ordered;
+function separationsOf(ordered: Ordered, extents: Extents, { root, shift }: Chains): Separations {
+  const { rows, elements } = ordered;
   /** By pair of neighbouring chains: the widest gap that any row asks for. */
   const gaps = new Map<number, number>();
-  for (const line of at) {
+  for (const line of elements) {
     for (let i = 1; i < line.length; i++) {
       const a = line[i - 1]!;
       const b = line[i]!;
-      const gap = extents.after[a]! + between(ordered, a, b) + extents.before[b]! + shift[a]! - shift[b]!;
+      const gap = extents.after[a]! + gapBetween(ordered, a, b) + extents.before[b]! + shift[a]! - shift[b]!;
       const pair = root[a]! * rows.count + root[b]!;
-      const known = gaps.get(pair);
-      if (known === undefined || known < gap) gaps.set(pair, gap);
+      const widest = gaps.get(pair);
+      if (widest === undefined || widest < gap) gaps.set(pair, gap);
     }
   }
   const left: number[][] = Array.from({ length: rows.count }, () => []);
@@ -72,7 +82,7 @@ function constrain(ordered: Ordered, extents: Extents, { root, shift }: Chains):
   return { order: sorted(root, left, right), left, right };
 }
 
-function between({ rows }: Ordered, a: number, b: number): number {
+function gapBetween({ rows }: Ordered, a: number, b: number): number {
   const wires = Number(isWire(rows, a)) + Number(isWire(rows, b));
   return wires === 2 ? WIRE_GAP : wires === 1 ? BOX_WIRE_GAP : BOX_GAP;
 }
@@ -82,7 +92,7 @@ function isWire(rows: Ordered["rows"], element: number): boolean {
 }
 
 /** Chains from left to right. */
-function sorted(root: Int32Array, left: Constraints["left"], right: Constraints["right"]): number[] {
+function sorted(root: Int32Array, left: Separations["left"], right: Separations["right"]): number[] {
   const waits = left.map((list) => list.length / 2);
   const order: number[] = [];
   root.forEach((chain, element) => {
@@ -95,7 +105,7 @@ function sorted(root: Int32Array, left: Constraints["left"], right: Constraints[
   return order;
 }
 
-/** By chain, in threes: another chain it is linked to, how far from it it would like to stand, and how much. */
+/** The links of a chain, in threes: the other chain, at what distance from it the link is straight, and the weight of the link. */
 type Wishes = readonly (readonly number[])[];
 
 function wishesOf({ rows }: Ordered, offsets: Offsets, { root, shift }: Chains): Wishes {
@@ -112,23 +122,23 @@ function wishesOf({ rows }: Ordered, offsets: Offsets, { root, shift }: Chains):
   return wishes;
 }
 
-/** How far left a chain may stand, and how far right. */
-function lowest(left: readonly number[], at: Int32Array, most: number): number {
+/** How far left a chain may stand. */
+function leftmost(left: readonly number[], at: Int32Array, most: number): number {
   for (let i = 0; i < left.length; i += 2) most = Math.max(most, at[left[i]!]! + left[i + 1]!);
   return most;
 }
 
-function highest(right: readonly number[], at: Int32Array): number {
+function rightmost(right: readonly number[], at: Int32Array): number {
   let least = Infinity;
   for (let i = 0; i < right.length; i += 2) least = Math.min(least, at[right[i]!]! - right[i + 1]!);
   return least;
 }
 
-/** Move a chain as near to its wish as its neighbours allow. */
-function slide(chain: number, at: Int32Array, { left, right }: Constraints, wishes: Wishes): boolean {
+/** Move a chain as near to the median of its wishes as its neighbours allow. */
+function slide(chain: number, at: Int32Array, { left, right }: Separations, wishes: Wishes): boolean {
   if (wishes[chain]!.length === 0) return false;
-  const low = lowest(left[chain]!, at, -Infinity);
-  const goal = Math.min(highest(right[chain]!, at), Math.max(low, median(wishes[chain]!, at)));
+  const low = leftmost(left[chain]!, at, -Infinity);
+  const goal = Math.min(rightmost(right[chain]!, at), Math.max(low, median(wishes[chain]!, at)));
   if (goal === at[chain]) return false;
   at[chain] = goal;
   return true;
@@ -148,35 +158,35 @@ function median(wishes: readonly number[], at: Int32Array): number {
 }
 
 /** Move chains together with those that stand in their way, as long as wires get shorter altogether. */
-function push(at: Int32Array, constraints: Constraints, wishes: Wishes): void {
+function push(at: Int32Array, separations: Separations, wishes: Wishes): void {
   for (let round = 0, moved = true; moved && round < PUSHES; round++) {
     moved = false;
-    for (const chain of constraints.order) {
+    for (const chain of separations.order) {
       for (const side of [1, -1] as const) {
-        const ahead = side === 1 ? constraints.right : constraints.left;
-        moved = gainful(inTheWay(chain, at, ahead, side), at, ahead, wishes, side) || moved;
+        const ahead = side === 1 ? separations.right : separations.left;
+        moved = pushIfShorter(inTheWay(chain, at, ahead, side), at, ahead, wishes, side) || moved;
       }
     }
   }
 }
 
 /** A chain and all that it would push when it moves to one side. */
-function inTheWay(chain: number, at: Int32Array, ahead: Constraints["left"], side: 1 | -1): Set<number> {
-  const found = new Set([chain]);
-  for (const member of found) {
+function inTheWay(chain: number, at: Int32Array, ahead: Separations["left"], side: 1 | -1): Set<number> {
+  const pushed = new Set([chain]);
+  for (const member of pushed) {
     const next = ahead[member]!;
     for (let i = 0; i < next.length; i += 2) {
-      if ((at[next[i]!]! - at[member]!) * side <= next[i + 1]!) found.add(next[i]!);
+      if ((at[next[i]!]! - at[member]!) * side <= next[i + 1]!) pushed.add(next[i]!);
     }
   }
-  return found;
+  return pushed;
 }
 
-/** Move the chains as far as that shortens wires; says whether they moved. */
-function gainful(
+/** Move chains together as far as that shortens wires; returns whether they moved. */
+function pushIfShorter(
   chains: ReadonlySet<number>,
   at: Int32Array,
-  ahead: Constraints["left"],
+  ahead: Separations["left"],
   wishes: Wishes,
   side: 1 | -1,
 ): boolean {
