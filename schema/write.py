@@ -36,6 +36,7 @@ RECORDS = (
     graph.Module,
     graph.Note,
     graph.Overlay,
+    graph.Provenance,
     fold.Fold,
     growth.Growth,
 )

@@ -78,7 +78,9 @@ def test_every_call_has_a_time_and_a_spread():
     assert set(overlays(atlas)["time spread"]) == set(range(len(times)))
     parts = sum(atlas.graph.calls[call].seconds for call in atlas.graph.children[0])
     assert parts <= 1.5 * times[0]
-    assert {name for name, _ in atlas.graph.made} >= {"timed", "plain seconds", "marked / plain"}
+    known = atlas.graph.provenance
+    assert known.timed_runs == 4
+    assert None not in (known.plain_seconds, known.plain_spread, known.marked_ratio)
 
 
 @pytest.mark.parametrize("name", TRIED)

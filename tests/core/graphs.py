@@ -11,7 +11,19 @@ from math import prod
 from random import Random
 from typing import TYPE_CHECKING, get_args
 
-from torchatlas.core.graph import Arithmetic, Call, Graph, Module, Node, Slot, Source, Tree, Value, ValueKind
+from torchatlas.core.graph import (
+    Arithmetic,
+    Call,
+    Graph,
+    Module,
+    Node,
+    Provenance,
+    Slot,
+    Source,
+    Tree,
+    Value,
+    ValueKind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,8 +90,8 @@ class Recorder:
         for value in self.calls[0].outputs if self.calls else ():
             if self.values[value].kind == "activation":
                 self.values[value] = replace(self.values[value], kind="output")
-        made = (("torch", "2.13.0"), ("mode", "eval"))
-        return Graph(self.name, tuple(self.calls), tuple(self.values), tuple(self.modules), made=made)
+        known = Provenance(torch="2.13.0", mode="eval")
+        return Graph(self.name, tuple(self.calls), tuple(self.values), tuple(self.modules), provenance=known)
 
     def _value(self, kind: ValueKind, names: tuple[str, ...], shape: Sequence[int], **details: int) -> int:
         position = len(self.values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import get_args
 
 from hypothesis import strategies as st
@@ -13,11 +13,14 @@ from torchatlas.core.graph import (
     Call,
     Graph,
     InnerTensor,
+    Level,
+    Mode,
     Module,
     Node,
     Note,
     NoteCode,
     Overlay,
+    Provenance,
     Slot,
     Source,
     Text,
@@ -26,6 +29,16 @@ from torchatlas.core.graph import (
 
 # Any code points, lone surrogates too: a Python string can hold them, so a file name or a key of a dictionary can.
 texts = st.text(st.characters(exclude_categories=()), max_size=8)
+FIELDS = {
+    "str | None": st.none() | texts,
+    "bool": st.booleans(),
+    "bool | None": st.none() | st.booleans(),
+    "int | None": st.none() | st.integers(0, 99),
+    "float | None": st.none() | st.floats(0, allow_infinity=False),
+    "Mode | None": st.none() | st.sampled_from(get_args(Mode)),
+    "Level | None": st.none() | st.sampled_from(get_args(Level)),
+}
+provenances = st.builds(Provenance, **{field.name: FIELDS[field.type] for field in fields(Provenance)})
 counts = st.one_of(st.integers(0, 9), st.integers(0, 2**80))
 floats = st.floats().map(lambda number: math.nan if math.isnan(number) else number)
 sources = st.builds(
@@ -180,6 +193,6 @@ def runs(draw) -> Graph:
             draw(st.lists(st.builds(Note, texts, there, st.sampled_from(get_args(NoteCode)), texts), max_size=2))
         ),
         error=draw(there),
-        made=tuple(draw(st.lists(st.tuples(texts, texts), max_size=2))),
+        provenance=draw(provenances),
         overlays=draw(overlays(len(made))),
     )

@@ -11,10 +11,12 @@ import pytest
 from core.graphs import llama_like
 from torchatlas.core.check import check
 from torchatlas.core.editing.folding import fold, fold_repeats, unfold
-from torchatlas.core.graph import Note
+from torchatlas.core.errors import FileError
+from torchatlas.core.graph import Note, Provenance
 from torchatlas.core.measure.overlay import add_overlay
 from torchatlas.files import codec, graph_json
-from torchatlas.files.earlier import upgraded
+from torchatlas.files.earlier import provenance_of, upgraded
+from torchatlas.views.table.summary import summarize
 
 HERE = Path(__file__).parent / "written_by_0_1_0"
 FORMS = {".atlas": codec.read, ".json": graph_json.read}
@@ -102,3 +104,64 @@ def test_a_backward_pass_keeps_its_forward():
     text = json.loads((HERE / "run.json").read_text())
     both = graph_json.from_json(json.dumps({**text, "forward": text}))
     assert both.forward == graph_json.from_json(json.dumps(text))
+
+
+def test_a_run_tells_where_it_comes_from_field_by_field(run):
+    """What stood in pairs of text is numbers and flags, the sentence about times too."""
+    assert run.provenance == Provenance(
+        torchatlas="0.1.0",
+        torch="2.13.0+cpu",
+        python="3.11.7",
+        mode="eval",
+        level="op",
+        fake=False,
+        timed_runs=2,
+        plain_seconds=0.000142394,
+        plain_spread=pytest.approx(0.0226e-3),
+        marked_ratio=1.081,
+    )
+
+
+def test_the_footer_of_a_run_says_what_it_said(run):
+    """The sentence, made anew from its numbers."""
+    assert "median of 2 runs; 0.1424 ms without any marks, spread 0.0226 ms" in str(summarize(run))
+
+
+def test_weights_tell_which_file_they_were_in(weights):
+    """And how it is read; nothing of a run."""
+    assert weights.provenance == Provenance(
+        weights_format="a file of torch.save",
+        weights_file="net.pth",
+        reads='[["torch", "[\'model\']", "flat", "", "", false]]',
+        state_dict="['model']",
+    )
+
+
+PAIRS = {
+    ("pass", "backward"): {"backward": True},
+    ("saved", "False"): {"saved_tensors": False},
+    ("parts", "apart"): {"apart": True},
+    ("grad", "True"): {"grad": True},
+    ("schema", "8.14"): {"format_version": "8.14"},
+    ("opset", "ai.onnx 18"): {"opsets": "ai.onnx 18"},
+    ("timed", "median of 1 runs; 3 ms without any marks"): {"timed_runs": 1},
+    ("timed", "long"): {},
+    ("plain seconds", "nan"): {},
+    ("plain seconds", "soon"): {},
+    ("mode", "quick"): {},
+    ("colour", "red"): {},
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_each_pair_is_a_field(pair):
+    """Of the meaning that it had; what no version wrote is left out."""
+    assert provenance_of([pair]) == Provenance(**PAIRS[pair])
+
+
+@pytest.mark.parametrize("made", [3, ["ab"], [["a", "b", "c"]], [["a", 1]]])
+def test_what_is_no_pair_is_refused(made):
+    """By what stands there."""
+    text = json.dumps({**json.loads((HERE / "weights.json").read_text()), "made": made})
+    with pytest.raises(FileError, match="stands for a list of pairs of text"):
+        graph_json.from_json(text)

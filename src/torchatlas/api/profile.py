@@ -55,7 +55,7 @@ def profile(
         mode: ``eval`` (evaluation flags, no gradients), ``train`` (training flags, gradients), ``same`` (as it is).
         source: record the line of the user's code that made each call.
         repeats: how many times each call is timed. A round is three runs: one without any marks, whose time is told
-            beside (``graph.made``), one with marks around modules, one with marks around functions.
+            beside (``graph.provenance``), one with marks around modules, one with marks around functions.
         warmup: runs before these, which are not timed.
         memory: measure peak memory; where it is not a CUDA device's, it is estimated. On CUDA this resets the peak
             that ``torch.cuda.max_memory_allocated`` tells.

@@ -7,7 +7,7 @@ import platform
 import types
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -30,7 +30,7 @@ from torchatlas.capture.restore.state import Guard, no_trace
 from torchatlas.capture.torch_private import ModeStacks, eager_stance
 from torchatlas.capture.unrecorded import unrecorded
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Note
+from torchatlas.core.graph import Note, Provenance
 from torchatlas.core.version import __version__
 
 if TYPE_CHECKING:
@@ -40,13 +40,10 @@ if TYPE_CHECKING:
     from torchatlas.capture.inputs.arguments import Inputs
     from torchatlas.capture.inputs.caller import Caller
     from torchatlas.capture.restore.snapshot import Snapshot
-    from torchatlas.core.graph import CallKind, Graph
+    from torchatlas.core.graph import CallKind, Graph, Level, Mode
 
 _NAMED = 3  # objects that a note names one by one
 _LATER = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
-
-Mode = Literal["eval", "train", "same"]
-Level = Literal["op", "aten"]
 
 
 @dataclass(frozen=True)
@@ -231,7 +228,7 @@ class Run:
         finally:
             with unrecorded():
                 recorder.notes.update(dict.fromkeys(_changed(snapshot.changed())))
-                graph = recorder.finish(name, structure.records(), self._made(), error)
+                graph = recorder.finish(name, structure.records(), self._provenance(), error)
                 said = filter(None, (remark(graph), loose(graph)))
                 self.graph = replace(graph, notes=(*graph.notes, *said))
             recorder.tensors.close()
@@ -264,16 +261,16 @@ class Run:
         names = tuple(parameter.name for parameter in positional(known))[: len(args)] if known is not None else ()
         return (*names, *(f"args[{index}]" for index in range(len(names), len(args))), *kwargs)
 
-    def _made(self) -> tuple[tuple[str, str], ...]:
+    def _provenance(self) -> Provenance:
         options = self._options
-        return (
-            ("torchatlas", __version__),
-            ("torch", torch.__version__),
-            ("python", platform.python_version()),
-            ("mode", options.mode),
-            ("level", options.level),
-            ("fake", str(options.fake)),
-            *((("grad", "True"),) if options.grad else ()),
+        return Provenance(
+            torchatlas=__version__,
+            torch=str(torch.__version__),
+            python=platform.python_version(),
+            mode=options.mode,
+            level=options.level,
+            fake=options.fake,
+            grad=options.grad,
         )
 
 

@@ -13,12 +13,12 @@ from types import NoneType
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard, get_args
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Arithmetic, Call, CallKind, Node, NoteCode, Slot, Text, ValueKind
+from torchatlas.core.graph import Arithmetic, Call, CallKind, Level, Mode, Node, NoteCode, Slot, Text, ValueKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchatlas.core.graph import Graph, Module, Source, Tree, Value
+    from torchatlas.core.graph import Graph, Module, Provenance, Source, Tree, Value
 
 DEEPEST = 100
 """How many Nodes may stand one inside another: Python itself compares, hashes and prints them by recursion."""
@@ -54,6 +54,7 @@ def problems(graph: Graph) -> Iterator[str]:
     yield from _modules(graph)
     yield from _places(graph)
     yield from _overlays(graph)
+    yield from _provenance(graph.provenance)
     yield from _forward(graph)
     yield from _trees(graph)
 
@@ -187,6 +188,14 @@ def _overlays(graph: Graph) -> Iterator[str]:
             yield f"the overlay {shorten(overlay.name)} has a number for call {call}, which is not there"
         for place, number in [pair for pair in (*overlay.calls, *overlay.paths) if not math.isfinite(pair[1])][:1]:
             yield f"the overlay {shorten(overlay.name)} says {number} of {shorten(place)}; its numbers are finite"
+
+
+def _provenance(known: Provenance) -> Iterator[str]:
+    if known.mode not in (None, *get_args(Mode)) or known.level not in (None, *get_args(Level)):
+        yield f"its provenance has the unknown mode {known.mode!r} or level {known.level!r}"
+    numbers = (known.timed_runs, known.plain_seconds, known.plain_spread, known.marked_ratio)
+    if not all(0 <= number < math.inf for number in numbers if number is not None):
+        yield f"its provenance has times of {shorten(numbers)}, which are finite and not negative"
 
 
 def _forward(graph: Graph) -> Iterator[str]:

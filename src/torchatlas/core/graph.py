@@ -19,6 +19,8 @@ CallKind: TypeAlias = Literal["module", "function", "aten", "autograd_function",
 ValueKind: TypeAlias = Literal["input", "parameter", "buffer", "constant", "activation", "output"]
 NoteCode: TypeAlias = Literal["other", "not run", "fake", "fused path", "fold", "prune", "rename", "overlay"]
 Arithmetic: TypeAlias = Literal["counted", "elementwise", "movement", "unknown"]
+Mode: TypeAlias = Literal["eval", "train", "same"]
+Level: TypeAlias = Literal["op", "aten"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +299,60 @@ class Note:
     about: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a graph comes from: what wrote it, how the model ran, and which file it was read from.
+
+    A field is None, or False, where it does not apply or nobody said.
+
+    Attributes:
+        torchatlas, torch, python: versions; of a file of torch.export, ``torch`` is the one that wrote it.
+        mode: the training flags of the run: all off, all on, or as the user left them.
+        level: ``aten`` if the ATen operators inside functions were recorded too.
+        fake: whether it ran on fake tensors.
+        grad: the autograd nodes were recorded, for a backward pass.
+        backward: it is a backward pass.
+        saved_tensors: of a backward pass, whether what its nodes keep was recorded.
+        timed_runs: how many runs the times of the calls are medians of.
+        plain_seconds: the median time of a run without marks, which measuring puts around calls.
+        plain_spread: seconds between the quartiles of those, of two runs or more.
+        marked_ratio: the time of a run with marks by that of one without.
+        reader: which reader read a file of others (``onnx``, ``pt2``, ``torchscript``, ``pickle``): each has its own
+            names for functions.
+        producer: of an ONNX file, the program that wrote it.
+        format_version: of the format of the file, as the file says it.
+        opsets: of an ONNX file, the sets of operators with their versions.
+        weights_format: the kind of a file of weights (``a .safetensors file``); None where it was no such file.
+        weights_file: its name.
+        reads: how each of its parts is read, as JSON (`readers.weights.checkpoint`).
+        state_dict: where the weights are in it, as Python (``['model']``).
+        apart: their names are in parts, one dictionary inside another.
+    """
+
+    torchatlas: str | None = None
+    torch: str | None = None
+    python: str | None = None
+    mode: Mode | None = None
+    level: Level | None = None
+    fake: bool | None = None
+    grad: bool = False
+    backward: bool = False
+    saved_tensors: bool | None = None
+    timed_runs: int | None = None
+    plain_seconds: float | None = None
+    plain_spread: float | None = None
+    marked_ratio: float | None = None
+    reader: str | None = None
+    producer: str | None = None
+    format_version: str | None = None
+    opsets: str | None = None
+    weights_format: str | None = None
+    weights_file: str | None = None
+    reads: str | None = None
+    state_dict: str | None = None
+    apart: bool = False
+
+
 @dataclass(frozen=True)
 class Graph:
     """One run of a model; without calls, the structure of a model that was not run.
@@ -308,7 +364,7 @@ class Graph:
         modules: in the order of ``named_modules``; empty for a function.
         notes: what must be said beside the numbers.
         error: the innermost call that raised the exception that ended the run; None after success.
-        made: (key, value) pairs: versions of what made it, and how (``torch``, ``mode``, ``level``, ``fake``, …).
+        provenance: what wrote it, how the model ran, and which file it was read from.
         overlays: numbers laid over it, names told apart.
         forward: of a backward pass, the run that it is the backward pass of; that one has none itself.
     """
@@ -319,7 +375,7 @@ class Graph:
     modules: tuple[Module, ...] = ()
     notes: tuple[Note, ...] = ()
     error: int | None = None
-    made: tuple[tuple[str, str], ...] = ()
+    provenance: Provenance = Provenance()
     overlays: tuple[Overlay, ...] = ()
     forward: Graph | None = None
 

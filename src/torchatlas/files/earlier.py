@@ -6,11 +6,17 @@ A group named ``Residual ×35`` in format 3 is one named ``Residual`` with ``rep
 from __future__ import annotations
 
 import ast
+import math
 import re
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from reprlib import repr as shorten
+from typing import TYPE_CHECKING, Any, get_args
+
+from torchatlas.core.graph import Level, Mode, Provenance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from torchatlas.core.graph import Call, Graph, Note, NoteCode
 
 COUNTED = re.compile(r"(.+) ×([1-9]\d{0,8})", re.DOTALL)
@@ -27,6 +33,41 @@ SENTENCES: tuple[tuple[NoteCode, str], ...] = (
     ("rename", "rename("),
 )
 """How notes of version 0.1.0 begin that programs ask for."""
+
+
+TIMED = re.compile(r"median of (?P<runs>\d{1,9}) runs; \S+ ms without any marks(?:, spread (?P<spread>\S+) ms)?")
+"""How version 0.1.0 told of times, in milliseconds."""
+
+TEXTS = {
+    "torchatlas": "torchatlas",
+    "torch": "torch",
+    "python": "python",
+    "mode": "mode",
+    "level": "level",
+    "reader": "reader",
+    "producer": "producer",
+    "ir": "format_version",
+    "schema": "format_version",
+    "version": "format_version",
+    "opset": "opsets",
+    "file": "weights_format",
+    "weights": "weights_file",
+    "reads": "reads",
+    "state_dict": "state_dict",
+}
+"""Pairs of version 0.1.0 whose text is that of a field of today's `Provenance`."""
+
+FLAGS = {
+    ("fake", "True"): ("fake", True),
+    ("fake", "False"): ("fake", False),
+    ("grad", "True"): ("grad", True),
+    ("pass", "backward"): ("backward", True),
+    ("saved", "True"): ("saved_tensors", True),
+    ("saved", "False"): ("saved_tensors", False),
+    ("parts", "apart"): ("apart", True),
+}
+NUMBERS = {"plain seconds": "plain_seconds", "marked / plain": "marked_ratio"}
+WORDS = {"mode": get_args(Mode), "level": get_args(Level)}
 
 
 def upgraded(graph: Graph) -> Graph:
@@ -65,9 +106,66 @@ def _unquoted(text: str) -> str:
         return text
 
 
+def provenance_of(pairs: Iterable[Sequence[str]]) -> Provenance:
+    """Where a graph comes from, of the pairs of text that told it; those that no version wrote are left out."""
+    known: dict[str, Any] = {}
+    for key, text in pairs:
+        known |= _fields(key, text)
+    return Provenance(**known)
+
+
+def _fields(key: str, text: str) -> dict[str, Any]:
+    """The fields that one pair told."""
+    if (key, text) in FLAGS:
+        field, flag = FLAGS[key, text]
+        return {field: flag}
+    if key in TEXTS:
+        return {TEXTS[key]: text} if text in WORDS.get(key, (text,)) else {}
+    if key in NUMBERS:
+        return {NUMBERS[key]: _number(text)}
+    timed = TIMED.fullmatch(text) if key == "timed" else None
+    if timed is None:
+        return {}
+    spread = _number(timed["spread"] or "")
+    return {"timed_runs": int(timed["runs"]), "plain_spread": None if spread is None else spread / 1e3}
+
+
+def _number(text: str) -> float | None:
+    """The number that a text is, if it is one, finite and not negative."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < math.inf else None
+
+
+def of_today(record: dict[str, Any]) -> dict[str, Any]:
+    """A graph as JSON with the names that its fields have today.
+
+    Raises:
+        ValueError: what stands for pairs of text is none.
+    """
+    known = dict(record)
+    if "made" in known and "provenance" not in known:
+        made = known.pop("made")
+        if not isinstance(made, list) or not all(map(_is_pair, made)):
+            raise ValueError(f"{shorten(made)} stands for a list of pairs of text.")
+        known["provenance"] = asdict(provenance_of(made))
+    if isinstance(known.get("forward"), dict):
+        known["forward"] = of_today(known["forward"])
+    return known
+
+
+def _is_pair(given: Any) -> bool:
+    return isinstance(given, list) and list(map(type, given)) == [str, str]
+
+
 def is_earlier(record: dict[str, Any]) -> bool:
-    """Whether a graph as JSON was written by a version that had no codes of notes, and no repeats of calls."""
-    return _lacks(record.get("calls"), "repeats") or _lacks(record.get("notes"), "code")
+    """Whether a graph as JSON is of a version without codes of notes, repeats of calls, and provenance field by field.
+
+    Version 0.1.0 always wrote ``made``; what has lost that is known by its calls and notes.
+    """
+    return "made" in record or _lacks(record.get("calls"), "repeats") or _lacks(record.get("notes"), "code")
 
 
 def _lacks(records: Any, field: str) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from torchatlas.core.graph import Call, Graph, InnerTensor, Module, Note, Overlay, Source, Value
+from torchatlas.core.graph import Call, Graph, InnerTensor, Module, Note, Overlay, Provenance, Source, Value
 from torchatlas.files.columns import Deltas, Flags, Floats, Interned, Ints, Maybe, Pairs, Positions, Ragged, Texts
+from torchatlas.files.earlier import provenance_of
 from torchatlas.files.trees import Trees
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Records(Generic[R]):
 WORDS: Column[str] = Interned(Texts())
 NAMES: Column[tuple[str, ...]] = Interned(Ragged(Texts()))
 IDS: Column[int | None] = Maybe(Deltas())
+TEXT: Column[str | None] = Maybe(Texts())
 OWNED: Column[tuple[tuple[str, int], ...]] = Ragged(Pairs(WORDS, Deltas()))
 
 SOURCE = Records(
@@ -135,6 +137,32 @@ OVERLAY = Records(
 
 NOTE = Records(Note, text=Texts(), call=IDS, code=WORDS, about=WORDS)
 
+PROVENANCE = Records(
+    Provenance,
+    torchatlas=TEXT,
+    torch=TEXT,
+    python=TEXT,
+    mode=TEXT,
+    level=TEXT,
+    fake=Maybe(Flags()),
+    grad=Flags(),
+    backward=Flags(),
+    saved_tensors=Maybe(Flags()),
+    timed_runs=Maybe(Ints()),
+    plain_seconds=Maybe(Floats()),
+    plain_spread=Maybe(Floats()),
+    marked_ratio=Maybe(Floats()),
+    reader=TEXT,
+    producer=TEXT,
+    format_version=TEXT,
+    opsets=TEXT,
+    weights_format=TEXT,
+    weights_file=TEXT,
+    reads=TEXT,
+    state_dict=TEXT,
+    apart=Flags(),
+)
+
 RUN = Records(
     Graph,
     name=Texts(),
@@ -143,16 +171,31 @@ RUN = Records(
     modules=Ragged(MODULE),
     notes=Ragged(NOTE),
     error=IDS,
-    made=Ragged(Pairs(Texts(), Texts())),
+    provenance=PROVENANCE,
     overlays=Ragged(OVERLAY),
 )
 
 GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
 
+
+class _Made:
+    """Provenance as formats 1 to 3 have it, in pairs of text; none is written any more."""
+
+    pairs = Ragged(Pairs(Texts(), Texts()))
+
+    def put(self, values: Sequence[Provenance], out: bytearray) -> None:
+        """Refuse."""
+        raise NotImplementedError
+
+    def take(self, reader: Reader, count: int) -> Sequence[Provenance]:
+        """Read the pairs, and what they told."""
+        return list(map(provenance_of, self.pairs.take(reader, count)))
+
+
 # Formats 1 to 3 wrote how often a group repeats into its name, and of notes the sentences alone (`files.earlier`).
 CALLS_3: Column[tuple[Call, ...]] = Ragged(CALL.until("repeats"))
 NOTES_3: Column[tuple[Note, ...]] = Ragged(NOTE.until("code"))
-RUN_3_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "calls": CALLS_3, "notes": NOTES_3}
+RUN_3_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "calls": CALLS_3, "notes": NOTES_3, "provenance": _Made()}
 RUN_3 = Records(Graph, **RUN_3_COLUMNS)
 
 # Formats 1 and 2 knew of no module that is not the model's and of no container; a weight had no other stored form.

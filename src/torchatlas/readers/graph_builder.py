@@ -16,7 +16,7 @@ from torchatlas.core.graph import Call, Graph, Module, Node, Note, Slot, Value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchatlas.core.graph import Arithmetic, CallKind, Source, Tree, ValueKind
+    from torchatlas.core.graph import Arithmetic, CallKind, Provenance, Source, Tree, ValueKind
 
 HELD = frozenset({"parameter", "buffer", "constant"})
 NOTHING = Node("arguments", (), ())
@@ -205,7 +205,7 @@ class Draft:
         """Say something that the reader must know."""
         self.notes.setdefault(text, step)
 
-    def graph(self, made: tuple[tuple[str, str], ...]) -> Graph:
+    def graph(self, provenance: Provenance) -> Graph:
         """The graph, well formed.
 
         Raises:
@@ -219,7 +219,8 @@ class Draft:
         _cross(self, order)
         parents = {child.id: step.id for step in order for child in step.children}
         calls = tuple(_call(step, parents.get(step.id)) for step in order)
-        graph = Graph(self.name, calls, _values(self, order), _modules(self), tuple(_notes(self)), made=made)
+        values, modules = _values(self, order), _modules(self)
+        graph = Graph(self.name, calls, values, modules, tuple(_notes(self)), provenance=provenance)
         fault = next(problems(graph), None)
         if fault is not None:
             raise FileError(f"what it says does not fit together: {fault}.")

@@ -114,7 +114,7 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph, key: str | None 
         InputError: the graph is of another kind of file.
         FileError: the file is damaged where its numbers stand.
     """
-    if "file" not in dict(graph.made):
+    if graph.provenance.weights_format is None:
         raise InputError(
             f"{os.fspath(path)}: statistics are of the numbers in a file of weights (.pth, .safetensors, …), and this"
             " one holds a graph. Open it without them."

@@ -14,13 +14,15 @@ from torch.profiler import ProfilerActivity, profile
 import torchatlas as ta
 from core.tensors import tensor
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Call, Graph, InnerTensor, Module, Value
+from torchatlas.core.graph import Call, Graph, InnerTensor, Module, Provenance, Value
 from torchatlas.core.measure.memory import memory
 from torchvision_cpu import torchvision_models
 from work import lines_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torchatlas.core.graph import Mode
 
 
 class Block(nn.Sequential):
@@ -140,7 +142,7 @@ def test_estimated_peaks_are_within_15_percent_of_measured_ones(name: str, mode:
     assert estimate.training - held == pytest.approx(measured, rel=0.15)
 
 
-def _perceptron(**made: str) -> Graph:
+def _perceptron(mode: Mode | None = None) -> Graph:
     values = (
         tensor(0, "parameter", (10, 10), requires_grad=True),
         tensor(1, "parameter", (5,)),
@@ -155,7 +157,7 @@ def _perceptron(**made: str) -> Graph:
         Call(2, "function", "F.relu", None, 0, (4,), (5,)),
     )
     module = Module("", "Net", parameters=(("w", 0), ("frozen", 1)), buffers=(("b", 2),))
-    return Graph("Net", calls, values, (module,), made=tuple(made.items()))
+    return Graph("Net", calls, values, (module,), provenance=Provenance(mode=mode))
 
 
 def test_memory_of_a_small_graph_is_as_counted_by_hand() -> None:
@@ -196,7 +198,7 @@ def test_what_is_not_known_is_said() -> None:
     small = _perceptron(mode="eval")
     values = (*small.values[:4], tensor(4, shape=(3,), nbytes=None, device="cuda:0", producer=1), small.values[5])
     calls = (small.calls[0], Call(1, "function", "torch.novel", None, 0, (3, 0), (4,), error="E: e"), small.calls[2])
-    notes = "\n".join(memory(Graph("Net", calls, values, small.modules, error=1, made=small.made)).notes)
+    notes = "\n".join(memory(Graph("Net", calls, values, small.modules, error=1, provenance=small.provenance)).notes)
     for said in ("ended in an error", "1 tensors of unknown size", "until its last use", "an accelerator"):
         assert said in notes
     assert "estimated from a run in eval mode" in notes

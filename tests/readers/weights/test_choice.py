@@ -140,7 +140,7 @@ def opened(path: Path, key: str | None = None) -> tuple[set[str], str, str]:
     """Names, where they stand, and the notes."""
     graph = ta.open(path, key=key).graph
     names = {name for value in graph.values for name in value.names}
-    return names, dict(graph.made).get("state_dict", ""), "\n".join(note.text for note in graph.notes)
+    return names, graph.provenance.state_dict or "", "\n".join(note.text for note in graph.notes)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

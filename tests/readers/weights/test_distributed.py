@@ -70,7 +70,7 @@ def test_a_folder_opens_as_the_model_that_was_saved(tmp_path):
     check(graph)
     assert shapes(graph) == {name: (tuple(t.shape), str(t.dtype)) for name, t in model.state_dict().items()}
     assert [module.name for module in graph.modules] == ["Sequential", "Conv2d", "BatchNorm2d", "Linear"]
-    assert dict(graph.made)["file"] == "a distributed checkpoint"
+    assert graph.provenance.weights_format == "a distributed checkpoint"
     assert "18 more tensors under 'optim'" in notes(graph)
     assert ta.open(folder / ".metadata").graph == graph
 
@@ -130,7 +130,7 @@ def test_tensors_in_many_pieces_have_their_global_shapes(tmp_path, monkeypatch):
     folder = cut(tmp_path / "fsdp", tensors, 4)
     graph = ta.open(folder, statistics=True).graph
     assert shapes(graph) == {"fc.weight": ((10, 6), "torch.float32"), "fc.bias": ((10,), "torch.bfloat16")}
-    assert dict(graph.made)["state_dict"] == "['app']['model']"
+    assert graph.provenance.state_dict == "['app']['model']"
     numbers = torch.cat([tensor.double().flatten() for tensor in tensors.values()])
     assert dict(graph.overlays[0].paths)["fc"] == pytest.approx(numbers.mean().item())
     (folder / "__3_0.distcp").unlink()

@@ -191,7 +191,7 @@ def test_the_only_folder_with_weights_is_opened(tmp_path):
     graph = opened(tmp_path)
     assert shapes(graph) == expected(state())
     assert "those of the folder weights" in notes(graph)
-    assert dict(graph.made)["weights"] == "weights/final/net.pth"
+    assert graph.provenance.weights_file == "weights/final/net.pth"
     (tmp_path / "other").mkdir()
     saved(tmp_path / "other" / "net.pth", state())
     with pytest.raises(FileError, match=r"several folders \(other, weights\)"):

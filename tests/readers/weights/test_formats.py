@@ -86,7 +86,7 @@ def test_the_weights_are_found_in_a_checkpoint(name, tmp_path):
         held = {key: held}
     graph = read(saved(tmp_path / "a.ckpt", {**held, **beside, "optimizer": optimizer.state_dict()}))
     assert names(graph) == set(state())
-    assert dict(graph.made)["state_dict"] == "".join(f"[{key!r}]" for key in keys)
+    assert (graph.provenance.state_dict or "") == "".join(f"[{key!r}]" for key in keys)
     assert "6 more tensors under 'optimizer'" in notes(graph)
 
 
@@ -191,7 +191,7 @@ def test_a_folder_is_opened_by_what_it_holds(tmp_path):
         read(tmp_path)
     torch.save(state(), tmp_path / "pytorch_model.bin")
     save_file(state(), tmp_path / "model.safetensors")
-    assert dict(read(tmp_path).made)["file"] == "a .safetensors file"
+    assert read(tmp_path).provenance.weights_format == "a .safetensors file"
     (tmp_path / "pytorch_model.bin").rename(tmp_path / "a.pth")
     (tmp_path / "model.safetensors").rename(tmp_path / "b.safetensors")
     torch.save(state(), tmp_path / "c.safetensors")

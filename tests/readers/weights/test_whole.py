@@ -194,7 +194,7 @@ def test_models_are_found_in_whatever_holds_them(name, tmp_path):
     make, paths, where = HELD[name]
     graph = read(make(), tmp_path)
     assert [module.path for module in graph.modules] == paths
-    assert dict(graph.made).get("state_dict", "") == where
+    assert (graph.provenance.state_dict or "") == where
 
 
 def test_a_key_that_leads_nowhere_is_told_of_those_that_do(tmp_path):

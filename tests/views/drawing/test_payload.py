@@ -33,7 +33,7 @@ def test_every_record_is_there_field_by_field():
                 wanted.pop(tree, None)
             assert given == wanted
     assert read["folds"] == [json.loads(json.dumps(asdict(f))) for fs in fold_calls(graph).values() for f in fs]
-    assert (read["name"], read["error"], dict(read["made"])) == (graph.name, None, dict(graph.made))
+    assert (read["name"], read["error"], read["provenance"]) == (graph.name, None, asdict(graph.provenance))
 
 
 def test_without_details_only_the_run_tells_its_arguments():

@@ -22,7 +22,7 @@ from torch import nn
 
 import torchatlas as ta
 from readers.weights.forged import attack, pickled
-from torchatlas.core.graph import Graph, Module, Value
+from torchatlas.core.graph import Graph, Module, Provenance, Value
 from torchatlas.views.skeleton.loading import is_path
 from torchatlas.views.skeleton.skeleton import skeleton
 
@@ -295,10 +295,10 @@ def test_a_graph_of_others_cannot_put_code_into_a_skeleton():
     assert not any(map(is_path, hostile))
     value = Value(0, "parameter", ("weight",), (2,), "float32", "cpu", 8)
     for at in hostile:
-        for made in (
-            (("reads", json.dumps([["torch", at, "flat", "", ""]])),),
-            (("file", "a file of torch.save"), ("state_dict", at)),
+        for known in (
+            Provenance(reads=json.dumps([["torch", at, "flat", "", ""]])),
+            Provenance(weights_format="a file of torch.save", state_dict=at),
         ):
-            graph = Graph("a", values=(value,), modules=(Module("", "Module", (), (("weight", 0),)),), made=made)
+            graph = Graph("a", values=(value,), modules=(Module("", "Module", (), (("weight", 0),)),), provenance=known)
             assert at not in skeleton(graph)
             compile(skeleton(graph), "skeleton", "exec")

@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import sys
+from dataclasses import asdict
 
 import pytest
 
 from torchatlas.core.errors import MissingError
+from torchatlas.core.graph import Provenance
 from torchatlas.views.table.columns import EVERYTHING
 from torchatlas.views.table.summary import summarize
 from views.table import nets
@@ -46,7 +48,7 @@ def test_any_name_goes_through_csv(name):
 def test_json_is_the_whole_summary():
     """Rows, totals, notes and what failed."""
     document = json.loads(summarize(nets.failing()).json())
-    assert list(document) == ["model", "made", "rows", "units", "totals", "memory", "notes", "failure"]
+    assert list(document) == ["model", "provenance", "rows", "units", "totals", "memory", "notes", "failure"]
     assert document["model"] == "Decoder"
     assert document["rows"][0]["params"] == document["totals"]["parameters"]
     assert document["totals"]["mult_adds"] == document["rows"][0]["mult_adds"]
@@ -60,7 +62,7 @@ def test_any_name_goes_through_json(name):
     """Unchanged."""
     document = json.loads(summarize(named(name)).json())
     assert document["rows"][0]["type"] == name
-    assert document["made"] == {name: name}
+    assert document["provenance"] == asdict(Provenance(producer=name))
 
 
 def test_a_frame_has_numbers_to_work_with():

@@ -7,7 +7,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from torchatlas.core.graph import Call, Graph, Module, Note, Value
+from torchatlas.core.graph import Call, Graph, Module, Note, Provenance, Value
 from torchatlas.views.table.page import ASCII, UNICODE, Page
 from torchatlas.views.table.row import Row
 from torchatlas.views.table.summary import summarize
@@ -40,7 +40,7 @@ def named(name):
     calls = (Call(0, "module", name, path=""), Call(1, "module", name, path=name, parent=0, inputs=(0,), error=name))
     values = (Value(0, "input", (name,), (2, 3), "float32", "cpu", 24),)
     modules = (Module("", name), Module(name, name))
-    return Graph(name, calls, values, modules, (Note(name),), error=1, made=((name, name),))
+    return Graph(name, calls, values, modules, (Note(name),), error=1, provenance=Provenance(producer=name))
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])

@@ -13,6 +13,7 @@ import { hueOf } from "./hue.ts";
 import { callOf, pathOf, titleOf } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
 import { Partners } from "./Partners.tsx";
+import { known } from "./provenance.ts";
 import { Copyable, Fact, Part } from "./parts.tsx";
 import { Saved } from "./Saved.tsx";
 import { Tensors } from "./Tensors.tsx";
@@ -61,7 +62,7 @@ function RunPanel({ page }: { page: Page }) {
             <Fact name="calls">{exact(graph.calls.length)}</Fact>
           </>
         )}
-        {graph.made.map(([name, text]) => (
+        {known(graph.provenance).map(([name, text]) => (
           <Fact key={name} name={name}>
             {text}
           </Fact>

@@ -116,6 +116,32 @@ export interface Overlay {
   readonly paths: readonly (readonly [string, number])[];
 }
 
+/** Where a graph comes from: what wrote it, how the model ran, and which file it was read from. */
+export interface Provenance {
+  readonly torchatlas: string | null;
+  readonly torch: string | null;
+  readonly python: string | null;
+  readonly mode: "eval" | "train" | "same" | null;
+  readonly level: "op" | "aten" | null;
+  readonly fake: boolean | null;
+  readonly grad: boolean;
+  readonly backward: boolean;
+  readonly saved_tensors: boolean | null;
+  readonly timed_runs: number | null;
+  readonly plain_seconds: number | null;
+  readonly plain_spread: number | null;
+  readonly marked_ratio: number | null;
+  readonly reader: string | null;
+  readonly producer: string | null;
+  readonly format_version: string | null;
+  readonly opsets: string | null;
+  readonly weights_format: string | null;
+  readonly weights_file: string | null;
+  readonly reads: string | null;
+  readonly state_dict: string | null;
+  readonly apart: boolean;
+}
+
 /** Repeats among the children of a call. */
 export interface Fold {
   readonly parent: number;
@@ -142,7 +168,7 @@ export interface Graph {
   readonly modules: readonly Module[];
   readonly notes: readonly Note[];
   readonly error: number | null;
-  readonly made: readonly (readonly [string, string])[];
+  readonly provenance: Provenance;
   readonly overlays: readonly Overlay[];
   readonly forward: Graph | null;
   readonly folds: readonly Fold[];

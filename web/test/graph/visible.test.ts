@@ -274,7 +274,7 @@ function chain(count: number): Graph {
   const steps = Array.from({ length: count }, (_, i) => call(i + 1, { inputs: [i], outputs: [i + 1] }));
   const values = Array.from({ length: count + 1 }, (_, i) => value(i, i === 0 ? null : i));
   return {
-    ...{ name: "Long", calls: [root, ...steps], values, modules: [], notes: [], error: null, made: [] },
+    ...{ name: "Long", calls: [root, ...steps], values, modules: [], notes: [], error: null, provenance: network("unrun").provenance },
     ...{ overlays: [], forward: null, folds: [] },
   };
 }

@@ -18,7 +18,7 @@ from torchatlas.capture.backward.walk import depth_of, in_order
 from torchatlas.capture.torch_private import UNNUMBERED, gradient_forms
 from torchatlas.capture.unrecorded import unrecorded
 from torchatlas.core.errors import InputError
-from torchatlas.core.graph import Graph, Node, Slot, Text, Value
+from torchatlas.core.graph import Graph, Node, Provenance, Slot, Text, Value
 from torchatlas.core.version import __version__
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class _Pass:
             tuple(self.known.values),
             self.known.modules,
             self.remarks.notes(),
-            made=self.told(),
+            provenance=self.provenance(),
             forward=self.forward,
         )
 
@@ -273,11 +273,11 @@ class _Pass:
         self.remarks.threads = len({self.forward.calls[call].thread for call in self.makers.values() if call != UNSURE})
         self.remarks.unsure = sum(self.makers.get(node.number) == UNSURE for node in nodes)
 
-    def told(self) -> tuple[tuple[str, str], ...]:
-        return (
-            ("torchatlas", __version__),
-            ("torch", torch.__version__),
-            ("python", platform.python_version()),
-            ("pass", "backward"),
-            ("saved", str(self.saved)),
+    def provenance(self) -> Provenance:
+        return Provenance(
+            torchatlas=__version__,
+            torch=str(torch.__version__),
+            python=platform.python_version(),
+            backward=True,
+            saved_tensors=self.saved,
         )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torchatlas.capture.measure.statistics import Look, Statistics
     from torchatlas.capture.measure.timing import Times
     from torchatlas.capture.run import Run
-    from torchatlas.core.graph import Graph, Tree
+    from torchatlas.core.graph import Graph, Provenance, Tree
 
 _ALL = MODULES | FUNCTIONS
 _SHOWN = 3  # places named in a note
@@ -101,18 +101,21 @@ def _with_times(graph: Graph, times: Times, clock: Clock) -> Graph:
     calls = tuple(replace(call, seconds=medians.get(call.id)) for call in graph.calls)
     found = replace(graph, calls=calls)
     if times.runs:
-        found = replace(found, made=(*graph.made, *_made(times)))
+        found = replace(found, provenance=_timed(graph.provenance, times))
         found = _laid(found, "time spread", "s", times.spreads())
     return _noted(found, _time_notes(graph, times, clock, medians))
 
 
-def _made(times: Times) -> Iterator[tuple[str, str]]:
-    plain = statistics.median(times.plain)
-    width = f", spread {1e3 * spread(times.plain):.3g} ms" if times.runs > 1 else ""
-    yield "timed", f"median of {times.runs} runs; {1e3 * plain:.4g} ms without any marks{width}"
-    yield "plain seconds", f"{plain:.6g}"
-    ratio = statistics.median(one / other for one, other in zip(times.marked, times.plain, strict=True) if other)
-    yield "marked / plain", f"{ratio:.3f}"
+def _timed(provenance: Provenance, times: Times) -> Provenance:
+    return replace(
+        provenance,
+        timed_runs=times.runs,
+        plain_seconds=statistics.median(times.plain),
+        plain_spread=spread(times.plain) if times.runs > 1 else None,
+        marked_ratio=statistics.median(
+            one / other for one, other in zip(times.marked, times.plain, strict=True) if other
+        ),
+    )
 
 
 def _time_notes(graph: Graph, times: Times, clock: Clock, medians: Mapping[int, float]) -> Iterator[Note]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from torchatlas.capture.record.source import Place
     from torchatlas.capture.record.tensors import ValueRecord
     from torchatlas.capture.restore.state import Guard
-    from torchatlas.core.graph import CallKind, Module
+    from torchatlas.core.graph import CallKind, Module, Provenance
 
 _MESSAGE = 2000  # characters kept of an exception's message
 
@@ -231,7 +231,7 @@ class Recorder:
         return out
 
     def finish(
-        self, name: str, modules: tuple[Module, ...], made: tuple[tuple[str, str], ...], error: BaseException | None
+        self, name: str, modules: tuple[Module, ...], provenance: Provenance, error: BaseException | None
     ) -> Graph:
         """The graph of the run, failed if ``error`` ended it."""
         self.tensors.tick(len(self.calls))
@@ -243,7 +243,9 @@ class Recorder:
             ]
         )
         failed = self._failed_call(error) if error is not None else None
-        return Graph(name, tuple(map(call_record.frozen, self.calls)), values, modules, tuple(self.notes), failed, made)
+        return Graph(
+            name, tuple(map(call_record.frozen, self.calls)), values, modules, tuple(self.notes), failed, provenance
+        )
 
     # One call, whatever its kind.
 

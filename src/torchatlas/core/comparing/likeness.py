@@ -45,7 +45,7 @@ def is_foreign(graph: Graph) -> bool:
 
 def reader_of(graph: Graph) -> str:
     """The reader of another program's file, empty for our own graphs: each reader has its own function names."""
-    return dict(graph.made).get("reader", "")
+    return graph.provenance.reader or ""
 
 
 def _tree(graph: Graph, numbers: Interned, *, bare: bool) -> Tree:

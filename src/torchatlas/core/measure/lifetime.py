@@ -58,7 +58,7 @@ def lifetimes(graph: Graph) -> Lifetimes:
     died = {i: outlived if value.freed is None else value.freed for i, value in fresh.items()}
     # Results of ATen calls never require a gradient, for these run below autograd; a run in train mode has a tape.
     differentiable = any(value.requires_grad and owner[value.id] in fresh for value in graph.values)
-    taped = differentiable or ("mode", "train") in graph.made
+    taped = differentiable or graph.provenance.mode == "train"
     recorded = not taped and any(value.freed is not None for value in fresh.values())
     if not recorded:
         used = _last_uses(graph, owner)

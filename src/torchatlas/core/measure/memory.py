@@ -177,7 +177,7 @@ def _notes(graph: Graph, lives: Lifetimes, guessed: frozenset[str], unmeasured: 
         yield f"{unmeasured} tensors of unknown size are counted as zero bytes"
     if not lives.recorded:
         yield "inference: freed memory was not recorded; each tensor is assumed to live until its last use"
-    if ("mode", "eval") in graph.made:
+    if graph.provenance.mode == "eval":
         yield "training: estimated from a run in eval mode; capture in train mode if it runs other operations"
     if any(value.device not in {"cpu", "meta"} for value in graph.values):
         yield "memory that libraries allocate on an accelerator while they run is not counted"

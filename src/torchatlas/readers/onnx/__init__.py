@@ -5,6 +5,7 @@ Source: https://github.com/onnx/onnx/blob/main/docs/IR.md
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, MissingError
@@ -42,4 +43,4 @@ def read(path: Path) -> Graph:
         raise FileError(
             f"{path} looks like an ONNX model and is damaged or cut short: {error}. Copy it again from where it came."
         ) from error
-    return model.graph((("torchatlas", __version__), ("reader", "onnx"), *model.origin()))
+    return model.graph(replace(model.origin(), torchatlas=__version__, reader="onnx"))

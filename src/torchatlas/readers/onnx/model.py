@@ -9,7 +9,7 @@ import onnx
 from onnx import AttributeProto, ModelProto
 
 from torchatlas.core.errors import FileError
-from torchatlas.core.graph import Node, Slot
+from torchatlas.core.graph import Node, Provenance, Slot
 from torchatlas.readers.graph_builder import Draft, structured
 from torchatlas.readers.layers import describe
 from torchatlas.readers.module_scopes import nest
@@ -93,14 +93,15 @@ class Model:
             made.draft.note(f"shapes could not be inferred: {fault}")
         return made
 
-    def origin(self) -> tuple[tuple[str, str], ...]:
+    def origin(self) -> Provenance:
         """What made the file."""
         model = self._model
         opsets = ", ".join(f"{one.domain or 'ai.onnx'} {one.version}" for one in model.opset_import)
         producer = f"{model.producer_name} {model.producer_version}".strip() or "unknown"
-        return (("producer", producer[:200]), ("ir", str(model.ir_version)), ("opset", opsets[:1000]))
+        version = f"IR {model.ir_version}"
+        return Provenance(producer=producer[:200], format_version=version, opsets=opsets[:1000])
 
-    def graph(self, made: tuple[tuple[str, str], ...]) -> Graph:
+    def graph(self, provenance: Provenance) -> Graph:
         """Read all of it."""
         graph, draft, names = self._model.graph, self.draft, Names()
         self.weights = Weights(draft, self._model)
@@ -113,7 +114,7 @@ class Model:
         describe(draft, Layers(draft).of)
         self._name()
         self._say(graph)
-        return draft.graph(made)
+        return draft.graph(provenance)
 
     # What goes in and out.
 

@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
+from torchatlas.core.graph import Provenance
 from torchatlas.core.version import __version__
 from torchatlas.readers.archive import Archive
 from torchatlas.readers.pt2.program import Program
@@ -48,7 +49,7 @@ def read(path: Path) -> Graph:
     program = Program(told, weights)
     if len(models) > 1:
         program.draft.note(f"the archive holds {len(models)} programs; this is {chosen}")
-    return program.graph((("torchatlas", __version__), ("reader", "pt2"), *_origin(told)))
+    return program.graph(_provenance(told))
 
 
 def _object(data: bytes, name: str) -> dict[str, Any]:
@@ -58,7 +59,8 @@ def _object(data: bytes, name: str) -> dict[str, Any]:
     return found
 
 
-def _origin(told: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def _provenance(told: dict[str, Any]) -> Provenance:
     version = told.get("schema_version") or {}
     schema = f"{version.get('major', '?')}.{version.get('minor', '?')}"
-    return (("torch", str(told.get("torch_version", "unknown"))), ("schema", schema))
+    torch = str(told.get("torch_version", "unknown"))
+    return Provenance(torchatlas=__version__, torch=torch, reader="pt2", format_version=schema)

@@ -21,7 +21,7 @@ from torchatlas.readers.pt2.layers import Layers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torchatlas.core.graph import Graph, Tree, ValueKind
+    from torchatlas.core.graph import Graph, Provenance, Tree, ValueKind
     from torchatlas.readers.graph_builder import Step
 
 OPERATORS = "torch.ops."
@@ -52,7 +52,7 @@ class Program:
         self._scopes: dict[str, tuple[Scope, ...]] = {}
         self.draft = Draft(self._class_of_root())
 
-    def graph(self, made: tuple[tuple[str, str], ...]) -> Graph:
+    def graph(self, provenance: Provenance) -> Graph:
         """Read all of it."""
         graph, draft = self._module["graph"], self.draft
         self._classes()
@@ -67,7 +67,7 @@ class Program:
         self._results(values)
         self._say()
         describe(draft, Layers(draft).of)
-        return draft.graph(made)
+        return draft.graph(provenance)
 
     # What goes in.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.core.graph import Provenance
 from torchatlas.core.version import __version__
 from torchatlas.readers.archive import Archive
 from torchatlas.readers.torchscript.code import Code
@@ -58,4 +59,4 @@ def read(path: Path) -> Graph:
     structure = Structure(root, code)
     follower = Follower(structure, code, tensors_in(pickles["constants.pkl"]), tensors_in(pickles["traced_inputs.pkl"]))
     follower.run()
-    return structure.draft.graph((("torchatlas", __version__), ("reader", "torchscript"), ("version", version[:20])))
+    return structure.draft.graph(Provenance(torchatlas=__version__, reader="torchscript", format_version=version[:20]))

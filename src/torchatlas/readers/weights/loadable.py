@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from torchatlas.core.graph import Provenance
 from torchatlas.files.load_recipe import Read
 from torchatlas.readers.pickled import Mapping
 from torchatlas.readers.weights.packed import is_packed
@@ -80,6 +81,17 @@ def below(reads: Iterable[Read], folder: str, file: str = "", prefix: str = "") 
 def packed(reads: Iterable[Read], member: str) -> tuple[Read, ...]:
     """The same files as members of an archive: ``member`` is the one that has no other name."""
     return tuple(read._replace(file=read.file or member, packed=True) for read in reads)
+
+
+def provenance_of(checkpoint: Checkpoint) -> Provenance:
+    """What a graph says of the file."""
+    return Provenance(
+        weights_format=checkpoint.format,
+        weights_file=checkpoint.file or None,
+        reads=text(checkpoint) or None,
+        state_dict=expression(checkpoint.inside) or None,
+        apart=not checkpoint.flat,
+    )
 
 
 def text(checkpoint: Checkpoint) -> str:

@@ -10,7 +10,7 @@ from torchatlas.core.graph import Graph, Module, Note, Value
 from torchatlas.readers.pickled import Foreign, Mapping
 from torchatlas.readers.weights.dtensor import of_one_rank
 from torchatlas.readers.weights.harmful import GETATTR
-from torchatlas.readers.weights.loadable import text
+from torchatlas.readers.weights.loadable import provenance_of
 from torchatlas.readers.weights.packed import saved_otherwise
 from torchatlas.readers.weights.rebuilt import GRAPH_MODULE, word
 from torchatlas.readers.weights.settings import details, settings_of
@@ -48,19 +48,12 @@ def graph_of(checkpoint: Checkpoint, path: Path) -> Graph:
     )
     if checkpoint.around:
         modules = (Module("", checkpoint.around), *modules)
-    made = [
-        ("file", checkpoint.format),
-        ("reader", "pickle"),
-        ("weights", checkpoint.file),
-        ("reads", text(checkpoint)),
-        ("state_dict", expression(checkpoint.inside)),
-    ]
     return Graph(
         modules[0].name if not checkpoint.around else path.name.split(".")[0] or path.name,
         values=values.all(),
         modules=modules,
         notes=tuple(Note(text) for text in _notes(checkpoint)),
-        made=tuple(pair for pair in made if pair[1]),
+        provenance=replace(provenance_of(checkpoint), reader="pickle", apart=False),
     )
 
 

@@ -12,7 +12,7 @@ from torchatlas.readers.weights.dtensor import of_one_rank
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
 from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
-from torchatlas.readers.weights.loadable import text
+from torchatlas.readers.weights.loadable import provenance_of
 from torchatlas.readers.weights.model import graph_of as graph_of_model
 from torchatlas.readers.weights.packed import saved_otherwise
 from torchatlas.readers.weights.tables import PARAMS, together
@@ -83,19 +83,12 @@ def graph_of(checkpoint: Checkpoint, path: Path, *, apart: bool = False) -> Grap
         )
         for part in parts
     ]
-    made = [
-        ("file", checkpoint.format),
-        ("weights", checkpoint.file),
-        ("reads", text(checkpoint)),
-        ("state_dict", expression(checkpoint.inside)),
-        ("parts", "" if checkpoint.flat else "apart"),
-    ]
     return Graph(
         path.name if path.is_dir() else path.name.split(".")[0] or path.name,
         values=tuple(values),
         modules=tuple(modules),
         notes=tuple(Note(text) for text in _notes(checkpoint, guesses, parts)),
-        made=tuple(pair for pair in made if pair[1]),
+        provenance=provenance_of(checkpoint),
     )
 
 

@@ -80,7 +80,7 @@ def _level(graph: Graph, level: Level | None) -> Level:
     if level is None:
         return "op"
     _need("level", level, LEVELS)
-    if level == "aten" and dict(graph.made).get("level") != "aten":
+    if level == "aten" and graph.provenance.level != "aten":
         raise InputError("level='aten': this run was recorded without its ATen operators; capture with level='aten'")
     return level
 

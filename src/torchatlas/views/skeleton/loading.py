@@ -16,7 +16,9 @@ from torchatlas.files.load_recipe import Read
 from torchatlas.views.skeleton.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from torchatlas.core.graph import Provenance
 
 INDENT = "    "
 
@@ -218,14 +220,14 @@ class Loading(NamedTuple):
     imports: tuple[str, ...] = ()
 
 
-def loading(made: Mapping[str, str], weights: str) -> Loading:
+def loading(provenance: Provenance, weights: str) -> Loading:
     """How the weights of a file are loaded.
 
     Args:
-        made: what the graph says of where it comes from.
+        provenance: what the graph says of where it comes from.
         weights: the name of the file, where the graph has none.
     """
-    reads = _reads(made)
+    reads = _reads(provenance)
     if not reads or any(read.how == "unknown" for read in reads):
         return Loading(UNKNOWN)
     one = reads[0] if len(reads) == 1 else None
@@ -233,7 +235,7 @@ def loading(made: Mapping[str, str], weights: str) -> Loading:
         return Loading(_distributed(one, weights))
     lines = _one(one) if one is not None else _several(reads)
     packed = reads[0].packed
-    file = weights if packed else (one.file if one is not None else "") or made.get("weights", "") or weights
+    file = weights if packed else (one.file if one is not None else "") or provenance.weights_file or weights
     head = f"def load(file={quoted(file)}):" if packed or one is not None else 'def load(folder="."):'
     function = "\n".join((head, *(f"{INDENT}{line}" for line in (_said(reads), *lines, "return model")))) + "\n"
     return Loading(function, *_needed(reads, several=one is None))
@@ -248,21 +250,19 @@ def load(weights):
 '''
 
 
-def _reads(made: Mapping[str, str]) -> list[Read]:
+def _reads(provenance: Provenance) -> list[Read]:
     """What the graph says; of one that was saved before graphs did, what follows from the rest."""
-    if "reads" in made:
+    if provenance.reads is not None:
         try:
-            reads = [Read(*entry) for entry in json.loads(made["reads"])]
+            reads = [Read(*entry) for entry in json.loads(provenance.reads)]
             fine = all(_is_fine(read) for read in reads)
         except (TypeError, ValueError):
             return []
         return reads if fine else []
-    at = made.get("state_dict", "")
-    if made.get("file") in ("a .safetensors file", "a file of torch.save", "a legacy file of torch.save") and is_path(
-        at
-    ):
-        how = "safetensors" if "safetensors" in made["file"] else "torch"
-        return [Read(how, at, "parts" if "parts" in made else "flat")]
+    at, kind = provenance.state_dict or "", provenance.weights_format
+    if kind in ("a .safetensors file", "a file of torch.save", "a legacy file of torch.save") and is_path(at):
+        how = "safetensors" if kind == "a .safetensors file" else "torch"
+        return [Read(how, at, "parts" if provenance.apart else "flat")]
     return []
 
 

@@ -119,7 +119,7 @@ def skeleton(graph: Graph, weights: str = "weights.pth") -> str:
             " (.pth, .safetensors, …) or an atlas of a module."
         )
     writer = _Writer(root, _shared(graph))
-    load = loading(dict(graph.made), weights)
+    load = loading(graph.provenance, weights)
     parts = [_head(graph, weights, load.imports), *([SHARE] if writer.shared else [])]
     parts += [*writer.classes, *load.others, load.function]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)

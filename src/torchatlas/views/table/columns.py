@@ -392,7 +392,7 @@ def default_columns(facts: Facts) -> tuple[str, ...]:
     graph = facts.graph
     names: tuple[str, ...]
     if not graph.calls:
-        stored = OF_A_FILE if "file" in dict(graph.made) else OF_A_STRUCTURE
+        stored = OF_A_FILE if graph.provenance.weights_format is not None else OF_A_STRUCTURE
         names = OF_WEIGHTS if any(module.sure is not None for module in graph.modules) else stored
     elif is_timed(graph):
         names = tuple(name for name in OF_A_PROFILE if name in COLUMNS or name in facts.overlays)

@@ -46,7 +46,7 @@ def _csv_cell(value: Plain) -> str | float | None:
 
 
 def to_json(table: Table) -> str:
-    """A document: ``model``, ``made``, ``rows``, ``units``, ``totals``, ``memory``, ``notes``, ``failure``.
+    """A document: ``model``, ``provenance``, ``rows``, ``units``, ``totals``, ``memory``, ``notes``, ``failure``.
 
     ``rows`` are the records. ``units`` are those of the columns that are overlays, by name; times are in seconds.
     ``totals`` are the fields of ``core.measure.cost.Cost``, ``memory`` (null without a run, and of a backward pass)
@@ -57,7 +57,7 @@ def to_json(table: Table) -> str:
     failed = footer.failure(graph, table.rows)
     document = {
         "model": graph.name,
-        "made": dict(graph.made),
+        "provenance": asdict(graph.provenance),
         "rows": records(table),
         "units": {name: overlay.unit for name, overlay in table.facts.overlays.items()},
         "totals": {**asdict(total), "frozen": total.frozen, "mult_adds": total.macs, "exact": total.exact},

@@ -12,7 +12,7 @@ from torchatlas.views.table.stored import stored_notes, stored_totals
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchatlas.core.graph import Call, Graph, Tree
+    from torchatlas.core.graph import Call, Graph, Provenance, Tree
     from torchatlas.views.table.facts import Facts
     from torchatlas.views.table.row import Row
 
@@ -63,8 +63,16 @@ def totals(facts: Facts) -> tuple[Line, ...]:
             lines.append(Line("elementwise", short(total.elementwise), "elements computed apart from the mult-adds"))
     lines.extend(_bytes(facts))
     if facts.graph.calls and facts.graph.calls[0].seconds is not None:
-        lines.append(Line("time", duration(facts.graph.calls[0].seconds), dict(facts.graph.made).get("timed", "")))
+        lines.append(Line("time", duration(facts.graph.calls[0].seconds), _timing(facts.graph.provenance)))
     return tuple(lines)
+
+
+def _timing(provenance: Provenance) -> str:
+    runs, plain, spread = provenance.timed_runs, provenance.plain_seconds, provenance.plain_spread
+    if runs is None or plain is None:
+        return ""
+    width = "" if spread is None else f", spread {1e3 * spread:.3g} ms"
+    return f"median of {runs} runs; {1e3 * plain:.4g} ms without any marks{width}"
 
 
 def _bytes(facts: Facts) -> Iterator[Line]:
