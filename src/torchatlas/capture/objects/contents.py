@@ -187,5 +187,6 @@ def stores(kind: type) -> tuple[list[Callable[[Any], Any]], list[tuple[str, Any]
                     dictionaries.append(member.__get__)
                 elif type(member) is types.MemberDescriptorType:
                     slots.append((name, member))
-        known = _known[id(kind)] = weakref.ref(kind), (dictionaries[:1], slots)
+        reference = weakref.ref(kind, functools.partial(_known.pop, id(kind)))
+        known = _known[id(kind)] = reference, (dictionaries[:1], slots)
     return known[1]

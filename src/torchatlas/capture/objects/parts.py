@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
 from contextlib import suppress
+from functools import partial
 from operator import is_
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def kind_of(thing: Any) -> Kind:
     kind = type(thing)
     known = _kinds.get(id(kind))
     if known is None or known[0]() is not kind:
-        known = _kinds[id(kind)] = weakref.ref(kind), Kind(kind)
+        known = _kinds[id(kind)] = weakref.ref(kind, partial(_kinds.pop, id(kind))), Kind(kind)
     return known[1]
 
 

@@ -7,6 +7,8 @@ once the run is over.
 from __future__ import annotations
 
 import os
+import weakref
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,11 +24,7 @@ Place: TypeAlias = "tuple[CodeType, int]"
 _OURS = __file__.removesuffix(os.path.join("capture", "record", "source.py"))  # noqa: PTH118  # as below
 _NOT_THE_USERS = (os.path.dirname(torch.__file__) + os.sep, _OURS)  # noqa: PTH120  # compared with co_filename, a string
 _GENERATED = ("<eval_with_key", "<frozen", "<__array_function__")
-# By id, since the hash of a code object is made anew each time of all that is in it. With the object, which is kept, so
-# that no other takes its place.
-_skipped: dict[int, tuple[bool, CodeType]] = {}
-_resolved: dict[tuple[int, int], tuple[Source, CodeType]] = {}
-_MOST = 100_000  # places that are remembered
+_skipped: dict[str, bool] = {}  # by the name of the file
 
 
 def place_of(frame: FrameType | None, entry: CodeType, around: Place | None) -> Place | None:
@@ -38,24 +36,36 @@ def place_of(frame: FrameType | None, entry: CodeType, around: Place | None) -> 
         code = frame.f_code
         if code is entry:
             return around
-        known = _skipped.get(id(code))
-        if known is None:
-            known = _skipped[id(code)] = code.co_filename.startswith((*_NOT_THE_USERS, *_GENERATED)), code
-        if not known[0]:
+        skip = _skipped.get(code.co_filename)
+        if skip is None:
+            skip = _skips(code.co_filename)
+        if not skip:
             return code, frame.f_lasti
         frame = frame.f_back
     return None
 
 
+def _skips(file: str) -> bool:
+    if file.startswith(_GENERATED):  # each with a name of its own
+        return True
+    skips = _skipped[file] = file.startswith(_NOT_THE_USERS)
+    return skips
+
+
+# Of each code, by instruction. The code is not kept alive: it may have been made for one model.
+_sources: dict[int, tuple[weakref.ref[CodeType], dict[int, Source]]] = {}
+
+
 def resolve(place: Place) -> Source:
     """Lines from 1, columns from 0 in bytes (Python >= 3.11; the line alone before)."""
     code, instruction = place
-    known = _resolved.get((id(code), instruction))
-    if known is None:
-        if len(_resolved) >= _MOST:
-            _resolved.clear()
-        known = _resolved[id(code), instruction] = _decoded(code, instruction), code
-    return known[0]
+    known = _sources.get(id(code))
+    if known is None or known[0]() is not code:
+        known = _sources[id(code)] = weakref.ref(code, partial(_sources.pop, id(code))), {}
+    source = known[1].get(instruction)
+    if source is None:
+        source = known[1][instruction] = _decoded(code, instruction)
+    return source
 
 
 def _decoded(code: CodeType, instruction: int) -> Source:
