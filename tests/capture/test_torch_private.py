@@ -50,6 +50,7 @@ from torchatlas.capture.torch_private import (
     storage_key,
     storage_of,
 )
+from torchatlas.capture.undo import undoing
 
 
 class Seen(DispatchMode):
@@ -139,7 +140,8 @@ def test_the_eager_stance_runs_compiled_functions_as_they_are():
     """Compiled code is captured as the Python it was made from."""
     compiled = torch.compile(lambda x: x + len(calls), backend=pytest.fail)
     calls = [1]
-    with eager_stance():
+    with undoing() as undo:
+        eager_stance.want(undo)
         assert torch.equal(compiled(torch.zeros(1)), torch.ones(1))
 
 
@@ -233,9 +235,11 @@ def test_a_compiler_that_is_imported_inside_is_eager_until_the_end(fails):
     code = f"""
 import sys, torch
 from torchatlas.capture.torch_private import eager_stance
+from torchatlas.capture.undo import undoing
 before, seen = list(sys.meta_path), []
 try:
-    with eager_stance():
+    with undoing() as undo:
+        eager_stance.want(undo)
         assert "torch._dynamo" not in sys.modules
         compiled = torch.compile(lambda x: x + 1, backend=lambda graph, _: seen.append(1) or graph.forward)
         compiled(torch.ones(2))

@@ -7,7 +7,7 @@ as it is.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,14 +19,15 @@ from torchatlas.capture.objects.contents import OPAQUE, is_a
 from torchatlas.capture.objects.substitute import NotCopiedError, substituted
 from torchatlas.capture.objects.tree import PLAIN
 from torchatlas.capture.restore.state import own_tensors
-from torchatlas.capture.torch_private import NEEDS_DATA, FakeTensor, FakeTensorMode
+from torchatlas.capture.torch_private import NEEDS_DATA, FakeTensor, FakeTensorMode, leave_fake
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torchatlas.capture.objects.substitute import Copies
+    from torchatlas.capture.undo import Undo
 
 FAKE = Note(
     "run on fake tensors: shapes alone were computed, and code that asks whether it is traced may take another way",
@@ -80,27 +81,28 @@ class Faker:
                 " container."
             ) from None
 
-    @contextmanager
-    def rebound(self, modules: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer] = ()) -> Iterator[None]:
-        """The modules and optimizers hold twins inside; who calls puts the real tensors back."""
-        with ExitStack() as stack:
-            for module in modules:
-                if isinstance(module, torch.jit.ScriptModule):
-                    continue
-                for tensors in (module._parameters, module._buffers):
-                    for name, tensor in tensors.items():
-                        if tensor is not None:
-                            tensors[name] = self.twin(tensor)  # type: ignore[assignment]  # a twin of a parameter is one
-                self._rebind_attributes(module)
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["params"] = [self.twin(tensor) for tensor in group["params"]]
-                state = {self.twin(tensor): self.inside(state) for tensor, state in optimizer.state.items()}
-                optimizer.state.clear()
-                optimizer.state.update(state)
-            stack.enter_context(self.mode)
-            stack.enter_context(_Lenient())
-            yield
+    def rebind(self, modules: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer], undo: Undo) -> None:
+        """The modules and optimizers hold twins from here on, and the fake mode is on until ``undo`` is closed.
+
+        Who calls puts the real tensors back.
+        """
+        for module in modules:
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            for tensors in (module._parameters, module._buffers):
+                for name, tensor in tensors.items():
+                    if tensor is not None:
+                        tensors[name] = self.twin(tensor)  # type: ignore[assignment]  # a twin of a parameter is one
+            self._rebind_attributes(module)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["params"] = [self.twin(tensor) for tensor in group["params"]]
+            state = {self.twin(tensor): self.inside(state) for tensor, state in optimizer.state.items()}
+            optimizer.state.clear()
+            optimizer.state.update(state)
+        undo.add(leave_fake(self.mode))
+        self.mode.__enter__()
+        _Lenient().__enter__()  # type: ignore[no-untyped-call]  # torch says nothing of its types
 
     def _rebind_attributes(self, module: nn.Module) -> None:
         """Tensors that are plain attributes, or stand in one: a mask, a cache, a list of them."""

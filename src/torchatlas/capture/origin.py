@@ -18,6 +18,7 @@ from torchatlas.capture.objects.tree import tensors_in
 from torchatlas.capture.record.structure import modules_of
 from torchatlas.capture.restore.state import Guard, no_trace
 from torchatlas.capture.torch_private import FakeTensor, pytree
+from torchatlas.capture.undo import undoing
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class Origin:
         paths = modules_of(model)
         modules = list({id(module): module for module in paths.values()}.values())
         args, kwargs = substituted(self._given, Sized, lambda sized: sized.zeros(model))
-        with no_trace(list(paths.items()), [("args", args), ("kwargs", kwargs)], Guard()):
+        with undoing() as undo:
+            no_trace(undo, list(paths.items()), [("args", args), ("kwargs", kwargs)], Guard())
             if self._mode != "same":
                 for module in modules:
                     if module.training != (self._mode == "train"):

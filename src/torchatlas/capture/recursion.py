@@ -8,36 +8,31 @@ limit of Python is twice what it was, within what a stack holds. A run that recu
 from __future__ import annotations
 
 import sys
-import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from torchatlas.capture.undo import Shared
 
 _MOST = 10_000  # frames, which the stack itself must hold, where each may stand for some of C; 8 MB are usual
 _INNERMOST = 500  # frames that one recorded call may need: fake tensors, counting, the code of torch that a mode calls
 
-_lock = threading.Lock()
-_captures = 0  # the limit is that of all threads: the first capture raises it, the last one to end puts it back
-_limits = (0, 0)  # before, and inside
+_limits: tuple[int, int] | None = None  # before a capture, and inside
 
 
-@contextmanager
-def room_for_capture() -> Iterator[None]:
-    """As many nested calls fit as without a capture."""
-    global _captures, _limits  # noqa: PLW0603  # as the limit itself
-    with _lock:
-        if not _captures:
-            before = sys.getrecursionlimit()
-            _limits = before, max(before, min(2 * before + _INNERMOST, _MOST))
-            sys.setrecursionlimit(_limits[1])
-        _captures += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _captures -= 1
-            before, inside = _limits
-            if not _captures and sys.getrecursionlimit() == inside:  # else the model set one of its own
-                sys.setrecursionlimit(before)
+def _raise_limit() -> None:
+    global _limits  # noqa: PLW0603  # as the limit itself
+    if _limits is None:
+        before = sys.getrecursionlimit()
+        _limits = before, max(before, min(2 * before + _INNERMOST, _MOST))
+        sys.setrecursionlimit(_limits[1])
+
+
+def _put_back_limit() -> None:
+    global _limits  # noqa: PLW0603  # as above
+    if _limits is not None:
+        before, inside = _limits
+        if sys.getrecursionlimit() == inside:  # else the model set one of its own
+            sys.setrecursionlimit(before)
+        _limits = None
+
+
+room_for_capture = Shared(_raise_limit, _put_back_limit)
+"""While it is wanted, as many nested calls fit as without a capture."""

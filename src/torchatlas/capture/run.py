@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import platform
 import types
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,26 +16,25 @@ from torchatlas.capture.backward.forward_link import Kept, makers, named_tensors
 from torchatlas.capture.fake import FAKE, Faker, advice
 from torchatlas.capture.inputs.caller import CAPTURE
 from torchatlas.capture.inputs.forward import positional, signature, sized_example
-from torchatlas.capture.interrupts import uninterrupted
 from torchatlas.capture.objects.contents import callable_name, class_name, is_a
 from torchatlas.capture.objects.tree import tensors_in
 from torchatlas.capture.origin import Origin
-from torchatlas.capture.record.modes import recording
+from torchatlas.capture.record.modes import record
 from torchatlas.capture.record.recorder import Recorder
 from torchatlas.capture.record.replay import Tape
 from torchatlas.capture.record.structure import Structure, held_by, modules_of, name_of, owner_of, unwrapped
 from torchatlas.capture.record.unregistered import loose, remark
 from torchatlas.capture.recursion import room_for_capture
 from torchatlas.capture.restore.state import Guard, no_trace
-from torchatlas.capture.torch_private import ModeStacks, eager_stance
-from torchatlas.capture.unrecorded import unrecorded
+from torchatlas.capture.torch_private import eager_stance
+from torchatlas.capture.undo import Undo, undoing
+from torchatlas.capture.unrecorded import keep_modes, unrecorded
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note, Provenance
 from torchatlas.core.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from contextlib import AbstractContextManager
 
     from torchatlas.capture.inputs.arguments import Inputs
     from torchatlas.capture.inputs.caller import Caller
@@ -126,25 +125,17 @@ class Run:
         """
         args, kwargs = self.bound
         guard = Guard()
-        undo = ExitStack()
-        try:
-            with uninterrupted():
-                undo.enter_context(room_for_capture())
-                snapshot = undo.enter_context(self._no_trace(guard))
-                guard.keep_as(self._guard)
-                buffers = [buffer for module in self._unique for buffer in module._buffers.values()]
-                for tensor in (*filter(torch.is_tensor, buffers), *tensors_in((args, kwargs))):
-                    guard.keep(tensor)
-                undo.enter_context(eager_stance())
-                undo.callback(ModeStacks().restore)
-                self._prepare(args, kwargs, snapshot, undo)
+        with undoing() as undo:
+            room_for_capture.want(undo)
+            snapshot = self._no_trace(guard, undo)
+            guard.keep_as(self._guard)
+            buffers = [buffer for module in self._unique for buffer in module._buffers.values()]
+            for tensor in (*filter(torch.is_tensor, buffers), *tensors_in((args, kwargs))):
+                guard.keep(tensor)
+            eager_stance.want(undo)
+            keep_modes(undo)
+            args, kwargs = self._prepare(args, kwargs, snapshot, undo)
             yield lambda: self._model(*args, **kwargs)
-        finally:
-            try:
-                with uninterrupted():
-                    undo.close()
-            finally:
-                undo.close()
 
     def go(self, inputs: Inputs | None, notes: Iterable[Note] = ()) -> None:
         """Run with these inputs; without any, record the modules alone.
@@ -167,37 +158,36 @@ class Run:
         recorder.notes.update(dict.fromkeys(notes))
         if self.tape is not None:
             self.tape.attach(recorder.tensors)
-        undo = ExitStack()
+        undo = Undo()
         try:
-            with uninterrupted():
+            try:
                 _spare_collector(undo)
-                undo.enter_context(room_for_capture())
-                snapshot = undo.enter_context(self._no_trace(self._guard))
+                room_for_capture.want(undo)
+                snapshot = self._no_trace(self._guard, undo)
                 training = [bool(module.training) for module in self._unique]
                 prepared = self._prepare(*bound, snapshot, undo) if bound is not None else None
                 structure = Structure(
                     self._modules, training, recorder, None if is_a(self._model, nn.Module) else self._held
                 )
                 if prepared is not None:
-                    undo.enter_context(recording(recorder))
-            self._record(recorder, structure, prepared, snapshot)
-            if bound is not None:
-                with unrecorded():
-                    self.origin = Origin(self._model, *bound, self._options.mode)
-            else:
-                self.origin = Origin(self._model, ran=False)
-        finally:
-            try:
-                with uninterrupted():
-                    undo.close()
+                    record(recorder, undo)
+                self._record(recorder, structure, prepared, snapshot)
+                if bound is not None:
+                    with unrecorded():
+                        self.origin = Origin(self._model, *bound, self._options.mode)
+                else:
+                    self.origin = Origin(self._model, ran=False)
             finally:
-                undo.close()  # nothing is left to do, unless a Ctrl-C came just before it was held back
+                undo.close()
+        finally:
+            undo.close()  # nothing is left to do, unless an exception came between
 
-    def _no_trace(self, guard: Guard) -> AbstractContextManager[Snapshot]:
-        """All that the run may change, put back on leaving."""
+    def _no_trace(self, guard: Guard, undo: Undo) -> Snapshot:
+        """All that the run may change is put back when ``undo`` is closed."""
         args, kwargs = self.bound or ((), {})
         inputs = list(zip(self._keys(args, kwargs), (*args, *kwargs.values()), strict=True))
         return no_trace(
+            undo,
             list(self._modules.items()),
             inputs,
             guard,
@@ -231,24 +221,28 @@ class Run:
                 graph = recorder.finish(name, structure.records(), self._provenance(), error)
                 said = filter(None, (remark(graph), loose(graph)))
                 self.graph = replace(graph, notes=(*graph.notes, *said))
-            recorder.tensors.close()
+            recorder.close()
             del result  # it lived until here, so that what it holds counts as alive at the end of the run
 
-    def _prepare(self, args: Any, kwargs: Any, snapshot: Snapshot, undo: ExitStack) -> Any:
+    def _prepare(self, args: Any, kwargs: Any, snapshot: Snapshot, undo: Undo) -> Any:
         """Training flags, grad mode, and fake twins."""
         mode = self._options.mode
         if mode != "same":
             for module in self._unique:
                 if module.training != (mode == "train"):  # set, not called: eval() may be the user's and do more
                     module.training = mode == "train"
-            undo.enter_context(torch.set_grad_enabled(mode == "train"))
+            undo.add(torch.set_grad_enabled, torch.is_grad_enabled())
+            torch.set_grad_enabled(mode == "train")
         if self._options.grad:
-            undo.enter_context(torch.inference_mode(mode=False))
-            undo.enter_context(torch.enable_grad())
+            inference = torch.inference_mode(mode=False)
+            undo.add(_leave, inference)
+            inference.__enter__()
+            undo.add(torch.set_grad_enabled, torch.is_grad_enabled())
+            torch.set_grad_enabled(True)
         if self._options.fake:
             faker = Faker(self._unique)
             args, kwargs = faker.inside((args, kwargs))
-            undo.enter_context(faker.rebound(self._unique, snapshot.optimizers))
+            faker.rebind(self._unique, snapshot.optimizers, undo)
         return args, kwargs
 
     def _root(self) -> tuple[CallKind, str]:
@@ -291,14 +285,19 @@ def _changed(objects: list[str]) -> list[Note]:
     ]
 
 
-def _spare_collector(undo: ExitStack) -> None:
+def _spare_collector(undo: Undo) -> None:
     """Garbage collections during the run look at what the run makes, not at all that torch has loaded.
 
     A record is many small objects that stay; each full collection they set off costs 100 ms where torch is loaded.
     """
     if gc.isenabled() and not gc.get_freeze_count():
+        undo.add(gc.unfreeze)
         gc.freeze()
-        undo.callback(gc.unfreeze)
+
+
+def _leave(inference: torch.inference_mode) -> None:
+    with suppress(AttributeError):  # it was never entered
+        inference.__exit__(None, None, None)
 
 
 def add_note(error: BaseException, text: str) -> None:

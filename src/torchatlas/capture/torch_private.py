@@ -9,7 +9,7 @@ function of torch. Attributes of objects that half the ecosystem leans on are re
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
@@ -26,8 +26,11 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
 )
 from torch.fx import _pytree as fx_pytree
+from torch.optim.optimizer import _global_optimizer_pre_hooks as _step_hooks
 from torch.utils import _python_dispatch as dispatch
 from torch.utils import _pytree as pytree
+
+from torchatlas.capture.undo import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +56,7 @@ __all__ = [
     "empty_per_channel",
     "empty_per_tensor",
     "finished",
+    "forget_step_hook",
     "fx_pytree",
     "gradient_forms",
     "in_fake_mode",
@@ -62,6 +66,7 @@ __all__ = [
     "kept_by_function",
     "kernel_of",
     "key_of",
+    "leave_fake",
     "modes_off",
     "next_node",
     "node_number",
@@ -147,43 +152,110 @@ def modes_off() -> AbstractContextManager[None]:
     return off
 
 
+# What torch's compiler asks of dispatch modes, kept for the whole process.
+_FLAGS = (
+    "_is_in_torch_dispatch_mode",
+    "_is_in_non_infra_torch_dispatch_mode",
+    "_is_in_any_mode_without_ignore_compile_internals",
+)
+
+
 class ModeStacks:
     """The modes that are on in this thread, to be on again after a `with` was interrupted half way in or out."""
 
     def __init__(self) -> None:
         self._functions = overrides._get_current_function_mode_stack()
         self._operations = dispatch._get_current_dispatch_mode_stack()
+        self._flags = {name: getattr(dispatch, name) for name in _FLAGS if hasattr(dispatch, name)}
+        self._heard = overrides_off()  # it sets on leaving what it met on entering, also a second time
+        with self._heard:
+            pass
 
     def restore(self) -> None:
         """Take away what was left on, put back what was taken away once too often."""
-        for module, before, now in (
-            (overrides, self._functions, overrides._get_current_function_mode_stack()),
-            (dispatch, self._operations, dispatch._get_current_dispatch_mode_stack()),
-        ):
-            for _ in now[len(before) :]:
-                module._pop_mode()
-            for mode in before[len(now) :]:
-                module._push_mode(mode)
+        self._heard.__exit__(None, None, None)
+        if (before := self._functions) != (now := overrides._get_current_function_mode_stack()):
+            same = _common(before, now)
+            for _ in now[same:]:
+                overrides._pop_mode()
+            for mode in before[same:]:
+                overrides._push_mode(mode)
+        if (before := self._operations) != (now := dispatch._get_current_dispatch_mode_stack()):
+            same = _common(before, now)
+            for mode in reversed(now[same:]):
+                dispatch._pop_mode(getattr(mode, "_mode_key", None))
+            for mode in before[same:]:
+                dispatch._push_mode(mode)
+        vars(dispatch).update(self._flags)
+        tell = getattr(dispatch, "set_is_in_mode_without_ignore_compile_internals", None)
+        if tell is not None:
+            tell(self._flags[_FLAGS[-1]])
+
+
+def _common(these: list[Any], those: list[Any]) -> int:
+    """How many of the first are the same in both."""
+    both = zip(these, those, strict=False)
+    return next((index for index, (one, two) in enumerate(both) if one is not two), min(len(these), len(those)))
+
+
+def leave_fake(mode: FakeTensorMode) -> Callable[[], None]:
+    """What takes a fake mode, which is entered next, off again, however far it was entered and left by then."""
+    entered, lifted, stacks = list(mode.enter_stack), torch._C._only_lift_cpu_tensors(), ModeStacks()
+
+    def leave() -> None:
+        stacks.restore()
+        mode.enter_stack[:] = entered
+        torch._C._set_only_lift_cpu_tensors(lifted)
+
+    return leave
+
+
+def forget_step_hook(hook: Callable[..., Any]) -> None:
+    """Take away a hook before the steps of all optimizers, if it is there."""
+    for key in [key for key, one in _step_hooks.items() if one is hook]:
+        _step_hooks.pop(key, None)
 
 
 _COMPILER = "torch._dynamo"
 
 
-@contextmanager
-def eager_stance() -> Iterator[None]:
-    """What is compiled runs eagerly inside; nothing is imported for that.
+_before_eager: list[Any] = []  # the stance that was, while there is another; a finder, while none can be
 
-    A run may be the first to need the compiler (``torch.cond``, ``flex_attention`` and ``torch.compile`` import it when
-    they are called): where it is not loaded yet, it is told as soon as it is.
-    """
-    with ExitStack() as undo:
-        if _COMPILER in sys.modules:
-            undo.enter_context(torch.compiler.set_stance("force_eager"))
+
+def _run_eagerly() -> None:
+    if _before_eager:
+        return
+    if _COMPILER in sys.modules:
+        _be_eager()
+    else:
+        finder = _CompilerImport()
+        _before_eager.append(finder)
+        sys.meta_path.insert(0, finder)
+
+
+def _be_eager() -> None:
+    compiler: Any = sys.modules[_COMPILER]
+    _before_eager.append(compiler.eval_frame._stance)
+    torch.compiler.set_stance("force_eager")
+
+
+def _run_compiled() -> None:
+    while _before_eager:
+        before = _before_eager[-1]
+        if isinstance(before, _CompilerImport):
+            sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not before]
         else:
-            finder = _CompilerImport(undo)
-            sys.meta_path.insert(0, finder)
-            undo.callback(sys.meta_path.remove, finder)
-        yield
+            compiler: Any = sys.modules[_COMPILER]
+            compiler.eval_frame._set_stance(before)
+        _before_eager.pop()
+
+
+eager_stance = Shared(_run_eagerly, _run_compiled)
+"""While it is wanted, what is compiled runs eagerly; nothing is imported for that.
+
+A run may be the first to need the compiler (``torch.cond``, ``flex_attention`` and ``torch.compile`` import it when
+they are called): where it is not loaded yet, it is told as soon as it is.
+"""
 
 
 @contextmanager
@@ -200,10 +272,7 @@ def _function_modes_off() -> Iterator[None]:
 
 
 class _CompilerImport(MetaPathFinder):
-    """Waits for the import of the compiler, and sets its stance to eager until ``undo`` is closed."""
-
-    def __init__(self, undo: ExitStack) -> None:
-        self._undo = undo
+    """Waits for the import of the compiler, and sets its stance to eager unless that is not wanted any more."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -221,7 +290,8 @@ class _CompilerImport(MetaPathFinder):
             del loader.exec_module
             with _function_modes_off():  # what it computes for itself is not part of a run
                 run(module)
-            self._undo.enter_context(torch.compiler.set_stance("force_eager"))
+            if self in _before_eager:
+                _be_eager()
 
         loader.exec_module = exec_module
         return spec

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.capture.torch_private import overrides_off, sharding_propagation
+from torchatlas.capture.torch_private import ModeStacks, overrides_off, sharding_propagation
+from torchatlas.capture.undo import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from torchatlas.capture.undo import Undo
 
 
 class _Silence(threading.local):
@@ -20,28 +22,47 @@ class _Silence(threading.local):
 silence = _Silence()
 
 
-@contextmanager
-def unrecorded() -> Iterator[None]:
+class unrecorded:  # noqa: N801 - used as a `with` alone; no generator, which would end when it is collected
     """Neither functions nor ATen operations of this thread are recorded inside."""
-    before, silence.on = silence.on, True
-    try:
-        with overrides_off():
-            yield
-    finally:
-        silence.on = before
+
+    __slots__ = ("_before", "_off")
+
+    def __enter__(self) -> None:
+        self._before = silence.on
+        self._off = overrides_off()
+        self._off.__enter__()
+        silence.on = True
+
+    def __exit__(self, *_: object) -> None:
+        silence.on = self._before
+        self._off.__exit__(None, None, None)
 
 
-@contextmanager
-def unrecorded_propagation() -> Iterator[None]:
-    """Inside, what DTensor runs on fake tensors to learn shapes is not recorded: it does so once, and remembers."""
-    before = [(kind, name, vars(kind)[name]) for kind, name in sharding_propagation()]
-    for kind, name, method in before:
-        setattr(kind, name, _silent(method))
-    try:
-        yield
-    finally:
-        for kind, name, method in before:
-            setattr(kind, name, method)
+def keep_modes(undo: Undo) -> None:
+    """What a `with` was interrupted in: the modes of this thread are as they are now when ``undo`` is closed."""
+    undo.add(setattr, silence, "on", silence.on)
+    undo.add(ModeStacks().restore)
+
+
+_MARK = "_torchatlas_unrecorded"
+
+
+def _silence_propagation() -> None:
+    for kind, name in sharding_propagation():
+        method = vars(kind)[name]
+        if not hasattr(method, _MARK):
+            setattr(kind, name, _silent(method))
+
+
+def _unsilence_propagation() -> None:
+    for kind, name in sharding_propagation():
+        method = vars(kind)[name]
+        if hasattr(method, _MARK):
+            setattr(kind, name, method.__wrapped__)
+
+
+unrecorded_propagation = Shared(_silence_propagation, _unsilence_propagation)
+"""While it is wanted, what DTensor runs on fake tensors to learn shapes is not recorded: it remembers them."""
 
 
 def _silent(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,4 +71,5 @@ def _silent(method: Callable[..., Any]) -> Callable[..., Any]:
         with unrecorded():
             return method(*args, **kwargs)
 
+    setattr(silent, _MARK, True)
     return silent

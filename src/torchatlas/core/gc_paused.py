@@ -17,8 +17,8 @@ def collection_paused() -> Iterator[None]:
     It would take more time than all the rest.
     """
     enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()  # inside: an interrupt may come before the next line
         yield
     finally:
         if enabled:

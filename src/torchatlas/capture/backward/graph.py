@@ -16,7 +16,8 @@ from torchatlas.capture.backward.remarks import Remarks
 from torchatlas.capture.backward.saved import is_freed, saved_by
 from torchatlas.capture.backward.walk import depth_of, in_order
 from torchatlas.capture.torch_private import UNNUMBERED, gradient_forms
-from torchatlas.capture.unrecorded import unrecorded
+from torchatlas.capture.undo import undoing
+from torchatlas.capture.unrecorded import keep_modes, unrecorded
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph, Node, Provenance, Slot, Text, Value
 from torchatlas.core.version import __version__
@@ -53,13 +54,19 @@ def backward_graph(outputs: Any, params: Any, forward: Graph | None, kept: Kept 
     Raises:
         InputError: there is no graph behind the outputs, the run did not make it, or ``params`` is of another type.
     """
-    with unrecorded():
-        known = known_tensors(params, forward, kept)
-        roots, arguments = starts(outputs)
-        for root in roots:
-            known.call(root.tensor, "output", root.name)
-        pass_ = _Pass(known, forward, kept, saved=saved)
-        return pass_.run(roots, arguments)
+    with undoing() as undo:
+        keep_modes(undo)
+        with unrecorded():
+            return _graph(outputs, params, forward, kept, saved=saved)
+
+
+def _graph(outputs: Any, params: Any, forward: Graph | None, kept: Kept | None, *, saved: bool) -> Graph:
+    known = known_tensors(params, forward, kept)
+    roots, arguments = starts(outputs)
+    for root in roots:
+        known.call(root.tensor, "output", root.name)
+    pass_ = _Pass(known, forward, kept, saved=saved)
+    return pass_.run(roots, arguments)
 
 
 class _Pass:

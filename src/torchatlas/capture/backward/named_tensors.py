@@ -174,6 +174,7 @@ def _add_module(known: Known, module: nn.Module) -> None:
     known.name = name_of(model) if is_a(model, nn.Module) else callable_name(model)
     known.values = [frozen(value, value.kind) for value in recorder.tensors.values]
     _register(known, structure.tensors())
+    recorder.close()
 
 
 def _register(known: Known, tensors: Iterable[tuple[Tensor, int]]) -> None:

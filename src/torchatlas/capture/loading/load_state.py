@@ -24,6 +24,7 @@ from torchatlas.capture.objects.contents import LAZY, class_name, is_a
 from torchatlas.capture.record.structure import modules_of
 from torchatlas.capture.restore.state import Guard, no_trace, own_tensors
 from torchatlas.capture.stored import sharded
+from torchatlas.capture.undo import undoing
 from torchatlas.core.comparing.load_result import LoadResult, NotAsked
 from torchatlas.core.comparing.state import LazyTensor, NotBuilt, TensorSpec, TorchConstant
 
@@ -184,7 +185,8 @@ def _asked(
         _CrashError: what goes wrong is not what ``load_state_dict`` says of keys and shapes.
     """
     seen: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
-    with warnings.catch_warnings(), no_trace(modules, (), Guard()):
+    with warnings.catch_warnings(), undoing() as undo:
+        no_trace(undo, modules, (), Guard())
         warnings.simplefilter("ignore")
         try:
             with way.mode:

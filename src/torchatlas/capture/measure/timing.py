@@ -230,8 +230,8 @@ def _each(clock: Clock, call: Callable[[], Any]) -> float:
 def _uncollected() -> Iterator[None]:
     """No garbage is collected inside, which would be one call's time by chance."""
     on = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()  # inside: an interrupt may come before the next line
         yield
     finally:
         if on:

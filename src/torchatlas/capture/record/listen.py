@@ -44,6 +44,8 @@ class Listener(ABC):
         others: the same of each module that another thread called.
     """
 
+    running = True
+
     def __init__(self, paths: Mapping[int, str], root: Any, *, functions: bool) -> None:
         self.paths = dict(paths)
         self.functions = functions

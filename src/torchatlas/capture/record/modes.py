@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,17 +27,19 @@ from torchatlas.capture.record.recorder import Recorder
 from torchatlas.capture.torch_private import (
     DispatchMode,
     HigherOrderOperator,
-    ModeStacks,
     OperatorBase,
     eager_stance,
     in_function_mode,
     overrides_off,
 )
-from torchatlas.capture.unrecorded import silence, unrecorded_propagation
+from torchatlas.capture.undo import Shared, put_right, undoing
+from torchatlas.capture.unrecorded import keep_modes, silence, unrecorded_propagation
 from torchatlas.core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from torchatlas.capture.undo import Undo
 
 
 class Hearer(Protocol):
@@ -46,10 +48,12 @@ class Hearer(Protocol):
     Attributes:
         paths: the modules that it knows, by ``id``.
         functions: whether it hears of torch functions.
+        running: whether there is a run to be heard of.
     """
 
     paths: dict[int, str]
     functions: bool
+    running: bool
 
     def module(self, run: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         """A module is called; ``run(*args, **kwargs)`` calls it."""
@@ -79,6 +83,8 @@ class FunctionMode(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch instead of ``func``, this mode being off inside."""
+        if not self._recorder.running:
+            return func(*args, **(kwargs or {}))
         opened = _opened(func, self._recorder)
         if opened is None:
             return self._recorder.function(func, args, kwargs or {})
@@ -106,7 +112,7 @@ class OperationMode(DispatchMode):
                 return NotImplemented
         kwargs = kwargs or {}
         known = names.function(func)
-        if silence.on or known.quiet:
+        if silence.on or known.quiet or not self._recorder.running:
             return func(*args, **kwargs)
         if isinstance(func, HigherOrderOperator):  # called where no function is seen
             run = body_of(func, self._recorder.remark)
@@ -155,8 +161,6 @@ class _Here(threading.local):
 
 _here = _Here()
 _active: list[Hearer] = []
-_lock = threading.Lock()
-_undo = ExitStack()
 _module_call = nn.Module.__call__
 _autograd_backward = torch.autograd.backward
 _function_apply = torch.autograd.Function.__dict__["apply"]
@@ -165,23 +169,41 @@ _function_apply = torch.autograd.Function.__dict__["apply"]
 @contextmanager
 def recording(recorder: Hearer) -> Iterator[None]:
     """This thread's calls, and those of threads it starts, go to ``recorder`` inside."""
+    with undoing() as undo:
+        record(recorder, undo)
+        yield
+
+
+def record(recorder: Hearer, undo: Undo) -> None:
+    """This thread's calls, and those of threads it starts, go to ``recorder`` until ``undo`` is closed."""
     if _here.recorder is not None:
         raise InputError(
             "capture was called while this thread is already capturing (from inside the model's forward). "
             "Capture one model at a time in a thread."
         )
-    with ExitStack() as stack:
-        _install(recorder)
-        stack.callback(_uninstall, recorder)
-        if isinstance(recorder, Recorder):
-            recorder.operations = lambda: OperationMode(recorder)
-        _here.recorder = recorder
-        stack.callback(setattr, _here, "recorder", None)
-        stack.callback(ModeStacks().restore)
-        for mode in _modes(recorder):
-            mode.__enter__()
-            stack.callback(_leave, mode)
-        yield
+    for change in (eager_stance, unrecorded_propagation, _patches):
+        change.want(undo)
+    undo.add(_remove, recorder)
+    _active.append(recorder)
+    if isinstance(recorder, Recorder):
+        undo.add(setattr, recorder, "operations", nullcontext)  # else it holds itself
+        recorder.operations = lambda: OperationMode(recorder)
+    _hear(recorder, undo)
+
+
+def _hear(recorder: Hearer, undo: Undo) -> None:
+    """The calls of this thread go to the recorder."""
+    undo.add(setattr, _here, "recorder", None)
+    _here.recorder = recorder
+    keep_modes(undo)
+    for mode in _modes(recorder):
+        undo.add(_deaden, mode)
+        mode.__enter__()
+
+
+def _remove(recorder: Hearer) -> None:
+    if recorder in _active:
+        _active.remove(recorder)
 
 
 def _modes(recorder: Hearer) -> list[Any]:
@@ -189,15 +211,13 @@ def _modes(recorder: Hearer) -> list[Any]:
     return [*found, FunctionMode(recorder)] if recorder.functions else found
 
 
-def _leave(mode: Any) -> None:
-    """An interrupt may have left another mode in its place; the stacks are put right next.
+def _deaden(mode: Any) -> None:
+    """The mode hands everything on from here on; the stacks are put right next.
 
-    One that came while torch had taken the mode away for a moment brings it back later, when a generator of torch's is
-    collected; so from here on the mode hands everything on.
+    Where an interrupt came while torch had taken it away for a moment, it comes back later, when a generator of torch's
+    is collected.
     """
-    with suppress(RuntimeError, AssertionError, IndexError):
-        mode.__exit__(None, None, None)
-    mode.__class__ = _LeftOperationMode if isinstance(mode, OperationMode) else _LeftFunctionMode
+    mode.__class__ = _LEFT.get(type(mode), type(mode))
 
 
 class _LeftFunctionMode(TorchFunctionMode):
@@ -216,25 +236,22 @@ class _LeftOperationMode(DispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _install(recorder: Hearer) -> None:
-    with _lock:
-        if not _active:
-            nn.Module.__call__ = _call_module  # type: ignore[method-assign]  # the point of it
-            torch.autograd.backward = _call_backward
-            torch.autograd.Function.apply = classmethod(_apply_function)  # type: ignore[method-assign,assignment]  # as above
-            _undo.enter_context(eager_stance())
-            _undo.enter_context(unrecorded_propagation())
-        _active.append(recorder)
+_LEFT: dict[type, type] = {FunctionMode: _LeftFunctionMode, OperationMode: _LeftOperationMode}
 
 
-def _uninstall(recorder: Hearer) -> None:
-    with _lock:
-        _active.remove(recorder)
-        if not _active:
-            nn.Module.__call__ = _module_call  # type: ignore[method-assign]  # as it was
-            torch.autograd.backward = _autograd_backward
-            torch.autograd.Function.apply = _function_apply  # type: ignore[method-assign]  # as it was
-            _undo.close()
+def _patch() -> None:
+    nn.Module.__call__ = _call_module  # type: ignore[method-assign]  # the point of it
+    torch.autograd.backward = _call_backward
+    torch.autograd.Function.apply = classmethod(_apply_function)  # type: ignore[method-assign,assignment]  # as above
+
+
+def _unpatch() -> None:
+    nn.Module.__call__ = _module_call  # type: ignore[method-assign]  # as it was
+    torch.autograd.backward = _autograd_backward
+    torch.autograd.Function.apply = _function_apply  # type: ignore[method-assign]  # as it was
+
+
+_patches = Shared(_patch, _unpatch)
 
 
 def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -243,23 +260,21 @@ def _call_module(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return _module_call(self, *args, **kwargs)
     if recorder is None:
         return _call_from_elsewhere(self, args, kwargs)
+    if not recorder.running:  # it was left: see `undo`
+        put_right()
+        return _module_call(self, *args, **kwargs)
     return recorder.module(MethodType(_module_call, self), self, args, kwargs)  # a method is no frame more
 
 
 def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
     """A thread that no capture started in: it joins the capture that knows the module, or a replica of it."""
-    for recorder in _active:
+    for recorder in _active[:]:
         if id(module) not in recorder.paths and not module.__dict__.get("_is_replica"):
             continue
-        _here.recorder = recorder
-        try:
-            with ExitStack() as stack:
-                for mode in _modes(recorder):
-                    stack.enter_context(mode)
-                return recorder.module(MethodType(_module_call, module), module, args, kwargs)
-        finally:
-            _here.recorder = None
-            recorder.leave()
+        with undoing() as undo:
+            undo.add(recorder.leave)
+            _hear(recorder, undo)
+            return recorder.module(MethodType(_module_call, module), module, args, kwargs)
     return _module_call(module, *args, **kwargs)
 
 
@@ -267,7 +282,7 @@ def _call_from_elsewhere(module: nn.Module, args: Any, kwargs: Any) -> Any:
 def _call_backward(*args: Any, **kwargs: Any) -> None:
     """The one function of torch that no function mode is asked for; inside ``Tensor.backward`` none is on."""
     recorder = _here.recorder
-    if recorder is None or not in_function_mode():
+    if recorder is None or not recorder.running or not in_function_mode():
         _autograd_backward(*args, **kwargs)
     else:
         with overrides_off():
@@ -277,6 +292,6 @@ def _call_backward(*args: Any, **kwargs: Any) -> None:
 def _apply_function(cls: type[torch.autograd.Function], *args: Any, **kwargs: Any) -> Any:
     apply = _function_apply.__get__(None, cls)
     recorder = _here.recorder
-    if recorder is None or silence.on:
+    if recorder is None or silence.on or not recorder.running:
         return apply(*args, **kwargs)
     return recorder.autograd_function(apply, cls.__name__, args, kwargs)

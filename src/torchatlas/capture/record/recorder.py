@@ -72,6 +72,7 @@ class Recorder:
     """
 
     functions = True
+    running = False
 
     def __init__(self, guard: Guard, tape: Tape | None, *, aten: bool, source: bool, grad: bool = False) -> None:
         self.calls: list[CallRecord] = []
@@ -79,9 +80,7 @@ class Recorder:
         self.notes: dict[Note, None] = {}
         self.paths: dict[int, str] = {}
         self.aten = aten
-        self.adopt: Callable[[nn.Module], str] = lambda _: (
-            UNKNOWN
-        )  # the path of a module that was not known before the run
+        self.adopt: Callable[[nn.Module], str] = _unknown  # the path of a module that was not known before the run
         self.operations: Callable[[], AbstractContextManager[Any]] = nullcontext  # records ATen operations inside
         self._guard = guard
         self._tape = tape
@@ -114,7 +113,11 @@ class Recorder:
             if self.tensors.known(found[slot]) is None:
                 self.tensors.add(found[slot], "input", names=(place,))
         self._entered = model
-        out = self._run(call, model, args, kwargs, keys, closed=is_a(model, torch.jit.ScriptModule))
+        self.running = True
+        try:
+            out = self._run(call, model, args, kwargs, keys, closed=is_a(model, torch.jit.ScriptModule))
+        finally:
+            self.running = False
         if self._tape is not None:
             self._tape.close(call, out)
         return out
@@ -246,6 +249,11 @@ class Recorder:
         return Graph(
             name, tuple(map(call_record.frozen, self.calls)), values, modules, tuple(self.notes), failed, provenance
         )
+
+    def close(self) -> None:
+        """Let go of what holds this: what holds each other waits for a collection of all that torch has loaded."""
+        self.tensors.close()
+        self.adopt = _unknown
 
     # One call, whatever its kind.
 
@@ -449,6 +457,10 @@ class Recorder:
                 else:
                     _fill(value, call, slot)
             call.outputs.append(value.id)
+
+
+def _unknown(_: nn.Module) -> str:
+    return UNKNOWN
 
 
 def _fill(value: ValueRecord, call: CallRecord, slot: int) -> None:

@@ -20,6 +20,7 @@ from torchatlas.capture.objects.substitute import NotCopiedError, substituted
 from torchatlas.capture.objects.tree import PLAIN, tensors_in
 from torchatlas.capture.record.torch_modes import Ambient
 from torchatlas.capture.restore.state import Guard, no_trace
+from torchatlas.capture.undo import undoing
 from torchatlas.capture.unrecorded import unrecorded
 from torchatlas.core.errors import ReplayError
 
@@ -79,13 +80,22 @@ class _Origin:
 class Entry:
     """One taped call."""
 
-    __slots__ = ("ambient", "args", "func", "gradients", "kwargs", "name", "outputs", "tape")
+    __slots__ = ("ambient", "args", "func", "gradients", "kwargs", "name", "outputs")
 
-    def __init__(self, tape: Tape, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        self.tape, self.name, self.func, self.args, self.kwargs = tape, name, func, args, kwargs
+    def __init__(self, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.name, self.func, self.args, self.kwargs = name, func, args, kwargs
         self.ambient = Ambient.now()
         self.outputs: tuple[int, ...] = ()
         self.gradients: tuple[tuple[int, int], ...] = ()  # of a backward pass: (leaf, its gradient), by value
+
+
+class Taping:
+    """A call that is being taped. It knows its tape, which an entry does not: the two would hold each other."""
+
+    __slots__ = ("entry", "tape")
+
+    def __init__(self, tape: Tape, entry: Entry) -> None:
+        self.tape, self.entry = tape, entry
 
     def end(self) -> None:
         """The call returned or raised: what follows is outside of it."""
@@ -97,8 +107,8 @@ class Entry:
 
     def returned(self, call: CallRecord) -> None:
         """It gave these values."""
-        self.outputs = tuple(call.outputs)
-        self.tape.made(self, call)
+        self.entry.outputs = tuple(call.outputs)
+        self.tape.made(self.entry, call)
 
 
 class _Inside(threading.local):
@@ -126,7 +136,7 @@ class Tape:
 
     def begin(
         self, call: CallRecord, func: Callable[..., Any], args: Any, kwargs: Any, found: Sequence[Tensor]
-    ) -> Entry | None:
+    ) -> Taping | None:
         """Tape a call before it runs; None inside another taped call."""
         if self.inside.depth:
             return None
@@ -135,7 +145,8 @@ class Tape:
         for tensor, value in zip(found, call.inputs, strict=True):
             values[id(tensor)] = value
             self._keep(tensor, value)
-        return Entry(self, call.name, func, self._placed(args, values), self._placed(kwargs, values))
+        entry = Entry(call.name, func, self._placed(args, values), self._placed(kwargs, values))
+        return Taping(self, entry)
 
     def made(self, entry: Entry, call: CallRecord) -> None:
         """The values that running it again gives."""
@@ -161,11 +172,11 @@ class Tape:
             for tensor in tensors_in(args):
                 values[id(tensor)] = value = self._tensors.read(tensor)
                 self._keep(tensor, value)
-            self._entries.append(Entry(self, name, func, self._placed(args, values), {}))
+            self._entries.append(Entry(name, func, self._placed(args, values), {}))
 
     def draw(self) -> None:
         """From here on, random numbers are drawn from the state that the generator has now."""
-        self._entries.append(Entry(self, "torch.set_rng_state", torch.set_rng_state, (torch.get_rng_state(),), {}))
+        self._entries.append(Entry("torch.set_rng_state", torch.set_rng_state, (torch.get_rng_state(),), {}))
 
     def close(self, call: CallRecord, out: Any) -> None:
         """The run returned ``out``."""
@@ -183,7 +194,8 @@ class Tape:
         """
         if not self._finished:
             raise ReplayError("the run did not finish, so there is no result to compare a replay with.")
-        with no_trace((), (), Guard()):
+        with undoing() as undo:
+            no_trace(undo, (), (), Guard())
             torch.set_rng_state(self._random)
             found = _Player(self._origins, self._memories, self._generators).play(self._entries, self._results)
         differences = tuple(

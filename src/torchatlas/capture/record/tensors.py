@@ -118,7 +118,7 @@ class Tensors:
         self._memory_count = 0
         self._schemas = schemas
         self.loose: list[int] = []  # values of constants that a backward pass would reach
-        self.registered: Callable[[Tensor], int | None] = lambda _: None  # the weight in whose place a tensor stands
+        self.registered: Callable[[Tensor], int | None] = _none  # the weight in whose place a tensor stands
         self._lock = threading.Lock()
         # Filled by a weak reference's callback, which must not be Python code: a Ctrl-C inside one would be swallowed.
         self.released: list[Memory] = []
@@ -286,6 +286,7 @@ class Tensors:
         """Forget the objects; the values stay."""
         self.seen.clear()
         self._memories.clear()
+        self.registered = _none
 
     def _read_new(self, tensor: Tensor) -> int:
         weight = self.registered(tensor)
@@ -342,6 +343,10 @@ class Tensors:
             memory.counted = True
             memory.base = memory.latest = memory.writer = memory.freed = None
         return memory
+
+
+def _none(_: Tensor) -> None:
+    return None
 
 
 def moved(tensor: Tensor, reference: TensorReference) -> bool:

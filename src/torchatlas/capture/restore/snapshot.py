@@ -67,7 +67,7 @@ class _Object:
 
     def restore(self) -> None:
         """Put it back if it is data that holds tensors; of any other, what would hold fake ones."""
-        whole = self._is_whole()
+        whole = self._held = self._is_whole()  # from here on, also where this is interrupted and done again
         for part, copy in self.copies:
             if whole or (differs(part, copy) and _turned_fake(part, copy)):
                 put_back(part, copy)

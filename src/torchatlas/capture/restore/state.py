@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -15,11 +15,13 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torchatlas.capture.objects.contents import LAZY
 from torchatlas.capture.objects.tree import tensors_in
 from torchatlas.capture.restore.snapshot import Snapshot
-from torchatlas.capture.torch_private import FakeTensor, in_fake_mode, storage_key, storage_of
-from torchatlas.capture.unrecorded import unrecorded
+from torchatlas.capture.torch_private import FakeTensor, forget_step_hook, in_fake_mode, storage_key, storage_of
+from torchatlas.capture.unrecorded import keep_modes, unrecorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    from torchatlas.capture.undo import Undo
 
 
 class Leaves(Protocol):
@@ -117,8 +119,8 @@ def _same_memory(tensor: Tensor, alias: Tensor) -> bool:
     return tensor.is_set_to(alias)
 
 
-@contextmanager
 def no_trace(
+    undo: Undo,
     modules: Sequence[tuple[str, nn.Module]],
     inputs: Sequence[tuple[str, Any]],
     guard: Guard,
@@ -126,10 +128,11 @@ def no_trace(
     *,
     belonging_to: Any = None,
     aside: bool = True,
-) -> Iterator[Snapshot]:
-    """What a run may change in the modules, the inputs and torch's global state is as before on leaving.
+) -> Snapshot:
+    """What a run may change in the modules, the inputs and torch's global state is as before when ``undo`` is closed.
 
     Args:
+        undo: the way back.
         modules: with their paths.
         inputs: the arguments of the run, by name.
         guard: copies memory before it is written.
@@ -137,24 +140,23 @@ def no_trace(
         belonging_to: the object that the function is a method of: what it holds is its own, and not put back.
         aside: gradients are set aside for the run; not of a function, which may be the update that reads them.
     """
-    with ExitStack() as stack:
-        _keep_globals(stack)
-        snapshot = Snapshot(modules, inputs, variables, belonging_to)
-        stack.callback(snapshot.restore)
-        scripted = [module for module in snapshot.modules if isinstance(module, torch.jit.ScriptModule)]
-        eager = [module for module in snapshot.modules if not isinstance(module, torch.jit.ScriptModule)]
-        trained = [group["params"] for optimizer in snapshot.optimizers for group in optimizer.param_groups]
-        given = [thing for _, thing in (*inputs, *variables)]
-        _keep_tensors(eager, tensors_in((given, trained)), guard, stack, aside=aside)
-        _keep_optimizers(snapshot, guard, stack)
-        for module in scripted:  # their attributes live in C++, their writes are not announced
-            stack.callback(setattr, module, "training", module.training)
-            for buffer in module.buffers(recurse=False):
-                guard.keep(buffer)
-        yield snapshot
+    _keep_globals(undo)
+    snapshot = Snapshot(modules, inputs, variables, belonging_to)
+    undo.add(snapshot.restore)
+    scripted = [module for module in snapshot.modules if isinstance(module, torch.jit.ScriptModule)]
+    eager = [module for module in snapshot.modules if not isinstance(module, torch.jit.ScriptModule)]
+    trained = [group["params"] for optimizer in snapshot.optimizers for group in optimizer.param_groups]
+    given = [thing for _, thing in (*inputs, *variables)]
+    _keep_tensors(eager, tensors_in((given, trained)), guard, undo, aside=aside)
+    _keep_optimizers(snapshot, guard, undo)
+    for module in scripted:  # their attributes live in C++, their writes are not announced
+        undo.add(setattr, module, "training", module.training)
+        for buffer in module.buffers(recurse=False):
+            guard.keep(buffer)
+    return snapshot
 
 
-def _keep_optimizers(snapshot: Snapshot, guard: Guard, stack: ExitStack) -> None:
+def _keep_optimizers(snapshot: Snapshot, guard: Guard, undo: Undo) -> None:
     """The state of every optimizer, just before it makes a step in this thread: it may be as large as the model."""
     thread = threading.get_ident()
 
@@ -166,7 +168,8 @@ def _keep_optimizers(snapshot: Snapshot, guard: Guard, stack: ExitStack) -> None
                 for tensor in tensors_in(held) if not in_fake_mode() else ():
                     guard.keep(tensor)
 
-    stack.callback(register_optimizer_step_pre_hook(before_step).remove)
+    undo.add(forget_step_hook, before_step)
+    register_optimizer_step_pre_hook(before_step)
 
 
 def own_tensors(module: nn.Module) -> list[Tensor]:
@@ -174,20 +177,21 @@ def own_tensors(module: nn.Module) -> list[Tensor]:
     return [tensor for tensor in (*module._parameters.values(), *module._buffers.values()) if tensor is not None]
 
 
-def _keep_globals(stack: ExitStack) -> None:
-    stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
-    stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-    stack.callback(torch.set_rng_state, torch.get_rng_state())
+def _keep_globals(undo: Undo) -> None:
+    keep_modes(undo)
+    undo.add(torch.set_grad_enabled, torch.is_grad_enabled())
+    undo.add(torch.set_default_dtype, torch.get_default_dtype())
+    undo.add(torch.set_rng_state, torch.get_rng_state())
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        stack.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
-    stack.callback(random.setstate, random.getstate())
+        undo.add(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
+    undo.add(random.setstate, random.getstate())
     numpy = sys.modules.get("numpy")
     if numpy is not None:
-        stack.callback(numpy.random.set_state, numpy.random.get_state())
+        undo.add(numpy.random.set_state, numpy.random.get_state())
 
 
 def _keep_tensors(
-    modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard: Guard, stack: ExitStack, *, aside: bool
+    modules: Sequence[nn.Module], inputs: Sequence[Tensor], guard: Guard, undo: Undo, *, aside: bool
 ) -> None:
     """Parameters, buffers and inputs: what the guard keeps of them, then what autograd knows of them.
 
@@ -210,7 +214,7 @@ def _keep_tensors(
             if leaf and _gradient(tensor) is not gradient:
                 tensor.grad = gradient
 
-    stack.callback(restore)
+    undo.add(restore)
     for tensor, _, _, _, gradient in kept:
         if gradient is not None and aside:
             tensor.grad = None
