@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -15,6 +18,10 @@ from torchatlas.capture.record.modes import record
 from torchatlas.capture.record.recorder import Recorder
 from torchatlas.capture.restore.state import Guard
 from torchatlas.capture.undo import Shared, Undo, undoing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 
 def test_changes_are_put_back_last_first():
@@ -93,6 +100,36 @@ def test_a_thread_that_was_killed_wants_nothing_any_more():
     with undoing() as undo:
         shared.want(undo)
     assert log[-1] == "back"
+
+
+def test_a_generator_that_was_kept_from_ending_ends_before_the_rest_is_put_back():
+    """It takes a mode away for a moment, and would put it back when the exception that holds it is collected."""
+    log: list[str] = []
+
+    @contextmanager
+    def taken_away() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            log.append("generator")
+
+    def cut(frame: FrameType, event: str, _: object) -> None:
+        if frame.f_code.co_name == "__exit__":
+            sys.settrace(None)
+            raise KeyboardInterrupt
+
+    def change() -> None:
+        with undoing() as undo:
+            undo.add(log.append, "step")
+            with taken_away():
+                sys.settrace(cut)
+
+    trace = sys.gettrace()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        change()
+    sys.settrace(trace)
+    assert caught.value.__traceback__ is not None
+    assert log == ["generator", "step"]
 
 
 @pytest.mark.parametrize("level", ["op", "aten"])

@@ -44,9 +44,14 @@ _REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
 
 
 class Faker:
-    """Fake twins of tensors, each made once."""
+    """Fake twins of tensors, each made once.
 
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
+    Args:
+        modules: those of the model.
+        undo: when it is closed, the fake mode is off, wherever an exception came in it.
+    """
+
+    def __init__(self, modules: Sequence[nn.Module], undo: Undo) -> None:
         for module in modules:
             if any(is_lazy(tensor) for tensor in own_tensors(module)):
                 raise InputError(
@@ -54,6 +59,7 @@ class Faker:
                     "Run the model once, or capture with fake=False."
                 )
         self.mode = _mode_of(modules) or FakeTensorMode(allow_non_fake_inputs=True)
+        undo.add(leave_fake(self.mode))
         self._twins: dict[int, tuple[Tensor, Tensor]] = {}
         self._copies: Copies = {}
 
@@ -81,8 +87,8 @@ class Faker:
                 " container."
             ) from None
 
-    def rebind(self, modules: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer], undo: Undo) -> None:
-        """The modules and optimizers hold twins from here on, and the fake mode is on until ``undo`` is closed.
+    def rebind(self, modules: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer]) -> None:
+        """The modules and optimizers hold twins from here on, and the fake mode is on.
 
         Who calls puts the real tensors back.
         """
@@ -100,7 +106,6 @@ class Faker:
             state = {self.twin(tensor): self.inside(state) for tensor, state in optimizer.state.items()}
             optimizer.state.clear()
             optimizer.state.update(state)
-        undo.add(leave_fake(self.mode))
         self.mode.__enter__()
         _Lenient().__enter__()  # type: ignore[no-untyped-call]  # torch says nothing of its types
 

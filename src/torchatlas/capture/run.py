@@ -223,6 +223,7 @@ class Run:
                 self.graph = replace(graph, notes=(*graph.notes, *said))
             recorder.close()
             del result  # it lived until here, so that what it holds counts as alive at the end of the run
+            del error  # it holds this frame, which would hold it
 
     def _prepare(self, args: Any, kwargs: Any, snapshot: Snapshot, undo: Undo) -> Any:
         """Training flags, grad mode, and fake twins."""
@@ -240,9 +241,9 @@ class Run:
             undo.add(torch.set_grad_enabled, torch.is_grad_enabled())
             torch.set_grad_enabled(True)
         if self._options.fake:
-            faker = Faker(self._unique)
+            faker = Faker(self._unique, undo)
             args, kwargs = faker.inside((args, kwargs))
-            faker.rebind(self._unique, snapshot.optimizers, undo)
+            faker.rebind(self._unique, snapshot.optimizers)
         return args, kwargs
 
     def _root(self) -> tuple[CallKind, str]:

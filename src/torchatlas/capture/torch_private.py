@@ -199,10 +199,16 @@ def _common(these: list[Any], those: list[Any]) -> int:
 
 
 def leave_fake(mode: FakeTensorMode) -> Callable[[], None]:
-    """What takes a fake mode, which is entered next, off again, however far it was entered and left by then."""
+    """What takes a fake mode, which is entered next, off again, however far it was entered and left by then.
+
+    With it go the dispatch keys that the mode sets for this thread while it computes a shape.
+    """
     entered, lifted, stacks = list(mode.enter_stack), torch._C._only_lift_cpu_tensors(), ModeStacks()
+    keys = torch._C._PreserveDispatchKeyGuard()
+    keys.__enter__()
 
     def leave() -> None:
+        keys.__exit__(None, None, None)  # the second time it does nothing
         stacks.restore()
         mode.enter_stack[:] = entered
         torch._C._set_only_lift_cpu_tensors(lifted)

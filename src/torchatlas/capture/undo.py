@@ -17,8 +17,9 @@ import contextlib
 import sys
 import threading
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from inspect import CO_GENERATOR
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Undo:
         Raises:
             BaseException: what came meanwhile, or what a step raised, after all the others were gone.
         """
+        self.add(_end_generators, sys.exc_info()[1])  # noted last, so that it comes first
         first: BaseException | None = None
         tries = 0
         while self._steps:
@@ -80,6 +82,22 @@ class Undo:
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
         return frame is not None
+
+
+def _end_generators(error: BaseException | None) -> None:
+    """Let go of generators that an exception kept from ending, as torch's are that take a mode away for a moment.
+
+    Where it came as a `with` was entered or left, before the generator behind that had its turn, its frames hold it. It
+    would end when they are collected, and put a mode back that has no place any more.
+    """
+    seen: set[int] = set()  # an exception may be its own context
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        for frame, _ in walk_tb(error.__traceback__):
+            if frame.f_code.co_filename == contextlib.__file__:
+                with suppress(RuntimeError):  # it is running
+                    frame.clear()
+        error = error.__context__
 
 
 class _Here(threading.local):

@@ -197,11 +197,11 @@ def _hear(recorder: Hearer, undo: Undo) -> None:
     _here.recorder = recorder
     keep_modes(undo)
     for mode in _modes(recorder):
-        undo.add(_deaden, mode)
         mode.__enter__()
 
 
 def _remove(recorder: Hearer) -> None:
+    recorder.running = False
     if recorder in _active:
         _active.remove(recorder)
 
@@ -209,34 +209,6 @@ def _remove(recorder: Hearer) -> None:
 def _modes(recorder: Hearer) -> list[Any]:
     found: list[Any] = [OperationMode(recorder)] if isinstance(recorder, Recorder) and recorder.aten else []
     return [*found, FunctionMode(recorder)] if recorder.functions else found
-
-
-def _deaden(mode: Any) -> None:
-    """The mode hands everything on from here on; the stacks are put right next.
-
-    Where an interrupt came while torch had taken it away for a moment, it comes back later, when a generator of torch's
-    is collected.
-    """
-    mode.__class__ = _LEFT.get(type(mode), type(mode))
-
-
-class _LeftFunctionMode(TorchFunctionMode):
-    """A mode of a capture that has ended."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Called by torch instead of ``func``."""
-        return func(*args, **(kwargs or {}))
-
-
-class _LeftOperationMode(DispatchMode):
-    """As above."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Called by torch instead of ``func``."""
-        return func(*args, **(kwargs or {}))
-
-
-_LEFT: dict[type, type] = {FunctionMode: _LeftFunctionMode, OperationMode: _LeftOperationMode}
 
 
 def _patch() -> None:
