@@ -412,7 +412,7 @@ def test_a_model_is_the_same_as_its_export(tmp_path):
     torch.export.save(torch.export.export(net, (image,)), path)
     known = ta.capture(net, image)
     assert ta.compare(known, path).same
-    assert ta.compare(known, path).verdict == "same modules, as far as both tell of them; functions not compared"
+    assert ta.compare(known, path).verdict == "same modules, as far as both sides describe them; functions not compared"
     assert {mark for side in own_marks(ta.compare(known, path).changes) for mark in side.values()} == {"same"}
     net[3].stride = 1
     (item,) = [item for item in ta.compare(ta.capture(net, image), path).changed if item.a == "3"]

@@ -42,12 +42,13 @@ if TYPE_CHECKING:
     from torchatlas.capture.undo import Undo
 
 
-class Hearer(Protocol):
-    """What calls are handed to: the recorder, or what measures a run that is not recorded.
+class CallHandler(Protocol):
+    """What intercepted calls are handed to: the recorder, or a `Listener`, which measures and records nothing.
 
     Attributes:
-        paths: the modules that it knows, by ``id``.
-        functions: whether it hears of torch functions.
+        paths: paths of the modules that it knows, by ``id``.
+        functions: whether it handles torch functions.
+
         running: whether there is a run to be heard of.
     """
 
@@ -77,7 +78,7 @@ class Hearer(Protocol):
 class FunctionMode(TorchFunctionMode):
     """Hands every torch function of this thread to the recorder."""
 
-    def __init__(self, recorder: Hearer) -> None:
+    def __init__(self, recorder: CallHandler) -> None:
         super().__init__()
         self._recorder = recorder
 
@@ -136,7 +137,7 @@ _OPENED = {functional.multi_head_attention_forward}
 _bodies: dict[Any, Callable[..., Any]] = {}
 
 
-def _opened(func: Any, recorder: Hearer) -> Callable[..., Any] | None:
+def _opened(func: Any, recorder: CallHandler) -> Callable[..., Any] | None:
     if isinstance(func, OperatorBase):
         return body_of(func, recorder.remark) if isinstance(func, HigherOrderOperator) else None
     if type(func) is not FunctionType or func not in _OPENED:
@@ -156,25 +157,25 @@ def _no(*_: Any) -> bool:
 
 
 class _Here(threading.local):
-    recorder: Hearer | None = None
+    recorder: CallHandler | None = None
 
 
 _here = _Here()
-_active: list[Hearer] = []
+_active: list[CallHandler] = []
 _module_call = nn.Module.__call__
 _autograd_backward = torch.autograd.backward
 _function_apply = torch.autograd.Function.__dict__["apply"]
 
 
 @contextmanager
-def recording(recorder: Hearer) -> Iterator[None]:
+def recording(recorder: CallHandler) -> Iterator[None]:
     """This thread's calls, and those of threads it starts, go to ``recorder`` inside."""
     with undoing() as undo:
         record(recorder, undo)
         yield
 
 
-def record(recorder: Hearer, undo: Undo) -> None:
+def record(recorder: CallHandler, undo: Undo) -> None:
     """This thread's calls, and those of threads it starts, go to ``recorder`` until ``undo`` is closed."""
     if _here.recorder is not None:
         raise InputError(
@@ -191,7 +192,7 @@ def record(recorder: Hearer, undo: Undo) -> None:
     _hear(recorder, undo)
 
 
-def _hear(recorder: Hearer, undo: Undo) -> None:
+def _hear(recorder: CallHandler, undo: Undo) -> None:
     """The calls of this thread go to the recorder."""
     undo.add(setattr, _here, "recorder", None)
     _here.recorder = recorder
@@ -200,13 +201,13 @@ def _hear(recorder: Hearer, undo: Undo) -> None:
         mode.__enter__()
 
 
-def _remove(recorder: Hearer) -> None:
+def _remove(recorder: CallHandler) -> None:
     recorder.running = False
     if recorder in _active:
         _active.remove(recorder)
 
 
-def _modes(recorder: Hearer) -> list[Any]:
+def _modes(recorder: CallHandler) -> list[Any]:
     found: list[Any] = [OperationMode(recorder)] if isinstance(recorder, Recorder) and recorder.aten else []
     return [*found, FunctionMode(recorder)] if recorder.functions else found
 

@@ -80,10 +80,10 @@ def _same(changes: Changes) -> str:
     if is_inferred(changes.a) or is_inferred(changes.b):
         return "the same tensors in the same shapes"
     if reader_of(changes.a) != reader_of(changes.b):
-        return "same modules, as far as both tell of them; functions not compared"
+        return "same modules, as far as both sides describe them; functions not compared"
     if changes.a.calls and changes.b.calls:
         return "same architecture and shapes"
-    return "same modules, settings and weights' shapes; not compared by a run"
+    return "same modules, settings and weight shapes; not run, so results are not compared"
 
 
 def _strangers(changes: Changes) -> bool:
@@ -255,5 +255,5 @@ def _numbers(changes: Changes, counts: Sizes) -> list[str]:
             texts = [f"{flops_a:,}", f"{flops_b:,}"]
         parts.append(f"{bounds[0]}{texts[0]} -> {bounds[1]}{texts[1]} FLOPs")
     failed = [name for name, graph in (("a", changes.a), ("b", changes.b)) if graph.error is not None]
-    parts += [f"{name} failed, so its run is compared up to there" for name in failed]
+    parts += [f"{name} failed, so its run is compared up to the error" for name in failed]
     return parts
