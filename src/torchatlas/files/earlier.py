@@ -79,15 +79,15 @@ def upgraded(graph: Graph) -> Graph:
 
 def _counted(graph: Graph, group: Call) -> Call:
     """A group with its count, where the name says one and so many repeats are in it, by their names."""
-    told = COUNTED.fullmatch(group.name)
-    if told is None:
+    match = COUNTED.fullmatch(group.name)
+    if match is None:
         return group
     inside = [graph.calls[child].name for child in graph.children[group.id]]
-    repeats = int(told[2])
+    repeats = int(match[2])
     period, left = divmod(len(inside), repeats)
     if repeats == 1 or period == 0 or left or inside != inside[:period] * repeats:
         return group  # the user's own name
-    return replace(group, name=told[1], repeats=repeats)
+    return replace(group, name=match[1], repeats=repeats)
 
 
 def _coded(note: Note) -> Note:

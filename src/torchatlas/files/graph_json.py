@@ -104,7 +104,10 @@ def read(path: str | os.PathLike[str]) -> Graph:
 
 
 def form(
-    graph: Graph, folds: Iterable[Fold], tree: Callable[[Tree], Any], told: Callable[[Call], bool] = lambda _: True
+    graph: Graph,
+    folds: Iterable[Fold],
+    tree: Callable[[Tree], Any],
+    is_complete: Callable[[Call], bool] = lambda _: True,
 ) -> dict[str, Any]:
     """The graph, without the one that it is the backward pass of, as what `json.dumps` takes.
 
@@ -112,11 +115,11 @@ def form(
         graph: the records.
         folds: of its calls.
         tree: how arguments, results and settings are written.
-        told: the calls whose arguments, results and source line are not left out.
+        is_complete: whether a call is written with its arguments, results and source line.
     """
     calls = list(_records(Call, graph.calls))
     for record, call in zip(calls, graph.calls, strict=True):
-        known = told(call)
+        known = is_complete(call)
         record["arguments"] = tree(call.arguments if known else Node("arguments", (), ()))
         record["returns"] = tree(call.returns) if known else None
         record["source"] = asdict(call.source) if known and isinstance(call.source, Source) else None

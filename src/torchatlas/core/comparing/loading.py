@@ -80,7 +80,7 @@ class Loading:
             ``load_state_dict(strict=False)`` fills them, since the model ties the two.
         taken: how ``load_state_dict(strict=True)`` ended on a copy of the model; None where it was not asked.
         errors: what it says besides keys and shapes.
-        unasked: why the model was not asked; what is said is then inferred from names and shapes.
+        unasked: why loading was not tried on the model; the record is then inferred from names and shapes.
         inside: where the weights stand in the file, as Python writes it: ``['state_dict']``.
         joined: the weights are dictionaries inside a dictionary, and are joined before they are renamed.
         arrays: some are arrays of NumPy, which are made tensors before they are renamed.
@@ -114,17 +114,17 @@ class Loading:
         return code(self.rules, self.rest, joined=self.joined, arrays=self.arrays)
 
 
-def loading(model: Graph, weights: Graph, answer: LoadResult | NotAsked | None = None) -> Loading:
+def loading(model: Graph, weights: Graph, result: LoadResult | NotAsked | None = None) -> Loading:
     """Say how weights fit a model.
 
     Args:
         model: with or without a run.
         weights: what a file, or another model, holds.
-        answer: what the model itself said; without, what is said is inferred from names and shapes.
+        result: how loading it into a copy of the model ended; without it, names and shapes decide.
     """
-    if isinstance(answer, LoadResult):
-        return _answered(model, weights, answer)
-    why = "" if answer is None else answer.why
+    if isinstance(result, LoadResult):
+        return _tried(model, weights, result)
+    why = "" if result is None else result.why
     wanted, given = tensors(model), tensors(weights)
     shapes = {key: value.shape for key, value in given.items()}
     targets = {key: value.shape for key, value in wanted.items()}
@@ -144,22 +144,22 @@ def loading(model: Graph, weights: Graph, answer: LoadResult | NotAsked | None =
     return _with_rules(found, wanted, targets, shapes, doubtful)
 
 
-def _answered(model: Graph, weights: Graph, answer: LoadResult) -> Loading:
-    """In the model's own words."""
+def _tried(model: Graph, weights: Graph, result: LoadResult) -> Loading:
+    """The record of a load that was tried: the keys are those that the model listed."""
     shapes = {key: value.shape for key, value in tensors(weights).items()}
-    targets = {key: shape for key, shape in answer.saved if shape is not None}
-    wrong = {*answer.missing, *answer.unexpected, *answer.refused(shapes)}
-    saved = {key for key, _ in answer.saved}  # of any shape: a lazy layer takes the file's
+    targets = {key: shape for key, shape in result.saved if shape is not None}
+    wrong = {*result.missing, *result.unexpected, *result.refused(shapes)}
+    saved = {key for key, _ in result.saved}  # of any shape: a lazy layer takes the file's
     found = Loading(
-        fitting=tuple(key for key in shapes if key not in wrong and (answer.taken or key in saved)) if saved else (),
-        missing=answer.missing,
-        unexpected=answer.unexpected,
-        unfit=answer.unfit,
+        fitting=tuple(key for key in shapes if key not in wrong and (result.taken or key in saved)) if saved else (),
+        missing=result.missing,
+        unexpected=result.unexpected,
+        unfit=result.unfit,
         unsaved=tuple(
-            key for key in targets if answer.taken and key not in shapes and key.rpartition(".")[2] == COUNTER
+            key for key in targets if result.taken and key not in shapes and key.rpartition(".")[2] == COUNTER
         ),
-        taken=answer.taken,
-        errors=answer.errors,
+        taken=result.taken,
+        errors=result.errors,
     )
     return _with_rules(found, tensors(model), targets, shapes, set())
 
@@ -259,8 +259,8 @@ def _load(rest: Rest | None) -> str:
     elif rest.unfit:
         lines += [f"for key in ({', '.join(map(json.dumps, rest.unfit))},):  # they do not fit", "    del state[key]"]
     counts = [(rest.missing, "stay as they are in the model"), (rest.unexpected, "of the weights are not used")]
-    said = [f"{len(keys):,} {words}: {_some(keys)}" for keys, words in counts if keys]
-    lines += [f"# {each}" for each in said]
+    comments = [f"{len(keys):,} {words}: {_some(keys)}" for keys, words in counts if keys]
+    lines += [f"# {each}" for each in comments]
     lines += ["print(model.load_state_dict(state, strict=False))"]
     return "\n".join(lines) + "\n"
 
