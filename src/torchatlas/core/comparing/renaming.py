@@ -165,7 +165,7 @@ class _Learned:
 
     Attributes:
         keys: keys of the weights with the keys of the model that they are, where their shapes agree.
-        mates: every path of the weights that is known in the model, with its path there.
+        matches: every path of the weights that has a match in the model, with its path there.
         guessed: paths of the weights that were matched by shape alone.
     """
 

@@ -30,8 +30,8 @@ class Tree:
         names: of each node under its parent.
         parents: of each node; -1 for the root.
         kinds: of each node ``LEVELS`` numbers, from the strictest likeness to the loosest, shared with the other tree.
-        heavy: whether a node holds, or is, a tensor: these are aligned before what is only between them.
-        owned: of each node a number for its own tensors, shared with the other tree; -1 where it has none.
+        has_tensors: whether a node holds, or is, a tensor; these nodes are aligned first.
+        own_tensors: of each node a number for its own tensors, shared with the other tree; -1 where it has none.
     """
 
     names: tuple[str, ...]

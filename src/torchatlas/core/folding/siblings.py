@@ -62,7 +62,7 @@ class Siblings:
         reach: distance of the farthest AGAIN link.
         crossing: for each border before a child, how many values go from siblings before it to siblings after it.
         weights: elements of the parameters that each reads.
-        merged: by position, children taken for calls of their twin's class (``core.folding.first_repeat``).
+        merged: by position, children that count as equal to their twins (``first_repeat.py``).
     """
 
     def __init__(
