@@ -3,7 +3,8 @@
 import { expect, test } from "vitest";
 import type { Call, Graph } from "../../src/contract/graph.ts";
 import { DEFAULT_STATE, type ViewState, index, visible } from "../../src/graph/index.ts";
-import { network } from "../payloads.ts";
+import { drawScene } from "../../src/engine.ts";
+import { asked, network, payload } from "../payloads.ts";
 
 /** The network with a group of that name around one of the calls directly in it. */
 function grouped(graph: Graph, path: string, name: string): Graph {
@@ -114,4 +115,9 @@ test("a group that does not know of its repeats shows how often they are, whatev
   const silent = made.calls.map((call) => (call.id === group ? { ...call, name, repeats: 1 } : call));
   const shown = visible(index({ ...made, calls: silent }, "op"), { ...DEFAULT_STATE, expand: [name] });
   expect(shown.nodes.some((node) => node.call === repeat[0] && node.repeat?.count === repeat.length)).toBe(true);
+});
+
+test("a group around one module says which module that is", () => {
+  const drawn = drawScene(asked({ ...payload("resnet18"), graph }, { depth: 1 }));
+  expect(drawn.boxes.find(({ says }) => says[0] === "Stage")!.says[1]).toContain("layer1");
 });

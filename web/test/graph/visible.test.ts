@@ -391,3 +391,16 @@ describe("an input of many tensors", () => {
     expect(edges(unlike, show(unlike)).filter((edge) => edge.startsWith("cache"))).toHaveLength(2);
   });
 });
+
+describe("a model is said not to have run", () => {
+  const unrun = network("unrun");
+
+  test("where no module reads or makes a tensor", () => {
+    expect(show(unrun).still).toBe(true);
+  });
+
+  test("but not where a run failed before it read one, or where more than its modules were called", () => {
+    expect(show({ ...unrun, error: 0 }).still).toBe(false);
+    expect(show({ ...unrun, modules: unrun.modules.slice(1) }).still).toBe(false);
+  });
+});

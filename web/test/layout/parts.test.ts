@@ -94,6 +94,21 @@ describe("a value with many readers", () => {
     expect(made.wires.flatMap(({ branches }) => branches)).toHaveLength(2 + 2 * TUNNEL_READERS);
   });
 
+  test("has its tags beside the boxes: to the sides, or above the reader and below the maker from left to right", () => {
+    const made = layout(flat(many.length + 1, [net(0, ...many)]));
+    const across = layout(flat(many.length + 1, [net(0, ...many)], "LR"));
+    for (const tag of made.tags) {
+      const [left, right] = [made.x[tag.box]!, made.x[tag.box]! + made.width[tag.box]!];
+      if (tag.end === "reader") expect(tag.x + tag.width).toBeLessThan(left);
+      else expect(tag.x).toBeGreaterThan(right);
+    }
+    for (const tag of across.tags) {
+      const [top, bottom] = [across.y[tag.box]!, across.y[tag.box]! + across.height[tag.box]!];
+      if (tag.end === "reader") expect(tag.y + tag.height).toBeLessThan(top);
+      else expect(tag.y).toBeGreaterThan(bottom);
+    }
+  });
+
   test("shares a tag where more of its kind reach one box than have room", () => {
     const sources = [0, 1, 2, 3, 4];
     const readers = Array.from({ length: TUNNEL_READERS + 1 }, (_, i) => sources.length + i);
@@ -160,4 +175,12 @@ describe("what goes on among side outputs", () => {
     for (const { branches } of wires) expect(new Set(branches[0]!.points.filter((_, i) => i % 2 === 0)).size).toBe(1);
     expect(made.size.width).toBeLessThan(6 * 60 + 100);
   });
+});
+
+test("in a box whose title is wider than all that is in it, what is in it stands in the middle", () => {
+  const wide = box({ open: true, children: [1], size: { width: 301, height: 26 } });
+  const made = layout({ ...flat(0, []), boxes: [wide, box({ parent: 0 })], top: [0] });
+  const middle = (i: number): number => made.x[i]! + made.width[i]! / 2;
+  expect(made.width[0]!).toBeGreaterThan(301);
+  expect(Math.abs(middle(0) - middle(1))).toBeLessThanOrEqual(1);
 });

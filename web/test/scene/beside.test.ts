@@ -97,4 +97,26 @@ describe("two pictures side by side", () => {
     expect(line("many words ".repeat(40))).toBeGreaterThan(2);
     expect(height("many words ".repeat(40))).toBeGreaterThan(height("short"));
   });
+
+  test("have the lines of the verdict one below the other, above both and inside the sheet", () => {
+    const scene = drawScene(pair({}, "many words ".repeat(40)));
+    const words = scene.groups.find(({ kind }) => kind === "words")!.shapes.filter((shape) => shape.kind === "text");
+    const lines = words.filter(({ size }) => size === 11);
+    const below = lines.slice(1).map(({ y }, i) => y - lines[i]!.y);
+    expect(Math.min(...below)).toBeGreaterThanOrEqual(11);
+    expect(lines[0]!.y).toBeGreaterThanOrEqual(11);
+    expect(lines[lines.length - 1]!.y).toBeLessThan(Math.min(...scene.boxes.map(({ y }) => y)));
+    for (const { x, width } of lines) expect(x + width).toBeLessThanOrEqual(scene.width);
+  });
+
+  test("have one legend below both, and none without colours", () => {
+    const legend = (scene: Scene): string[] =>
+      scene.groups
+        .filter(({ kind }) => kind === "legend")
+        .flatMap(({ shapes }) => shapes.flatMap((shape) => (shape.kind === "text" ? [shape.text] : [])));
+    expect(legend(drawScene(pair()))).toEqual(["+ added", "− removed", "~ changed", "same"]);
+    const { sides, ...rest } = pair();
+    const plain = sides.map((side) => ({ ...side, view: { ...side.view, color_by: null } }));
+    expect(legend(drawScene({ ...rest, sides: [plain[0]!, plain[1]!] }))).toEqual([]);
+  });
 });

@@ -52,6 +52,13 @@ describe("what a measure says of a box", () => {
     expect(said(measureOf("x", values, { together: "most" }), model.indexed, fold)).toBe(Math.max(...calls));
   });
 
+  test("that stands for itself is its own number, and that of one call of several is not theirs", () => {
+    const values = model.graph.calls.map(({ id }) => 1000 + id);
+    const single = drawn.visible.nodes.filter(({ kind, repeat }) => kind === "call" && repeat === null);
+    expect(single.length).toBeGreaterThan(3);
+    for (const node of single) expect(said(measureOf("x", values), model.indexed, node)).toBe(1000 + node.call);
+  });
+
   test("of a loop counts the weights that all turns share once, and their work each time", () => {
     const lstm = modelFor("lstm");
     const { visible } = drafter(

@@ -12,3 +12,9 @@ test("a branch that runs on begins where the one before begins to turn", () => {
   expect(lines[0]).toMatch(/^M0,0L0,34Q0,40 6,40/);
   expect(lines[1]).toMatch(/^M0,34L0,84Q0,90 6,90/);
 });
+
+test("points on one line, or twice at one place, are no corners", () => {
+  const across = [0, 0, 0, 20, 0, 20, 0, 40, 30, 40, 60, 40, 60, 90];
+  const [direct] = wire([{ points: [0, 0, 0, 40, 60, 40, 60, 90], arrow: true }]);
+  expect(wire([{ points: across, arrow: true }])[0]).toEqual(direct);
+});
