@@ -70,7 +70,7 @@ export function noBoxes(tree: CallTree): Boxes {
 
 /** Add the boxes of calls that `state` shows, at most `depth` levels open. */
 export function addCalls(
-  made: Boxes,
+  boxes: Boxes,
   tree: CallTree,
   flow: Flow,
   revealed: Revealed,
@@ -86,21 +86,21 @@ export function addCalls(
   if (tree.graph.calls.length === 0) return;
   const inside = tree.children[0]!;
   const tasks: Task[] = [{ box: -1, calls: inside.length > 0 ? inside : [0], depth: 1 }];
-  for (let task = tasks.pop(); task; task = tasks.pop()) fill(plan, made, task, tasks);
+  for (let task = tasks.pop(); task; task = tasks.pop()) fill(plan, boxes, task, tasks);
 }
 
 /** Give a box its children: ranges where there are too many, else folds and calls. */
-function fill(plan: Plan, made: Boxes, task: Task, tasks: Task[]): void {
+function fill(plan: Plan, boxes: Boxes, task: Task, tasks: Task[]): void {
   const parent = task.calls.length > 0 ? plan.tree.graph.calls[task.calls[0]!]!.parent : null;
   const kept = new Set(task.calls.filter((call) => isShown(plan, call, parent)));
-  const units = unitsOf(plan, made, task.calls, kept, parent);
+  const units = unitsOf(plan, boxes, task.calls, kept, parent);
   const drawn = new Set(units.flat());
-  for (const call of task.calls) if (!drawn.has(call) && made.first[call] === call) made.hidden += 1;
+  for (const call of task.calls) if (!drawn.has(call) && boxes.first[call] === call) boxes.hidden += 1;
   if (units.length > RANGE_LIMIT) {
-    addRanges(plan, made, task, units, tasks);
+    addRanges(plan, boxes, task, units, tasks);
     return;
   }
-  for (const unit of units) addUnit(plan, made, task, unit, tasks);
+  for (const unit of units) addUnit(plan, boxes, task, unit, tasks);
 }
 
 /** Constants are hidden, except inside a module that makes nothing else, and where a box would be reached by nothing. */
@@ -122,20 +122,20 @@ type Unit = number[] & { fold?: Fold };
 /** Calls one by one, and each fold as its first repeat. */
 function unitsOf(
   plan: Plan,
-  made: Boxes,
+  boxes: Boxes,
   calls: readonly number[],
   kept: ReadonlySet<number>,
   parent: number | null,
 ): Unit[] {
-  const found = (parent === null ? undefined : plan.folds.get(parent)) ?? [];
-  const folded = found.filter((fold) => isFolded(plan, fold));
+  const folds = (parent === null ? undefined : plan.folds.get(parent)) ?? [];
+  const folded = folds.filter((fold) => isFolded(plan, fold));
   const parts = folded.flatMap((fold) => pieces(fold, plan.chosen.get(fold.calls[0]!)));
   const starts = new Map(parts.map((fold) => [fold.calls[0]!, fold]));
-  for (const fold of starts.values()) foldAway(made, fold);
+  for (const fold of starts.values()) foldAway(boxes, fold);
   const units: Unit[] = [];
   for (const call of calls) {
     const fold = starts.get(call);
-    const unit: Unit = fold ? firstRepeat(fold, kept) : kept.has(call) && made.fold[call]! < 0 ? [call] : [];
+    const unit: Unit = fold ? firstRepeat(fold, kept) : kept.has(call) && boxes.fold[call]! < 0 ? [call] : [];
     if (fold) unit.fold = fold;
     if (unit.length > 0) units.push(unit);
   }
@@ -148,11 +148,11 @@ function isFolded({ state, unfold, tree }: Plan, fold: Fold): boolean {
 }
 
 /** Remember for each repeat what stands for it. */
-function foldAway(made: Boxes, { calls, period }: Fold): void {
+function foldAway(boxes: Boxes, { calls, period }: Fold): void {
   calls.forEach((call, i) => {
-    made.first[call] = calls[i % period]!;
-    made.fold[call] = calls[0]!;
-    made.turn[call] = Math.floor(i / period);
+    boxes.first[call] = calls[i % period]!;
+    boxes.fold[call] = calls[0]!;
+    boxes.turn[call] = Math.floor(i / period);
   });
 }
 
@@ -163,42 +163,42 @@ function firstRepeat({ calls, period }: Fold, kept: ReadonlySet<number>): Unit {
   return calls.slice(0, period).filter((_, i) => places.has(i));
 }
 
-function addUnit(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[]): void {
+function addUnit(plan: Plan, boxes: Boxes, task: Task, unit: Unit, tasks: Task[]): void {
   const { fold } = unit;
-  if (fold && isSaid(plan, fold)) {
-    addSaid(plan, made, task, unit, tasks);
+  if (fold && isCountedByGroup(plan, fold)) {
+    addIntoGroup(plan, boxes, task, unit, tasks);
     return;
   }
   const repeat = fold
     ? { count: fold.count, loop: fold.kind === "loop" && fold.carried > 0, last: lastOf(fold), grows: growthOf(fold) }
     : null;
   if (unit.length === 1) {
-    addCall(plan, made, task, unit[0]!, repeat, tasks);
+    addCall(plan, boxes, task, unit[0]!, repeat, tasks);
     return;
   }
   const key = `${keyOf(unit[0]!)}x`;
   const open = !plan.collapse.has(key);
-  const box = add(made, { kind: "fold", key, call: unit[0]!, members: unit, parent: task.box, open, repeat });
-  for (const call of unit) made.own[call] = box;
-  if (open) for (const call of unit) addCall(plan, made, { ...task, box }, call, null, tasks);
+  const box = add(boxes, { kind: "fold", key, call: unit[0]!, members: unit, parent: task.box, open, repeat });
+  for (const call of unit) boxes.own[call] = box;
+  if (open) for (const call of unit) addCall(plan, boxes, { ...task, box }, call, null, tasks);
 }
 
-/** The group around says already how often its parts repeat, as `Residual` with the badge `×35`; a loop still needs its arrow. */
-function isSaid({ tree }: Plan, { parent, calls, kind, count }: Fold): boolean {
+/** Does the group around the fold say how often its parts repeat, as `Residual` with the badge `×35`? A loop still needs its arrow. */
+function isCountedByGroup({ tree }: Plan, { parent, calls, kind, count }: Fold): boolean {
   const isWhole = tree.children[parent]!.length === calls.length;
   return kind === "stack" && isWhole && tree.graph.calls[parent]!.repeats === count;
 }
 
-/** One repeat in the frame of its group: what is in it, where it is one call. */
-function addSaid(plan: Plan, made: Boxes, task: Task, unit: Unit, tasks: Task[]): void {
+/** Add one repeat in the frame of its group; where the repeat is one call, add what is in that call. */
+function addIntoGroup(plan: Plan, boxes: Boxes, task: Task, unit: Unit, tasks: Task[]): void {
   const { calls } = plan.tree.graph;
-  (made.nodes[task.box] as Mutable).members = unit;
+  (boxes.nodes[task.box] as Mutable).members = unit;
   const inside = plan.tree.children[unit[0]!]!;
   if (unit.length > 1 || inside.length === 0 || isThin(plan.tree, calls[unit[0]!]!)) {
-    for (const call of unit) addCall(plan, made, task, call, null, tasks);
+    for (const call of unit) addCall(plan, boxes, task, call, null, tasks);
     return;
   }
-  made.own[unit[0]!] = task.box;
+  boxes.own[unit[0]!] = task.box;
   tasks.push({ ...task, calls: inside });
 }
 
@@ -212,7 +212,7 @@ function lastOf({ calls, period }: Fold): number {
 
 function addCall(
   plan: Plan,
-  made: Boxes,
+  boxes: Boxes,
   task: Task,
   call: number,
   repeat: VisibleNode["repeat"],
@@ -221,8 +221,8 @@ function addCall(
   const children = plan.tree.children[call]!;
   const open = children.length > 0 && isOpen(plan, call, task.depth);
   const openable = children.length > 0;
-  const box = add(made, { kind: "call", key: keyOf(call), call, parent: task.box, open, openable, repeat });
-  made.own[call] = box;
+  const box = add(boxes, { kind: "call", key: keyOf(call), call, parent: task.box, open, openable, repeat });
+  boxes.own[call] = box;
   if (open) tasks.push({ box, calls: children, depth: task.depth + 1 });
 }
 
@@ -253,7 +253,7 @@ function isOnTheWay(plan: Plan, id: number): boolean {
 }
 
 /** Split a long list of children into boxes that say which part they hold. */
-function addRanges(plan: Plan, made: Boxes, task: Task, units: Unit[], tasks: Task[]): void {
+function addRanges(plan: Plan, boxes: Boxes, task: Task, units: Unit[], tasks: Task[]): void {
   const size = Math.max(RANGE_SIZE, Math.ceil(units.length / RANGE_LIMIT));
   for (let start = 0; start < units.length; start += size) {
     const part = units.slice(start, start + size);
@@ -261,18 +261,18 @@ function addRanges(plan: Plan, made: Boxes, task: Task, units: Unit[], tasks: Ta
     const key = `${keyOf(members[0]!)}-`;
     const name = `${start + 1}–${start + part.length} of ${units.length}`;
     const open = (task.depth < plan.depth || plan.expand.has(key)) && !plan.collapse.has(key);
-    const box = add(made, { kind: "range", key, call: members[0]!, members, parent: task.box, open, name });
-    for (const call of members) made.own[call] = box;
-    if (open) for (const unit of part) addUnit(plan, made, { ...task, box, depth: task.depth + 1 }, unit, tasks);
+    const box = add(boxes, { kind: "range", key, call: members[0]!, members, parent: task.box, open, name });
+    for (const call of members) boxes.own[call] = box;
+    if (open) for (const unit of part) addUnit(plan, boxes, { ...task, box, depth: task.depth + 1 }, unit, tasks);
   }
 }
 
 /** Append a box, with defaults for what is not said, and return its index. */
 export function add(
-  made: Pick<Boxes, "nodes" | "top">,
+  boxes: Pick<Boxes, "nodes" | "top">,
   given: Partial<Mutable> & Pick<Mutable, "kind" | "key">,
 ): number {
-  const index = made.nodes.length;
+  const index = boxes.nodes.length;
   const node: VisibleNode = {
     call: -1,
     members: [],
@@ -285,7 +285,7 @@ export function add(
     ...given,
     index,
   };
-  made.nodes.push(node);
-  (node.parent < 0 ? made.top : made.nodes[node.parent]!.children).push(index);
+  boxes.nodes.push(node);
+  (node.parent < 0 ? boxes.top : boxes.nodes[node.parent]!.children).push(index);
   return index;
 }

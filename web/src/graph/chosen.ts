@@ -10,24 +10,24 @@ export type Folds = ReadonlyMap<number, readonly Fold[]>;
 
 /** Repeats are chosen by their own key (`#12x3`), or because they, or for a path what is in them, shall be open. */
 export function chosen(graph: Graph, folds: Folds, { expand, unfold }: ViewState): Chosen {
-  const found = new Map<number, Set<number>>();
+  const turnsOf = new Map<number, Set<number>>();
   const choose = (first: number, turn: number): void => {
-    const turns = found.get(first);
+    const turns = turnsOf.get(first);
     if (turns) turns.add(turn);
-    else found.set(first, new Set([turn]));
+    else turnsOf.set(first, new Set([turn]));
   };
   for (const key of unfold) {
     const [, first, turn] = /^#(\d+)x(\d+)$/.exec(key) ?? [];
     if (first !== undefined) choose(Number(first), Number(turn));
   }
-  if (folds.size === 0 || expand.length === 0) return found;
+  if (folds.size === 0 || expand.length === 0) return turnsOf;
   const named = new Set(expand);
   for (const { id, path } of graph.calls) {
     if (named.has(`#${id}`)) chooseOne(graph, folds, id, choose);
     if (path === null || !named.has(path)) continue;
     for (let at: number | null = id; at !== null; at = graph.calls[at]!.parent) chooseOther(graph, folds, at, choose);
   }
-  return found;
+  return turnsOf;
 }
 
 /** A later repeat; the first one stands for all already. */
@@ -50,15 +50,15 @@ function chooseOther(graph: Graph, folds: Folds, call: number, choose: (first: n
 /** What is left of a fold on both sides of the chosen repeats, and between them: two repeats at least. */
 export function pieces(fold: Fold, turns: ReadonlySet<number> | undefined): readonly Fold[] {
   if (!turns) return [fold];
-  const found: Fold[] = [];
+  const parts: Fold[] = [];
   for (let start = 0, turn = 0; turn <= fold.count; turn++) {
     if (turn < fold.count && !turns.has(turn)) continue;
     const count = turn - start;
     const calls = fold.calls.slice(start * fold.period, turn * fold.period);
-    if (count > 1) found.push({ ...fold, calls, count, growth: growthOfPart(fold, start, count) });
+    if (count > 1) parts.push({ ...fold, calls, count, growth: growthOfPart(fold, start, count) });
     start = turn + 1;
   }
-  return found;
+  return parts;
 }
 
 /** What grows in some turns of a fold alone; of a size the last turn has the last, of what is handed on it makes it. */

@@ -28,29 +28,29 @@ export function outputs(graph: Graph): End[] {
 /** Values that some call reads, or that the run returns. */
 function used(tree: CallTree, flow: Flow): Set<number> {
   const { calls } = tree.graph;
-  const found = new Set<number>(calls[0]!.outputs.map((value) => flow.origin[value]!));
-  for (const call of calls) if (isLeaf(tree, call.id)) for (const value of call.inputs) found.add(flow.origin[value]!);
-  return found;
+  const read = new Set<number>(calls[0]!.outputs.map((value) => flow.origin[value]!));
+  for (const call of calls) if (isLeaf(tree, call.id)) for (const value of call.inputs) read.add(flow.origin[value]!);
+  return read;
 }
 
 /** Add a box for every constant that is drawn and that no call made, beside what reads it; their boxes. */
-export function addConstants(made: Boxes, { graph }: CallTree, revealed: Revealed): number[] {
-  const boxes = new Map<number, number>();
+export function addConstants(boxes: Boxes, { graph }: CallTree, revealed: Revealed): number[] {
+  const boxOf = new Map<number, number>();
   for (const [reader, values] of revealed.values) {
-    const box = made.own[reader]!;
-    if (box < 0 || made.first[reader] !== reader) continue;
+    const box = boxes.own[reader]!;
+    if (box < 0 || boxes.first[reader] !== reader) continue;
     for (const value of values) {
-      if (boxes.has(value)) continue;
+      if (boxOf.has(value)) continue;
       const name = nameIn(graph, value, reader);
-      const parent = made.nodes[box]!.parent;
-      const added = add(made, { kind: "constant", key: `constant:${value}`, members: [value], name, parent });
-      boxes.set(value, added);
-      const siblings = parent < 0 ? made.top : made.nodes[parent]!.children;
+      const parent = boxes.nodes[box]!.parent;
+      const added = add(boxes, { kind: "constant", key: `constant:${value}`, members: [value], name, parent });
+      boxOf.set(value, added);
+      const siblings = parent < 0 ? boxes.top : boxes.nodes[parent]!.children;
       siblings.pop();
       siblings.splice(siblings.indexOf(box), 0, added);
     }
   }
-  return [...boxes.values()];
+  return [...boxOf.values()];
 }
 
 /** The name of a tensor in the module that its reader is called in. */
@@ -64,11 +64,11 @@ function nameIn({ calls, values }: Graph, value: number, reader: number): string
 }
 
 /** Add a box per end and return, by value, the box of its input. */
-export function addEnds(made: Boxes, kind: "input" | "output", found: readonly End[]): number[] {
-  return found.map(({ name, values }) => add(made, { kind, key: `${kind}:${name}`, members: values, name }));
+export function addEnds(boxes: Boxes, kind: "input" | "output", ends: readonly End[]): number[] {
+  return ends.map(({ name, values }) => add(boxes, { kind, key: `${kind}:${name}`, members: values, name }));
 }
 
-interface Place {
+interface Subtree {
   readonly tree: Tree;
   readonly name: string;
   readonly top: boolean;
@@ -79,60 +79,60 @@ interface Place {
  * few are `used`, these are ends of their own, and the rest is one.
  */
 function ends(tree: Tree, values: readonly number[], whole: string, used: ReadonlySet<number> | null): End[] {
-  const found: End[] = [];
-  const stack: Place[] = [{ tree, name: "", top: true }];
-  for (let place = stack.pop(); place; place = stack.pop()) {
-    const inside = slotsOf(place.tree).map((slot) => values[slot]!);
+  const all: End[] = [];
+  const stack: Subtree[] = [{ tree, name: "", top: true }];
+  for (let subtree = stack.pop(); subtree; subtree = stack.pop()) {
+    const inside = slotsOf(subtree.tree).map((slot) => values[slot]!);
     if (inside.length === 0) continue;
     const isRead = (value: number): boolean => used !== null && used.has(value);
-    if (isNode(place.tree) && (place.top || inside.length <= MANY)) {
-      for (let i = place.tree.items.length - 1; i >= 0; i--) stack.push(child(place, place.tree, i));
-    } else if (isNode(place.tree) && new Set(inside.filter(isRead)).size <= MANY && inside.some(isRead)) {
-      found.push(...apart(place, values, isRead));
+    if (isNode(subtree.tree) && (subtree.top || inside.length <= MANY)) {
+      for (let i = subtree.tree.items.length - 1; i >= 0; i--) stack.push(child(subtree, subtree.tree, i));
+    } else if (isNode(subtree.tree) && new Set(inside.filter(isRead)).size <= MANY && inside.some(isRead)) {
+      all.push(...apart(subtree, values, isRead));
     } else {
-      found.push({ name: place.name || whole, values: [...new Set(inside)] });
+      all.push({ name: subtree.name || whole, values: [...new Set(inside)] });
     }
   }
-  return found;
+  return all;
 }
 
 /** The tensors of a container that are read, each by its name, and one end for the others. */
-function apart(whole: Place, values: readonly number[], isRead: (value: number) => boolean): End[] {
-  const found = new Map<number, string>();
+function apart(whole: Subtree, values: readonly number[], isRead: (value: number) => boolean): End[] {
+  const names = new Map<number, string>();
   const rest = new Set<number>();
-  const stack: Place[] = [whole];
-  for (let place = stack.pop(); place; place = stack.pop()) {
-    if (isNode(place.tree))
-      for (let i = place.tree.items.length - 1; i >= 0; i--) stack.push(child(place, place.tree, i));
+  const stack: Subtree[] = [whole];
+  for (let subtree = stack.pop(); subtree; subtree = stack.pop()) {
+    if (isNode(subtree.tree))
+      for (let i = subtree.tree.items.length - 1; i >= 0; i--) stack.push(child(subtree, subtree.tree, i));
     else {
-      for (const value of slotsOf(place.tree).map((slot) => values[slot]!))
-        if (isRead(value)) found.set(value, found.get(value) ?? place.name);
+      for (const value of slotsOf(subtree.tree).map((slot) => values[slot]!))
+        if (isRead(value)) names.set(value, names.get(value) ?? subtree.name);
         else rest.add(value);
     }
   }
-  const named = [...found].map(([value, name]) => ({ name, values: [value] }));
+  const named = [...names].map(([value, name]) => ({ name, values: [value] }));
   return rest.size === 0 ? named : [...named, { name: `rest of ${whole.name}`, values: [...rest] }];
 }
 
-function child(place: Place, node: Node, i: number): Place {
+function child(around: Subtree, node: Node, i: number): Subtree {
   const key = node.keys[i] ?? String(i);
   // What is all that an object holds, and private to it, goes by the name of the object.
-  if (place.name && node.keys.length === 1 && key.startsWith("_"))
-    return { tree: node.items[i]!, name: place.name, top: false };
+  if (around.name && node.keys.length === 1 && key.startsWith("_"))
+    return { tree: node.items[i]!, name: around.name, top: false };
   const isNamed = node.keys.length > 0;
-  const inside = isNamed ? `${place.name}.${key}` : `${place.name}[${key}]`;
-  return { tree: node.items[i]!, name: place.name ? inside : isNamed ? key : `output ${i}`, top: false };
+  const inside = isNamed ? `${around.name}.${key}` : `${around.name}[${key}]`;
+  return { tree: node.items[i]!, name: around.name ? inside : isNamed ? key : `output ${i}`, top: false };
 }
 
 function slotsOf(tree: Tree): number[] {
-  const found: number[] = [];
+  const slots: number[] = [];
   const stack: Tree[] = [tree];
   while (stack.length > 0) {
     const at = stack.pop()!;
     if (isNode(at)) for (let i = at.items.length - 1; i >= 0; i--) stack.push(at.items[i]!);
-    else if (at !== null && typeof at === "object" && "slot" in at) found.push(at.slot);
+    else if (at !== null && typeof at === "object" && "slot" in at) slots.push(at.slot);
   }
-  return found;
+  return slots;
 }
 
 function isNode(tree: Tree): tree is Node {

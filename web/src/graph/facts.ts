@@ -28,15 +28,15 @@ function runs(graph: Graph): Map<number, readonly [number, number]> {
   const byPath = new Map<string, number[]>();
   for (const { id, path } of graph.calls) {
     if (path === null) continue;
-    const known = byPath.get(path);
-    if (known) known.push(id);
+    const calls = byPath.get(path);
+    if (calls) calls.push(id);
     else byPath.set(path, [id]);
   }
-  const found = new Map<number, readonly [number, number]>();
+  const runOf = new Map<number, readonly [number, number]>();
   for (const calls of byPath.values()) {
-    if (calls.length > 1) calls.forEach((call, i) => found.set(call, [i + 1, calls.length]));
+    if (calls.length > 1) calls.forEach((call, i) => runOf.set(call, [i + 1, calls.length]));
   }
-  return found;
+  return runOf;
 }
 
 /** The names of the leaf whose gradient a node of the autograd graph accumulates; none for any other call. */
@@ -51,8 +51,8 @@ export function leafNames({ graph }: Facts, call: Call): readonly string[] {
 const LEAF = "AccumulateGrad";
 
 /** The few settings that tell one layer from another of its kind: `3×3 /2`, `64 → 128`. */
-export function settings(known: Facts, call: Call): string {
-  const module = call.path === null ? undefined : known.moduleAt.get(call.path);
+export function settings(facts: Facts, call: Call): string {
+  const module = call.path === null ? undefined : facts.moduleAt.get(call.path);
   if (!module) return "";
   if (module.opaque && call.outputs.length > 0) return "inside not seen";
   const of = new Map(module.settings);

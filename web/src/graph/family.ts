@@ -5,17 +5,17 @@ import { FAMILIES, type Family, MOVEMENT } from "../contract/operators.ts";
 
 export type { Family };
 
-const known = new Map<string, Family>();
+const cache = new Map<string, Family>();
 
 /** What shares a hue with a call, by its short name; a backward does with its forward. */
 export function familyOf({ kind }: Call, name: string): Family {
   const key = `${kind} ${name}`;
-  let found = known.get(key);
-  if (!found) {
-    found = decide(kind, name);
-    if (known.size < 10000) known.set(key, found);
+  let family = cache.get(key);
+  if (!family) {
+    family = decide(kind, name);
+    if (cache.size < 10000) cache.set(key, family);
   }
-  return found;
+  return family;
 }
 
 function decide(kind: Call["kind"], name: string): Family {

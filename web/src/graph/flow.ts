@@ -29,9 +29,9 @@ function origins(tree: CallTree): Int32Array {
       trail.push(at);
       origin[at] = at;
       const value = values[at]!;
-      const made = value.producer !== null && (isLeaf(tree, value.producer) || value.kind === "input");
+      const isMade = value.producer !== null && (isLeaf(tree, value.producer) || value.kind === "input");
       const earlier = value.same_as ?? value.previous ?? value.view_of;
-      if (made || earlier === null) break;
+      if (isMade || earlier === null) break;
       at = earlier;
     }
     const end = origin[at]!;

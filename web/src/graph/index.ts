@@ -34,8 +34,8 @@ export function index(graph: Graph, level: Level): Indexed {
   const tree = callTree(graph, level);
   const folds = new Map<number, Fold[]>();
   for (const fold of graph.folds) {
-    const known = folds.get(fold.parent);
-    if (known) known.push(fold);
+    const siblings = folds.get(fold.parent);
+    if (siblings) siblings.push(fold);
     else folds.set(fold.parent, [fold]);
   }
   const flows = flow(tree);
@@ -48,15 +48,15 @@ export function index(graph: Graph, level: Level): Indexed {
 export function visible(indexed: Indexed, state: ViewState): VisibleGraph {
   const apart = chosen(indexed.graph, indexed.folds, state);
   const depth = state.depth ?? readableDepth(indexed, apart, state);
-  const made = noBoxes(indexed.tree);
-  const sources = addEnds(made, "input", indexed.inputs);
-  addCalls(made, indexed.tree, indexed.flow, indexed.revealed, indexed.folds, apart, state, depth);
-  sources.push(...addConstants(made, indexed.tree, indexed.revealed));
-  const sinks = addEnds(made, "output", indexed.outputs);
-  const where = shown(indexed.tree, made);
-  const found = nets(indexed.tree, indexed.flow, indexed.revealed, made, where, [sources, sinks]);
+  const boxes = noBoxes(indexed.tree);
+  const sources = addEnds(boxes, "input", indexed.inputs);
+  addCalls(boxes, indexed.tree, indexed.flow, indexed.revealed, indexed.folds, apart, state, depth);
+  sources.push(...addConstants(boxes, indexed.tree, indexed.revealed));
+  const sinks = addEnds(boxes, "output", indexed.outputs);
+  const where = shown(indexed.tree, boxes);
+  const flowing = nets(indexed.tree, indexed.flow, indexed.revealed, boxes, where, [sources, sinks]);
   const still = isStill(indexed.graph);
-  return { nodes: made.nodes, top: made.top, nets: found, box: where.box, hidden: made.hidden, still, depth };
+  return { nodes: boxes.nodes, top: boxes.top, nets: flowing, box: where.box, hidden: boxes.hidden, still, depth };
 }
 
 /** No call of a model that was not run reads or makes anything. */
@@ -69,15 +69,15 @@ function isStill({ calls, modules, error }: Graph): boolean {
 function readableDepth(indexed: Indexed, apart: Chosen, state: ViewState): number {
   let last = 0;
   for (let depth = 1; ; depth++) {
-    const made = noBoxes(indexed.tree);
-    addCalls(made, indexed.tree, indexed.flow, indexed.revealed, indexed.folds, apart, state, depth);
-    const boxes = made.nodes.length;
-    if (boxes === last) return depth;
-    if (depth > 1 && (countLeaves(made) > READABLE || boxes > 2 * READABLE)) return depth - 1;
-    last = boxes;
+    const boxes = noBoxes(indexed.tree);
+    addCalls(boxes, indexed.tree, indexed.flow, indexed.revealed, indexed.folds, apart, state, depth);
+    const count = boxes.nodes.length;
+    if (count === last) return depth;
+    if (depth > 1 && (countLeaves(boxes) > READABLE || count > 2 * READABLE)) return depth - 1;
+    last = count;
   }
 }
 
-function countLeaves(made: Boxes): number {
-  return made.nodes.reduce((sum, node) => sum + (node.open ? 0 : 1), 0);
+function countLeaves(boxes: Boxes): number {
+  return boxes.nodes.reduce((sum, node) => sum + (node.open ? 0 : 1), 0);
 }

@@ -18,16 +18,16 @@ export function shortName(call: Call): string {
 function operator(name: string, overloaded: boolean): string {
   const parts = name.split(".");
   const inAten = parts.length > 2 && (overloaded || parts[0] === "aten");
-  const told = parts.length === 3 && !PREFIXES.has(parts[0]!) && OVERLOAD.test(parts[2]!);
-  const bare = inAten || told ? parts[1]! : parts[parts.length - 1]!;
+  const hasOverload = parts.length === 3 && !PREFIXES.has(parts[0]!) && OVERLOAD.test(parts[2]!);
+  const bare = inAten || hasOverload ? parts[1]! : parts[parts.length - 1]!;
   const method = /^__(.+)__$/.exec(bare)?.[1];
   return method === undefined ? bare : written(method);
 }
 
 /** `add` of `__add__` and of `__radd__`, `add_` of `__iadd__`, `index` of `__getitem__`. */
 function written(method: string): string {
-  const known = BINARY[method] ?? METHODS[method];
-  if (known !== undefined) return known;
+  const whole = BINARY[method] ?? METHODS[method];
+  if (whole !== undefined) return whole;
   const [mark, word] = [method[0], BINARY[method.slice(1)]];
   if (word === undefined || (mark !== "r" && mark !== "i")) return method;
   return mark === "i" ? `${word}_` : word;

@@ -13,34 +13,34 @@ export interface Shown {
 }
 
 /** Every call is shown by its own box, by the closed box it is inside, or by the same place in the first repeat. */
-export function shown(tree: CallTree, made: Boxes): Shown {
+export function shown(tree: CallTree, boxes: Boxes): Shown {
   const count = tree.graph.calls.length;
   const box = new Int32Array(count).fill(-1);
   const stand = Int32Array.from({ length: count }, (_, id) => id);
   for (let id = 0; id < count; id++) {
     const parent = tree.graph.calls[id]!.parent;
     if (parent === null || tree.depth[id]! < 0) {
-      box[id] = made.own[id]!;
+      box[id] = boxes.own[id]!;
       continue;
     }
     const same = stand[parent]! === parent ? id : tree.children[stand[parent]!]![tree.position[id]!];
-    stand[id] = same === undefined ? stand[parent]! : made.first[same]!;
+    stand[id] = same === undefined ? stand[parent]! : boxes.first[same]!;
     if (stand[id] !== id) box[id] = box[stand[id]!]!;
-    else box[id] = made.own[id]! >= 0 ? made.own[id]! : closedBox(made, box[parent]!);
+    else box[id] = boxes.own[id]! >= 0 ? boxes.own[id]! : closedBox(boxes, box[parent]!);
   }
   return { box, stand };
 }
 
 /** Calls without a box of their own belong to the closed box around them; in an open one they are hidden. */
-function closedBox(made: Boxes, around: number): number {
-  return around >= 0 && !made.nodes[around]!.open ? around : -1;
+function closedBox(boxes: Boxes, around: number): number {
+  return around >= 0 && !boxes.nodes[around]!.open ? around : -1;
 }
 
 interface Work {
   readonly tree: CallTree;
   readonly flow: Flow;
   readonly revealed: Revealed;
-  readonly made: Boxes;
+  readonly boxes: Boxes;
   readonly shown: Shown;
   /** By value: the box of its input, or -1. */
   readonly input: Int32Array;
@@ -54,14 +54,14 @@ export function nets(
   tree: CallTree,
   flow: Flow,
   revealed: Revealed,
-  made: Boxes,
+  boxes: Boxes,
   where: Shown,
   ends: readonly number[][],
 ): Net[] {
   const [sources = [], sinks = []] = ends;
   const input = new Int32Array(tree.graph.values.length).fill(-1);
-  for (const box of sources) for (const value of made.nodes[box]!.members) input[value] = box;
-  const work: Work = { tree, flow, revealed, made, shown: where, input, readers: new Map(), behind: new Map() };
+  for (const box of sources) for (const value of boxes.nodes[box]!.members) input[value] = box;
+  const work: Work = { tree, flow, revealed, boxes, shown: where, input, readers: new Map(), behind: new Map() };
   for (const call of tree.graph.calls) {
     if (!isLeaf(tree, call.id)) continue;
     const own = [...new Set(call.inputs)].map((value) => returned(tree, value, call.id));
@@ -72,30 +72,30 @@ export function nets(
         if (own.includes(value) || isShownTo(work, value, call.id)) connect(work, value, call.id);
   }
   for (const box of sinks)
-    for (const value of made.nodes[box]!.members.flatMap((value) => seen(work, value))) attach(work, value, box);
-  return bundled(tree, made, ordered(work.readers));
+    for (const value of boxes.nodes[box]!.members.flatMap((value) => seen(work, value))) attach(work, value, box);
+  return bundled(tree, boxes, ordered(work.readers));
 }
 
 /** Of tensors of one shape that an input holds and the same boxes read (a cache, and layers that are folded), one is drawn. */
-function bundled({ graph }: CallTree, made: Boxes, found: readonly Net[]): Net[] {
-  const known = new Set<string>();
-  return found.filter(({ value, source, readers }) => {
-    if (made.nodes[source]!.kind !== "input") return true;
+function bundled({ graph }: CallTree, boxes: Boxes, all: readonly Net[]): Net[] {
+  const seenBefore = new Set<string>();
+  return all.filter(({ value, source, readers }) => {
+    if (boxes.nodes[source]!.kind !== "input") return true;
     const { shape, dtype } = graph.values[value]!;
     const key = JSON.stringify([source, readers, shape, dtype]);
-    const isNew = !known.has(key);
-    known.add(key);
+    const isNew = !seenBefore.has(key);
+    seenBefore.add(key);
     return isNew;
   });
 }
 
 function ordered(readers: Work["readers"]): Net[] {
-  const found: Net[] = [];
+  const all: Net[] = [];
   for (const [value, sources] of readers) {
     for (const [source, boxes] of sources)
-      found.push({ value, source, readers: [...new Set(boxes)].sort((a, b) => a - b) });
+      all.push({ value, source, readers: [...new Set(boxes)].sort((a, b) => a - b) });
   }
-  return found.sort((a, b) => a.value - b.value || a.source - b.source);
+  return all.sort((a, b) => a.value - b.value || a.source - b.source);
 }
 
 /**
@@ -177,7 +177,7 @@ function isCarried(work: Work, producer: number, reader: number): boolean {
   while (a !== b && calls[a]!.parent !== calls[b]!.parent) [a, b] = [calls[a]!.parent!, calls[b]!.parent!];
   if (a === b) return false;
   const [first, second] = [inFirstParent(work, a), inFirstParent(work, b)];
-  return work.made.turn[first] !== work.made.turn[second] && sameFold(work, first, second);
+  return work.boxes.turn[first] !== work.boxes.turn[second] && sameFold(work, first, second);
 }
 
 /** The call at the same place under the parent that stands for its parent, before its own fold is applied. */
@@ -188,5 +188,5 @@ function inFirstParent(work: Work, call: number): number {
 }
 
 function sameFold(work: Work, a: number, b: number): boolean {
-  return work.made.fold[a]! >= 0 && work.made.fold[a] === work.made.fold[b];
+  return work.boxes.fold[a]! >= 0 && work.boxes.fold[a] === work.boxes.fold[b];
 }

@@ -58,9 +58,9 @@ function group(kind: Group["kind"], shapes: readonly Shape[]): Group {
 }
 
 /** Lines no wider than that, where words allow it. */
-function wrapped(said: string, width: number): string[] {
+function wrapped(words: string, width: number): string[] {
   const lines: string[] = [];
-  for (const word of said.split(" ")) {
+  for (const word of words.split(" ")) {
     const longer = lines.length > 0 ? `${lines[lines.length - 1]!} ${word}` : word;
     if (lines.length > 0 && textWidth(longer, VERDICT) <= width) lines[lines.length - 1] = longer;
     else lines.push(word);

@@ -9,7 +9,7 @@ import { worn } from "./tint.ts";
 
 /** The same picture, without a legend. */
 export function coloured(scene: Scene, colours: Colours): Scene {
-  const boxes = scene.boxes.map((box) => dyed(box, colours));
+  const boxes = scene.boxes.map((box) => colouredBox(box, colours));
   const plain = new Set(scene.boxes.filter(keepsItsColours).map(({ key }) => key));
   const groups = scene.groups.map((group) => {
     if (group.kind !== "box" || plain.has(group.key)) return group;
@@ -28,7 +28,7 @@ export function keepsItsColours({ fill }: Box): boolean {
   return fill.startsWith("end.") || fill.startsWith("error.");
 }
 
-function dyed(box: Box, { said, tints, blank, signs }: Colours): Box {
+function colouredBox(box: Box, { said, tints, blank, signs }: Colours): Box {
   const mark = signs.get(box.key)?.text ?? "";
   if (box.open || keepsItsColours(box)) return { ...box, mark };
   const { fill, line } = tints.get(box.key) ?? blank;

@@ -53,24 +53,25 @@ function measured(shown: Shown, measure: Measure, theme: Theme, beside: Shown | 
 
 /** Nothing is a number like others only where somebody gave it. */
 function saidOfClosed({ indexed, visible }: Shown, measure: Measure): Map<string, number | string> {
-  const found = new Map<string, number | string>();
+  const values = new Map<string, number | string>();
   for (const node of visible.nodes) {
     const one = node.open ? null : said(measure, indexed, node);
-    if (one !== null && (one !== 0 || measure.given)) found.set(node.key, one);
+    if (one !== null && (one !== 0 || measure.given)) values.set(node.key, one);
   }
-  return found;
+  return values;
 }
 
 /** What a measure says of a box; of repeats shown once, all of them together, but of a loop the weights of one turn. */
 export function said(measure: Measure, indexed: Indexed, node: VisibleNode): Said {
   if (node.call < 0) return null;
-  let found: number | null = null;
+  let together: number | null = null;
   for (const call of measure.held ? holdersOf(indexed, node) : repeatsOf(indexed, node)) {
     const one = measure.values[call] ?? null;
     if (typeof one === "string") return one;
-    if (one !== null) found = found === null ? one : measure.together === "sum" ? found + one : Math.max(found, one);
+    if (one !== null)
+      together = together === null ? one : measure.together === "sum" ? together + one : Math.max(together, one);
   }
-  return found;
+  return together;
 }
 
 function differing({ indexed, visible }: Shown, marks: Marked, theme: Theme): Colours {

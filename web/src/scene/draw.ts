@@ -73,24 +73,24 @@ function even(width: number): number {
   return 2 * Math.ceil(width / 2);
 }
 
-export function boxSize(said: Words): { width: number; height: number } {
-  const [first, second] = lineWidths(said);
-  const count = said.badge ? GAP + badgeWidth(said.badge) : 0;
+export function boxSize(words: Words): { width: number; height: number } {
+  const [first, second] = lineWidths(words);
+  const count = words.badge ? GAP + badgeWidth(words.badge) : 0;
   const width = LEFT + Math.max(first + count, second) + RIGHT;
-  const two = said.left !== "" || said.right !== "";
+  const two = words.left !== "" || words.right !== "";
   return { width: Math.max(two ? LEAST_WIDTH_TWO : LEAST_WIDTH, even(width)), height: two ? TWO_LINES : ONE_LINE };
 }
 
 /** The title of an open box: what wires must keep clear of. */
-export function frameTitleSize(said: Words): { width: number; height: number } {
-  const [first, second] = lineWidths(said);
-  const count = said.badge ? GAP + badgeWidth(said.badge) : 0;
-  return { width: Math.ceil(Math.max(first + count, second)), height: said.left || said.right ? FRAME_TITLE : 26 };
+export function frameTitleSize(words: Words): { width: number; height: number } {
+  const [first, second] = lineWidths(words);
+  const count = words.badge ? GAP + badgeWidth(words.badge) : 0;
+  return { width: Math.ceil(Math.max(first + count, second)), height: words.left || words.right ? FRAME_TITLE : 26 };
 }
 
 /** A closed box; one that can be opened shows the edge of what lies under it. */
-export function closedBox(area: Area, said: Words, openable: boolean): Shape[] {
-  const { hue, failed } = said;
+export function closedBox(area: Area, words: Words, openable: boolean): Shape[] {
+  const { hue, failed } = words;
   const [x, y, width] = [area.x, area.y, area.width];
   const shapes: Shape[] = [];
   if (openable) {
@@ -99,13 +99,13 @@ export function closedBox(area: Area, said: Words, openable: boolean): Shape[] {
   }
   shapes.push(rect(area, 4, `${hue}.fill`, `${hue}.line`, failed ? 2 : 1));
   shapes.push(bar(area, hue));
-  const two = said.left !== "" || said.right !== "";
+  const two = words.left !== "" || words.right !== "";
   const base = y + (two ? ((area.height - TWO_LINES) >> 1) + 16 : (area.height >> 1) + 4);
-  shapes.push(text(x + LEFT, base, said.name, TITLE, "text"));
-  if (said.detail) shapes.push(text(x + LEFT + textWidth(said.name, TITLE) + GAP, base, said.detail, PLAIN, "dim"));
-  if (said.badge) shapes.push(...badge(said.badge, x + width - RIGHT + 3, base - 11));
-  if (said.left) shapes.push(text(x + LEFT, base + 14, said.left, SMALL, failed ? "error.bar" : "dim"));
-  if (said.right) shapes.push(text(x + width - RIGHT, base + 14, said.right, SMALL, "dim", "end"));
+  shapes.push(text(x + LEFT, base, words.name, TITLE, "text"));
+  if (words.detail) shapes.push(text(x + LEFT + textWidth(words.name, TITLE) + GAP, base, words.detail, PLAIN, "dim"));
+  if (words.badge) shapes.push(...badge(words.badge, x + width - RIGHT + 3, base - 11));
+  if (words.left) shapes.push(text(x + LEFT, base + 14, words.left, SMALL, failed ? "error.bar" : "dim"));
+  if (words.right) shapes.push(text(x + width - RIGHT, base + 14, words.right, SMALL, "dim", "end"));
   return shapes;
 }
 
@@ -116,26 +116,26 @@ function bar({ x, y, height }: Area, hue: Hue): Path {
   return { kind: "path", d, fill: `${hue}.bar`, line: null, line_width: 0 };
 }
 
-export function endBox(area: Area, said: Words): Shape[] {
+export function endBox(area: Area, words: Words): Shape[] {
   const middle = area.x + area.width / 2;
   const shapes: Shape[] = [rect(area, Math.min(12, area.height / 2), "end.fill", "end.line")];
-  const base = area.y + (said.left ? 16 : (area.height >> 1) + 4);
-  shapes.push(text(middle, base, said.name, TITLE, "text", "middle"));
-  if (said.left) shapes.push(text(middle, area.y + 30, said.left, SMALL, "dim", "middle"));
+  const base = area.y + (words.left ? 16 : (area.height >> 1) + 4);
+  shapes.push(text(middle, base, words.name, TITLE, "text", "middle"));
+  if (words.left) shapes.push(text(middle, area.y + 30, words.left, SMALL, "dim", "middle"));
   return shapes;
 }
 
-export function frame(area: Area, said: Words, depth: number, dashed: boolean): Shape[] {
+export function frame(area: Area, words: Words, depth: number, dashed: boolean): Shape[] {
   const fill: Ink = depth % 2 === 0 ? "frame" : "frameInner";
-  const line: Ink = said.failed ? "error.bar" : "frameLine";
+  const line: Ink = words.failed ? "error.bar" : "frameLine";
   const [x, y] = [area.x + 12, area.y];
-  const shapes: Shape[] = [rect(area, CORNER, fill, line, 1, dashed), text(x, y + 17, said.name, TITLE, "text")];
-  if (said.badge)
-    shapes.push(...badge(said.badge, x + textWidth(said.name, TITLE) + GAP + badgeWidth(said.badge), y + 6));
-  if (said.left) shapes.push(text(x, y + 30, said.left, SMALL, said.failed ? "error.bar" : "dim"));
-  if (said.right) {
-    const start = x + (said.left ? textWidth(said.left, SMALL) + 2 * GAP : 0);
-    shapes.push(text(start, y + 30, said.right, SMALL, "dim"));
+  const shapes: Shape[] = [rect(area, CORNER, fill, line, 1, dashed), text(x, y + 17, words.name, TITLE, "text")];
+  if (words.badge)
+    shapes.push(...badge(words.badge, x + textWidth(words.name, TITLE) + GAP + badgeWidth(words.badge), y + 6));
+  if (words.left) shapes.push(text(x, y + 30, words.left, SMALL, words.failed ? "error.bar" : "dim"));
+  if (words.right) {
+    const start = x + (words.left ? textWidth(words.left, SMALL) + 2 * GAP : 0);
+    shapes.push(text(start, y + 30, words.right, SMALL, "dim"));
   }
   return shapes;
 }

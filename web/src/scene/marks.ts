@@ -45,11 +45,11 @@ export function closedMark({ own, inside }: Marked, call: number): Mark | null {
 /** The mark of a box that stands for `repeats`; of an open one its own, for what is in it says so itself: theirs where all have the same, changed where some differ. */
 export function markOf(known: Marked, node: VisibleNode, repeats: readonly number[]): Mark | null {
   if (node.open && node.kind !== "call") return null;
-  let found: Mark | null | undefined;
+  let common: Mark | null | undefined;
   for (const call of repeats) {
     const mark = node.open ? (known.own.get(call) ?? null) : closedMark(known, call);
-    if (found !== undefined && found !== mark) return "changed";
-    found = mark;
+    if (common !== undefined && common !== mark) return "changed";
+    common = mark;
   }
-  return found ?? null;
+  return common ?? null;
 }

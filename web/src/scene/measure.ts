@@ -11,9 +11,9 @@ export interface Font {
 const TABLES = { regular: table(REGULAR), bold: table(BOLD) };
 
 function table(runs: Runs): ReadonlyMap<number, number> {
-  const found = new Map<number, number>();
-  for (const [first, widths] of runs) widths.forEach((width, i) => found.set(first + i, width));
-  return found;
+  const widthOf = new Map<number, number>();
+  for (const [first, widths] of runs) widths.forEach((width, i) => widthOf.set(first + i, width));
+  return widthOf;
 }
 
 /** The width of a text in pixels; a character that the font lacks counts as wide as it is high. */

@@ -29,37 +29,37 @@ const STILL = "not run: the modules that the model holds, in order; nothing flow
 /** All that can be said before anything has a place. */
 export interface Prepared {
   readonly speaker: Speaker;
-  readonly said: readonly Words[];
+  readonly texts: readonly Words[];
   readonly tags: readonly string[];
   readonly input: LayoutInput;
 }
 
 interface Parts extends Prepared {
-  readonly made: Layout;
+  readonly placed: Layout;
   /** Data flows from top to bottom. */
   readonly flat: boolean;
 }
 
 export function prepare(facts: Facts, visible: VisibleGraph, options: SceneOptions): Prepared {
   const speaker: Speaker = { facts, visible, labels: new Set(options.labels) };
-  const said = visible.nodes.map((node) => words(speaker, node));
+  const texts = visible.nodes.map((node) => words(speaker, node));
   const tags = visible.nets.map((net) => shorten(tagName(speaker, net.source, net.value), SMALL, TAG_WIDEST));
-  return { speaker, said, tags, input: layoutInput(speaker, said, tags, options.direction) };
+  return { speaker, texts, tags, input: layoutInput(speaker, texts, tags, options.direction) };
 }
 
 export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions, known?: Memory): Scene {
   const prepared = prepare(facts, visible, options);
-  const made = layout(prepared.input, known);
-  const parts: Parts = { ...prepared, made, flat: options.direction === "TB" };
-  const said = visible.still ? caption(made.size) : null;
+  const placed = layout(prepared.input, known);
+  const parts: Parts = { ...prepared, placed, flat: options.direction === "TB" };
+  const caption = visible.still ? captionBelow(placed.size) : null;
   const groups = [...frames(parts), ...wires(parts), ...closed(parts), ...labelGroups(parts), ...tagGroups(parts)];
   return {
-    width: Math.max(made.size.width, said?.width ?? 0),
-    height: made.size.height + (said?.height ?? 0),
+    width: Math.max(placed.size.width, caption?.width ?? 0),
+    height: placed.size.height + (caption?.height ?? 0),
     inks: [],
     background: "background",
-    groups: said ? [...groups, said.group] : groups,
-    boxes: visible.nodes.map((node) => box(prepared, node, area(made, node.index))),
+    groups: caption ? [...groups, caption.group] : groups,
+    boxes: visible.nodes.map((node) => box(prepared, node, area(placed, node.index))),
     wires: visible.nets.map((net) => wireOf(prepared.speaker, net)),
     legend: null,
     notes: notes(prepared.speaker),
@@ -68,7 +68,7 @@ export function scene(facts: Facts, visible: VisibleGraph, options: SceneOptions
 
 function layoutInput(
   { visible, facts, labels }: Speaker,
-  said: readonly Words[],
+  texts: readonly Words[],
   tags: readonly string[],
   direction: Direction,
 ): LayoutInput {
@@ -77,7 +77,7 @@ function layoutInput(
     children: node.children,
     open: node.open,
     first: node.kind === "input",
-    size: node.open ? frameTitleSize(said[i]!) : boxSize(said[i]!),
+    size: node.open ? frameTitleSize(texts[i]!) : boxSize(texts[i]!),
     loop: node.repeat?.loop ? textSize(`×${node.repeat.count}`) : null,
   }));
   const nets = visible.nets.map((net, i) => ({
@@ -114,9 +114,9 @@ function area({ x, y, width, height }: Layout, i: number): Area {
   return { x: x[i]!, y: y[i]!, width: width[i]!, height: height[i]! };
 }
 
-function box({ speaker, said }: Prepared, node: VisibleNode, where: Area): Box {
+function box({ speaker, texts }: Prepared, node: VisibleNode, where: Area): Box {
   const { key, open, openable, parent } = node;
-  const own = said[node.index]!;
+  const own = texts[node.index]!;
   const lines = [
     [own.name, own.detail, own.badge],
     [own.left, own.right],
@@ -141,23 +141,23 @@ function group(kind: Group["kind"], key: string, value: number, title: string, s
   return { kind, key, value, title, shapes };
 }
 
-function frames({ speaker, said, made, flat }: Parts): Group[] {
+function frames({ speaker, texts, placed, flat }: Parts): Group[] {
   const { nodes } = speaker.visible;
   const depth = new Int32Array(nodes.length);
   nodes.forEach((node, i) => (depth[i] = node.parent < 0 ? 0 : depth[node.parent]! + 1));
   const open = nodes.filter((node) => node.open);
   return open.map((node) => {
-    const where = area(made, node.index);
-    const shapes = frame(where, said[node.index]!, depth[node.index]!, node.kind === "fold");
-    return group("frame", node.key, -1, said[node.index]!.title, [...shapes, ...loop(node, where, flat)]);
+    const where = area(placed, node.index);
+    const shapes = frame(where, texts[node.index]!, depth[node.index]!, node.kind === "fold");
+    return group("frame", node.key, -1, texts[node.index]!.title, [...shapes, ...loop(node, where, flat)]);
   });
 }
 
-function closed({ speaker, said, made, flat }: Parts): Group[] {
+function closed({ speaker, texts, placed, flat }: Parts): Group[] {
   const shut = speaker.visible.nodes.filter((node) => !node.open);
   return shut.map((node) => {
-    const where = area(made, node.index);
-    const own = said[node.index]!;
+    const where = area(placed, node.index);
+    const own = texts[node.index]!;
     const isEnd = node.kind === "input" || node.kind === "output" || node.kind === "constant";
     const shapes = isEnd ? endBox(where, own) : closedBox(where, own, node.openable && !isThinCall(speaker, node));
     return group("box", node.key, -1, own.title, [...shapes, ...loop(node, where, flat)]);
@@ -184,36 +184,36 @@ function labelSize(value: Value): Size | null {
   return isMeasured(value) ? textSize(shapeText(value)) : null;
 }
 
-function wires({ speaker, made }: Parts): Group[] {
+function wires({ speaker, placed }: Parts): Group[] {
   const { nodes, nets } = speaker.visible;
-  return made.wires.map(({ net, branches }) => {
+  return placed.wires.map(({ net, branches }) => {
     const { source, value } = nets[net]!;
     const carried = speaker.facts.graph.values[value]!;
     return group("wire", nodes[source]!.key, value, `${shapeText(carried)} ${carried.dtype}`, wire(branches));
   });
 }
 
-function labelGroups({ speaker, made }: Parts): Group[] {
-  return made.labels.map(({ net, x, y }) => {
+function labelGroups({ speaker, placed }: Parts): Group[] {
+  return placed.labels.map(({ net, x, y }) => {
     const { source, value } = speaker.visible.nets[net]!;
     const said = shapeText(speaker.facts.graph.values[value]!);
     return group("label", speaker.visible.nodes[source]!.key, value, "", [text(x, y + 9, said, LABEL, "dim")]);
   });
 }
 
-function tagGroups({ speaker, tags, made, flat }: Parts): Group[] {
-  return made.tags.map((tag) => {
+function tagGroups({ speaker, tags, placed, flat }: Parts): Group[] {
+  return placed.tags.map((tag) => {
     const { source, value } = speaker.visible.nets[tag.nets[0]!]!;
     const many = tag.nets.length > 1;
     const said = many ? `${tag.nets.length} more` : tags[tag.nets[0]!]!;
     const title = tag.nets.map((net) => tags[net]!).join("\n");
-    const box = area(made, tag.box);
+    const box = area(placed, tag.box);
     return group("tag", speaker.visible.nodes[source]!.key, many ? -1 : value, title, drawTag(tag, box, said, flat));
   });
 }
 
 /** Below the picture of a model that was not run, so that nobody takes it for one of a run. */
-function caption(size: Size): Size & { group: Group } {
+function captionBelow(size: Size): Size & { group: Group } {
   const line = text(CAPTION_EDGE, size.height + 4, STILL, LABEL, "dim");
   return { width: line.width + 2 * CAPTION_EDGE, height: 16, group: group("label", "", -1, "", [line]) };
 }
@@ -222,12 +222,12 @@ function caption(size: Size): Size & { group: Group } {
 function notes({ facts, visible }: Speaker): string[] {
   const { nodes, hidden } = visible;
   const shut = nodes.filter((node) => !node.open && node.kind === "call" && isThick(facts, node.call)).length;
-  const said: string[] = visible.still ? [STILL] : [];
+  const notes: string[] = visible.still ? [STILL] : [];
   if (shut > 0)
-    said.push(`${count(shut, "box is", "boxes are")} closed; more depth opens ${shut === 1 ? "it" : "them"}`);
+    notes.push(`${count(shut, "box is", "boxes are")} closed; more depth opens ${shut === 1 ? "it" : "them"}`);
   if (hidden > 0)
-    said.push(`${count(hidden, "call that depends", "calls that depend")} on no input or parameter hidden`);
-  return said;
+    notes.push(`${count(hidden, "call that depends", "calls that depend")} on no input or parameter hidden`);
+  return notes;
 }
 
 function isThick({ tree }: Facts, call: number): boolean {

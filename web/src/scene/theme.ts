@@ -50,13 +50,13 @@ interface Ground {
 }
 
 function theme({ plain, strength, paper }: Ground): Theme {
-  const found: Record<string, string> = { ...plain };
+  const colours: Record<string, string> = { ...plain };
   for (const [hue, colour] of Object.entries(HUES)) {
-    found[`${hue}.fill`] = mix(paper, colour, strength[0]);
-    found[`${hue}.line`] = mix(paper, colour, strength[1]);
-    found[`${hue}.bar`] = mix(paper, colour, strength[2]);
+    colours[`${hue}.fill`] = mix(paper, colour, strength[0]);
+    colours[`${hue}.line`] = mix(paper, colour, strength[1]);
+    colours[`${hue}.bar`] = mix(paper, colour, strength[2]);
   }
-  return found as Theme;
+  return colours as Theme;
 }
 
 export const THEMES: Readonly<Record<ThemeName, Theme>> = {

@@ -14,7 +14,7 @@ test("a branch that runs on begins where the one before begins to turn", () => {
 });
 
 test("points on one line, or twice at one place, are no corners", () => {
-  const across = [0, 0, 0, 20, 0, 20, 0, 40, 30, 40, 60, 40, 60, 90];
+  const across = [0, 0, 0, 0, 0, 20, 0, 20, 0, 40, 30, 40, 60, 40, 60, 90];
   const [direct] = wire([{ points: [0, 0, 0, 40, 60, 40, 60, 90], arrow: true }]);
   expect(wire([{ points: across, arrow: true }])[0]).toEqual(direct);
 });
