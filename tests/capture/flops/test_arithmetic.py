@@ -7,6 +7,7 @@ import torch
 
 from torchatlas.capture.flops.arithmetic import kind_of
 from torchatlas.capture.flops.aten import formula_of
+from torchatlas.readers.aten import work
 
 aten = torch.ops.aten
 KINDS = {
@@ -53,3 +54,30 @@ def test_no_contraction_passes_for_free():
         packet = getattr(aten, name)
         func = getattr(packet, packet.overloads()[0])
         assert formula_of(func) is not None or kind_of(func) == "unknown", name
+
+
+_BY_TORCH_ALONE = """
+_autocast_to_full_precision _autocast_to_reduced_precision _fw_primal _grad_sum_to_size _make_dual _ncf_unsqueeze
+_ncf_view _sparse_broadcast_to _test_autograd_multiple_dispatch_view _unpack_dual _unwrap_optional ccol_indices
+coalesce col_indices crow_indices indices row_indices slice_inverse values
+"""
+BY_TORCH_ALONE = frozenset(_BY_TORCH_ALONE.split())
+"""Views of sparse tensors and of autograd's own, which torch says are views, and no file holds."""
+
+
+def test_files_say_of_every_operator_what_captures_say():
+    """By the name alone, where captures ask torch too: nothing that contracts is free in a file."""
+    differing = []
+    for schema in torch._C._jit_get_all_schemas():
+        namespace, name = schema.name.split("::")
+        overload = getattr(getattr(aten, name, None), schema.overload_name or "default", None)
+        # Operators of plain numbers and lists are none of the dispatcher's.
+        if namespace != "aten" or overload is None or not torch._C._dispatch_has_kernel(overload.name()):
+            continue
+        wanted = "unknown" if formula_of(overload) is not None else kind_of(overload)
+        plain = name.rstrip("_")
+        # Of what torch takes apart, as `inner`, a file has the count of the whole.
+        whole = torch._C._dispatch_has_kernel_for_dispatch_key(overload.name(), "CompositeImplicitAutograd")
+        if plain not in BY_TORCH_ALONE and not whole and work(name, {}, ())[1] != wanted:
+            differing.append((str(overload), work(name, {}, ())[1], wanted))
+    assert differing == []

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Arithmetic
 
 _VIEWS = """
-alias as_strided broadcast_to chunk detach diagonal expand expand_as imag moveaxis movedim mT narrow numpy_T permute
-real select slice split split_with_sizes squeeze swapaxes swapdims t tensor_split transpose unbind unflatten unfold
-unsqueeze view view_as view_as_complex view_as_real
+adjoint alias as_strided broadcast_to chunk _conj conj detach diagonal dsplit expand expand_as hsplit imag
+linalg_diagonal matrix_H mH moveaxis movedim mT narrow _neg_view numpy_T permute positive real _reshape_alias
+resolve_conj resolve_neg select slice split split_with_sizes squeeze swapaxes swapdims t tensor_split transpose unbind
+unflatten unfold unsqueeze view view_as view_as_complex view_as_real vsplit
 """
 VIEWS = frozenset(_VIEWS.split())
 """Operators of torch that return the memory they were given; where torch is at hand, it says so itself."""
@@ -32,8 +33,8 @@ full_like gather geometric getitem half hstack im2col index index_copy index_fil
 _lazy_clone lift lift_fresh lift_fresh_copy linspace _local_scalar_dense log_normal logspace long masked_fill
 masked_scatter masked_select max_unpool2d max_unpool3d meshgrid moveaxis new_empty new_empty_strided new_full new_ones
 new_zeros normal normal_functional numel one_hot ones ones_like _pack_padded_sequence pad _pad_packed_sequence
-_pin_memory pixel_shuffle pixel_unshuffle put rand rand_like randint randint_like randn randn_like random randperm
-range ravel reflection_pad1d reflection_pad2d reflection_pad3d repeat repeat_interleave replication_pad1d
+_pin_memory pin_memory pixel_shuffle pixel_unshuffle put rand rand_like randint randint_like randn randn_like random
+randperm range ravel reflection_pad1d reflection_pad2d reflection_pad3d repeat repeat_interleave replication_pad1d
 replication_pad2d replication_pad3d reshape reshape_as resize resize_as resize_as_sparse roll rot90 scalar_tensor
 scatter select_backward select_scatter set setitem shape short size slice_backward slice_scatter
 sparse_compressed_tensor sparse_coo_tensor sparse_mask _stack stack swapdims take take_along_dim tensor tile to
@@ -80,7 +81,7 @@ _MOVES = re.compile(r"_copy$|^_nested_(get|tensor_(?!softmax)|view|from|compute)
 _CONTRACTION = re.compile(
     r"(^|_)[a-z]*m[mv](_|$)|attention|conv(?!ert)|linalg|rnn|lstm|gru|cholesky|matmul|einsum|(^|_)fft|linear|geqrf|ormqr"
     r"|solve|lstsq|svd|transformer|multi_head|dist_backward|linear_combination|kernel_wrapper"
-    r"|tensordot|kron|cdist|matrix_power|^cov$|corrcoef|stft"
+    r"|tensordot|kron|cdist|_pdist|euclidean_dist|affine_grid|matrix_power|^cov$|corrcoef|stft"
 )
 _NO_CONTRACTION = re.compile(
     r"upsample|_thnn_fused_(lstm|gru)_cell|linalg_(vector_norm|cross|diagonal|_powsum)|fftfreq|fftshift|_foreach_(?!mm)"
