@@ -35,7 +35,7 @@ def test_an_input_that_is_returned_is_passed_through():
     graph = graph_of("structures/dictionary")
     returned = graph.values[graph.calls[0].outputs[graph.calls[0].returns.items[3].index]]
     assert returned.kind == "output"
-    assert graph.values[returned.same_as].names == ("batch.left",)
+    assert graph.values[returned.alias_of].names == ("batch.left",)
 
 
 def test_dataclasses_keep_their_fields():
@@ -78,7 +78,7 @@ def test_the_same_tensor_twice_is_one_value():
     graph = graph_of("structures/same_twice")
     first, second, third = graph.calls[0].outputs
     assert first == second != third
-    assert {graph.values[third].same_as} == set(graph.calls[0].inputs)
+    assert {graph.values[third].alias_of} == set(graph.calls[0].inputs)
 
 
 def test_a_function_has_no_modules_but_a_record():

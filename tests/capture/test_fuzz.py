@@ -75,7 +75,7 @@ def test_nothing_made_in_a_program_is_taken_for_a_constant(mode):
     def run(program: Program, count: int) -> None:
         graph = ta.capture(program, inputs(count), mode="same").graph
         lost = [value for value in graph.values if value.kind != "input" and value.producer is None]
-        assert not [value for value in lost if value.same_as is None and value.view_of is None]
+        assert not [value for value in lost if value.alias_of is None and value.view_of is None]
         assert not [value for value in lost if value.kind == "constant"]
 
     run()

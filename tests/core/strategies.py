@@ -94,7 +94,7 @@ def values(draw, position: int, origin: tuple[int | None, int | None], calls: in
         producer=origin[0],
         slot=origin[1],
         previous=draw(earlier),
-        same_as=draw(earlier),
+        alias_of=draw(earlier),
         view_of=draw(earlier),
         storage=draw(st.none() | st.integers(0, 2**64 - 1)),
         freed=draw(st.none() | st.integers(0, calls)),
@@ -148,7 +148,7 @@ def modules(draw, there: int) -> Module:
         extra=draw(texts),
         training=draw(st.booleans()),
         opaque=draw(st.booleans()),
-        sure=draw(st.none() | st.floats(0.01, 1)),
+        confidence=draw(st.none() | st.floats(0.01, 1)),
         registered=draw(st.booleans()),
         container=draw(st.booleans()),
     )

@@ -88,7 +88,7 @@ def test_arbitrary_graphs_are_well_formed(graph):
         (value(2, storage=2**64), "value 2 has the storage 18446744073709551616"),
         (value(2, freed=5), "value 2 was freed after 5 of 4 calls"),
         (value(2, previous=2), "value 2 has as previous the value 2, which is not before it"),
-        (value(2, same_as=3), "value 2 has as same_as the value 3, which is not before it"),
+        (value(2, alias_of=3), "value 2 has as alias_of the value 3, which is not before it"),
         (value(2, view_of=-1), "value 2 has as view_of the value -1, which is not before it"),
         (value(0, slot=0), "value 0 comes from slot 0 of no call"),
         (value(2, producer=9), "value 2 comes from call 9, which is not there"),

@@ -54,7 +54,7 @@ def test_a_condition_holds_both_branches_and_where_they_meet(tmp_path):
     assert the(graph, "Relu").inputs == the(graph, "Neg").inputs == (x,)
     merge = the(graph, "merge")
     assert merge.inputs == (c, *the(graph, "Relu").outputs, *the(graph, "Neg").outputs)
-    assert graph.values[graph.calls[0].outputs[0]].same_as == merge.outputs[0]
+    assert graph.values[graph.calls[0].outputs[0]].alias_of == merge.outputs[0]
 
 
 def loop(tmp_path):
@@ -80,9 +80,9 @@ def test_a_loop_holds_its_body_once(tmp_path):
     graph = loop(tmp_path)
     assert names(graph, the(graph, "Loop")) == ["Add", "Relu", "Identity", "Identity"]
     carried = graph.values[the(graph, "Add").inputs[0]]
-    assert carried.same_as == graph.calls[0].inputs[0]
+    assert carried.alias_of == graph.calls[0].inputs[0]
     last, stacked = (graph.values[value] for value in the(graph, "Loop").outputs)
-    assert last.same_as == the(graph, "Relu").outputs[0]
+    assert last.alias_of == the(graph, "Relu").outputs[0]
     assert (stacked.shape, graph.values[stacked.view_of].shape) == ((3, 2), (2,))
     assert any("of a loop one turn" in note.text for note in graph.notes)
 
@@ -104,7 +104,7 @@ def test_a_scan_reads_slices_of_what_it_runs_along(tmp_path):
     node = helper.make_node("Scan", ["s", "x"], ["last", "all"], body=body, num_scan_inputs=1)
     graph = opened(tmp_path, [node], [tensor("s", 2), tensor("x", 5, 2)], [tensor("last", 2), tensor("all", 5, 2)])
     state, piece = (graph.values[value] for value in the(graph, "Add").inputs)
-    assert (state.same_as, piece.view_of) == graph.calls[0].inputs
+    assert (state.alias_of, piece.view_of) == graph.calls[0].inputs
 
 
 def test_a_function_of_the_model_is_a_call_with_its_body_inside(tmp_path):

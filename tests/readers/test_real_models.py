@@ -143,7 +143,7 @@ def test_scripted_control_flow_is_a_call_with_the_branches_inside(tmp_path):
     inside = [graph.calls[child] for child in graph.children[loop.id]]
     assert [call.path or call.name for call in inside] == ["layer", "aten.relu"]
     carried = graph.values[inside[0].inputs[0]]
-    assert carried.same_as == condition.outputs[0]
+    assert carried.alias_of == condition.outputs[0]
     assert len(graph.calls_of["layer"]) == 2
     assert any("both branches" in note.text for note in graph.notes)
 

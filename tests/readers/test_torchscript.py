@@ -34,7 +34,7 @@ def history(graph, value):
         known = graph.values[value]
         if known.producer is not None:
             found.append(graph.calls[known.producer].name)
-        value = known.previous if known.previous is not None else known.same_as
+        value = known.previous if known.previous is not None else known.alias_of
     return found
 
 
@@ -409,7 +409,7 @@ def sources(graph, value):
         if at in seen or at is None:
             continue
         seen.add(at)
-        pending += [graph.values[at].same_as, graph.values[at].previous]
+        pending += [graph.values[at].alias_of, graph.values[at].previous]
         maker = graph.calls[graph.values[at].producer] if graph.values[at].producer is not None else None
         while maker is not None:
             pending += maker.inputs if maker.kind == "function" and at in maker.outputs else ()
@@ -433,7 +433,7 @@ def test_futures_in_lists_that_a_loop_fills_reach_who_waits(tmp_path):
     assert (last.name, last.inputs[1]) == ("aten.mul", forked)
     assert sources(graph, graph.calls[0].outputs[0]) == {"a", "a.fc", "b", "b.fc", "c"}
     (inside,) = [call for call in graph.calls if call.path == "a"]
-    assert inside.outputs == (graph.values[forked].same_as,)
+    assert inside.outputs == (graph.values[forked].alias_of,)
 
 
 class Either(Forking):

@@ -67,7 +67,7 @@ def versions(graph: Graph, value: int) -> set[int]:
     while todo:
         at = graph.values[todo.pop()]
         known.add(at.id)
-        earlier = [at.same_as] if at.producer is not None else [at.same_as, at.view_of, at.previous]
+        earlier = [at.alias_of] if at.producer is not None else [at.alias_of, at.view_of, at.previous]
         todo += [other for other in earlier if other is not None]
     return known
 

@@ -36,7 +36,7 @@ export function deepen(graph: Graph, prefix: string, count: number): Graph {
         id: values.length,
         producer: value.producer + shift,
         previous: null,
-        same_as: null,
+        alias_of: null,
         view_of: null,
       });
     }

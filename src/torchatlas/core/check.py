@@ -121,7 +121,7 @@ def _values(graph: Graph) -> Iterator[str]:
         yield f"value {value.id} was freed after {value.freed} of {len(graph.calls)} calls"
     for value in [value for value in graph.values if value.storage is not None and not 0 <= value.storage < MOST]:
         yield f"value {value.id} has the storage {value.storage}, which is not below 2**64 or is negative"
-    for word in ("previous", "same_as", "view_of"):
+    for word in ("previous", "alias_of", "view_of"):
         others = zip(graph.values, map(attrgetter(word), graph.values), strict=True)
         for value, other in [
             (value, other) for value, other in others if other is not None and not 0 <= other < value.id
@@ -162,8 +162,8 @@ def _modules(graph: Graph) -> Iterator[str]:
         for name, value in (*module.parameters, *module.buffers):
             if value not in there:
                 yield f"module {module.path!r} owns as {name!r} the value {value}, which is not there"
-        if module.sure is not None and not 0 < module.sure <= 1:
-            yield f"module {module.path!r} was inferred with a certainty of {module.sure}, which is not in (0, 1]"
+        if module.confidence is not None and not 0 < module.confidence <= 1:
+            yield f"module {module.path!r} was inferred with a certainty of {module.confidence}, which is not in (0, 1]"
 
 
 def _places(graph: Graph) -> Iterator[str]:

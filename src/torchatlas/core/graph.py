@@ -105,7 +105,7 @@ class Value:
         producer: the call that made it; None for leaves.
         slot: position among the producer's outputs; None where the maker was not seen to return it (a write).
         previous: the version an in-place write replaced.
-        same_as: the value passed through unchanged (Identity, Dropout in eval).
+        alias_of: the value passed through unchanged (Identity, Dropout in eval).
         view_of: a value whose memory it shares.
         storage: equal for values that share memory; None where torch gives no storage.
         freed: the number of calls begun when its memory was released; None if it outlived the run.
@@ -128,7 +128,7 @@ class Value:
     producer: int | None = None
     slot: int | None = None
     previous: int | None = None
-    same_as: int | None = None
+    alias_of: int | None = None
     view_of: int | None = None
     storage: int | None = None
     freed: int | None = None
@@ -244,8 +244,8 @@ class Module:
         extra: ``extra_repr()``.
         training: its flag as the user left it.
         opaque: its inside cannot be seen (ScriptModule).
-        sure: where class and settings were inferred from weights alone, how sure that is, above 0 and up to 1; None
-            where they are known.
+        confidence: in class and settings that were inferred from weights alone, above 0 and up to 1; None where
+            they are known.
         registered: whether the model's ``parameters()`` gives its parameters; not those of a module that ran out of a
             plain list, a closure or another object, whose path says where it was (``layers[0]``).
         container: it has no forward of its own (``ModuleList``, ``ParameterDict``), so that it cannot be called.
@@ -260,7 +260,7 @@ class Module:
     extra: str = ""
     training: bool = False
     opaque: bool = False
-    sure: float | None = None
+    confidence: float | None = None
     registered: bool = True
     container: bool = False
 

@@ -151,9 +151,27 @@ def of_today(record: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(made, list) or not all(map(_is_pair, made)):
             raise ValueError(f"{shorten(made)} stands for a list of pairs of text.")
         known["provenance"] = asdict(provenance_of(made))
+    for records, (earlier, today) in RENAMED.items():
+        known[records] = _renamed(known.get(records), earlier, today)
     if isinstance(known.get("forward"), dict):
         known["forward"] = of_today(known["forward"])
     return known
+
+
+RENAMED = {"modules": ("sure", "confidence"), "values": ("same_as", "alias_of")}
+"""Fields of records that version 0.1.0 named otherwise: what they were called, and what they are called today."""
+
+
+def _renamed(records: Any, earlier: str, today: str) -> Any:
+    """The records with a field under the name that it has today; what is no list of records is left as it is."""
+    if not isinstance(records, list):
+        return records
+    return [
+        {today if field == earlier else field: held for field, held in one.items()}
+        if isinstance(one, dict) and earlier in one and today not in one
+        else one
+        for one in records
+    ]
 
 
 def _is_pair(given: Any) -> bool:

@@ -77,7 +77,7 @@ VALUE = Records(
     producer=IDS,
     slot=Maybe(Ints()),
     previous=IDS,
-    same_as=IDS,
+    alias_of=IDS,
     view_of=IDS,
     storage=IDS,
     freed=IDS,
@@ -122,7 +122,7 @@ MODULE = Records(
     extra=WORDS,
     training=Flags(),
     opaque=Flags(),
-    sure=Maybe(Floats()),
+    confidence=Maybe(Floats()),
     registered=Flags(),
     container=Flags(),
 )
@@ -206,7 +206,7 @@ RUN_2 = Records(Graph, **RUN_2_COLUMNS)
 
 # Format 1 knew of no overlay, no backward pass and no class that was inferred.
 CALLS_1: Column[tuple[Call, ...]] = Ragged(CALL.until("forward"))
-RUN_1 = RUN_2.until("overlays", calls=CALLS_1, modules=Ragged(MODULE.until("sure")))
+RUN_1 = RUN_2.until("overlays", calls=CALLS_1, modules=Ragged(MODULE.until("confidence")))
 
 FORMATS = {
     1: RUN_1,

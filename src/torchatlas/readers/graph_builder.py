@@ -147,7 +147,7 @@ class Draft:
             self._stands(first, new)
             found.append(new)
             view = self.values[first]
-            at = view.view_of if view.view_of is not None else view.same_as
+            at = view.view_of if view.view_of is not None else view.alias_of
         return found[0]
 
     def _stands(self, first: int, version: int | None) -> None:
@@ -259,7 +259,7 @@ def _cross(draft: Draft, order: list[Step]) -> None:
                 _climb(value, around[step.id], maker, around, entered)
                 _climb(value, _above(maker, around), step, around, left)
         for value in step.outputs if step.children and not step.derived else ():  # of a loop: what its body hands on
-            inner = draft.values[value].same_as
+            inner = draft.values[value].alias_of
             maker = draft.makers[inner] if inner is not None else None
             if inner is not None and step.holds(maker):
                 _climb(inner, _above(maker, around), step, around, left)

@@ -13,4 +13,4 @@ DOUBTFUL = 0.9
 
 def guessed(name: str, module: Module) -> str:
     """The class as people read it: with a question mark where it was inferred and may well be another."""
-    return f"{name}?" if module.sure is not None and module.sure < DOUBTFUL else name
+    return f"{name}?" if module.confidence is not None and module.confidence < DOUBTFUL else name

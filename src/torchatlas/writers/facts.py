@@ -58,7 +58,7 @@ class Facts:
         facts = {}
         module = None if path is None else self._graph.module_at.get(path)
         if module is not None:
-            sure = "" if module.sure is None else f" (inferred, {module.sure:.0%} sure)"
+            sure = "" if module.confidence is None else f" (inferred, {module.confidence:.0%} sure)"
             facts = {"module": module.path, "class": f"{module.name}{sure}", "settings": figures(module.extra)}
             facts["mode"] = "training" if module.training else "evaluation"
         if call is not None:

@@ -139,7 +139,7 @@ def _origins(graph: Graph) -> list[tuple[Key, int]]:
     """For each value the node that made it, and the value that it is there."""
     found: list[tuple[Key, int]] = []
     for value in graph.values:
-        producer, earlier = value.producer, value.same_as
+        producer, earlier = value.producer, value.alias_of
         if producer is None and earlier is None and value.kind not in LEAVES:
             earlier = value.previous if value.view_of is None else value.view_of
         if producer is not None and (earlier is None or not graph.children[producer]):

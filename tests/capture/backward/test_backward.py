@@ -255,7 +255,7 @@ def test_saved_tensors_have_shapes_and_bytes_and_are_one_where_shared():
     by_name = {call.name: call for call in saved}
     for name, kind in (("weight", "parameter"), ("x", "leaf")):
         assert by_name[name].arguments == Node("arguments", ("is",), (kind,))
-        same = graph.values[graph.values[by_name[name].outputs[0]].same_as]
+        same = graph.values[graph.values[by_name[name].outputs[0]].alias_of]
         assert same.names == (name,)
     assert "4 tensors, 248 B; of them 120 B" in texts(graph)
 
@@ -295,7 +295,7 @@ def test_a_leaf_without_a_name_that_a_node_keeps_is_that_leaf():
     (kept,) = [call for call in graph.calls if call.kind == "saved" and given(call) == {"is": "leaf"}]
     (leaf,) = [call for call in nodes_of(graph) if call.name == "AccumulateGrad"]
     variable = graph.values[leaf.inputs[given(leaf)["variable"].index]]
-    assert (variable.view_of, graph.values[kept.outputs[0]].same_as) == (None, variable.id)
+    assert (variable.view_of, graph.values[kept.outputs[0]].alias_of) == (None, variable.id)
     assert "2 tensors, 24 B; of them 12 B" in texts(graph)
 
 

@@ -76,7 +76,7 @@ def upstream(graph, value):
             continue
         seen.add(value)
         record = graph.values[value]
-        todo += [other for other in (record.previous, record.view_of, record.same_as) if other is not None]
+        todo += [other for other in (record.previous, record.view_of, record.alias_of) if other is not None]
         if record.producer is not None and record.producer not in found:
             found.add(record.producer)
             call = graph.calls[record.producer]

@@ -99,7 +99,7 @@ def test_inputs_and_outputs_keep_their_structure():
     assert root.returns == Node("dict", ("double", "rest"), (Slot(0), Node("tuple", (), (Slot(1), "some words", 3))))
     double, mask = (graph.values[value] for value in root.outputs)
     assert (double.kind, graph.calls[double.producer].name) == ("output", "Tensor.mul")
-    assert mask.same_as == root.inputs[1]
+    assert mask.alias_of == root.inputs[1]
 
 
 def test_a_tied_weight_is_one_value_with_both_names():
@@ -185,7 +185,7 @@ def test_a_tensor_passed_through_is_a_value_of_its_own():
     identity = graph.calls[graph.calls_of["0"][0]]
     through = graph.values[identity.outputs[0]]
     assert through.producer == identity.id
-    assert graph.values[through.same_as].kind == "input"
+    assert graph.values[through.alias_of].kind == "input"
 
 
 def test_constants_made_inside_and_held_outside_are_told_apart():

@@ -97,7 +97,7 @@ def test_what_is_returned_after_a_write_through_a_view_is_the_writers(level):
     assert written in only(graph, "Write").outputs
     assert graph.calls[graph.values[written].producer].name in {"Tensor.add_", "aten.add_.Tensor"}
     assert graph.values[held].producer == only(graph, "Held").id
-    zeroed = graph.values[graph.values[held].same_as]
+    zeroed = graph.values[graph.values[held].alias_of]
     assert graph.calls[zeroed.producer].name in {"Tensor.zero_", "aten.zero_.default"}
 
 
@@ -116,8 +116,8 @@ def test_what_passes_through_is_linked():
     graph = ta.capture(model, torch.ones(4)).graph
     root, output = graph.calls[0], graph.values[graph.calls[0].outputs[0]]
     chain = [output.id]
-    while graph.values[chain[-1]].same_as is not None:
-        chain.append(graph.values[chain[-1]].same_as)
+    while graph.values[chain[-1]].alias_of is not None:
+        chain.append(graph.values[chain[-1]].alias_of)
     assert chain[-1] == root.inputs[0]
     assert len(chain) > 1
 

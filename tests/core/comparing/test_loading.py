@@ -31,7 +31,7 @@ def weights(state):
     for value in values:
         holder, _, name = value.names[0].rpartition(".")
         own[holder].append((name, value.id))
-    modules = tuple(Module(path, "Module", parameters=tuple(own[path]), sure=0.5) for path in sorted(paths))
+    modules = tuple(Module(path, "Module", parameters=tuple(own[path]), confidence=0.5) for path in sorted(paths))
     return Graph("weights", values=values, modules=modules)
 
 

@@ -231,7 +231,7 @@ def _graphs(draw: st.DrawFn) -> Graph:
     for id_ in range(1, draw(st.integers(1, 25))):
         inputs = tuple(draw(st.lists(st.integers(0, len(values) - 1), max_size=3))) if values else ()
         path = draw(st.sampled_from([None, *paths]))
-        alias = draw(st.sampled_from(["new", "same_as", "view_of", "previous"])) if inputs else "new"
+        alias = draw(st.sampled_from(["new", "alias_of", "view_of", "previous"])) if inputs else "new"
         link = {} if alias == "new" else {alias: inputs[0]}
         values.append(tensor(len(values), shape=draw(shapes), producer=id_, **link))
         arithmetic = draw(st.sampled_from(["counted", "elementwise", "movement", "unknown"]))
@@ -256,7 +256,7 @@ def _inside(graph: Graph, root: int) -> list[Call]:
 
 def _first(graph: Graph, value: int) -> Value:
     found = graph.values[value]
-    while (earlier := found.same_as if found.same_as is not None else found.previous) is not None:
+    while (earlier := found.alias_of if found.alias_of is not None else found.previous) is not None:
         found = graph.values[earlier]
     return found
 
@@ -284,7 +284,7 @@ def _cost_again(graph: Graph, call: Call) -> Cost:
     parameters = [value for value in held if value.kind == "parameter"]
     buffers = [value for value in held if value.kind == "buffer"]
     ids = {c.id for c in inside}
-    fresh = [v for v in graph.values if v.producer in ids and {v.same_as, v.view_of, v.previous} == {None}]
+    fresh = [v for v in graph.values if v.producer in ids and {v.alias_of, v.view_of, v.previous} == {None}]
     entering = {_first(graph, value) for value in call.inputs}
     outside = [v for v in entering if v.kind not in {"parameter", "buffer"} and v.producer not in ids]
     return Cost(

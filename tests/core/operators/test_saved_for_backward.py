@@ -181,7 +181,7 @@ def test_workspace_is_what_inference_takes_beside_inputs_and_outputs() -> None:
     assert _operation("F.conv2d", [(1, 8, 10, 10), weight], (1, 4, 8, 8)) == windows
     assert _operation("F.conv2d", [image, weight], result, device="cuda:0") == 0
     assert _operation("F.dropout", [(10,)], (10,)) == 40
-    assert _operation("F.dropout", [(10,)], (10,), same_as=0) == 0
+    assert _operation("F.dropout", [(10,)], (10,), alias_of=0) == 0
 
 
 @pytest.mark.parametrize("shape", [(), (-1, 4), (2,)])

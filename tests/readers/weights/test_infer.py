@@ -115,7 +115,7 @@ class Diffusing(nn.Module):
 def test_a_layer_that_may_go_either_way_is_doubted(tmp_path):
     """As many channels in as out, and an even window, as the mask head of Mask R-CNN has."""
     model = nn.Sequential(nn.Conv2d(3, 32, 3), nn.ConvTranspose2d(32, 32, 2, 2))
-    assert (read(saved(tmp_path / "a.pth", model.state_dict())).module_at["1"].sure or 1) < 0.8
+    assert (read(saved(tmp_path / "a.pth", model.state_dict())).module_at["1"].confidence or 1) < 0.8
 
 
 def test_a_scale_is_learned_but_beside_a_zero_point(tmp_path):
@@ -128,7 +128,7 @@ def test_a_norm_among_convolutions_is_told_from_one_among_matrices(tmp_path):
     """Their tensors are alike; that it may be another norm is said."""
     for found in both_formats(Diffusing(), tmp_path):
         assert [found[name][0] for name in ("norm1", "norm2", "block.norm1")] == ["GroupNorm", "GroupNorm", "LayerNorm"]
-    assert all(module.sure <= 0.7 for module in read(tmp_path / "a.pth").modules if module.name == "GroupNorm")
+    assert all(module.confidence <= 0.7 for module in read(tmp_path / "a.pth").modules if module.name == "GroupNorm")
 
 
 def test_one_channel_is_told_from_one_for_each(tmp_path):
@@ -199,7 +199,7 @@ def test_nothing_is_said_that_shapes_do_not_say(tmp_path):
     told = {name for module in graph.modules for name, _ in module.settings}
     assert told.isdisjoint({"stride", "padding", "dilation", "num_heads", "eps", "momentum", "dropout", "batch_first"})
     assert graph.module_at["odd"].name == "Module"
-    assert all(0 < (module.sure or 0) <= 1 for module in graph.modules)
+    assert all(0 < (module.confidence or 0) <= 1 for module in graph.modules)
     assert any("could be anything" in note.text for note in graph.notes)
     assert any("nor stride, padding" in note.text for note in graph.notes)
 

@@ -97,7 +97,7 @@ def agree(model: nn.Module, graph: Graph) -> None:
     assert [comparable(module) for module in graph.modules] == [comparable(module) for module in captured.modules]
     for one, other in zip(graph.values, captured.values, strict=True):
         assert dataclasses.replace(one, storage=None) == dataclasses.replace(other, storage=None)
-    assert all(module.sure is None for module in graph.modules)
+    assert all(module.confidence is None for module in graph.modules)
 
 
 FAMILIES = {

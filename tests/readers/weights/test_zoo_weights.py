@@ -173,7 +173,7 @@ def judged(graph: Graph, model: nn.Module) -> list[tuple[str, float, bool]]:
     """Every answer, with whether it is right: the class, and each setting that torch's module has too."""
     real = dict(model.named_modules(remove_duplicate=False))
     return [
-        (module.name, module.sure or 0, is_right(module, real[module.path]))
+        (module.name, module.confidence or 0, is_right(module, real[module.path]))
         for module in graph.modules
         if module.name != "Module" and module.path in real
     ]

@@ -128,7 +128,7 @@ function CallPanel({ page, node, call }: { page: Page; node: VisibleNode; call: 
         )}
         {node.repeat && <Fact name={node.repeat.loop ? "loop" : "repeats"}>{repeatText(page, node)}</Fact>}
         <Fact name="type">{call.kind === "module" ? call.name : `${call.kind.replace("_", " ")} ${call.name}`}</Fact>
-        {module && module.sure !== null && <Fact name="inferred">{sureText(module.sure)}</Fact>}
+        {module && module.confidence !== null && <Fact name="inferred">{sureText(module.confidence)}</Fact>}
         {module?.aliases.length ? <Fact name="also">{module.aliases.join(", ")}</Fact> : null}
         {module?.extra && (
           <Fact name="settings" exact={module.extra}>

@@ -51,7 +51,7 @@ function isNamed(one: One): boolean {
 }
 
 function isInferred(one: One): boolean {
-  return (moduleOf(one)?.sure ?? null) !== null;
+  return (moduleOf(one)?.confidence ?? null) !== null;
 }
 
 const TITLES = { params: "parameters", flops: "FLOPs", activations: "activations" };

@@ -50,7 +50,7 @@ export interface Value {
   readonly producer: number | null;
   readonly slot: number | null;
   readonly previous: number | null;
-  readonly same_as: number | null;
+  readonly alias_of: number | null;
   readonly view_of: number | null;
   readonly storage: number | null;
   readonly freed: number | null;
@@ -95,7 +95,7 @@ export interface Module {
   readonly extra: string;
   readonly training: boolean;
   readonly opaque: boolean;
-  readonly sure: number | null;
+  readonly confidence: number | null;
   readonly registered: boolean;
   readonly container: boolean;
 }

@@ -30,7 +30,7 @@ function origins(tree: CallTree): Int32Array {
       origin[at] = at;
       const value = values[at]!;
       const isMade = value.producer !== null && (isLeaf(tree, value.producer) || value.kind === "input");
-      const earlier = value.same_as ?? value.previous ?? value.view_of;
+      const earlier = value.alias_of ?? value.previous ?? value.view_of;
       if (isMade || earlier === null) break;
       at = earlier;
     }

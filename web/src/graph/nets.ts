@@ -104,7 +104,7 @@ function ordered(readers: Work["readers"]): Net[] {
  */
 function returned({ graph }: CallTree, value: number, reader: number): number {
   for (let at = value; ;) {
-    const { same_as: earlier, producer } = graph.values[at]!;
+    const { alias_of: earlier, producer } = graph.values[at]!;
     if (earlier === null || producer === null || !isKept(graph, at, producer, reader)) return at;
     at = earlier;
   }

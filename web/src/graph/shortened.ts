@@ -38,7 +38,7 @@ const VALUE: Value = {
   producer: null,
   slot: null,
   previous: null,
-  same_as: null,
+  alias_of: null,
   view_of: null,
   storage: null,
   freed: null,

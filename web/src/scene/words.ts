@@ -98,7 +98,7 @@ function savedValue({ graph }: Facts, call: Call): Value | undefined {
 
 /** Saved for the backward alone, or at hand anyway: a parameter, an input, a view of one. */
 function savedWord(facts: Facts, call: Call): string {
-  const { same_as: same = null, view_of: base = null } = savedValue(facts, call) ?? {};
+  const { alias_of: same = null, view_of: base = null } = savedValue(facts, call) ?? {};
   if (same !== null) return `saved ${facts.graph.values[same]!.kind}`;
   const name = base === null ? undefined : facts.graph.values[base]!.names[0];
   return name === undefined ? "saved" : `view of ${name}`;

@@ -57,7 +57,11 @@ describe("two calls line by line", () => {
   test("say nothing differs that is not known of one of them", () => {
     const { graph } = shallow;
     const calls = graph.calls.map((call) => ({ ...call, inputs: [], outputs: [] }));
-    const modules = graph.modules.map((module) => ({ ...module, sure: 0.9, settings: module.settings.slice(0, 2) }));
+    const modules = graph.modules.map((module) => ({
+      ...module,
+      confidence: 0.9,
+      settings: module.settings.slice(0, 2),
+    }));
     const moduleAt = new Map(modules.map((module) => [module.path, module]));
     const unrun = { ...shallow, graph: { ...graph, calls, modules }, facts: { ...shallow.facts, moduleAt } };
     const lines = facing(one(shallow, "layer1.0.conv1"), one(unrun, "layer1.0.conv1"));

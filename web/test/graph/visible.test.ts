@@ -263,7 +263,7 @@ function chain(count: number): Graph {
   });
   const value = (id: number, producer: number | null): Value => ({
     ...{ id, kind: producer === null ? "input" : "activation", names: [], shape: [4], dtype: "float32", device: "cpu" },
-    ...{ nbytes: 16, requires_grad: false, producer, slot: 0, previous: null, same_as: null, view_of: null },
+    ...{ nbytes: 16, requires_grad: false, producer, slot: 0, previous: null, alias_of: null, view_of: null },
     ...{ storage: null, freed: null, type: "", inner: [], original: null, placements: [], mesh: [] },
   });
   const slot = { slot: 0 };
@@ -274,7 +274,15 @@ function chain(count: number): Graph {
   const steps = Array.from({ length: count }, (_, i) => call(i + 1, { inputs: [i], outputs: [i + 1] }));
   const values = Array.from({ length: count + 1 }, (_, i) => value(i, i === 0 ? null : i));
   return {
-    ...{ name: "Long", calls: [root, ...steps], values, modules: [], notes: [], error: null, provenance: network("unrun").provenance },
+    ...{
+      name: "Long",
+      calls: [root, ...steps],
+      values,
+      modules: [],
+      notes: [],
+      error: null,
+      provenance: network("unrun").provenance,
+    },
     ...{ overlays: [], forward: null, folds: [] },
   };
 }

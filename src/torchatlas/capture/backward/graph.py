@@ -256,7 +256,7 @@ class _Pass:
             said["state"] = "written in place since"
             self.remarks.written.append(call.id)
         call.arguments = Node("arguments", tuple(said), tuple(said.values()))
-        same = {"same_as": value.id, "view_of": None} if value is not None else {}
+        same = {"alias_of": value.id, "view_of": None} if value is not None else {}
         new = self.known.add(tensor, "activation", names=(call.name,), producer=call.id, slot=0, **same)
         call.outputs, call.returns = [new.id], Slot(0)
         self.remarks.keep(new, tensor, is_new=named is None)

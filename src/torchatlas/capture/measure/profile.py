@@ -261,8 +261,8 @@ def _origin(graph: Graph, call: int, slot: int) -> Iterator[str]:
     if slot >= len(inputs):
         return
     value = graph.values[inputs[slot]]
-    while value.previous is not None or value.same_as is not None:
-        earlier = value.same_as if value.same_as is not None else value.previous
+    while value.previous is not None or value.alias_of is not None:
+        earlier = value.alias_of if value.alias_of is not None else value.previous
         value = graph.values[earlier or 0]
     if value.producer is None:
         kind = "constant" if value.kind == "constant" else value.kind.replace("output", "input")

@@ -445,7 +445,7 @@ class Recorder:
                 value = values[tensors.add(tensor, "activation", call.id, slot=slot)]
                 made = value.view_of
                 if made is not None and made >= call.first_value and values[made].shape == value.shape:
-                    value.same_as = made  # made inside and wrapped anew on the way out
+                    value.alias_of = made  # made inside and wrapped anew on the way out
             elif call.kind == "aten":
                 value = values[reference.value]
                 _fill(value, call, slot)
@@ -453,7 +453,7 @@ class Recorder:
                 value = values[tensors.read(tensor)]  # written inside through a view, it is no longer what it was
                 if value.id < call.first_value or (value.producer is not None and value.producer < call.id):
                     # an older tensor, handed through
-                    value = values[tensors.add(tensor, "activation", call.id, slot=slot, same_as=value.id)]
+                    value = values[tensors.add(tensor, "activation", call.id, slot=slot, alias_of=value.id)]
                 else:
                     _fill(value, call, slot)
             call.outputs.append(value.id)

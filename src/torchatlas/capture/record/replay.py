@@ -211,7 +211,7 @@ class Tape:
         while value not in self._made and value not in self._origins:
             record = self._tensors.values[value]
             made = record.producer is not None
-            same = record.same_as if record.same_as is not None else record.previous if made else None
+            same = record.alias_of if record.alias_of is not None else record.previous if made else None
             if same is not None:
                 self._origins[value] = _Origin(same=same)
                 value = same

@@ -43,6 +43,7 @@ class ValueRecord:
     """A `Value` while the run goes on."""
 
     __slots__ = (
+        "alias_of",
         "device",
         "dtype",
         "id",
@@ -53,7 +54,6 @@ class ValueRecord:
         "previous",
         "producer",
         "requires_grad",
-        "same_as",
         "shape",
         "slot",
         "stored",
@@ -71,7 +71,7 @@ class ValueRecord:
     producer: int | None
     slot: int | None
     previous: int | None
-    same_as: int | None
+    alias_of: int | None
     view_of: int | None
     memory: Memory | None
     stored: Stored | None
@@ -155,14 +155,14 @@ class Tensors:
         slot: int | None = None,
         names: tuple[str, ...] = (),
         previous: int | None = None,
-        same_as: int | None = None,
+        alias_of: int | None = None,
     ) -> int:
         """A new value; returns its id."""
         old = self.seen.get(id(tensor))
         memory = old.memory if old is not None and old() is tensor else self._memory(tensor, leaf=producer is None)
         value = ValueRecord()
         value.kind, value.names, value.producer, value.slot = kind, names, producer, slot
-        value.previous, value.same_as, value.view_of, value.memory = previous, same_as, None, memory
+        value.previous, value.alias_of, value.view_of, value.memory = previous, alias_of, None, memory
         value.stored = None
         value.dtype, value.device, value.requires_grad = tensor.dtype, tensor.device, tensor.requires_grad
         value.type = "" if type(tensor) in _PLAIN_TENSORS else type(tensor).__name__
@@ -181,7 +181,7 @@ class Tensors:
             return value.id
         if memory.base is None:
             memory.base = value.id
-        elif previous is None and same_as is None:
+        elif previous is None and alias_of is None:
             value.view_of = memory.latest
         memory.latest = value.id
         return value.id
@@ -393,7 +393,7 @@ def frozen(value: ValueRecord, kind: ValueKind) -> Value:
         value.producer,
         value.slot,
         value.previous,
-        value.same_as,
+        value.alias_of,
         value.view_of,
         memory.id if memory is not None else None,
         memory.freed if memory is not None else None,

@@ -55,7 +55,7 @@ def module_differences(one: Module, other: Module, a: Graph, b: Graph) -> Iterat
     What was inferred from weights is not compared with what is known, nor is anything that another program's file
     leaves out. The training flag and devices are state, not structure, and are not compared.
     """
-    known = one.sure is None and other.sure is None
+    known = one.confidence is None and other.confidence is None
     if known:
         yield from _settings(one, other, whole=not (is_foreign(a) or is_foreign(b)))
     yield from _tensors(one, other, a, b, known=known)

@@ -35,7 +35,7 @@ def module_trees(a: Graph, b: Graph) -> tuple[Tree, Tree]:
 
 def is_inferred(graph: Graph) -> bool:
     """Whether its modules were inferred from weights alone."""
-    return not graph.calls and any(module.sure is not None for module in graph.modules)
+    return not graph.calls and any(module.confidence is not None for module in graph.modules)
 
 
 def is_foreign(graph: Graph) -> bool:

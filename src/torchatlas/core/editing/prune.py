@@ -149,7 +149,7 @@ def _instead(graph: Graph, flow: Units, parts: Iterable[Sequence[int]], gone: Se
     for made in graph.values:
         if made.producer is not None and gone[made.producer]:
             part = part_of.get(flow.inside[made.producer])
-            other = made.same_as if part is None else given[part].for_result(graph, made) if part in given else None
+            other = made.alias_of if part is None else given[part].for_result(graph, made) if part in given else None
             if other is not None and other < made.id:
                 instead[made.id] = instead.get(other, other)
     return instead
@@ -162,9 +162,9 @@ def _varies(graph: Graph, flow: Units, source: int) -> bool:
 
 def _first(graph: Graph, value: int) -> int:
     """The value that was handed on unchanged."""
-    earlier = graph.values[value].same_as
+    earlier = graph.values[value].alias_of
     while earlier is not None:
-        value, earlier = earlier, graph.values[earlier].same_as
+        value, earlier = earlier, graph.values[earlier].alias_of
     return value
 
 
@@ -192,10 +192,10 @@ def _reconnected(graph: Graph, gone: Sequence[bool], instead: dict[int, int]) ->
     values = []
     for value in graph.values:
         known = replace(
-            value, previous=other(value.previous), same_as=other(value.same_as), view_of=other(value.view_of)
+            value, previous=other(value.previous), alias_of=other(value.alias_of), view_of=other(value.view_of)
         )
         if _is_made(value, gone):
-            known = replace(known, producer=None, slot=None, previous=None, same_as=None, view_of=None)
+            known = replace(known, producer=None, slot=None, previous=None, alias_of=None, view_of=None)
         if value.id in returned and value.kind == "activation":
             known = replace(known, kind="output")
         values.append(known)

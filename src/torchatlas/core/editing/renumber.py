@@ -149,7 +149,7 @@ def keep_values(graph: Graph, kept: Sequence[bool]) -> Graph:
                     value,
                     id=moved[value.id],
                     previous=link(value.previous),
-                    same_as=link(value.same_as),
+                    alias_of=link(value.alias_of),
                     view_of=link(value.view_of),
                 )
                 for value in graph.values

@@ -221,7 +221,7 @@ class _Numbering:
         """How a made value came to be: fresh, passed through, a view, or written over another."""
         made = self.graph.values[value]
         before = 0 if made.previous is None else inputs.get(made.previous, -1)
-        same = 0 if made.same_as is None else inputs.get(made.same_as, -1)
+        same = 0 if made.alias_of is None else inputs.get(made.alias_of, -1)
         return (self.value_number[value], before, same, made.view_of is not None)
 
     def _composite(self, call: Call) -> Atoms:

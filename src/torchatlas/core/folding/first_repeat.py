@@ -196,7 +196,7 @@ class _Comparison:
 
     def _comes_alike(self, here: Call, there: Call, one: int, other: int) -> bool:
         first, later = self.graph.values[one], self.graph.values[other]
-        for before, after in ((first.previous, later.previous), (first.same_as, later.same_as)):
+        for before, after in ((first.previous, later.previous), (first.alias_of, later.alias_of)):
             if after is not None and after in there.inputs:
                 if self.value[after] != before:
                     return False

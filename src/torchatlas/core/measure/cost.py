@@ -331,7 +331,7 @@ def origins_of(values: Sequence[Value]) -> list[int]:
     """For each value the first version of the tensor that it is: passed through and written in place stay the same."""
     origins: list[int] = []
     for value in values:
-        earlier = value.same_as if value.same_as is not None else value.previous
+        earlier = value.alias_of if value.alias_of is not None else value.previous
         origins.append(value.id if earlier is None else origins[earlier])
     return origins
 
@@ -348,7 +348,7 @@ def allocated(values: Sequence[Value]) -> Iterator[Value]:
         known = value.storage is not None and value.storage in seen
         if value.storage is not None:
             seen.add(value.storage)
-        alias = value.view_of is not None or value.same_as is not None or value.previous is not None
+        alias = value.view_of is not None or value.alias_of is not None or value.previous is not None
         if real and value.device == "meta":
             continue
         if value.producer is not None and not (known or alias or value.is_weight or value.kind == "input"):

@@ -89,7 +89,7 @@ def _owners(values: Sequence[Value]) -> list[int]:
     owner: list[int] = []
     first: dict[int, int] = {}
     for value in values:
-        earlier = value.previous if value.same_as is None else value.same_as
+        earlier = value.previous if value.alias_of is None else value.alias_of
         if earlier is None:
             earlier = value.view_of
         own = value.id if earlier is None else owner[earlier]

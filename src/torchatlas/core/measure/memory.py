@@ -148,7 +148,7 @@ def _becomes_weights(graph: Graph, value: Value, weights: Collection[int]) -> bo
 
 
 def _is_first(value: Value) -> bool:
-    return value.previous is None and value.same_as is None and value.view_of is None
+    return value.previous is None and value.alias_of is None and value.view_of is None
 
 
 def _operations(graph: Graph, known: Mapping[int, Operation]) -> Iterator[Operation]:
@@ -162,7 +162,7 @@ def _operations(graph: Graph, known: Mapping[int, Operation]) -> Iterator[Operat
         if not inner or (is_known(call.name) and all(graph.calls[child].kind == "aten" for child in inner)):
             covered[call.id] = True
             # A module that recorded nothing inside is opaque, or hands its input on.
-            if call.kind != "module" or any(graph.values[value].same_as is None for value in call.outputs):
+            if call.kind != "module" or any(graph.values[value].alias_of is None for value in call.outputs):
                 yield known[call.id] if call.id in known else operation_of(graph, call)
 
 

@@ -105,7 +105,7 @@ def _tensors(values: Sequence[Value], operations: Iterable[Operation]) -> list[i
     computed = {value.id for operation in operations for value in operation.outputs}
     found: list[int] = []
     for value in values:
-        earlier = value.same_as
+        earlier = value.alias_of
         if earlier is None and value.id not in computed:
             earlier = value.view_of if value.previous is None else value.previous
         # An alias of a leaf that requires no gradient though the leaf does was cut off from it.

@@ -114,7 +114,7 @@ def rule_for(name: str, tensors: Iterable[Value], *, in_place: bool) -> Rule:
 
 def workspace(operation: Operation) -> int:
     """Bytes that inference takes only while the operation runs. What passes its input through does nothing."""
-    if operation.outputs and operation.outputs[0].same_as is not None:
+    if operation.outputs and operation.outputs[0].alias_of is not None:
         return 0
     rule = operation.rule
     return rule.forward(operation) + (rule.kept(operation) if rule.always else 0)

@@ -197,7 +197,7 @@ def _pass_through(graph: Graph, inside: Sequence[int]) -> set[int]:
     """Units that make nothing themselves: all they return is what they were given."""
     pass_through = {unit for unit in inside if unit >= 0}
     for value in graph.values:
-        if value.producer is not None and value.same_as is None:
+        if value.producer is not None and value.alias_of is None:
             pass_through.discard(inside[value.producer])
     return pass_through
 
@@ -206,11 +206,11 @@ def _sources(graph: Graph, inside: Sequence[int], kept: set[int]) -> list[Source
     sources: list[Source | None] = []
     for value in graph.values:
         unit = -1 if value.producer is None else inside[value.producer]
-        earlier = value.same_as if value.same_as is not None else value.previous
+        earlier = value.alias_of if value.alias_of is not None else value.previous
         earlier = earlier if earlier is not None else value.view_of
         if value.is_weight and value.producer is None:
             source = NOWHERE
-        elif unit >= 0 and (value.same_as is None or unit in kept):
+        elif unit >= 0 and (value.alias_of is None or unit in kept):
             source = unit
         elif earlier is not None and value.kind != "input":
             source = sources[earlier]

@@ -223,12 +223,12 @@ class Model:
                 step.outputs.append(inner)
                 self._tell(inner, known)
                 return inner
-            return self.draft.made(step, self.draft.value("activation", (name,), **known, same_as=inner))
+            return self.draft.made(step, self.draft.value("activation", (name,), **known, alias_of=inner))
         found = [end[at] for end in ends if at < len(end)]
         if len(found) > 1:
             return self.draft.made(step, self._merge(step, found, name, known))
         if found:
-            word = "same_as" if self._shape(found[0]) == known.get("shape") else "view_of"
+            word = "alias_of" if self._shape(found[0]) == known.get("shape") else "view_of"
             return self.draft.made(step, self.draft.value("activation", (name,), **{**known, word: found[0]}))
         return self.draft.made(step, self.draft.value("activation", (name,), **known))
 
@@ -245,7 +245,7 @@ class Model:
         merge.returns = Slot(0)
         step.children.append(merge)
         inner = self.draft.made(merge, self.draft.value("activation", (), **known))
-        return self.draft.value("activation", (name,), **known, same_as=inner)
+        return self.draft.value("activation", (name,), **known, alias_of=inner)
 
     # Graphs inside nodes.
 
@@ -296,7 +296,7 @@ class Model:
             more: dict[str, Any] = {}
             if actual is not None:
                 known = known if "shape" in known else self._like(actual, known)
-                more["same_as" if self._shape(actual) == known.get("shape") else "view_of"] = actual
+                more["alias_of" if self._shape(actual) == known.get("shape") else "view_of"] = actual
             # The number of a turn, and a condition that is not given, depend on nothing outside.
             kind: ValueKind = "activation" if actual is not None else "constant"
             names.own[one.name] = value = self.draft.value(kind, (one.name,), **known, **more)

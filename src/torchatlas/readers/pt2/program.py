@@ -202,9 +202,9 @@ class Program:
         more: dict[str, Any] = {}
         body = [end[at] for end in ends if at < len(end)]
         if len(ends) == 1 and body:
-            more["same_as"] = body[0]
+            more["alias_of"] = body[0]
         elif op == "while_loop" and body:
-            more["same_as"] = body[-1]
+            more["alias_of"] = body[-1]
         first = step.inputs[0] if step.inputs else None
         if first is not None and not ends:
             if in_place(op) and not step.writes:
@@ -235,7 +235,7 @@ class Program:
         merge.returns = Slot(0)
         step.children.append(merge)
         inner = self.draft.made(merge, self._value("activation", meta))
-        return self._value("activation", meta, same_as=inner)
+        return self._value("activation", meta, alias_of=inner)
 
     def _inside(
         self,
@@ -279,7 +279,7 @@ class Program:
             return actual
         more: dict[str, Any] = {}
         if actual is not None:
-            more["same_as" if self.draft.values[actual].shape == known["shape"] else "view_of"] = actual
+            more["alias_of" if self.draft.values[actual].shape == known["shape"] else "view_of"] = actual
         value = self._value("activation", meta, **more)
         self.draft.homes[value] = group
         return value

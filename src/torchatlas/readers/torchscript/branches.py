@@ -135,7 +135,7 @@ class Branches:
         merge.returns = Slot(0)
         step.children.append(merge)
         inner = self._draft.made(merge, self._draft.value("activation"))
-        return self._draft.made(step, self._draft.value("activation", same_as=inner))
+        return self._draft.made(step, self._draft.value("activation", alias_of=inner))
 
     def either(self, left: Any, right: Any) -> Any:
         """Where only one side is a tensor, or known, that one; different constants are not known."""
@@ -164,7 +164,7 @@ class Branches:
             if isinstance(before, Made):
                 known = self._draft.values[before.value]
                 value = self._draft.value(
-                    "activation", (), known.shape, known.dtype, known.nbytes, same_as=before.value
+                    "activation", (), known.shape, known.dtype, known.nbytes, alias_of=before.value
                 )
                 self._draft.homes[value] = step
                 carried[name] = inner.names[name] = Made(self._evaluator, None, [value])
@@ -216,7 +216,7 @@ class Branches:
     def _outside(self, step: Step, value: int) -> int:
         """What of a loop's last turn goes on after it."""
         known = self._draft.values[value]
-        outer = self._draft.value("activation", (), known.shape, known.dtype, known.nbytes, same_as=value)
+        outer = self._draft.value("activation", (), known.shape, known.dtype, known.nbytes, alias_of=value)
         return self._draft.made(step, outer)
 
 

@@ -322,7 +322,7 @@ class Follower:
             return Made(self, step, [])
         for value in tensors_of(made):
             known = self.draft.values[value]
-            again = self.draft.value("activation", (), known.shape, known.dtype, known.nbytes, same_as=value)
+            again = self.draft.value("activation", (), known.shape, known.dtype, known.nbytes, alias_of=value)
             self.draft.made(step, again)
         step.returns = structured(step.outputs)
         return Made(self, step, list(step.outputs)) if isinstance(made, Made) else made

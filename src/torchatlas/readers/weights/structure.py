@@ -227,7 +227,7 @@ def _module(path: str, own: Mapping[str, int], guess: Guess, plain: Mapping[str,
         buffers,
         (*guess.settings, *(((NOT_TENSORS, _words(plain)),) if plain else ())),
         guess.words,
-        sure=guess.sure,
+        confidence=guess.confidence,
     )
 
 
@@ -238,7 +238,7 @@ def _words(plain: Mapping[str, str]) -> Node:
 def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable[Part]) -> Iterator[str]:
     told = [guesses[part.path] for part in parts if part.shapes and guesses[part.path].name != UNKNOWN]
     unknown = sum(guesses[part.path].name == UNKNOWN for part in parts if part.shapes)
-    sure = sum(guess.sure >= SURE for guess in told)
+    sure = sum(guess.confidence >= SURE for guess in told)
     yield (
         f"inferred from names and shapes alone: the classes of {len(told):,} modules, {sure:,} of them at least"
         f" {SURE:.0%} sure" + (f"; {unknown:,} with tensors of their own could be anything." if unknown else ".")

@@ -180,7 +180,7 @@ class _Reach:
                     made[value] |= bits
         for value in values:
             known = self._graph.values[value]
-            for earlier in (known.previous, known.same_as, known.view_of):
+            for earlier in (known.previous, known.alias_of, known.view_of):
                 if earlier is not None:
                     made[value] |= made[earlier] if earlier in made else self._before(earlier)
         self._of |= made
@@ -221,7 +221,7 @@ def _is_next(graph: Graph, parent: int, turns: _Turns, turn: int) -> bool:
             return False
         if one.slot != other.slot:
             return False
-        if not follows(one.previous, other.previous) or not follows(one.same_as, other.same_as):
+        if not follows(one.previous, other.previous) or not follows(one.alias_of, other.alias_of):
             return False
         if not follows(one.view_of, other.view_of) or (one.kind == "input") != (other.kind == "input"):
             return False
@@ -242,7 +242,7 @@ def _have_places(graph: Graph, turns: _Turns, turn: int) -> bool:
     numbers = {call.id for call in functions}
     for value in graph.values[turns.values_of(turn).start : values.stop]:
         if value.producer in numbers:
-            read.update(one for one in (value.previous, value.same_as, value.view_of) if one is not None)
+            read.update(one for one in (value.previous, value.alias_of, value.view_of) if one is not None)
     return all(_is_returned(graph, value) for value in read if value in values)
 
 
@@ -282,7 +282,7 @@ def _join(gap: _Gap, calls: dict[int, Call], values: dict[int, Value]) -> None:
         calls[at] = replace(call, inputs=inputs, outputs=outputs, writes=writes)
     for at in turns.values_of(last):
         value = values[at]
-        earlier = {name: getattr(value, name) for name in ("previous", "same_as", "view_of")}
+        earlier = {name: getattr(value, name) for name in ("previous", "alias_of", "view_of")}
         values[at] = replace(value, **{name: moved.get(one, one) for name, one in earlier.items()})
 
 
@@ -298,7 +298,7 @@ def _read(short: Graph, gaps: Sequence[_Gap]) -> list[_Gap]:
         if call.parent in calls:
             found[calls[call.parent].fold.calls[0]] = calls[call.parent]
     for made in short.values:
-        for earlier in (made.previous, made.same_as, made.view_of):
+        for earlier in (made.previous, made.alias_of, made.view_of):
             if earlier in values:
                 found[values[earlier].fold.calls[0]] = values[earlier]
     return list(found.values())

@@ -127,7 +127,7 @@ def skeleton(graph: Graph, weights: str = "weights.pth") -> str:
 
 def _head(graph: Graph, weights: str, modules: tuple[str, ...]) -> str:
     said = "\n".join(fill(note.text, WIDTH) for note in graph.notes)
-    inferred = any(module.sure is not None for module in graph.modules)
+    inferred = any(module.confidence is not None for module in graph.modules)
     doubt = " Beside what was inferred and is not certain stands how sure it is." if inferred else ""
     standard = [name for name in modules if "." not in name]
     plain = "".join(f"import {name}\n" for name in standard) + ("\n" if standard else "")
@@ -211,13 +211,13 @@ def _spec(item: tuple[str, Value]) -> Hashable:
 
 def _sure(place: Place) -> str:
     """How sure a guess is, as a comment says it; nothing of what is known."""
-    sure = None if place.module is None else place.module.sure
+    sure = None if place.module is None else place.module.confidence
     return "" if sure is None or sure >= 1 else f"{sure:.0%} sure"
 
 
 def _is_known(place: Place) -> bool:
     """Whether class and settings were not inferred."""
-    return place.module is not None and place.module.sure is None
+    return place.module is not None and place.module.confidence is None
 
 
 def _layer(place: Place) -> Written | None:

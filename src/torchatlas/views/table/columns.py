@@ -79,7 +79,7 @@ def _details_text(facts: Facts, row: Row) -> str:
 
 def _sure(facts: Facts, row: Row) -> float | None:
     module = facts.module(row)
-    return module.sure if module else None
+    return module.confidence if module else None
 
 
 def _sure_text(facts: Facts, row: Row) -> str:
@@ -393,7 +393,7 @@ def default_columns(facts: Facts) -> tuple[str, ...]:
     names: tuple[str, ...]
     if not graph.calls:
         stored = OF_A_FILE if graph.provenance.weights_format is not None else OF_A_STRUCTURE
-        names = OF_WEIGHTS if any(module.sure is not None for module in graph.modules) else stored
+        names = OF_WEIGHTS if any(module.confidence is not None for module in graph.modules) else stored
     elif is_timed(graph):
         names = tuple(name for name in OF_A_PROFILE if name in COLUMNS or name in facts.overlays)
     else:

@@ -173,7 +173,7 @@ class Differences:
         for letter, graph in (("a", self.changes.a), ("b", self.changes.b)):
             if not graph.calls and (self.changes.a.calls or self.changes.b.calls):
                 yield f"{letter} was not run, so outputs and FLOPs are not compared"
-            if any(module.sure is not None for module in graph.modules):
+            if any(module.confidence is not None for module in graph.modules):
                 yield f"the classes of {letter} are inferred from weights, and not held against those of the other"
             if is_foreign(graph):
                 yield f"{letter} was read from a file: settings that it does not hold are not compared"

@@ -24,13 +24,13 @@ class Guess:
 
     Attributes:
         name: of the class, as torch calls it.
-        sure: above 0 and up to 1; held to by the tests over the state dicts of many models.
+        confidence: above 0 and up to 1; held to by the tests over the state dicts of many models.
         settings: what the shapes say, by torch's names of the arguments; nothing that they do not.
         words: the same for people: ``64, 128, 3x3``.
     """
 
     name: str
-    sure: float
+    confidence: float
     settings: tuple[tuple[str, Tree], ...] = ()
     words: str = ""
 
