@@ -93,7 +93,7 @@ describe("two pictures side by side", () => {
       drawScene(pair({}, verdict))
         .groups.find(({ kind }) => kind === "words")!
         .shapes.filter((shape) => shape.kind === "text" && shape.size === 11).length;
-    expect(line("short")).toBe(1);
+    expect(line("a few short words")).toBe(1);
     expect(line("many words ".repeat(40))).toBeGreaterThan(2);
     expect(height("many words ".repeat(40))).toBeGreaterThan(height("short"));
   });
