@@ -22,6 +22,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from torchatlas.core.errors import TargetError
+from torchatlas.readers.registry import suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
 
 Arguments: TypeAlias = "list[Any] | dict[str, Any]"
 
-FORMS = "package.module:attribute, file.py:attribute, or a file of a model (.atlas, .onnx, .pt2, .pt, .safetensors, …)"
-SUFFIXES = (".atlas", ".onnx", ".pt2", ".pt", ".pth", ".bin", ".ckpt", ".safetensors")
-"""Ends of names that mean a file, also where there is none of that name."""
+FORMS = f"package.module:attribute, file.py:attribute, or a file of a model ({', '.join(suffixes())}, …)"
 WANTED = "Wanted: an nn.Module, a class of them, or a function."
 SHOWN = 12
 
@@ -56,7 +55,7 @@ def is_file(text: str) -> bool:
     if text.endswith(".py"):
         return False
     path = Path(text)
-    if path.is_file() or text.lower().endswith(SUFFIXES):
+    if path.is_file() or text.lower().endswith(suffixes()):  # also where there is none of that name
         return True
     return path.is_dir() and not (text.isidentifier() and _is_package(path))
 
@@ -66,7 +65,7 @@ def _is_package(folder: Path) -> bool:
     names = [inside.name for inside in folder.iterdir()]
     if "__init__.py" in names:
         return True
-    return any(name.endswith(".py") for name in names) and not any(name.endswith(SUFFIXES) for name in names)
+    return any(name.endswith(".py") for name in names) and not any(name.endswith(suffixes()) for name in names)
 
 
 def files_of(text: str) -> list[Path]:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from torchatlas.api.target import FORMS
+
 
 class Mode(str, Enum):
     """The training flag of the modules during the run."""
@@ -28,7 +30,7 @@ TargetArgument = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="package.module:attribute, file.py:attribute, or a file: .atlas, .onnx, .pt2, TorchScript, weights.",
+        help=f"{FORMS}.",
     ),
 ]
 InputOption = Annotated[

@@ -1,5 +1,8 @@
 """The kind of a file or folder that is not the one wanted, from its first bytes or its content, for error messages.
 
+What torchatlas reads is told by `readers.registry`; here stands what everything else is, and the first bytes that both
+go by.
+
 >>> looks_like(bytes([0x89]) + b"PNG")
 'a PNG image'
 """
@@ -14,16 +17,22 @@ if TYPE_CHECKING:
 ENOUGH = 512
 """Bytes from the front of a file that are enough to tell."""
 
+ZIP, EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
+GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ"
+TAR_AT, TAR = 257, b"ustar"
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""What pickles begin with, by their protocols."""
+
 SIGNATURES = (
-    (b"PK\x03\x04", "a zip archive, as torch.save and torch.export write them"),
-    (b"PK\x05\x06", "an empty zip archive"),
+    (ZIP, "a zip archive, as torch.save and torch.export write them"),
+    (EMPTY_ZIP, "an empty zip archive"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "gzip data"),
-    (b"\xfd7zXZ", "xz data"),
-    (b"BZh", "bzip2 data"),
+    (GZIP, "gzip data"),
+    (XZ, "xz data"),
+    (BZIP2, "bzip2 data"),
     (b"\x28\xb5\x2f\xfd", "zstd data"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"Rar!", "a RAR archive"),
@@ -44,9 +53,8 @@ INSIDE = (
     (4, b"PTMF", "a model for PyTorch Mobile as a flatbuffer (.ptl), which keeps no code to read"),
     (4, b"ORTM", "a model in the format of ONNX Runtime (.ort); the .onnx file that it was made of can be read"),
     (4, b"ET12", "an ExecuTorch program (.pte)"),
-    (257, b"ustar", "a tar archive; unpack it first"),
+    (TAR_AT, TAR, "a tar archive; unpack it first"),
 )
-PICKLE_PROTOCOLS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 MEMBERS = (
     ("keras_metadata.pb", "a TensorFlow SavedModel in a zip archive"),
     ("saved_model.pb", "a TensorFlow SavedModel in a zip archive"),
@@ -64,6 +72,11 @@ FOLDERS = (
 )
 
 
+def is_tar(head: bytes) -> bool:
+    """Whether a file that begins so is a tar archive."""
+    return head[TAR_AT : TAR_AT + len(TAR)] == TAR
+
+
 def looks_like(head: bytes) -> str:
     """Name what begins with these bytes, as far as can be told."""
     for signature, what in SIGNATURES:
@@ -74,7 +87,7 @@ def looks_like(head: bytes) -> str:
             return what
     if b"atlas" in head[:8]:
         return "an .atlas file whose first bytes were changed, as a transfer in text mode does"
-    if head.startswith(PICKLE_PROTOCOLS):
+    if head.startswith(PICKLES):
         return "a pickle"
     if head[8:9] == b"{" and head[4:8] == bytes(4):
         return "a safetensors file"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.files.sniff import EMPTY_ZIP, ZIP
 from torchatlas.readers.source import Source
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ LARGEST = 1 << 28
 """Bytes of one member that are unpacked at most; the text of a model's graph takes a fraction of it."""
 MOST = 1_000_000
 """Members of an archive at most."""
-STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+STARTS = (ZIP, EMPTY_ZIP)
 ENCRYPTED = 0x1
 LOCAL = struct.Struct("<26x2H")
 """The header before a member's data; its last fields are the lengths of the name and of what follows that."""

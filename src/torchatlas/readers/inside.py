@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.graph import Note
 from torchatlas.files.sniff import ENOUGH
 from torchatlas.readers import package, weights
-from torchatlas.readers.kinds import program_in
+from torchatlas.readers.registry import Content, graph_in, suffixes
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights import folders, single, statistics
 from torchatlas.readers.weights.folder import Folder
@@ -20,7 +19,7 @@ from torchatlas.readers.weights.loadable import packed
 from torchatlas.readers.weights.structure import graph_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from torchatlas.core.graph import Graph
@@ -35,9 +34,11 @@ OLD = {"sys_info", "pickle", "storages"}
 NAMED = 3
 
 
-def handles(members: tuple[str, ...]) -> bool:
-    """Whether weights, or a manifest that names a model, are among the members of a zip archive."""
-    return MANIFEST in members or folders.fits(members)
+def handles(content: Content) -> bool:
+    """Whether a file is packed, or an archive with weights, a graph, or a manifest that names a model inside."""
+    if not content.members:
+        return package.is_package(content.head)
+    return MANIFEST in content.members or folders.fits(content.members) or bool(_graphs(content.members))
 
 
 def program_below(path: Path) -> Path | None:
@@ -48,7 +49,7 @@ def program_below(path: Path) -> Path | None:
     """
     folder = Folder.of(path)
     name = folders.file_of(folder)
-    return path / name if name and program_in(folder.files[name]) else None
+    return path / name if name and graph_in(Content.of(folder.files[name], name)) else None
 
 
 def read(path: Path, key: str | None = None) -> Graph:
@@ -75,13 +76,13 @@ def opened(path: Path, key: str | None = None) -> tuple[Graph, Checkpoint | None
     with _opened(path) as folder:
         name, key = _chosen(folder, key)
         source = folder.files.get(name)
-        program = None if source is None else program_in(source)
+        program = None if source is None else graph_in(Content.of(source, name or path.stem))
         if program is None or source is None:
             checkpoint = _checkpoint(folder, name, key)
             return graph_of(checkpoint, path), checkpoint
         if key is not None:
             raise InputError(f"key={key!r}: {source} holds a graph, and no weights to choose among.")
-        graph: Graph = import_module(program).read(source)
+        graph: Graph = program.reader().read(source)
         return replace(graph, notes=(*graph.notes, Note(_said(folder, name)))), None
 
 
@@ -147,6 +148,9 @@ def _model(folder: Folder) -> str:
     served = _served(folder)
     if served in names:
         return served
+    graphs = _graphs(names)
+    if graphs and not folders.fits(names):
+        return _only(folder, graphs)
     if not folders.fits(names):
         some = ", ".join(sorted(names)[:NAMED]) + (", …" if len(names) > NAMED else "")
         raise FileError(
@@ -154,6 +158,26 @@ def _model(folder: Folder) -> str:
             " inside."
         )
     return folders.file_of(folder)
+
+
+def _only(folder: Folder, graphs: list[str]) -> str:
+    """The one graph of an archive.
+
+    Raises:
+        FileError: there are several.
+    """
+    if len(graphs) > 1:
+        some = ", ".join(graphs[:NAMED]) + (", …" if len(graphs) > NAMED else "")
+        raise FileError(
+            f"{folder.named}: an archive with several models ({some}). Open the one that is meant, as with"
+            f" key={graphs[0]!r}."
+        )
+    return graphs[0]
+
+
+def _graphs(names: Iterable[str]) -> list[str]:
+    """The members that are graphs by their names."""
+    return sorted(name for name in names if name.lower().endswith(suffixes(in_archives=True)))
 
 
 def _served(folder: Folder) -> str:

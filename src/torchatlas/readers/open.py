@@ -1,35 +1,24 @@
-"""What kind of file it is, told from its content; and the reader for that kind."""
+"""A file is opened: `registry` tells what kind it is, the reader for that kind reads it, what goes wrong is said."""
 
 from __future__ import annotations
 
 import os
 import zlib
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.gc_paused import collection_paused
-from torchatlas.files import codec, graph_json
 from torchatlas.files.filename import filename
 from torchatlas.files.sniff import ENOUGH, looks_like, looks_like_folder, members_look_like
-from torchatlas.readers.archive import STARTS, Archive
-from torchatlas.readers.kinds import program_of
-from torchatlas.readers.package import is_package
-from torchatlas.readers.wire import is_onnx
+from torchatlas.readers.registry import ARCHIVE, WEIGHTS, Content, format_of, suffixes, wanted
+from torchatlas.readers.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torchatlas.core.graph import Graph
+    from torchatlas.readers.registry import Format
     from torchatlas.readers.weights.checkpoint import Checkpoint
 
-WANTED = (
-    "Wanted: a file of torchatlas (.atlas, .json), ONNX (.onnx), torch.export (.pt2), TorchScript (torch.jit.save), or"
-    " weights (.safetensors, or .pt, .pth, .bin, .ckpt from torch.save)."
-)
-WEIGHTS, INSIDE = "torchatlas.readers.weights", "torchatlas.readers.inside"
-BLANK = b"\xef\xbb\xbf \t\r\n"
 DAMAGE = (
     ArithmeticError,
     AttributeError,
@@ -71,12 +60,13 @@ def opened(path: str | os.PathLike[str], key: str | None = None) -> tuple[Graph,
     name = filename(path)
     try:
         with collection_paused():
-            reader = _reader(Path(path))
-            module = getattr(reader, "__module__", "")
-            if module not in (WEIGHTS, INSIDE):
+            known, file = _recognised(Path(path))
+            found: tuple[Graph, Checkpoint | None]
+            if known.has_weights:
+                found = known.reader().opened(file, _text(key))
+            else:
                 _refuse(name, key)
-                return reader(Path(path)), None
-            found: tuple[Graph, Checkpoint | None] = import_module(module).opened(Path(path), _text(key))
+                found = known.reader().read(file), None
             return found
     except InputError:
         raise
@@ -119,80 +109,49 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph, key: str | None 
             f"{os.fspath(path)}: statistics are of the numbers in a file of weights (.pth, .safetensors, …), and this"
             " one holds a graph. Open it without them."
         )
-    module = getattr(_reader(Path(path)), "__module__", WEIGHTS)
-    found: Graph = import_module(module).with_statistics(Path(path), graph, key)
+    known, file = _recognised(Path(path))
+    found: Graph = known.reader().with_statistics(file, graph, key)
     return found
 
 
-def _reader(path: Path) -> Callable[[Path], Graph]:
-    """The reader for the kind of file that a path leads to."""
+def _recognised(path: Path) -> tuple[Format, Path]:
+    """The format of what a path leads to, and the file to be read: in a folder of one program, that."""
     head = _head(path)
     if head is None:
-        return _folder(path)
-    if head.startswith(codec.MAGIC):
-        return codec.read
-    if head.startswith(STARTS):
-        return _archive(path, head)
-    return _of(INSIDE) if is_package(head) else _bare(path, head)
-
-
-def _bare(path: Path, head: bytes) -> Callable[[Path], Graph]:
-    """The reader for a file that is no archive."""
-    if _is_weights(path, head, ()):
-        return _of(WEIGHTS)
-    if head.lstrip(BLANK).startswith(b"{"):
-        return graph_json.read
-    if is_onnx(path):
-        return _of("torchatlas.readers.onnx")
-    raise FileError(f"{path} is of a kind that torchatlas does not read: it looks like {looks_like(head)}. {WANTED}")
+        return _in_folder(path)
+    content = Content.of(Source(path), path.name, head)
+    known = format_of(content)
+    if known is not None:
+        return known, path
+    if content.inner:
+        raise FileError(f"{path} is {members_look_like(content.inner)}, which torchatlas does not read. {wanted()}")
+    what = looks_like(content.head)
+    raise FileError(f"{path} is of a kind that torchatlas does not read: it looks like {what}. {wanted()}")
 
 
 def _head(path: Path) -> bytes | None:
     """The first bytes of a file; None for a folder."""
     try:
         if path.is_fifo():  # to open it would wait for somebody who writes
-            raise FileError(f"{path} is a pipe; what comes out of it must stand in a file first. {WANTED}")
+            raise FileError(f"{path} is a pipe; what comes out of it must stand in a file first. {wanted()}")
         with path.open("rb") as file:
             head = file.read(ENOUGH)
     except FileNotFoundError as error:
-        raise FileError(f"{path} does not exist. {WANTED}") from error
+        raise FileError(f"{path} does not exist. {wanted()}") from error
     except IsADirectoryError:
         return None
     except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}. {WANTED}") from error
+        raise FileError(f"{path} cannot be read: {error.strerror}. {wanted()}") from error
     if not head:
-        raise FileError(f"{path} is empty. {WANTED}")
+        raise FileError(f"{path} is empty. {wanted()}")
     return head
 
 
-def _archive(path: Path, head: bytes) -> Callable[[Path], Graph]:
-    with Archive(path) as archive:
-        members = tuple(archive.members)
-        full = tuple(info.filename for info in archive.members.values())
-    program = program_of(members)
-    if program is not None:
-        return _of(program)
-    if _is_weights(path, head, full):
-        return _of(WEIGHTS)
-    if import_module(INSIDE).handles(full):
-        return _of(INSIDE)
-    raise FileError(f"{path} is {members_look_like(members)}, which torchatlas does not read. {WANTED}")
-
-
-def _folder(path: Path) -> Callable[[Path], Graph]:
-    if _is_weights(path, b"", ()):
-        program: Path | None = import_module(INSIDE).program_below(path)
-        return _of(WEIGHTS) if program is None else lambda _: _reader(program)(program)
+def _in_folder(path: Path) -> tuple[Format, Path]:
+    if WEIGHTS.fits(Content(Source(path), path.name)):
+        program: Path | None = ARCHIVE.reader().program_below(path)
+        return (WEIGHTS, path) if program is None else _recognised(program)
     inside = sorted(entry.name for entry in path.iterdir())[:1000]
-    models = [entry for entry in inside if entry.endswith((".onnx", ".pt2", ".atlas"))]
+    models = [entry for entry in inside if entry.endswith(suffixes())]
     hint = f" It holds {', '.join(models[:3])}: give that." if models else ""
-    raise FileError(f"{path} is {looks_like_folder(inside)}.{hint} {WANTED}")
-
-
-def _is_weights(path: Path, head: bytes, members: tuple[str, ...]) -> bool:
-    return bool(import_module(WEIGHTS).handles(path, head, members))
-
-
-def _of(module: str) -> Callable[[Path], Graph]:
-    found: Callable[[Path], Graph] = import_module(module).read
-    return found
+    raise FileError(f"{path} is {looks_like_folder(inside)}.{hint} {wanted()}")

@@ -21,16 +21,16 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from torchatlas.core.errors import FileError
+from torchatlas.files.sniff import BZIP2, ENOUGH, GZIP, XZ, is_tar
 from torchatlas.readers.archive import STARTS, Archive
-from torchatlas.readers.kinds import program_of
+from torchatlas.readers.registry import Content, graph_in
 from torchatlas.readers.source import Source, Unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {GZIP: gzip.open, BZIP2: bz2.open, XZ: lzma.open}
 """What files that are packed as a whole begin with, and what unpacks them."""
-TAR = (257, b"ustar")
 PICKLE = "data.pkl"
 """The member of a zip archive that makes it a file of ``torch.save``."""
 IN_MEMORY = 1 << 27
@@ -88,8 +88,7 @@ class Unpacking:
 
 def is_package(head: bytes) -> bool:
     """Whether a file that begins so is a tar archive, or packed as a whole."""
-    at, word = TAR
-    return head[at : at + len(word)] == word or head.startswith(tuple(PACKED))
+    return is_tar(head) or head.startswith(tuple(PACKED))
 
 
 @contextmanager
@@ -106,10 +105,10 @@ def members(source: Source, head: bytes) -> Iterator[Mapping[str, Source]]:
 def _members(source: Source, head: bytes, unpacking: Unpacking, stack: ExitStack, depth: int) -> Mapping[str, Source]:
     if head.startswith(STARTS):
         archive = stack.enter_context(Archive(source))
-        is_model = program_of(tuple(archive.members)) is not None or PICKLE in archive.members
+        content = Content.of_archive(source, source.path.name, head, archive)
+        is_model = graph_in(content) is not None or PICKLE in archive.members
         return {"": source} if is_model else Zipped(archive, source, unpacking)
-    at, word = TAR
-    if head[at : at + len(word)] == word:
+    if is_tar(head):
         return _tarred(source)
     unpack = next((unpack for start, unpack in PACKED.items() if head.startswith(start)), None)
     if unpack is None or depth >= DEEPEST:
@@ -117,7 +116,7 @@ def _members(source: Source, head: bytes, unpacking: Unpacking, stack: ExitStack
     with source.open() as file:
         inner = unpacking.unpacked(unpack(file), source.size, source, "")
     with inner.open() as file:
-        return _members(inner, file.read(len(head)), unpacking, stack, depth + 1)
+        return _members(inner, file.read(ENOUGH), unpacking, stack, depth + 1)
 
 
 class Zipped(Mapping[str, Source]):

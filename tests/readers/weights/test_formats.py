@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections import OrderedDict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from torch import nn
 
 from readers.weights.forged import pickled, saved, state
 from torchatlas.core.errors import FileError
-from torchatlas.files.sniff import ENOUGH
+from torchatlas.readers.registry import Content
+from torchatlas.readers.source import Source
 from torchatlas.readers.weights import handles, read
 
 
@@ -304,11 +306,11 @@ def test_it_knows_its_files(tmp_path):
     torch.save(state(), tmp_path / "b.pth", _use_new_zipfile_serialization=False)
     save_file(state(), tmp_path / "c.any")
     for path in (weights, tmp_path / "b.pth", tmp_path / "c.any"):
-        members = tuple(zipfile.ZipFile(path).namelist()) if zipfile.is_zipfile(path) else ()
-        assert handles(path, path.read_bytes()[:ENOUGH], members)
-    assert not handles(weights, weights.read_bytes()[:ENOUGH], ("m/data.pkl", "m/constants.pkl", "m/code/a.py"))
-    assert not handles(weights, b"\x89PNG", ())
-    assert handles(tmp_path, b"", ())
+        assert handles(Content.of(Source(path), path.name))
+    content = Content.of(Source(weights), "a.pth")
+    assert not handles(replace(content, members=("m/data.pkl", "m/constants.pkl", "m/code/a.py")))
+    assert not handles(Content(Source(weights), "a.pth", b"\x89PNG"))
+    assert handles(Content(Source(tmp_path), tmp_path.name))
 
 
 def test_tensors_of_two_files_are_never_one(tmp_path):

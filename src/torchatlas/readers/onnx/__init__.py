@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError, MissingError
 from torchatlas.core.version import __version__
-from torchatlas.readers.wire import without_weights
+from torchatlas.readers.wire import is_onnx, without_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torchatlas.core.graph import Graph
+    from torchatlas.readers.registry import Content
+
+
+def handles(content: Content) -> bool:
+    """Whether a file is an ONNX model, as far as its outermost fields tell; the package `onnx` is not needed."""
+    return is_onnx(content.source.path)
 
 
 def read(path: Path) -> Graph:

@@ -22,21 +22,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torchatlas.core.graph import Graph
+    from torchatlas.readers.registry import Content
     from torchatlas.readers.weights.checkpoint import Checkpoint
 
 
-def handles(path: Path, head: bytes, members: tuple[str, ...] = ()) -> bool:
-    """Whether a file, or folder, is one of weights.
-
-    Args:
-        path: where it is.
-        head: its first bytes, `files.sniff.ENOUGH` of them or as many as there are.
-        members: the names in it, if it is a zip archive.
-    """
-    if members:
-        pickled = archive.pickle_member(members)
+def handles(content: Content) -> bool:
+    """Whether a file, or folder, is one of weights."""
+    path, head = content.source.path, content.head
+    if content.members:
+        pickled = archive.pickle_member(content.members)
         around = (pickled or "").removesuffix(archive.PICKLE)
-        return pickled is not None and f"{around}constants.pkl" not in members
+        return pickled is not None and f"{around}constants.pkl" not in content.members
     if path.is_dir():
         return folders.fits(Folder.of(path).files)
     return single.kind_of(head) is not None or _is_index(path, head)

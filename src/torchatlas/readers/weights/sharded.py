@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.readers.registry import WEIGHTS
 from torchatlas.readers.weights import single
 from torchatlas.readers.weights.checkpoint import Checkpoint
 from torchatlas.readers.weights.loadable import below
@@ -26,7 +27,7 @@ KEY = "weight_map"
 LARGEST = 1 << 27
 """Bytes of an index that are read; a million names take less."""
 NAMED = 3
-SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
+SUFFIXES = WEIGHTS.suffixes
 OF = re.compile(r"(?P<stem>.+?)[-_.]?(?P<number>\d{1,6})[-_]of[-_](?P<of>\d{1,6})")
 """``model-00001-of-00003``, without the ending."""
 NUMBER = re.compile(r"\d+")

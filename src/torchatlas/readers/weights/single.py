@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
 from torchatlas.files.load_recipe import Read
-from torchatlas.files.sniff import ENOUGH, looks_like
+from torchatlas.files.sniff import ENOUGH, PICKLES, ZIP, is_tar, looks_like
 from torchatlas.readers.pickled import Damaged, Foreign, Global, Needs
 from torchatlas.readers.weights import archive, legacy, safetensors, zero
 from torchatlas.readers.weights.checkpoint import Checkpoint
@@ -24,20 +24,18 @@ if TYPE_CHECKING:
     from torchatlas.readers.source import Source
     from torchatlas.readers.weights.rebuilt import Call
 
-PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 INNER = "torch.storage._load_from_bytes"
 """What pickles of a tensor call by themselves, outside ``torch.save``: it loads a file of ``torch.save`` from bytes."""
 DEEPEST = 4
 """Files inside files inside a pickle."""
 NAMED = 5
 """How many keys a note names."""
-TAR = slice(257, 262)
 WANTED = "Wanted weights: what torch.save writes of a state_dict, .safetensors, or an index of several files."
 
 
 def kind_of(head: bytes) -> str | None:
     """What kind of file of weights begins so, by the name of its part of this package; None for another file."""
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(ZIP):
         return "archive"
     if head.startswith(PICKLES):
         return "legacy"
@@ -97,7 +95,7 @@ def _object(source: Source, depth: int, needs: Needs) -> tuple[object, str]:
         return archive.load(source, _calls(depth), needs), "a file of torch.save"
     if kind == "legacy":
         return legacy.load(source, _calls(depth), needs)
-    if head[TAR] == b"ustar":
+    if is_tar(head):
         raise FileError(
             f"{source}: a tar archive. If it is one of torch before 0.1.10, load it with torch.load and save it again."
         )
