@@ -317,3 +317,15 @@ def test_a_damaged_archive_gives_our_error_or_a_graph(seed, tmp_path):
         check(ta.open(path, statistics=True).graph)
     except AtlasError as error:
         assert str(path) in str(error)  # noqa: PT017 - whatever it says, it names the file
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_exported_program_opens_inside_an_archive(compression, tmp_path):
+    """Its suffix names it among the members where no weights do; what it is, its content says."""
+    torch.export.save(torch.export.export(nn.Linear(2, 3), (torch.ones(1, 2),)), tmp_path / "net.pt2")
+    program = (tmp_path / "net.pt2").read_bytes()
+    graph = ta.open(zipped(tmp_path / "net.zip", {"readme.md": b"x", "m/net.pt2": program}, compression)).graph
+    assert graph.calls == ta.open(tmp_path / "net.pt2").graph.calls
+    assert "read from the member m/net.pt2 of an archive" in notes(graph)
+    with pytest.raises(ta.FileError, match=r"net.pt2.*text"):
+        ta.open(zipped(tmp_path / "not.zip", {"m/net.pt2": b"hello"}))

@@ -12,6 +12,7 @@ from torchatlas.cli.exits import clean_exit
 from torchatlas.cli.options import KeyOption, OutputOption  # noqa: TC001 - read when the program runs
 from torchatlas.cli.output import check_place, put
 from torchatlas.core.errors import InputError
+from torchatlas.readers.registry import WEIGHTS
 
 SUFFIX = ".py"
 SKELETON_EXAMPLES = """\b
@@ -24,7 +25,7 @@ Examples:
 @app.command(epilog=f"{SKELETON_EXAMPLES}\n\n{EXITS}")
 def skeleton(
     weights: Annotated[
-        Path, typer.Argument(metavar="WEIGHTS", help="A .pth, .pt, .bin, .ckpt or .safetensors, an index, or a folder.")
+        Path, typer.Argument(metavar="WEIGHTS", help=f"{', '.join(WEIGHTS.suffixes)}, an index, or a folder.")
     ],
     *,
     key: KeyOption = None,
