@@ -131,7 +131,7 @@ WEIGHTS = Format(
     has_weights=True,
 )
 ARCHIVE = Format(
-    "an archive with one of these inside",
+    "an archive with weights or a program inside",
     (".mar", ".nemo", ".tar.gz"),
     "torchatlas.readers.inside",
     has_weights=True,
