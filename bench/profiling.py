@@ -12,8 +12,9 @@ from harness import Section, race, run
 from models import SMALL, resnet152
 from torchatlas.capture.measure.clock import HostClock
 from torchatlas.capture.measure.timing import Marks
+from torchatlas.capture.options import Options
 from torchatlas.capture.record.modes import recording
-from torchatlas.capture.run import Options, Run
+from torchatlas.capture.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

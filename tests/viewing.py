@@ -12,22 +12,10 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.views.contract import View
 
-AS_IT_COMES = {
-    "depth": None,
-    "expand": (),
-    "collapse": (),
-    "fold": True,
-    "direction": "TB",
-    "theme": "light",
-    "labels": ("shape", "params"),
-    "constants": False,
-    "level": None,
-}
-
 
 def view_of(graph: Graph, **options) -> View:
     """How a graph is drawn."""
-    return read_options(shown(graph), **{**AS_IT_COMES, **options})
+    return read_options(shown(graph), options)
 
 
 def payload_of(graph: Graph, *, shorten: bool = False, details: bool = False, **options) -> str:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import InputError, ReplayError
 from torchatlas.core.measure.overlay import add_overlay
 from torchatlas.core.measure.totals import totals_of
+from torchatlas.core.options import takes
 from torchatlas.files import codec, graph_json
+from torchatlas.views.drawing.options import DRAW, PAGE, DrawOptions, PageOptions
+from torchatlas.views.table.options import SUMMARY, SummaryOptions
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
     from pathlib import Path
+
+    from typing_extensions import Unpack
 
     from torchatlas.capture.backward.forward_link import Kept
     from torchatlas.capture.origin import Origin
     from torchatlas.capture.record.replay import Replay, Tape
     from torchatlas.core.graph import Call, Graph, Module
-    from torchatlas.core.measure.overlay import Numbers, Overlays
+    from torchatlas.core.measure.overlay import Numbers
     from torchatlas.core.measure.totals import Totals
     from torchatlas.views.drawing.drawing import Drawing
-    from torchatlas.views.drawing.options import Direction, Level, Places, Theme
+    from torchatlas.views.drawing.options import Places
     from torchatlas.views.page.page import Page
-    from torchatlas.views.page.page import Theme as PageTheme
     from torchatlas.views.table.summary import Summary
 
 PAGES = (".html", ".htm")
@@ -92,65 +95,32 @@ class Atlas:
         """
         return self.kept.outputs
 
-    def summary(
-        self,
-        *,
-        depth: int | None = None,
-        columns: Sequence[str] | None = None,
-        rows: Literal["modules", "ops"] = "modules",
-        fold: bool = True,
-        width: int | None = None,
-        style: Literal["torchinfo", "torchsummary"] | None = None,
-        overlays: Overlays | None = None,
-    ) -> Summary:
+    @takes(SUMMARY, SummaryOptions)
+    def summary(self, **options: Unpack[SummaryOptions]) -> Summary:
         """The table of the run.
 
         Args:
-            depth: levels below the model; by default as many as make a table that is read at a glance.
-            columns: names of columns and overlays, in order; by default what fits the run and the width.
-            rows: ``ops`` adds a row for every function called.
-            fold: show what repeats once, with the sum of its repeats.
-            width: terminal cells; by default the terminal's.
-            style: print the table of ``torchinfo`` or ``torchsummary``.
-            overlays: beside those of the atlas, numbers for module paths or call ids, by name: one more column each.
+            {options}
 
         Raises:
             InputError: an option is not one of those; the message lists them.
         """
         from torchatlas.views.table.summary import summarize  # noqa: PLC0415  # the table is loaded when asked for
 
-        return summarize(self.graph, depth, columns, rows, fold=fold, width=width, style=style, overlays=overlays)
+        return summarize(self.graph, **options)
 
+    @takes(DRAW, DrawOptions)
     def draw(
         self,
         depth: int | None = None,
         expand: Places = (),
         collapse: Places = (),
-        *,
-        fold: bool = True,
-        direction: Direction = "TB",
-        theme: Theme = "light",
-        labels: Sequence[str] = ("shape", "params"),
-        constants: bool = False,
-        level: Level | None = None,
-        color_by: str | None = None,
-        overlays: Overlays | None = None,
+        **options: Unpack[DrawOptions],
     ) -> Drawing:
         """The picture of the run: modules as boxes inside boxes, and the tensors that flow between them.
 
         Args:
-            depth: levels of boxes open below the model; by default as many as can be read on one page.
-            expand: module paths, or call ids, to open although ``depth`` would leave them closed.
-            collapse: module paths, or call ids, to leave closed.
-            fold: show what repeats once, with its count.
-            direction: ``TB``: data flows to the bottom; ``LR``: to the right.
-            theme: ``light``, ``dark``, or ``paper`` for print.
-            labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
-            constants: show calls that depend on no input and no parameter.
-            level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-            color_by: what the boxes' colours show: ``params``, ``weights`` (bytes), ``flops``, ``activations`` (bytes),
-                ``time`` and ``self_time`` (where measured), ``dtype``, ``device``, or an overlay; a legend says how.
-            overlays: beside those of the atlas, numbers for module paths or call ids, by name.
+            {options}
 
         Returns:
             The drawing: leave it as the last line of a notebook cell, or ``save`` it as SVG, PNG, PDF or DOT.
@@ -161,57 +131,22 @@ class Atlas:
         """
         from torchatlas.views.drawing.drawing import draw  # noqa: PLC0415  # the engine is loaded when asked for
 
-        return draw(
-            self.graph,
-            depth,
-            expand,
-            collapse,
-            fold=fold,
-            direction=direction,
-            theme=theme,
-            labels=labels,
-            constants=constants,
-            level=level,
-            color_by=color_by,
-            overlays=overlays,
-        )
+        return draw(self.graph, depth, expand, collapse, **options)
 
+    @takes(PAGE, PageOptions)
     def show(
         self,
         depth: int | None = None,
         expand: Places = (),
         collapse: Places = (),
-        *,
-        fold: bool = True,
-        direction: Direction = "TB",
-        theme: PageTheme = "system",
-        labels: Sequence[str] = ("shape", "params"),
-        constants: bool = False,
-        level: Level | None = None,
-        color_by: str | None = None,
-        overlays: Overlays | None = None,
-        height: int = 640,
+        **options: Unpack[PageOptions],
     ) -> Page:
         """The run as a page to look around in: open and close modules, search, follow tensors, colour by numbers.
 
         A script opens it in the browser; in a notebook, leave it as the last line of a cell.
 
         Args:
-            depth: levels of boxes open at first; by default as many as can be read at once.
-            expand: module paths, or call ids, to open although ``depth`` would leave them closed.
-            collapse: module paths, or call ids, to leave closed.
-            fold: show what repeats once, with its count.
-            direction: ``TB``: data flows to the bottom; ``LR``: to the right.
-            theme: ``light``, ``dark``, or as the reader's ``system`` says.
-            labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
-            constants: show calls that depend on no input and no parameter.
-            level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-            color_by: what the boxes' colours show at first: ``params``, ``weights`` (bytes), ``flops``, ``activations``
-                (bytes), ``time`` and ``self_time`` (where measured), ``dtype``, ``device``, or the name of an overlay;
-                None colours by the kind of operation.
-            overlays: beside those of the atlas, numbers for module paths or call ids, by name: more colours and
-                columns.
-            height: of the frame in a notebook, in pixels.
+            {options}
 
         Returns:
             The page, one file that works offline: ``save`` it, or ``open`` it again.
@@ -222,21 +157,7 @@ class Atlas:
         from torchatlas.views.page.notebook import in_notebook  # noqa: PLC0415  # the page is loaded when asked for
         from torchatlas.views.page.page import page  # noqa: PLC0415  # as above
 
-        made = page(
-            self.graph,
-            depth,
-            expand,
-            collapse,
-            fold=fold,
-            direction=direction,
-            theme=theme,
-            labels=labels,
-            constants=constants,
-            level=level,
-            color_by=color_by,
-            overlays=overlays,
-            height=height,
-        )
+        made = page(self.graph, depth, expand, collapse, **options)
         if not in_notebook():
             made.open()
         return made

@@ -7,37 +7,47 @@ import sys
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.api.atlas import PAGES, Atlas
 from torchatlas.api.capture import captured
 from torchatlas.api.verdict import Opened, graph_of, opened, verdict
 from torchatlas.capture.inputs.caller import Caller
+from torchatlas.capture.options import RUN as ALONE
+from torchatlas.capture.options import CompareOptions
 from torchatlas.core.comparing import compare as changes_of
 from torchatlas.core.comparing.likeness import is_inferred
 from torchatlas.core.comparing.loading import loading
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph
+from torchatlas.core.options import takes, with_defaults
 from torchatlas.files import atomic
 from torchatlas.files.filename import filename
+from torchatlas.views.drawing.options import BESIDE, PAGE, BesideOptions, PageOptions
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
 from torchatlas.views.table.page import Page as Paper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from typing import TextIO
 
     import pandas as pd
     import torch
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.text import Text
+    from typing_extensions import Unpack
 
     from torchatlas.core.comparing.compare import Changes, Item
     from torchatlas.core.comparing.loading import Loading
     from torchatlas.views.drawing.beside import Beside
-    from torchatlas.views.drawing.options import Direction, Level, Theme
+    from torchatlas.views.drawing.options import Places
     from torchatlas.views.page.page import Page
     from torchatlas.views.table.comparison import Differences
+
+RUN = {name: option for name, option in ALONE.items() if name != "device"} | {
+    "fake": ALONE["fake"]._replace(default=True)
+}
+"""Both are run, by default on fake tensors, which need no device."""
 
 Comparable: TypeAlias = "Atlas | Graph | Opened | torch.nn.Module | Mapping[str, Any] | str | os.PathLike[str]"
 
@@ -47,17 +57,15 @@ PICTURES = (".svg", ".png", ".pdf", ".dot")
 WANTED = "an Atlas, an nn.Module, a dictionary of weights, or the path of a file"
 
 
+@takes(RUN, CompareOptions)
 def compare(
     a: Comparable,
     b: Comparable,
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    input_size: Sequence[Any] | Mapping[str, Any] | None = None,
-    dtypes: Any = None,
-    mode: Literal["eval", "train", "same"] = "eval",
-    fake: bool = True,
     titles: tuple[str, str] | None = None,
+    **options: Unpack[CompareOptions],
 ) -> Comparison:
     """Compare two models, atlases or files; or a model with a file of weights.
 
@@ -70,10 +78,7 @@ def compare(
         args: positional arguments with which modules given as ``a`` or ``b`` are run, or shapes, as `capture` takes
             them; without any input, their structure alone is compared.
         kwargs: keyword arguments of these runs.
-        input_size: instead of ``args``: shapes, as `capture` takes them.
-        dtypes: of the tensors made from ``input_size``.
-        mode: ``eval``, ``train`` or ``same``, as `capture` takes it.
-        fake: run on fake tensors, without memory or arithmetic: the graph is the same.
+        {options}
         titles: what the two are called; by default their names, or the files'.
 
     Returns:
@@ -83,9 +88,9 @@ def compare(
         InputError: ``a`` or ``b`` is nothing that can be compared, or ``titles`` are not two names.
         FileError: a file cannot be read.
     """
-    given, options = {"input_size": input_size, "dtypes": dtypes}, {"mode": mode, "fake": fake}
+    every = with_defaults("ta.compare", options, RUN)
     both = [opened(one) if isinstance(one, (str, os.PathLike)) else one for one in (a, b)]
-    run = partial(captured, CALLER, args=args, kwargs=kwargs, given=given, options=options)
+    run = partial(captured, CALLER, args=args, kwargs=kwargs, options=every)
     graphs = [_graph(name, one, run) for name, one in zip("ab", both, strict=True)]
     named = (_title(a, graphs[0]), _title(b, graphs[1])) if titles is None else _checked(titles)
     fit = None
@@ -224,25 +229,12 @@ class Comparison:
         """
         return self._table.frame()
 
-    def draw(
-        self,
-        depth: int | None = None,
-        *,
-        direction: Direction = "TB",
-        theme: Theme = "light",
-        labels: Sequence[str] = ("shape", "params"),
-        constants: bool = False,
-        level: Level | None = None,
-    ) -> Beside:
+    @takes(BESIDE, BesideOptions)
+    def draw(self, depth: int | None = None, **options: Unpack[BesideOptions]) -> Beside:
         """Both models side by side; what was added, removed and changed in colours and signs.
 
         Args:
-            depth: levels of boxes open below the models; by default what differs is open, and the rest closed.
-            direction: ``TB``: data flows to the bottom; ``LR``: to the right.
-            theme: ``light``, ``dark``, or ``paper`` for print.
-            labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
-            constants: show calls that depend on no input and no parameter.
-            level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+            {options}
 
         Raises:
             InputError: an option is not one of those.
@@ -250,30 +242,27 @@ class Comparison:
         """
         from torchatlas.views.drawing.beside import beside  # noqa: PLC0415  # the engine is loaded when asked for
 
-        return beside(
-            self.changes,
-            self.titles,
-            self.verdict,
-            depth,
-            direction=direction,
-            theme=theme,
-            labels=labels,
-            constants=constants,
-            level=level,
-        )
+        return beside(self.changes, self.titles, self.verdict, depth, **options)
 
-    def show(self, **options: Any) -> Page:
+    @takes(PAGE, PageOptions)
+    def show(
+        self,
+        depth: int | None = None,
+        expand: Places = (),
+        collapse: Places = (),
+        **options: Unpack[PageOptions],
+    ) -> Page:
         """Both runs as one page with two halves that move in step; a script opens it in the browser.
 
         Args:
-            options: as `Atlas.show` takes them.
+            {options}
 
         Returns:
             The page, one file that works offline: ``save`` it, or ``open`` it again.
         """
         from torchatlas.views.page.notebook import in_notebook  # noqa: PLC0415  # the page is loaded when asked for
 
-        made = self._page(**options)
+        made = self._page(depth=depth, expand=expand, collapse=collapse, **options)
         if not in_notebook():
             made.open()
         return made

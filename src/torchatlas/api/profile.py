@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from torchatlas.api.atlas import Atlas
 from torchatlas.api.capture import ran
+from torchatlas.capture.options import CAPTURE, GIVEN, CaptureOptions
 from torchatlas.core.errors import InputError
+from torchatlas.core.options import takes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import torch
 
     from torchatlas.capture.inputs.caller import Caller
+    from torchatlas.core.graph import Mode
 
 
+RECORDED = {name: CAPTURE[name] for name in (*GIVEN, "mode", "source")}
+"""The options of the run that is measured."""
+
+
+@takes(RECORDED, CaptureOptions)
 def profile(
     model: Callable[..., Any],
     args: Any = (),
@@ -24,7 +32,7 @@ def profile(
     input_size: Sequence[Any] | Mapping[str, Any] | None = None,
     dtypes: Any = None,
     device: str | torch.device | None = None,
-    mode: Literal["eval", "train", "same"] = "eval",
+    mode: Mode = "eval",
     source: bool = True,
     repeats: int = 10,
     warmup: int = 3,
@@ -49,11 +57,7 @@ def profile(
         model: an ``nn.Module`` or any callable.
         args: positional arguments of the call, or shapes, as `capture` takes them.
         kwargs: keyword arguments of the call.
-        input_size: instead of ``args``: one shape, several, or a mapping from argument names to shapes.
-        dtypes: of the tensors made from shapes: one for all, several, or by name (``"int64"``).
-        device: of the tensors made from shapes; by default where the model's parameters are.
-        mode: ``eval`` (evaluation flags, no gradients), ``train`` (training flags, gradients), ``same`` (as it is).
-        source: record the line of the user's code that made each call.
+        {options}
         repeats: how many times each call is timed. A round is three runs: one without any marks, whose time is told
             beside (``graph.provenance``), one with marks around modules, one with marks around functions.
         warmup: runs before these, which are not timed.
@@ -70,10 +74,9 @@ def profile(
             ``meta``, or on fake tensors).
         Exception: the model's own, unchanged, with the atlas up to the failing call attached as ``error.atlas``.
     """
-    given = {"input_size": input_size, "dtypes": dtypes, "device": device}
-    options = {"mode": mode, "source": source}
+    options = {"input_size": input_size, "dtypes": dtypes, "device": device, "mode": mode, "source": source}
     how: dict[str, Any] = {"repeats": repeats, "warmup": warmup, "memory": memory, "statistics": statistics}
-    return profiled("ta.profile", model, args, kwargs, given, options, named, **how)
+    return profiled("ta.profile", model, args, kwargs, options, named, (*RECORDED, *how), **how)
 
 
 def profiled(
@@ -81,9 +84,9 @@ def profiled(
     model: Callable[..., Any],
     args: Any,
     kwargs: Mapping[str, Any] | None,
-    given: Mapping[str, Any],
     options: Mapping[str, Any],
     named: Mapping[str, Any] | None = None,
+    offered: Iterable[str] = (),
     *,
     repeats: int,
     warmup: int,
@@ -94,7 +97,7 @@ def profiled(
     from torchatlas.capture.measure import profile as measuring  # noqa: PLC0415  # torch is loaded when asked for
 
     wanted = measuring.Wanted(repeats, warmup, statistics, memory)
-    run = ran(caller, model, args, kwargs, given, options, named)
+    run = ran(caller, model, args, kwargs, options, named, offered)
     assert run.graph is not None  # noqa: S101  # a run that ended well has one
     if run.bound is None:
         said = next(note.text for note in run.graph.notes if note.code == "not run")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from torchatlas.capture.inputs.arguments import Given, Inputs
     from torchatlas.capture.inputs.made_inputs import Made
-    from torchatlas.capture.run import Options
+    from torchatlas.capture.options import Options
     from torchatlas.core.graph import Graph
 
 # What torch says where a dtype is wrong, whichever operator says it.

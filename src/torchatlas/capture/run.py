@@ -6,7 +6,7 @@ import gc
 import platform
 import types
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,33 +38,12 @@ if TYPE_CHECKING:
 
     from torchatlas.capture.inputs.arguments import Inputs
     from torchatlas.capture.inputs.caller import Caller
+    from torchatlas.capture.options import Options
     from torchatlas.capture.restore.snapshot import Snapshot
-    from torchatlas.core.graph import CallKind, Graph, Level, Mode
+    from torchatlas.core.graph import CallKind, Graph
 
 _NAMED = 3  # objects that a note names one by one
 _LATER = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run: see `torchatlas.capture`."""
-
-    mode: Mode = "eval"
-    fake: bool = False
-    level: Level = "op"
-    source: bool = True
-    replay: bool = False
-    grad: bool = False
-
-    def __post_init__(self) -> None:
-        for name, given, known in (
-            ("mode", self.mode, ("eval", "train", "same")),
-            ("level", self.level, ("op", "aten")),
-        ):
-            if given not in known:
-                raise InputError(f"{name}={given!r} is not one of {', '.join(map(repr, known))}.")
-        if self.fake and self.replay:
-            raise InputError("replay=True needs real tensors: leave out fake=True, or leave out replay=True.")
 
 
 class Run:

@@ -90,11 +90,12 @@ def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas
         options: dict[str, Any] = {"mode": run.mode}
         if measure is None:
             options |= {"fake": run.fake, "level": run.level}
-        given = {"input_size": input_size, "dtypes": dtypes, "device": run.device} if input_size else {}
+        if input_size:
+            options |= {"input_size": input_size, "dtypes": dtypes, "device": run.device}
         caller = _caller(run)
         try:
             with waiting(f"Running {run.target}"):
-                atlas = (measure or captured)(caller, model, (), kwargs, given, options)
+                atlas = (measure or captured)(caller, model, (), kwargs, options)
         except (AtlasError, KeyboardInterrupt):
             raise
         except BaseException as error:

@@ -12,7 +12,8 @@ import torchatlas as ta
 from torchatlas.capture.inputs.arguments import Inputs
 from torchatlas.capture.measure.clock import Clock, HostClock
 from torchatlas.capture.measure.timing import Cost, Times, cost_of, measure, spread
-from torchatlas.capture.run import Options, Run
+from torchatlas.capture.options import Options
+from torchatlas.capture.run import Run
 from torchatlas.core.measure.timing import own_seconds
 
 

@@ -8,7 +8,6 @@ Shapes make tensors instead (`capture.inputs.made_inputs`): in ``input_size``, o
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from inspect import Parameter
@@ -23,6 +22,7 @@ from torchatlas.capture.inputs.shapes import is_shape, numbers_beside_tensors, s
 from torchatlas.capture.objects.contents import class_name, is_a
 from torchatlas.capture.objects.tree import PLAIN
 from torchatlas.core.errors import InputError
+from torchatlas.core.options import listed, meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,8 +109,23 @@ def inputs_of(model: Any, given: Given, making: Making = AS_GUESSED) -> Inputs |
     return Inputs(made.args, keywords, made, "" if by_position is None else _taken_for_shapes(model, given, size))
 
 
-def with_named(model: Any, kwargs: Any, named: Mapping[str, Any], function: str, options: Iterable[str]) -> Any:
+def with_named(
+    model: Any,
+    kwargs: Any,
+    named: Mapping[str, Any],
+    function: str,
+    options: Iterable[str],
+    elsewhere: Iterable[str] = (),
+) -> Any:
     """The keyword arguments, and those that stand among the options of the function that was called.
+
+    Args:
+        model: what is called.
+        kwargs: the keyword arguments.
+        named: those among the options.
+        function: the one of ours that was called.
+        options: what it has.
+        elsewhere: what others of our functions have, which may have been meant.
 
     Raises:
         TypeError: the model declares no argument of such a name; one that takes any gets it in ``kwargs``.
@@ -120,11 +135,11 @@ def with_named(model: Any, kwargs: Any, named: Mapping[str, Any], function: str,
     known = forward.named(parameters) if parameters is not None else list(named)
     for name in named:
         if name not in known:
-            near = difflib.get_close_matches(name, [*known, *options], 1)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            hint = meant(name, [*known, *options, *elsewhere])
             if parameters is not None and forward.has(parameters, Parameter.VAR_KEYWORD):
                 hint += f' What it takes under any name is given so: kwargs={{"{name}": …}}.'
-            raise TypeError(f"{function} has no option {name!r}, and {forward.render(model)} no such argument.{hint}")
+            problem = f"{function} has no option {name!r}, and {forward.render(model)} no such argument."
+            raise TypeError(f"{problem}{hint} {listed(function, options)}")
         if isinstance(kwargs, Mapping) and name in kwargs:
             raise InputError(f"{name!r} was given to {function} by name and in kwargs; give it once.")
     return {**kwargs, **named} if isinstance(kwargs, Mapping) else kwargs or dict(named)

@@ -5,30 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.marks import deep_marks, own_marks, pairs
+from torchatlas.core.options import takes, with_defaults
 from torchatlas.views.drawing.differing import DIFFERENCE, Half, folds_that_differ_alike, marks_of, opened_alike
-from torchatlas.views.drawing.options import read_options
+from torchatlas.views.drawing.options import BESIDE, BesideOptions, read_options
 from torchatlas.views.drawing.payload import pair, payload
 from torchatlas.views.drawing.picture import Picture
 from torchatlas.views.drawing.structure import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing_extensions import Unpack
 
     from torchatlas.core.comparing.compare import Changes
-    from torchatlas.views.drawing.options import Direction, Level, Theme
 
 
+@takes(BESIDE, BesideOptions)
 def beside(
     changes: Changes,
     titles: tuple[str, str],
     verdict: str,
     depth: int | None = None,
-    *,
-    direction: Direction = "TB",
-    theme: Theme = "light",
-    labels: Sequence[str] = ("shape", "params"),
-    constants: bool = False,
-    level: Level | None = None,
+    **options: Unpack[BesideOptions],
 ) -> Beside:
     """Both graphs of a comparison side by side.
 
@@ -36,36 +32,21 @@ def beside(
         changes: what changed.
         titles: what the two are called.
         verdict: the whole in one line.
-        depth: levels of boxes open below the models; None opens what differs, and leaves the rest closed.
-        direction: ``TB``: data flows to the bottom; ``LR``: to the right, and the second graph stands below.
-        theme: ``light``, ``dark``, or ``paper`` for print.
-        labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
-        constants: show calls that depend on no input and no parameter.
-        level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
+        {options}
 
     Raises:
         InputError: an option is none of those that there are.
         DrawingError: it takes too long, or too much memory.
     """
+    every = with_defaults("draw", {"depth": depth, **options}, BESIDE)
     own, deep = own_marks(changes), deep_marks(changes)
     halves = Half(changes.a, own[0], deep[0]), Half(changes.b, own[1], deep[1])
     folds = [folds_that_differ_alike(half) for half in halves]
     places = opened_alike(halves, folds, pairs(changes)) if depth is None else ((), ())
     payloads = []
     for half, kept, expand in zip(halves, folds, places, strict=True):
-        view = read_options(
-            shown(half.graph),
-            depth=1 if depth is None else depth,
-            expand=expand,
-            collapse=(),
-            fold=True,
-            direction=direction,
-            theme=theme,
-            labels=labels,
-            constants=constants,
-            level=level,
-            color_by=DIFFERENCE,
-        )
+        opened = {"depth": 1 if depth is None else depth, "expand": expand, "color_by": DIFFERENCE}
+        view = read_options(shown(half.graph), every | opened)
         payloads.append(payload(half.graph, view, marks=marks_of(half.own), folds=kept, shorten=not expand))
     # The models themselves have no boxes that could bear a sign.
     whole = [half.own.get(0, "same") for half in halves]

@@ -1,71 +1,155 @@
-"""The options of a drawing: read, checked, and as the engine takes them."""
+"""The options of a drawing and of a page: which there are, how they are checked, and as the engine takes them."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from torchatlas.core.errors import InputError
+from torchatlas.core.options import Option
 from torchatlas.views.contract import View
 from torchatlas.views.uncalled import uncalled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from torchatlas.core.graph import Graph
-    from torchatlas.views.contract import Label
+    from torchatlas.core.measure.overlay import Overlays
 
 Direction: TypeAlias = Literal["TB", "LR"]
 Theme: TypeAlias = Literal["light", "dark", "paper"]
+PageTheme: TypeAlias = Literal["system", "light", "dark"]
 Level: TypeAlias = Literal["op", "aten"]
 Places: TypeAlias = "str | int | Collection[str | int]"
 
 DIRECTIONS = ("TB", "LR")
 THEMES = ("light", "dark", "paper")
+PAGE_THEMES = ("system", "light", "dark")
 LABELS = ("shape", "params", "flops")
 LEVELS = ("op", "aten")
 SHOWN = 8
 
 
-def read_options(
-    graph: Graph,
-    *,
-    depth: int | None,
-    expand: Places,
-    collapse: Places,
-    fold: bool,
-    direction: Direction,
-    theme: Theme | Literal["system"],
-    labels: Sequence[str],
-    constants: bool,
-    level: Level | None,
-    color_by: str | None = None,
-    themes: Sequence[str] = THEMES,
-) -> View:
-    """Check what was given against the graph; not `color_by`, which is that of a measure already.
+class OpenOptions(TypedDict, total=False):
+    """Which boxes are open."""
+
+    depth: int | None
+    expand: Places
+    collapse: Places
+
+
+class BesideOptions(TypedDict, total=False):
+    """How two graphs are drawn side by side."""
+
+    direction: Direction
+    theme: Theme
+    labels: Sequence[str]
+    constants: bool
+    level: Level | None
+
+
+class DrawOptions(TypedDict, total=False):
+    """How a graph is drawn, beside `OpenOptions`."""
+
+    fold: bool
+    direction: Direction
+    theme: Theme
+    labels: Sequence[str]
+    constants: bool
+    level: Level | None
+    color_by: str | None
+    overlays: Overlays | None
+
+
+class PageOptions(TypedDict, total=False):
+    """How a page shows a graph at first, beside `OpenOptions`."""
+
+    fold: bool
+    direction: Direction
+    theme: PageTheme
+    labels: Sequence[str]
+    constants: bool
+    level: Level | None
+    color_by: str | None
+    overlays: Overlays | None
+    height: int
+
+
+_LOOK = {
+    "direction": Option("TB", "``TB``: data flows to the bottom; ``LR``: to the right"),
+    "theme": Option("light", "``light``, ``dark``, or ``paper`` for print"),
+    "labels": Option(("shape", "params"), "of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes)"),
+    "constants": Option(default=False, text="show calls that depend on no input and no parameter"),
+    "level": Option(None, "``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured"),
+}
+_COLOURS = (
+    "``params``, ``weights`` (bytes), ``flops``, ``activations`` (bytes), ``time`` and ``self_time`` (where measured),"
+    " ``dtype``, ``device``, or an overlay"
+)
+
+DRAW: Mapping[str, Option] = {
+    "depth": Option(None, "levels of boxes open below the model; by default as many as can be read on one page"),
+    "expand": Option((), "module paths, or call ids, to open although ``depth`` would leave them closed"),
+    "collapse": Option((), "module paths, or call ids, to leave closed"),
+    "fold": Option(default=True, text="show what repeats once, with its count"),
+    **_LOOK,
+    "color_by": Option(None, f"what the boxes' colours show: {_COLOURS}; a legend says how"),
+    "overlays": Option(None, "beside those of the atlas, numbers for module paths or call ids, by name"),
+}
+
+PAGE: Mapping[str, Option] = {
+    **DRAW,
+    "depth": Option(None, "levels of boxes open at first; by default as many as can be read at once"),
+    "theme": Option("system", "``light``, ``dark``, or as the reader's ``system`` says"),
+    "color_by": Option(
+        None, f"what the boxes' colours show at first: {_COLOURS}; None colours by the kind of operation"
+    ),
+    "overlays": Option(
+        None, "beside those of the atlas, numbers for module paths or call ids, by name: more colours and columns"
+    ),
+    "height": Option(640, "of the frame in a notebook, in pixels"),
+}
+
+BESIDE: Mapping[str, Option] = {
+    "depth": Option(
+        None, "levels of boxes open below the models; by default what differs is open, and the rest closed"
+    ),
+    **_LOOK,
+}
+
+
+def read_options(graph: Graph, options: Mapping[str, Any], themes: Sequence[str] = THEMES) -> View:
+    """Check options of a drawing against the graph; not `color_by`, which is that of a measure already.
+
+    Args:
+        graph: what is drawn.
+        options: some of those of `PAGE`; the others are as `DRAW` has them.
+        themes: those that there are.
 
     Raises:
         InputError: an option is none of those that there are; the message lists them.
     """
+    given = {name: options.get(name, option.default) for name, option in DRAW.items()}
+    depth, labels = given["depth"], given["labels"]
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise InputError(f"depth={depth!r}; depth is a whole number from 1, or None for what one page holds")
-    _need("direction", direction, DIRECTIONS)
-    _need("theme", theme, themes)
+    _need("direction", given["direction"], DIRECTIONS)
+    _need("theme", given["theme"], themes)
     if isinstance(labels, str):
         raise InputError(f"labels={labels!r}; labels is a sequence of names, as ({labels!r},)")
     for label in labels:
         _need("labels", label, LABELS)
     return View(
         depth=depth,
-        expand=_keys(graph, "expand", expand),
-        collapse=_keys(graph, "collapse", collapse),
-        fold=bool(fold),
-        direction=direction,
-        theme=theme,
-        labels=tuple(cast("Sequence[Label]", labels)),
-        constants=bool(constants),
-        level=_level(graph, level),
-        color_by=color_by,
+        expand=_keys(graph, "expand", given["expand"]),
+        collapse=_keys(graph, "collapse", given["collapse"]),
+        fold=bool(given["fold"]),
+        direction=given["direction"],
+        theme=given["theme"],
+        labels=tuple(labels),
+        constants=bool(given["constants"]),
+        level=_level(graph, given["level"]),
+        color_by=given["color_by"],
     )
 
 

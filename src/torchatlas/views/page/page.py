@@ -8,15 +8,16 @@ from functools import cache, cached_property
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import InputError
 from torchatlas.core.measure.overlay import overlays_by_name
+from torchatlas.core.options import takes, with_defaults
 from torchatlas.files import atomic
 from torchatlas.files.filename import filename
 from torchatlas.views.drawing.differing import DIFFERENCE
 from torchatlas.views.drawing.measures import check_name
-from torchatlas.views.drawing.options import read_options
+from torchatlas.views.drawing.options import PAGE, PAGE_THEMES, PageOptions, read_options
 from torchatlas.views.drawing.structure import shown
 from torchatlas.views.page.beside import read_beside
 from torchatlas.views.page.document import document
@@ -25,15 +26,14 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from typing_extensions import Unpack
+
     from torchatlas.core.graph import Graph
     from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.contract import View
-    from torchatlas.views.drawing.options import Direction, Level, Places
+    from torchatlas.views.drawing.options import Places
     from torchatlas.views.page.beside import Beside, Marks
 
-Theme: TypeAlias = Literal["system", "light", "dark"]
-
-THEMES = ("system", "light", "dark")
 SUFFIXES = (".html", ".htm")
 
 # Scripts and downloads, and nothing of the notebook around it.
@@ -43,25 +43,18 @@ FRAME = (
 )
 
 
+@takes(PAGE, PageOptions)
 def page(
     graph: Graph,
     depth: int | None = None,
     expand: Places = (),
     collapse: Places = (),
     *,
-    fold: bool = True,
-    direction: Direction = "TB",
-    theme: Theme = "system",
-    labels: Sequence[str] = ("shape", "params"),
-    constants: bool = False,
-    level: Level | None = None,
-    color_by: str | None = None,
-    overlays: Overlays | None = None,
-    height: int = 640,
     beside: Graph | None = None,
     pairs: Sequence[tuple[int, int]] = (),
     marks: Marks | None = None,
     titles: tuple[str, str] = ("", ""),
+    **options: Unpack[PageOptions],
 ) -> Page:
     """The page of a graph; the options say what is seen at first, and all of them can be changed in the page.
 
@@ -71,51 +64,28 @@ def page(
 
     Args:
         graph: what ran.
-        depth: levels of boxes open below the model; None opens as many as can be read at once.
-        expand: module paths, or call ids, to open although ``depth`` would leave them closed.
-        collapse: module paths, or call ids, to leave closed.
-        fold: show what repeats once, with its count.
-        direction: ``TB``: data flows to the bottom; ``LR``: to the right.
-        theme: ``light``, ``dark``, or as the reader's system says.
-        labels: of ``shape`` (on the wires), ``params`` and ``flops`` (on the boxes).
-        constants: show calls that depend on no input and no parameter.
-        level: ``op`` draws functions; ``aten`` also the ATen operators in them, where they were captured.
-        color_by: what the boxes' colours show at first: one of ``MEASURES``, the name of an overlay, or
-            ``difference`` where there are marks; None colours by marks where there are any, else by the kind of
-            operation.
-        overlays: beside those of the graph, numbers for module paths or call ids, by name: more colours and
-            columns.
-        height: of the frame in a notebook, in pixels.
+        {options}
         beside: a graph to be shown on the right.
         pairs: calls that belong together, as (call of ``graph``, call of ``beside``); a call may have several. Of a
             model that was not run, the ids are those of the boxes that `structure.shown` gives.
-        marks: for each of the two graphs, ``added``, ``removed``, ``changed`` or ``same`` by call.
+        marks: for each of the two graphs, ``added``, ``removed``, ``changed`` or ``same`` by call: the colours are
+            theirs, unless ``color_by`` is another than ``difference``.
         titles: what the two sides are called: by default ``a`` and ``b``, or ``backward`` and ``forward``.
 
     Raises:
         InputError: an option is none of those that there are, or pairs and marks tell of calls that are not there; the
             message says which.
     """
+    every = with_defaults("show", {"depth": depth, "expand": expand, "collapse": collapse, **options}, PAGE)
     other = read_beside(graph, beside, pairs, marks, titles)
+    overlays: Overlays | None = every["overlays"]
     if other is not None and other.marks is not None:
-        color_by = check_name(color_by or DIFFERENCE, overlays_by_name(graph, overlays), [DIFFERENCE])
-    elif color_by is not None:
-        check_name(color_by, overlays_by_name(graph, overlays))
-    view = read_options(
-        shown(graph),
-        depth=depth,
-        expand=expand,
-        collapse=collapse,
-        fold=fold,
-        direction=direction,
-        theme=theme,
-        labels=labels,
-        constants=constants,
-        level=level,
-        color_by=color_by,
-        themes=THEMES,
-    )
-    return Page(graph, view, overlays, height=height, beside=other)
+        named = overlays_by_name(graph, overlays)
+        every["color_by"] = check_name(every["color_by"] or DIFFERENCE, named, [DIFFERENCE])
+    elif every["color_by"] is not None:
+        check_name(every["color_by"], overlays_by_name(graph, overlays))
+    view = read_options(shown(graph), every, PAGE_THEMES)
+    return Page(graph, view, overlays, height=every["height"], beside=other)
 
 
 class Page:

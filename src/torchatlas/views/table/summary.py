@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from torchatlas.core.errors import InputError
+from torchatlas.core.options import takes, with_defaults
 from torchatlas.views.table import export, html, text
 from torchatlas.views.table.columns import EVERYTHING, choose, default_columns
 from torchatlas.views.table.facts import Facts
+from torchatlas.views.table.options import SUMMARY, SummaryOptions, check_options
 from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, Page, can_write, page_of
 from torchatlas.views.table.rows import cut, fitting_depth, rows_of
 from torchatlas.views.table.table import Table, below_default
@@ -18,76 +18,36 @@ from torchatlas.views.table.torchinfo import TITLES, torchinfo
 from torchatlas.views.table.torchsummary import torchsummary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import TextIO
 
     import pandas as pd
     from rich.console import Console, ConsoleOptions, RenderResult
+    from typing_extensions import Unpack
 
     from torchatlas.core.graph import Graph
-    from torchatlas.core.measure.overlay import Overlays
+    from torchatlas.views.table.options import Style
     from torchatlas.views.table.row import Row
     from torchatlas.views.table.rows import Mode
 
-Style: TypeAlias = Literal["torchinfo", "torchsummary"]
-
-STYLES = ("torchinfo", "torchsummary")
-MODES = ("modules", "ops")
 # A notebook holds this many rows without effort; beyond, the deepest levels are left out, then the last rows.
 ROWS_IN_HTML = 5000
 
 
-def summarize(
-    graph: Graph,
-    depth: int | None = None,
-    columns: Sequence[str] | None = None,
-    rows: Mode = "modules",
-    *,
-    fold: bool = True,
-    width: int | None = None,
-    style: Style | None = None,
-    overlays: Overlays | None = None,
-) -> Summary:
+@takes(SUMMARY, SummaryOptions)
+def summarize(graph: Graph, **options: Unpack[SummaryOptions]) -> Summary:
     """The table of a graph.
 
     Args:
         graph: what ran, or the structure of a model that was not run.
-        depth: levels below the model; None shows as many as stay within 60 rows, at least one.
-        columns: names from ``columns.COLUMNS`` and of overlays, in order; None takes what fits graph and width.
-        rows: ``ops`` adds a row for every function called.
-        fold: show what repeats once, with the sum of its repeats.
-        width: terminal cells; None takes the terminal's, or 120.
-        style: ``torchinfo`` or ``torchsummary`` print the tables of these tools.
-        overlays: by name, a number for module paths or call ids: one more column each.
+        {options}
 
     Raises:
         InputError: an option is not one of those; the message lists them.
     """
-    _check("rows", rows, MODES)
-    if style is not None:
-        _check("style", style, STYLES)
-        _check_style(style, depth, columns)
-    for name, number, least in (("depth", depth, 0), ("width", width, 1)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
-            raise InputError(f"{name}={number!r}; {name} is a whole number from {least}, or None")
-    facts = Facts(graph, overlays)
-    return Summary(facts, depth=depth, columns=columns, rows=rows, fold=fold, width=width, style=style)
-
-
-def _check(option: str, given: str, known: Sequence[str]) -> None:
-    if given not in known:
-        near = get_close_matches(str(given), known, n=1, cutoff=0.0)
-        raise InputError(
-            f"{option}={given!r} is unknown; {option} is one of {', '.join(known)}. Did you mean {near[0]!r}?"
-        )
-
-
-def _check_style(style: Style, depth: int | None, columns: Sequence[str] | None) -> None:
-    if style == "torchsummary" and (depth is not None or columns is not None):
-        raise InputError("style='torchsummary' has the columns and the depth it has; leave depth and columns out")
-    unknown = [name for name in columns or () if name not in TITLES]
-    if unknown:
-        raise InputError(f"style='torchinfo' has no column {unknown[0]!r}; it has {', '.join(TITLES)}")
+    every = with_defaults("summary", options, SUMMARY)
+    check_options(every, tuple(TITLES))
+    return Summary(Facts(graph, every["overlays"]), every)
 
 
 class Summary:
@@ -96,26 +56,16 @@ class Summary:
     Made by ``summarize``.
     """
 
-    def __init__(
-        self,
-        facts: Facts,
-        *,
-        depth: int | None = None,
-        columns: Sequence[str] | None = None,
-        rows: Mode = "modules",
-        fold: bool = True,
-        width: int | None = None,
-        style: Style | None = None,
-    ) -> None:
+    def __init__(self, facts: Facts, options: Mapping[str, Any]) -> None:
         self._facts = facts
-        self._mode: Mode = rows
-        self._fold = fold
-        self._depth = depth
-        self._width = width
-        self._style = style
-        self._named = columns
-        self._chosen = columns is not None
-        self._columns = choose(default_columns(facts) if columns is None else columns, facts)
+        self._mode: Mode = options["rows"]
+        self._fold: bool = options["fold"]
+        self._depth: int | None = options["depth"]
+        self._width: int | None = options["width"]
+        self._style: Style | None = options["style"]
+        self._named: Sequence[str] | None = options["columns"]
+        self._chosen = self._named is not None
+        self._columns = choose(default_columns(facts) if self._named is None else self._named, facts)
 
     @cached_property
     def _every(self) -> tuple[Row, ...]:
