@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,17 +16,7 @@ from torchatlas.api.target import is_file
 from torchatlas.api.verdict import opened
 from torchatlas.cli.app import app
 from torchatlas.cli.exits import clean_exit, tell
-from torchatlas.cli.options import (
-    ArgumentsOption,
-    DeviceOption,
-    DtypeOption,
-    InputOption,
-    KwargsOption,
-    Level,
-    Mode,
-    ModeOption,
-    OutputOption,
-)
+from torchatlas.cli.options import Level, LevelsOption, OutputOption, WidthOption, run_of, taking
 from torchatlas.cli.output import check_place, put
 from torchatlas.cli.run import Run, obtain, waiting
 from torchatlas.core.errors import InputError
@@ -65,25 +57,21 @@ Side = Annotated[
 
 
 @app.command(epilog=f"{COMPARE_EXAMPLES}\n\n{COMPARE_EXITS}")
+@taking(run=partial(run_of, target="", fake=False, level=Level.OP, key=None))
 def compare(
     a: Side,
     b: Annotated[str, typer.Argument(metavar="B", help="The same; of another kind if need be, as weights.")],
     *,
-    inputs: InputOption = None,
-    dtypes: DtypeOption = None,
-    kwargs: KwargsOption = None,
-    arguments: ArgumentsOption = None,
-    depth: Annotated[int | None, typer.Option(min=0, help="How many levels of modules to show.")] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Of the text, in characters.")] = None,
+    run: Run,
+    depth: LevelsOption = None,
+    width: WidthOption = None,
     keys: Annotated[
         list[str] | None,
         typer.Option(
             "--key", metavar="KEY", help="Of a file with several sets of weights: which. Twice, for A and for B."
         ),
     ] = None,
-    real: Annotated[bool, typer.Option("--real", help="Run on real tensors; without, on fake ones.")] = False,
-    device: DeviceOption = None,
-    mode: ModeOption = Mode.EVAL,
+    real: Annotated[bool, typer.Option("--real", help="Run on real tensors (the default is fake ones).")] = False,
     form: Annotated[Format | None, typer.Option("--format", help="Of what is printed.")] = None,
     output: OutputOption = None,
 ) -> None:
@@ -94,14 +82,12 @@ def compare(
             raise InputError(f"-o {output}: wanted a name that ends in {', '.join(WRITTEN)}.")
         if output is not None and form is not None:
             raise InputError(f"--format {form.value} -o {output}: the name of the file says the format; leave one out.")
-        if is_file(a) and is_file(b) and (inputs or dtypes or kwargs or arguments or device):
+        if is_file(a) and is_file(b) and (run.inputs or run.dtypes or run.kwargs or run.arguments or run.device):
             raise InputError("both are files, which hold a run or none: inputs and options of a run have no effect.")
         chosen = _keys(keys or [], a, b)
-        sides = [
-            _side(text, inputs or [], dtypes or [], kwargs, arguments, real, device, mode, key)
-            for text, key in zip((a, b), chosen, strict=True)
-        ]
-        _deliver(_compared(a, b, sides[0], sides[1]), form or Format.TEXT, output, depth, width)
+        run = replace(run, fake=not real and bool(run.inputs or run.kwargs))
+        one, other = (_side(replace(run, target=text), key) for text, key in zip((a, b), chosen, strict=True))
+        _deliver(_compared(a, b, one, other), form or Format.TEXT, output, depth, width)
 
 
 def _keys(keys: list[str], a: str, b: str) -> tuple[str | None, str | None]:
@@ -116,27 +102,15 @@ def _keys(keys: list[str], a: str, b: str) -> tuple[str | None, str | None]:
     return (keys[0] if files[0] else None, keys[0] if files[1] else None) if keys else (None, None)
 
 
-def _side(
-    text: str,
-    inputs: list[str],
-    dtypes: list[str],
-    kwargs: str | None,
-    arguments: str | None,
-    real: bool,
-    device: str | None,
-    mode: Mode,
-    key: str | None,
-) -> Atlas | Opened:
+def _side(run: Run, key: str | None) -> Atlas | Opened:
     """One of the two; files have their run in them, if any, so that inputs are for models alone."""
-    if is_file(text):
-        with waiting(f"Reading {text}"):
-            return opened(text, key)
-    fake = not real and bool(inputs or kwargs)
-    run = Run(text, inputs, dtypes, kwargs, arguments, fake, device, mode.value, Level.OP.value)
+    if is_file(run.target):
+        with waiting(f"Reading {run.target}"):
+            return opened(run.target, key)
     atlas, failure = obtain(run)
     if failure is not None:
         try:
-            tell(failure, f"run of {text}")
+            tell(failure, f"run of {run.target}")
         except typer.Exit:
             raise typer.Exit(2) from None
     return atlas

@@ -10,20 +10,7 @@ import typer
 
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit, tell
-from torchatlas.cli.options import (
-    ArgumentsOption,
-    DeviceOption,
-    DtypeOption,
-    FakeOption,
-    InputOption,
-    KeyOption,
-    KwargsOption,
-    Level,
-    LevelOption,
-    Mode,
-    ModeOption,
-    TargetArgument,
-)
+from torchatlas.cli.options import run_of, taking
 from torchatlas.cli.output import check_place, check_sources
 from torchatlas.cli.run import Run, obtain
 from torchatlas.writers.formats import EVENTS, GRAPH, SUFFIXES, format_of
@@ -54,8 +41,9 @@ class Format(str, Enum):
 
 
 @app.command(epilog=f"{SAVE_EXAMPLES}\n\n{EXITS}")
+@taking(run=run_of)
 def save(
-    target: TargetArgument,
+    run: Run,
     *,
     output: Annotated[
         Path,
@@ -64,20 +52,10 @@ def save(
     form: Annotated[
         Format | None, typer.Option("--format", help="By default what -o's suffix says; tensorboard wants a folder.")
     ] = None,
-    inputs: InputOption = None,
-    dtypes: DtypeOption = None,
-    kwargs: KwargsOption = None,
-    arguments: ArgumentsOption = None,
-    fake: FakeOption = False,
-    device: DeviceOption = None,
-    mode: ModeOption = Mode.EVAL,
-    level: LevelOption = Level.OP,
-    key: KeyOption = None,
 ) -> None:
     """Write one run of a model to a file: the record itself, a page or picture, or what other programs read."""
-    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
-        check_sources(output, [target])
+        check_sources(output, [run.target])
         kind = format_of(output, form.value if form else None)
         if kind != EVENTS:  # for which folders are made, and found
             check_place(output, graph=kind == GRAPH)

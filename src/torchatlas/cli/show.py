@@ -10,20 +10,7 @@ import typer
 from torchatlas.api.atlas import PAGES
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit, tell
-from torchatlas.cli.options import (
-    ArgumentsOption,
-    DeviceOption,
-    DtypeOption,
-    FakeOption,
-    InputOption,
-    KeyOption,
-    KwargsOption,
-    Level,
-    LevelOption,
-    Mode,
-    ModeOption,
-    TargetArgument,
-)
+from torchatlas.cli.options import run_of, taking
 from torchatlas.cli.output import check_place
 from torchatlas.cli.run import Run, obtain
 from torchatlas.core.errors import InputError
@@ -36,28 +23,19 @@ Examples:
 
 
 @app.command(epilog=f"{SHOW_EXAMPLES}\n\n{EXITS}")
+@taking(run=run_of)
 def show(
-    target: TargetArgument,
+    run: Run,
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Write there, and open nothing.")
     ] = None,
-    inputs: InputOption = None,
-    dtypes: DtypeOption = None,
-    kwargs: KwargsOption = None,
-    arguments: ArgumentsOption = None,
-    fake: FakeOption = False,
-    device: DeviceOption = None,
-    mode: ModeOption = Mode.EVAL,
-    level: LevelOption = Level.OP,
-    key: KeyOption = None,
 ) -> None:
     """Show one run of a model in the browser: a page that works offline."""
     from torchatlas.views.page.page import page  # noqa: PLC0415  # the other commands do not wait for it
 
-    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
-        check_place(output, [target])
+        check_place(output, [run.target])
         if output is not None and not output.name.lower().endswith(PAGES):
             raise InputError(f"-o {output}: wanted a name that ends in .html, as {output.with_suffix('.html')}.")
         atlas, failure = obtain(run)

@@ -10,25 +10,11 @@ import typer
 
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit, tell
-from torchatlas.cli.options import (
-    ArgumentsOption,
-    DeviceOption,
-    DtypeOption,
-    FakeOption,
-    InputOption,
-    KeyOption,
-    KwargsOption,
-    Level,
-    LevelOption,
-    Mode,
-    ModeOption,
-    OutputOption,
-    TargetArgument,
-    words_of,
-)
+from torchatlas.cli.options import OutputOption, run_of, table_of, taking
 from torchatlas.cli.output import check_place, put
 from torchatlas.cli.run import ATLAS, Run, obtain
 from torchatlas.core.errors import InputError
+from torchatlas.views.table.options import SummaryOptions  # noqa: TC001 - read when the program runs
 
 if TYPE_CHECKING:
     from torchatlas.views.table.summary import Summary
@@ -51,61 +37,24 @@ class Format(str, Enum):
     JSON = "json"
 
 
-class Style(str, Enum):
-    """Whose table it looks like."""
-
-    TORCHATLAS = "torchatlas"
-    TORCHINFO = "torchinfo"
-    TORCHSUMMARY = "torchsummary"
-
-
-class Rows(str, Enum):
-    """What has a row."""
-
-    MODULES = "modules"
-    OPS = "ops"
-
-
 SUFFIXES = {".txt": Format.TEXT, ".html": Format.HTML, ".htm": Format.HTML, ".csv": Format.CSV, ".json": Format.JSON}
 
 
 @app.command(epilog=f"{SUMMARY_EXAMPLES}\n\n{EXITS}")
+@taking(run=run_of, look=table_of)
 def summary(
-    target: TargetArgument,
+    run: Run,
     *,
-    inputs: InputOption = None,
-    dtypes: DtypeOption = None,
-    kwargs: KwargsOption = None,
-    arguments: ArgumentsOption = None,
-    depth: Annotated[int | None, typer.Option(min=0, help="How many levels of modules to show.")] = None,
-    columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="Which columns, in order.")] = None,
-    rows: Annotated[Rows, typer.Option(help="A row per module, or per function too.")] = Rows.MODULES,
-    fold: Annotated[bool, typer.Option("--fold/--no-fold", help="Show repeated blocks once.")] = True,
-    style: Annotated[Style, typer.Option(help="Whose table it looks like.")] = Style.TORCHATLAS,
-    width: Annotated[int | None, typer.Option(min=1, help="Of the text, in characters.")] = None,
-    fake: FakeOption = False,
-    device: DeviceOption = None,
-    mode: ModeOption = Mode.EVAL,
-    level: LevelOption = Level.OP,
-    key: KeyOption = None,
+    look: SummaryOptions,
     form: Annotated[Format | None, typer.Option("--format", help="By default what -o's suffix says, or text.")] = None,
     output: OutputOption = None,
 ) -> None:
     """Print the table of one run of a model."""
-    run = Run(target, inputs or [], dtypes or [], kwargs, arguments, fake, device, mode.value, level.value, key)
     with clean_exit():
-        check_place(output, [target])
+        check_place(output, [run.target])
         kind = format_of(output, form)
         atlas, failure = obtain(run)
-        table = atlas.summary(
-            depth=depth,
-            columns=words_of(columns),
-            rows=rows.value,
-            fold=fold,
-            width=width,
-            style=None if style is Style.TORCHATLAS else style.value,
-        )
-        deliver(table, kind, output)
+        deliver(atlas.summary(**look), kind, output)
         tell(failure)
 
 
