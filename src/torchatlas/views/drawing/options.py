@@ -38,38 +38,34 @@ class OpenOptions(TypedDict, total=False):
     collapse: Places
 
 
-class BesideOptions(TypedDict, total=False):
-    """How two graphs are drawn side by side."""
+class LookOptions(TypedDict, total=False):
+    """How graphs look, whatever shows them."""
 
     direction: Direction
-    theme: Theme
     labels: Sequence[str]
     constants: bool
     level: Level | None
 
 
-class DrawOptions(TypedDict, total=False):
+class BesideOptions(LookOptions, total=False):
+    """How two graphs are drawn side by side."""
+
+    theme: Theme
+
+
+class DrawOptions(BesideOptions, total=False):
     """How a graph is drawn, beside `OpenOptions`."""
 
     fold: bool
-    direction: Direction
-    theme: Theme
-    labels: Sequence[str]
-    constants: bool
-    level: Level | None
     color_by: str | None
     overlays: Overlays | None
 
 
-class PageOptions(TypedDict, total=False):
+class PageOptions(LookOptions, total=False):
     """How a page shows a graph at first, beside `OpenOptions`."""
 
-    fold: bool
-    direction: Direction
     theme: PageTheme
-    labels: Sequence[str]
-    constants: bool
-    level: Level | None
+    fold: bool
     color_by: str | None
     overlays: Overlays | None
     height: int
