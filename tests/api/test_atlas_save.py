@@ -59,7 +59,7 @@ def test_the_end_of_the_name_says_what_is_written(atlas, tmp_path, suffix):
 def test_a_format_that_is_named_wants_a_name_that_says_it(atlas, tmp_path, form):
     """A name that ends in nothing, or as another format does, is refused, and nothing is written."""
     for name in ("net", "net.txt", "net.pth", "net.html" if form != "html" else "net.svg"):
-        with pytest.raises(InputError, match=rf"format='{form}': wanted a name that ends in \."):
+        with pytest.raises(InputError, match=rf"format='{form}': give a name that ends in \."):
             atlas.save(tmp_path / name, format=form)
     assert not list(tmp_path.iterdir())
 
@@ -78,7 +78,7 @@ def test_the_formats_of_the_command_line_are_those_of_python():
 @pytest.mark.parametrize(
     ("path", "given", "words"),
     [
-        ("net.onx", None, r"net\.onx: wanted a name that ends in \.atlas, \.html.*Was \.onnx meant\?"),
+        ("net.onx", None, r"net\.onx: give a name that ends in \.atlas, \.html.*Was \.onnx meant\?"),
         ("net", None, r"or, for a folder that TensorBoard reads, the format 'tensorboard'\.$"),
         ("net.json", "model_explorer", r"format='model_explorer' is not one of atlas,.*Was model-explorer meant\?"),
         ("net.json", "", r"format='' is not one of atlas"),
@@ -104,7 +104,7 @@ def test_what_is_no_name_of_a_file_is_refused(atlas, act, path):
         "open": ta.open,
         "skeleton": ta.skeleton,
     }
-    with pytest.raises(InputError, match=r"path=.*(wanted the name of a file|a null character)"):
+    with pytest.raises(InputError, match=r"path=.*(give the name of a file|a null character)"):
         acts[act](path)
 
 

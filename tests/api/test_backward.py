@@ -176,5 +176,5 @@ def test_a_run_is_not_taken_for_its_outputs():
 @pytest.mark.parametrize("atlas", [3, "net.atlas", Net()], ids=["number", "name", "model"])
 def test_what_is_no_atlas_is_refused(atlas):
     """With how to get one."""
-    with pytest.raises(ta.InputError, match=r"atlas=.*wanted the run that made the outputs, as capture\(model"):
+    with pytest.raises(ta.InputError, match=r"atlas=.*give the run that made the outputs, as capture\(model"):
         ta.backward(Net()(torch.ones(2, 4)), atlas=atlas)

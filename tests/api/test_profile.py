@@ -185,7 +185,7 @@ def test_another_way_is_told_and_left_out():
     atlas = ta.profile(Fickle(), torch.rand(1, 2), repeats=2)
     assert atlas.graph.calls[0].seconds is not None
     assert atlas.graph.calls[atlas.graph.calls_of["one"][0]].seconds is None
-    assert "took another way than the recorded one" in notes(atlas)
+    assert "took another path than the recorded one" in notes(atlas)
     assert "no statistics inside" in notes(atlas)
 
 
@@ -205,7 +205,7 @@ def test_a_model_that_cannot_run_again_says_why():
     assert len(atlas.graph.calls) == 2
     assert atlas.graph.calls[0].seconds is None
     assert "could not be run again as it was recorded (StopIteration" in notes(atlas)
-    assert "there are no times" in notes(atlas)
+    assert "There are no times." in notes(atlas)
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
@@ -269,7 +269,9 @@ def test_a_wrong_option_is_refused(options, words):
 
 def test_nothing_to_measure_is_refused():
     """Without inputs there is no run, on the meta device no time."""
-    with pytest.raises(ta.InputError, match=r"nothing to measure: not run, since no input was given.*ta.profile\("):
+    with pytest.raises(
+        ta.InputError, match=r"nothing to measure. The model was not run, because no input was given.*ta.profile\("
+    ):
         ta.profile(nn.Linear(2, 2))
     with pytest.raises(ta.InputError, match="on the meta device"):
         ta.profile(nn.Linear(2, 2, device="meta"), torch.rand(1, 2, device="meta"))

@@ -165,7 +165,7 @@ def test_a_file_named_like_an_imported_module_does_not_replace_it(models):
         ("number", None, ["returns a int, not a model"]),
         ("later", None, ["is a coroutine function"]),
         ("broken", None, ["calling", "return [][0]", "IndexError: list index out of range"]),
-        ("", None, ["names no attribute", "Net (class)"]),
+        ("", None, ["does not name an attribute", "Net (class)"]),
     ],
 )
 def test_what_is_no_model_is_said_with_a_way_on(models, attribute, arguments, words):

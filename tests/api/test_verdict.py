@@ -333,10 +333,10 @@ def test_an_atlas_asks_the_model_while_it_lives(tmp_path):
     atlas, weights = ta.capture(model), ta.open(tmp_path / "weights.pth")
     assert ta.compare(atlas, weights).loading.taken
     assert ta.compare(weights, atlas).loading.taken
-    assert ta.compare(atlas, weights.graph).loading.unasked == "of the weights only a record is in hand"
+    assert ta.compare(atlas, weights.graph).loading.unasked == "only a record of the weights is at hand"
     del model
     gc.collect()
-    assert ta.compare(atlas, weights).loading.unasked == "of the model only a record is in hand"
+    assert ta.compare(atlas, weights).loading.unasked == "only a record of the model is at hand"
     (tmp_path / "weights.pth").unlink()
     assert ta.compare(Tally(), weights).loading.taken is None
 

@@ -133,7 +133,7 @@ def test_a_missing_batch_is_added_and_said(name, fake):
     (path,) = inputs(atlas)
     assert inputs(atlas)[path][0] == ran
     note = f"A batch of one was added: {path} {list(given)} runs as {list(ran)}."
-    assert said(atlas) == [f"{note} A tensor in the place of the shape is run as it is."]
+    assert said(atlas) == [f"{note} To run another batch, give its size too, or give a tensor."]
 
 
 def test_a_run_that_is_mended_logs_nothing(caplog):
@@ -295,7 +295,7 @@ def test_the_other_dtype_is_tried_and_said(fake):
     atlas = ta.capture(Words(), [(2, 5), (2, 5, 3)], fake=fake)
     assert {name: dtype for name, (_, dtype) in inputs(atlas).items()} == {"x": "int64", "weight": "float32"}
     assert said(atlas) == [
-        'The dtype of x was guessed: it is int64 since the first guess failed. dtypes={"x": "int64"} says it.'
+        'The dtype of x was guessed: int64, after the first guess failed. To choose it, write dtypes={"x": "int64"}.'
     ]
 
 
@@ -344,7 +344,7 @@ def test_numbers_taken_for_a_shape_are_said_in_the_error():
 
     with pytest.raises(TypeError, match="must be tuple of ints") as caught:
         ta.summary(Zeros(), (4, 3))
-    assert 'are given by name: kwargs={"size": …}.' in caught.value.__notes__[0]
+    assert 'use names: kwargs={"size": …}.' in caught.value.__notes__[0]
     assert inputs(ta.capture(Zeros(), size=(4, 3))) == {}
     assert ta.capture(Zeros(), size=(4, 3)).graph.values[0].shape == (4, 3)
 
@@ -366,7 +366,7 @@ def test_messages_name_the_function_that_was_called(name):
 
 def test_notes_and_errors_of_a_comparison_name_it():
     """``ta.compare(a, b, …)``."""
-    assert "give one as in ta.compare(a, b, input_size=" in str(ta.compare(nn.ReLU(), nn.GELU()))
+    assert "Give one, as in ta.compare(a, b, input_size=" in str(ta.compare(nn.ReLU(), nn.GELU()))
     with pytest.raises(ta.InputError, match=r"given:   ta\.compare\(a, b, \(1, 2.5\)\)"):
         ta.compare(nn.ReLU(), nn.GELU(), (1, 2.5))
     assert ta.compare(Digits(), Digits(), (1, 28, 28)).same

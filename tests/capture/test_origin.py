@@ -79,5 +79,5 @@ def test_a_model_that_is_held_stays():
         del model
         gc.collect()
         assert (alive() is not None) is hold
-    with pytest.raises(InputError, match="the model that was captured is gone"), origin.ready():
+    with pytest.raises(InputError, match="the captured model no longer exists"), origin.ready():
         pass

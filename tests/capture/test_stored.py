@@ -154,7 +154,7 @@ def test_the_table_says_what_is_stored_for_what():
     text = str(ta.summary(grouped(), torch.randn(2, 64)))
     assert "[32, 64] as uint8 [32, 32] +1" in text
     assert "packed          2,048  weights, stored as 1,088 elements (uint8, float16)" in text
-    assert "packed weights count as they are stored" in text
+    assert "Packed weights are counted as stored" in text
 
 
 def test_a_table_without_packed_weights_has_no_such_column():

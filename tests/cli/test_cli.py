@@ -192,7 +192,7 @@ def test_the_other_dtype_is_tried_and_said_as_it_is_typed():
     result = run("summary", "net.py:Table", "--input", "x=2,3")
     assert result.exit_code == 0, result.output
     assert (
-        "The dtype of x was guessed: it is int64 since the first guess failed. --input x=…:int64 says it."
+        "The dtype of x was guessed: int64, after the first guess failed. To choose it, write --input x=…:int64."
         in " ".join(result.stdout.split())
     )
 
@@ -293,7 +293,7 @@ def test_every_command_makes_dictionaries_and_lists(command):
         (["a.0=1", "a.2=2"], r"a\.1 is missing; places count from 0"),
         (["a.b.1=1"], r"a\.b\.0 is missing"),
         (["a.0=1", "a.00=1"], r"a\.1 is missing"),
-        (["a.x=1", "3"], r"only a\.x named"),
+        (["a.x=1", "3"], r"only a\.x has a name"),
         (["a..x=1"], "wanted"),
         (["0=1"], "wanted"),
         (["a.x-y=1"], "wanted"),
@@ -307,13 +307,13 @@ def test_names_that_do_not_fit_together_are_refused(inputs, message):
 
 REFUSED = [
     (("summary", "net.py:Nothing"), "has no 'Nothing'"),
-    (("summary", "net.py"), "names no attribute"),
+    (("summary", "net.py"), "does not name an attribute"),
     (("summary", "nowhere.py:Net"), "no file 'nowhere.py'"),
     (("summary", "net.py:Net", "-i", "1,a"), "--input 1,a: wanted"),
-    (("summary", "net.py:Net", "-i", "3,4", "-i", "x=1"), "name all of them or none"),
+    (("summary", "net.py:Net", "-i", "3,4", "-i", "x=1"), "Name all of them or none"),
     (("summary", "net.py:Net", "-i", "3,4", "--dtype", "int8", "--dtype", "int8"), "2 --dtype for 1 --input"),
     (("summary", "net.py:Net", "--dtype", "int8"), "--dtype int8 without --input"),
-    (("summary", "net.py:Net", "-i", "3,4", "--dtype", "flot32"), "'flot32' is no dtype"),
+    (("summary", "net.py:Net", "-i", "3,4", "--dtype", "flot32"), "'flot32' is not a dtype"),
     (("summary", "net.py:Net", "-i", "y=3,4"), '"y" is not an argument.\n  given:   net.py:Net --input y=3,4\n'),
     (("summary", "net.py:Net", "-i", "3,4", "--kwargs", "{scale: 2}"), "--kwargs {scale: 2}: not JSON"),
     (("summary", "net.py:Net", "-i", "3,4", "--kwargs", "[2]"), "--kwargs [2]: wanted an object"),
@@ -321,7 +321,7 @@ REFUSED = [
     (("summary", "net.py:Net", "-i", "3,4", "--device", "abacus"), "--device abacus cannot be used here"),
     (("summary", "net.py:Net", "-i", "3,4", "--columns", "name,colour"), "colour"),
     (("summary", "net.py:Net", "-i", "3,4", "-o", "missing/table.txt"), "there is no folder 'missing'"),
-    (("summary", "net.py:Net", "-i", "3,4", "-o", "table.png"), "wanted a name that ends in .txt, .html"),
+    (("summary", "net.py:Net", "-i", "3,4", "-o", "table.png"), "give a name that ends in .txt, .html"),
     (("summary", "net.py:Net", "-i", "3,4", "-o", "net.atlas"), "use torchatlas save"),
     (("save", "net.py:Net", "-i", "3,4", "-o", "net.txt"), "ends in .atlas, .html"),
     (("save", "net.py:Net"), "--output"),
@@ -444,7 +444,7 @@ def test_a_file_that_holds_a_run_takes_no_options_of_one():
     run("save", "net.py:Net", "-i", "3,4", "-o", "net.atlas")
     result = run("summary", "net.atlas", "-i", "3,4", "--fake")
     assert result.exit_code == 2
-    assert "is a file and is not run; --input, --fake would have no effect" in result.stderr
+    assert "is a file and is not run, so --input, --fake would have no effect" in result.stderr
 
 
 def test_a_damaged_file_is_refused(tmp_path):

@@ -81,7 +81,7 @@ def test_trouble_ends_with_2():
     assert "The model failed" in failing.stderr
     refused = run("net.py:Net", "net.py:Wide", "-o", "net.gif")
     assert refused.exit_code == 2
-    assert "wanted a name that ends in .txt" in refused.stderr
+    assert "give a name that ends in .txt" in refused.stderr
     assert run("net.py:Net", "net.py:Wide", "-o", "net.svg", "--format", "csv").exit_code == 2
 
 

@@ -73,11 +73,11 @@ def test_columns_rows_and_what_is_measured_can_be_chosen():
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (("net.py:Net", "-i", "1,4", "-o", "net.svg"), 2, "wanted a name that ends in .atlas, as net.atlas"),
+        (("net.py:Net", "-i", "1,4", "-o", "net.svg"), 2, "give a name that ends in .atlas, as net.atlas"),
         (("net.py:Net", "-i", "1,4", "-o", "."), 2, "-o .: that is a folder"),
         (("net.atlas",), 2, "net.atlas does not exist"),
-        (("weights.pth",), 2, "weights.pth is a file and is not run: there is no time to measure"),
-        (("net.py:Net",), 2, "there is nothing to measure: not run, since no input was given"),
+        (("weights.pth",), 2, "weights.pth is a file and is not run, so there is no time to measure"),
+        (("net.py:Net",), 2, "There is nothing to measure. The model was not run, because no input was given"),
         (("net.py:Bad", "-i", "1,4", "--repeats", "1"), 1, "The model failed; the table goes up to the failing call"),
         (("net.py:Net", "-i", "1,4", "--repeats", "0"), 2, "--repeats"),
     ],

@@ -75,7 +75,7 @@ def test_a_forward_that_fails_is_shown_up_to_there(folder):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("net.py:Net", "-i", "3,4", "-o", "net.svg"), "wanted a name that ends in .html, as net.html"),
+        (("net.py:Net", "-i", "3,4", "-o", "net.svg"), "give a name that ends in .html, as net.html"),
         (("net.py:Net", "-i", "3,4", "-o", "missing/net.html"), "there is no folder 'missing'"),
         (("net.py:Net", "-i", "3,4", "-o", "."), "-o .: that is a folder"),
     ],

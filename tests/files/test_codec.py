@@ -355,9 +355,9 @@ def test_a_file_that_is_none_is_named(tmp_path, data, words):
 
 def test_what_is_no_file_at_all_is_named(tmp_path):
     """Nothing, or a folder."""
-    with pytest.raises(FileError, match=r"none\.atlas does not exist\. An \.atlas file was wanted"):
+    with pytest.raises(FileError, match=r"none\.atlas does not exist\. Give an \.atlas file"):
         codec.read(tmp_path / "none.atlas")
-    with pytest.raises(FileError, match=r"is a folder\. An \.atlas file was wanted"):
+    with pytest.raises(FileError, match=r"is a folder\. Give an \.atlas file"):
         codec.read(tmp_path)
 
 

@@ -97,14 +97,14 @@ def test_a_field_that_an_older_version_did_not_write_has_its_default():
 
 
 DAMAGED = {
-    "": "is no JSON",
-    "{": "is no JSON",
+    "": "is not JSON",
+    "{": "is not JSON",
     "NaN": "NaN is no number",
     "[1, 2]": "a list of 2",
     "{}": "an empty object",
     '{"graphs": [], "label": ""}': "an object with the keys 'graphs', 'label'",
     "[" * 100_000: "nested too deeply",
-    "1" * 5000: "is no JSON",
+    "1" * 5000: "is not JSON",
 }
 
 
@@ -171,7 +171,7 @@ def test_a_file_of_another_kind_is_named(tmp_path, data):
     with pytest.raises(FileError, match=r"net\.json cannot be read: No such file"):
         graph_json.read(path)
     path.write_bytes(data)
-    with pytest.raises(FileError, match=r"net\.json is no graph as JSON: it (is empty|looks like)"):
+    with pytest.raises(FileError, match=r"net\.json is not a graph as JSON: it (is empty|looks like)"):
         graph_json.read(path)
 
 

@@ -109,7 +109,7 @@ def test_an_agent_of_stable_baselines_opens_at_its_policy(compression, tmp_path)
     graph = ta.open(path, statistics=True).graph
     check(graph)
     assert shapes(graph) == expected()
-    assert "read from the member policy.pth" in notes(graph)
+    assert "Read from the member policy.pth" in notes(graph)
     linear = torch.cat([tensor.flatten() for name, tensor in state().items() if name.startswith("2")])
     assert dict(graph.overlays[0].paths)["2"] == pytest.approx(linear.mean().item())
     assert graph.name == "ppo"
@@ -120,12 +120,12 @@ def test_an_archive_of_torchserve_opens_at_its_model(compression, tmp_path):
     """Whatever it is called, by the manifest; of TorchScript with its graph."""
     graph = ta.open(zipped(tmp_path / "net.mar", served(file_of(state())), compression)).graph
     assert shapes(graph) == expected()
-    assert "read from the member weights-v1.bin2" in notes(graph)
+    assert "Read from the member weights-v1.bin2" in notes(graph)
     script = write("scripted", made(nn.Sequential(nn.Linear(2, 3), nn.ReLU())), (), tmp_path).read_bytes()
     graph = ta.open(zipped(tmp_path / "traced.mar", served(script), compression)).graph
     check(graph)
     assert [call.name for call in graph.calls if call.kind == "module"] == ["Sequential", "Linear", "ReLU"]
-    assert "read from the member weights-v1.bin2" in notes(graph)
+    assert "Read from the member weights-v1.bin2" in notes(graph)
 
 
 def test_a_folder_with_torchscript_opens_at_its_graph(tmp_path):
@@ -141,7 +141,7 @@ def test_a_model_of_nemo_opens_at_its_weights(packing, tmp_path):
     graph = ta.open(tarred(tmp_path / "asr.nemo", nemo(), packing), statistics=True).graph
     check(graph)
     assert shapes(graph) == expected()
-    assert "read from the member model_weights.ckpt" in notes(graph)
+    assert "Read from the member model_weights.ckpt" in notes(graph)
     assert [overlay.name for overlay in graph.overlays] == ["mean", "std", "min", "max", "zeros"]
     assert len(graph.overlays[0].paths) == 2
 
@@ -173,7 +173,7 @@ def test_a_file_that_is_packed_as_a_whole_is_opened(packed, data, tmp_path):
     path.write_bytes(packed(data))
     graph = ta.open(path).graph
     assert shapes(graph) == expected()
-    assert "packed as a whole" in notes(graph)
+    assert "compressed as a whole" in notes(graph)
 
 
 def test_a_key_chooses_inside_an_archive(tmp_path):

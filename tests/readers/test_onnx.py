@@ -84,7 +84,7 @@ def test_a_loop_holds_its_body_once(tmp_path):
     last, stacked = (graph.values[value] for value in the(graph, "Loop").outputs)
     assert last.alias_of == the(graph, "Relu").outputs[0]
     assert (stacked.shape, graph.values[stacked.view_of].shape) == ((3, 2), (2,))
-    assert any("of a loop one turn" in note.text for note in graph.notes)
+    assert any("one iteration of each loop" in note.text for note in graph.notes)
 
 
 def test_a_picture_of_a_loop_is_one_frame_that_data_flows_through(tmp_path):
@@ -224,7 +224,7 @@ def test_sizes_with_names_are_minus_one(tmp_path):
         tmp_path, [node], [tensor("x", "batch", 4)], [tensor("y", "batch", 3)], {"w": np.ones((4, 3), np.float32)}
     )
     assert graph.values[graph.calls[0].inputs[0]].shape == (-1, 4)
-    assert any(note.text.endswith("varies: batch") for note in graph.notes)
+    assert any(note.text.endswith("dynamic: batch.") for note in graph.notes)
     assert (total(graph).flops, total(graph).unknown) == (0, 1)
 
 
@@ -282,7 +282,7 @@ def test_functions_that_multiply_stay_closed(tmp_path):
         functions=functions,
     )
     assert [call.name for call in graph.calls[1:]] == ["own.F29"]
-    assert any("not opened" in note.text for note in graph.notes)
+    assert any("are shown closed" in note.text for note in graph.notes)
 
 
 def test_what_nothing_makes_and_what_two_make_is_said(tmp_path):
@@ -290,7 +290,7 @@ def test_what_nothing_makes_and_what_two_make_is_said(tmp_path):
     nodes = [helper.make_node("Relu", ["nowhere"], ["a"]), helper.make_node("Neg", ["x"], ["a"])]
     graph = opened(tmp_path, nodes, [tensor("x", 2)], [tensor("a", 2), tensor("lost", 2)])
     said = " ".join(note.text for note in graph.notes)
-    assert all(word in said for word in ("'nowhere'", "'lost'", "two nodes make"))
+    assert all(word in said for word in ("'nowhere'", "'lost'", "Two nodes produce"))
 
 
 def test_weights_beside_the_file_are_not_looked_for(tmp_path):

@@ -424,7 +424,7 @@ def test_futures_in_lists_that_a_loop_fills_reach_who_waits(tmp_path):
     graph = scripted(model, tmp_path)
     paths = [call.path for call in graph.calls if call.kind == "module"]
     assert paths == ["", "a", "a.fc", "c", "b", "b.fc"]
-    assert any("of a loop one turn" in note.text for note in graph.notes)
+    assert any("one iteration of each loop" in note.text for note in graph.notes)
     loops = [call for call in graph.calls if call.name == "prim.Loop"]
     (forked,) = loops[0].outputs
     added = next(call for call in graph.calls if call.name == "aten.add")
@@ -507,8 +507,8 @@ def test_futures_at_positions_that_a_run_decides_reach_who_waits(tmp_path):
     expected = {"sin": {"a", "a.fc"}, "cos": {"c"}, "exp": {"b", "b.fc"}, "log": {"a", "a.fc"}}
     assert {name: readers[name] for name in expected} == expected
     assert {note.text for note in graph.notes} == {
-        "of a condition both branches are counted, of a loop one turn",
-        "which item of a list is read, only a run decides",
+        "Both branches of an `if` and one iteration of each loop are counted.",
+        "Only a run decides which item of a list is read.",
     }
 
 

@@ -169,10 +169,10 @@ def failed():
 
 HELD = [nn.Linear(2, 2, device="meta"), TakesBatch(2, 2)]
 REFUSED = {
-    "gone": (gone, "the model that was captured is gone"),
+    "gone": (gone, "the captured model no longer exists"),
     "not run": (lambda: ta.capture(nn.Linear(2, 2)), "this atlas is of a model that was not run"),
     "failed": (failed, "this atlas is of a run that failed at F.linear"),
-    "a record": (lambda: ta.Atlas(gone().graph), "this atlas holds the record alone"),
+    "a record": (lambda: ta.Atlas(gone().graph), "this atlas holds only the record"),
     "a function": (lambda: ta.capture(torch.relu, torch.zeros(1)), "a function was captured"),
     "meta": (lambda: ta.capture(HELD[0], torch.zeros(1, 2, device="meta")), "on the meta device"),
     "opaque": (lambda: ta.capture(HELD[1], Batch(torch.zeros(1, 2))), "inside an object that no exporter looks into"),

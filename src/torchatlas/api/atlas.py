@@ -36,6 +36,10 @@ PAGES = (".html", ".htm")
 class Atlas:
     """One captured run.
 
+    >>> atlas = ta.capture(torch.nn.Linear(4, 3), (1, 4))
+    >>> atlas
+    Atlas(Linear, 2 calls, 1 modules)
+
     Attributes:
         graph: the record, plain data: a `torchatlas.Graph`, with its calls, values, modules and notes.
         origin: the model, as long as it lives elsewhere, and the arguments that it ran with; None for a run that failed
@@ -59,36 +63,55 @@ class Atlas:
 
     @cached_property
     def totals(self) -> Totals:
-        """Parameters, FLOPs and bytes of the whole model: the numbers under the table."""
+        """Parameters, FLOPs and bytes of the whole model: the numbers under the table.
+
+        >>> ta.capture(torch.nn.Linear(4, 3), (1, 4)).totals.parameters
+        15
+        """
         return totals_of(self.graph)
 
     @property
     def modules(self) -> tuple[Module, ...]:
-        """Every module of the model, called or not, in the order of ``named_modules``: ``graph.modules``."""
+        """Every module of the model, called or not, in the order of ``named_modules``: ``graph.modules``.
+
+        >>> [module.name for module in ta.capture(torch.nn.Sequential(torch.nn.Linear(4, 3))).modules]
+        ['Sequential', 'Linear']
+        """
         return self.graph.modules
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """Everything that ran, in the order it began, the model itself first: ``graph.calls``."""
+        """Everything that ran, in the order it began, the model itself first: ``graph.calls``.
+
+        >>> [call.name for call in ta.capture(torch.nn.Linear(4, 3), (1, 4)).calls]
+        ['Linear', 'F.linear']
+        """
         return self.graph.calls
 
     @property
     def kept(self) -> Kept:
-        """What ties a backward pass to this run: see `torchatlas.backward`.
+        """What links a backward pass to this run: see `torchatlas.backward`.
+
+        >>> type(ta.capture(torch.nn.Linear(4, 3), (1, 4), grad=True).kept).__name__
+        'Kept'
 
         Raises:
             InputError: captured without ``grad=True``, or read from a file.
         """
         if self._kept is None:
             raise InputError(
-                "this atlas keeps no autograd graph: capture with grad=True, in this process, and take the atlas as it"
-                " was captured (a file holds none, nor does an atlas that was folded, pruned or renamed)."
+                "This atlas keeps no autograd graph. Capture with grad=True and use that atlas in the same process,"
+                " as it was captured: files do not hold the graph, nor does an atlas that was folded, pruned or"
+                " renamed."
             )
         return self._kept
 
     @property
     def outputs(self) -> Any:
-        """What the model returned, with the autograd graph behind it, where captured with ``grad=True``.
+        """What the model returned, with its autograd graph, if captured with ``grad=True``.
+
+        >>> ta.capture(torch.nn.Linear(4, 3), (1, 4), grad=True).outputs.shape
+        torch.Size([1, 3])
 
         Raises:
             InputError: captured without ``grad=True``, or read from a file.
@@ -117,7 +140,10 @@ class Atlas:
         collapse: Places = (),
         **options: Unpack[DrawOptions],
     ) -> Drawing:
-        """The picture of the run: modules as boxes inside boxes, and the tensors that flow between them.
+        """Draw the run: modules as boxes inside boxes, and the tensors that flow between them.
+
+        >>> ta.capture(torch.nn.Linear(4, 3), (1, 4)).draw(direction="LR").save("net.svg").name
+        'net.svg'
 
         Args:
             {options}
@@ -126,8 +152,8 @@ class Atlas:
             The drawing: leave it as the last line of a notebook cell, or ``save`` it as SVG, PNG, PDF or DOT.
 
         Raises:
-            InputError: an option is not one of those, or needs a run that there was not; the message says which.
-            DrawingError: it takes too long, or too much memory.
+            InputError: an option is unknown, or needs a run and the model was not run; the message says which.
+            DrawingError: drawing takes too much time or memory.
         """
         from torchatlas.views.drawing.drawing import draw  # noqa: PLC0415  # the engine is loaded when asked for
 
@@ -141,9 +167,12 @@ class Atlas:
         collapse: Places = (),
         **options: Unpack[PageOptions],
     ) -> Page:
-        """The run as a page to look around in: open and close modules, search, follow tensors, colour by numbers.
+        """Show the run as a page: open and close modules, search, follow tensors, colour by numbers.
 
         A script opens it in the browser; in a notebook, leave it as the last line of a cell.
+
+        >>> ta.capture(torch.nn.Linear(4, 3), (1, 4)).show().save("net.html").name
+        'net.html'
 
         Args:
             {options}
@@ -163,10 +192,14 @@ class Atlas:
         return made
 
     def overlay(self, name: str, numbers: Numbers, unit: str = "") -> Atlas:
-        """Lay numbers over the run: a column of the table, a colour of the drawing and of the page.
+        """Add numbers to the run: a column of the table, and a colour of the drawing and the page.
+
+        >>> atlas = ta.capture(torch.nn.Sequential(torch.nn.Linear(4, 3)), (1, 4))
+        >>> atlas.overlay("energy", {"0": 0.5}, "mJ").graph.overlays[0].paths
+        (('0', 0.5),)
 
         Args:
-            name: what it is asked for by; an overlay of that name is replaced.
+            name: the name of the column and the colour; an overlay of that name is replaced.
             numbers: by module path (for every call of it) or by call id; tensors and arrays of one element are
                 numbers too. NaN and infinity are left out, with a note.
             unit: ``s`` and ``B`` are shown with prefixes (``ms``, ``kB``), anything else as it is.
@@ -180,21 +213,26 @@ class Atlas:
         return Atlas(add_overlay(self.graph, name, numbers, unit), self._tape, self.origin, self._kept)
 
     def fold(self, pattern: str, name: str) -> Atlas:
-        r"""Put what matches a pattern together, under one name: ``fold("Conv > BatchNorm > Relu", "ConvBnRelu")``.
+        r"""Group what matches a pattern under one name: ``fold("Conv > BatchNorm > Relu", "ConvBnRelu")``.
 
-        ``A > B``: B reads what A made, and nothing else does. ``(A | B) > C``: both start from one tensor, and C reads
-        both; in any order. ``A?``, ``A*``, ``A+``, ``A{2}``, ``A{2,5}``, also of what is in parentheses. A name is a
-        family, whatever the spelling (``Conv`` is every ``nn.Conv2d``, ``F.conv2d`` and ``aten.convolution``), or the
-        exact name of a call, or what was folded before. ``Conv[3x3, stride=2]`` asks for a kernel size, and for
+        ``A > B``: B reads the result of A, and nothing else reads it. ``(A | B) > C``: both start from one tensor, and
+        C reads both; in any order. ``A?``, ``A*``, ``A+``, ``A{2}``, ``A{2,5}``, also of what is in parentheses. A name
+        is a family, whatever the spelling (``Conv`` is every ``nn.Conv2d``, ``F.conv2d`` and ``aten.convolution``), or
+        the exact name of a call, or what was folded before. ``Conv[3x3, stride=2]`` asks for a kernel size, and for
         settings of the module or arguments of the call. All of it: `torchatlas.core.pattern.language`.
+
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU())
+        >>> folded = ta.capture(model, (1, 4)).fold("Linear > Relu", "Dense")
+        >>> [call.label for call in folded.calls if call.kind == "group"]
+        ['Dense']
 
         Args:
             pattern: as above, or ``re:`` and a regular expression of module paths: ``re:layer(\d)\..*``.
             name: what the folded parts are called; after ``re:`` it may refer to the expression's groups: ``Stage \1``.
 
         Returns:
-            A new atlas, which every view shows with these parts closed. Its totals are the same. Where nothing was
-            found, or something could not be put together, a note says so.
+            A new atlas, which every view shows with these groups closed. Its totals are the same. If nothing was found,
+            or a match could not be grouped, a note says so.
 
         Raises:
             InputError: the pattern cannot be read; the message points at the place.
@@ -204,25 +242,40 @@ class Atlas:
         return Atlas(fold(self.graph, pattern, name))
 
     def fold_repeats(self) -> Atlas:
-        """Put neighbours that are alike together, under names such as ``Residual ×35``; returns a new atlas."""
+        """Group equal neighbours under labels such as ``Residual ×35``; returns a new atlas.
+
+        >>> layers = [torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU()) for _ in range(3)]
+        >>> folded = ta.capture(torch.nn.Sequential(*layers), (1, 4)).fold_repeats()
+        >>> [call.label for call in folded.calls if call.kind == "group"]
+        ['Sequential ×3']
+        """
         from torchatlas.core.editing.folding import fold_repeats  # noqa: PLC0415  # as above
 
         return Atlas(fold_repeats(self.graph))
 
     def unfold(self) -> Atlas:
-        """Take apart all that was put together by `fold` and `fold_repeats`; returns a new atlas."""
+        """Remove all groups made by `fold` and `fold_repeats`; returns a new atlas.
+
+        >>> atlas = ta.capture(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU()), (1, 4))
+        >>> atlas.fold("Linear > Relu", "Dense").unfold().graph == atlas.graph
+        True
+        """
         from torchatlas.core.editing.folding import unfold  # noqa: PLC0415  # as above
 
         return Atlas(unfold(self.graph))
 
     def prune(self, pattern: str) -> Atlas:
-        """Leave out what matches a pattern; what read its result reads what it read.
+        """Remove what matches a pattern; what read its result now reads its input.
+
+        >>> atlas = ta.capture(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU()), (1, 4)).prune("Relu")
+        >>> [call.name for call in atlas.calls]
+        ['Sequential', 'Linear', 'F.linear']
 
         Args:
             pattern: as `fold` takes it.
 
         Returns:
-            A new atlas, with a note of what was left out. Its totals are without that.
+            A new atlas, with a note of what was removed. Its totals do not include that.
 
         Raises:
             InputError: the pattern cannot be read; the message points at the place.
@@ -232,13 +285,17 @@ class Atlas:
         return Atlas(prune(self.graph, pattern))
 
     def prune_branch(self, pattern: str) -> Atlas:
-        """Leave out what matches a pattern, and everything before it that served nothing else.
+        """Remove what matches a pattern, and everything before it that served nothing else.
+
+        >>> atlas = ta.capture(lambda x: x + torch.sigmoid(x * 2), torch.ones(3)).prune_branch("Sigmoid")
+        >>> [call.name for call in atlas.calls]
+        ['<lambda>', 'Tensor.add']
 
         Args:
             pattern: as `fold` takes it.
 
         Returns:
-            A new atlas, with a note of what was left out. Its totals are without that.
+            A new atlas, with a note of what was removed. Its totals do not include that.
 
         Raises:
             InputError: the pattern cannot be read; the message points at the place.
@@ -248,7 +305,11 @@ class Atlas:
         return Atlas(prune(self.graph, pattern, upstream=True))
 
     def rename(self, pattern: str, name: str) -> Atlas:
-        r"""Call what matches a pattern by another name, or, after ``re:``, modules by other paths.
+        r"""Give what matches a pattern another name, or, after ``re:``, give modules other paths.
+
+        >>> atlas = ta.capture(torch.nn.Sequential(torch.nn.Linear(4, 3))).rename(r"re:(\d)", r"layer\1")
+        >>> [module.path for module in atlas.modules]
+        ['', 'layer0']
 
         Args:
             pattern: as `fold` takes it; ``re:layer(\d)`` renames these modules, all below them, and their tensors.
@@ -265,7 +326,7 @@ class Atlas:
         return Atlas(rename(self.graph, pattern, name))
 
     def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> Path:  # noqa: A002 - the field's word
-        """Write a file; what stood there before is replaced only when all is written.
+        """Write a file; an old file of that name is replaced only after everything is written.
 
         The end of the name says what is written:
 
@@ -276,6 +337,9 @@ class Atlas:
         - ``.onnx``: the model itself, through ``torch.onnx.export``, while it is still there (``torchatlas[onnx]``).
         - ``.model-explorer.json``: what Model Explorer opens, modules as layers.
         - a name with ``tfevents``: a TensorBoard event file, modules as scopes (``torchatlas[tensorboard]``).
+
+        >>> ta.capture(torch.nn.Linear(4, 3), (1, 4)).save("linear.atlas").name
+        'linear.atlas'
 
         Args:
             path: where to write.
@@ -288,7 +352,7 @@ class Atlas:
 
         Raises:
             InputError: there is no such format, or this atlas cannot be written in it; the message says why.
-            FileError: the path cannot be written, or a model or another kind of file stands there; it still does.
+            FileError: the path cannot be written, or holds a model or another kind of file, which is left unchanged.
             MissingError: the format needs an optional package; the message names it.
         """
         from torchatlas.writers.formats import format_of  # noqa: PLC0415  # writers are loaded when asked for
@@ -323,7 +387,7 @@ class Atlas:
     def _origin(self) -> Origin:
         if self.origin is not None and self.origin.ran:
             return self.origin
-        reason = "holds the record alone: it was read from a file, made from another atlas, or built by hand"
+        reason = "holds only the record: it was read from a file, made from another atlas, or built by hand"
         if self.graph.forward is not None or any(call.kind == "backward" for call in self.graph.calls):
             reason = "is of a backward pass"
         elif not self.graph.calls:
@@ -331,20 +395,21 @@ class Atlas:
         elif self.graph.error is not None:
             reason = f"is of a run that failed at {self.graph.calls[self.graph.error].name}"
         raise InputError(
-            f"an ONNX file is the model itself, and this atlas {reason}. Capture the model with inputs that it runs"
-            " with, and save that: capture(model, x).save('model.onnx')."
+            f"An ONNX file holds the model itself, but this atlas {reason}. Capture the model with inputs that it"
+            f" accepts, and save that: capture(model, x).save('model.onnx')."
         )
 
     def replay(self) -> Replay:
-        """Run the recorded calls alone, from what the run started with, and compare the results bit for bit.
+        """Run the recorded calls again, from the same start, and compare the results bit for bit.
+
+        >>> ta.capture(torch.nn.Linear(4, 3), (1, 4), replay=True).replay().equal
+        True
 
         Raises:
-            ReplayError: captured without ``replay=True``, failed, or went through something that cannot be run alone.
+            ReplayError: the run was captured without ``replay=True``, failed, or did something that cannot be replayed.
         """
         if self._tape is None:
-            raise ReplayError(
-                "this atlas holds no tensors to run again: capture with replay=True (real tensors, not fake)."
-            )
+            raise ReplayError("This atlas holds no tensors to run again. Capture with replay=True, on real tensors.")
         return self._tape.replay()
 
     def __repr__(self) -> str:

@@ -19,44 +19,47 @@ def backward(
     saved: bool = False,
     atlas: Atlas | None = None,
 ) -> Atlas:
-    """The autograd graph behind some tensors: what ``backward()`` from them would run, in its order.
+    """Show the autograd graph behind some tensors: what ``backward()`` from them would run, in order.
 
-    Nothing runs, and the graph stays as it was: ``loss.backward()`` works afterwards.
+    Nothing is run or freed: ``loss.backward()`` still works afterwards.
+
+    >>> x = torch.ones(3, requires_grad=True)
+    >>> [call.name for call in ta.backward((x * x).sum(), {"x": x}).calls[1:]]
+    ['SumBackward0', 'MulBackward0', 'AccumulateGrad']
 
     Args:
-        outputs: a tensor, or any structure of tensors: a loss, what a model returned. May be left out with ``atlas``,
-            whose ``outputs`` are taken.
+        outputs: a tensor, or any structure of tensors: a loss, or what a model returned. By default the ``outputs`` of
+            ``atlas``.
         params: names for the leaves: a module, or a mapping of names to tensors, which are found by identity; beside
             ``atlas``, for what its model does not have: a head, a loss with weights.
-        saved: with the tensors that each node keeps for its backward, their shapes and bytes. What hooks have packed
-            (checkpointing, offloading) is not unpacked, and said to be there.
+        saved: also show the tensors that each node keeps, with shapes and bytes. Tensors that hooks have packed
+            (checkpointing, offloading) are not unpacked; a note counts them.
         atlas: the run that made the outputs, captured with ``grad=True``: each node then belongs to the call of the
             forward that made it, and nodes are grouped by module.
 
     Returns:
         An atlas whose graph has a call of kind ``backward`` for every autograd node, named as torch names it, and a
-        value for every gradient that one hands another.
+        value for every gradient passed between two nodes.
 
     Raises:
-        InputError: no tensor, none that requires a gradient, one that ``atlas`` has not made, or an ``atlas`` that is
-            none; says what to do.
+        InputError: there is no tensor, none requires a gradient, one was not made by ``atlas``, or ``atlas`` is no
+            atlas; the message says what to do.
     """
     from torchatlas.capture.backward.graph import backward_graph  # noqa: PLC0415  # torch is loaded when asked for
 
     if atlas is not None and not isinstance(atlas, Atlas):
         raise InputError(
-            f"atlas={type(atlas).__name__}(…); wanted the run that made the outputs, as capture(model, ..., grad=True)"
-            " returns it."
+            f"atlas={type(atlas).__name__}(…); give the run that made the outputs, as capture(model, ..., grad=True)"
+            f" returns it."
         )
     if issubclass(type(outputs), Atlas):  # not isinstance, which asks the user's object what it is
         raise InputError(
-            "outputs=Atlas(…) is a run; wanted what it returned: backward(atlas=…), or a loss made of that."
+            "outputs=Atlas(…) is a run, not its result. Call backward(atlas=…), or give a loss computed from the"
+            " result."
         )
     if outputs is None:
         if atlas is None:
-            raise InputError(
-                "backward wants a tensor, or a structure of tensors, or atlas=capture(model, ..., grad=True)."
-            )
+            raise InputError("Give backward a tensor, a structure of tensors, or atlas=capture(model, ..., grad=True).")
         outputs = atlas.outputs
     forward = kept = None
     if atlas is not None:

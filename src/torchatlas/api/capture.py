@@ -61,8 +61,14 @@ def capture(
 ) -> Atlas:
     """Run a model once and record everything that happens.
 
-    The model is left as it was: weights, buffers, flags, hooks, gradients, attributes and random state, also after an
-    exception. What stands behind other objects (queues, loaders, trainers) is left as the run and others left it.
+    The model is put back as it was, even after an exception: weights, buffers, flags, hooks, gradients, attributes and
+    random state. Other objects (queues, loaders, trainers) stay as the run left them.
+
+    >>> import torch, torchatlas as ta
+    >>> ta.capture(torch.nn.Linear(4, 3), torch.zeros(1, 4))
+    Atlas(Linear, 2 calls, 1 modules)
+    >>> ta.capture(torch.nn.Linear(4, 3), (1, 4)).totals.mult_adds  # a shape makes a tensor of that shape
+    12
 
     Args:
         model: an ``nn.Module`` or any callable.
@@ -73,10 +79,10 @@ def capture(
         **named: more arguments of the call by name, as in ``kwargs``, which also takes names that are options here.
 
     Returns:
-        The atlas. Without any input for a model that needs one, its modules and parameters alone.
+        The atlas. If the model needs an input and none was given, it holds only modules and parameters.
 
     Raises:
-        InputError: the arguments do not fit the model; names what was given, what is wanted, and an example.
+        InputError: the arguments do not fit the model; the message repeats what was given and shows what is wanted.
         Exception: the model's own, unchanged, with the atlas up to the failing call attached as ``error.atlas``.
     """
     options = {"input_size": input_size, "dtypes": dtypes, "device": device, "mode": mode, "fake": fake}

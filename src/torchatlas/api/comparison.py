@@ -69,8 +69,11 @@ def compare(
 ) -> Comparison:
     """Compare two models, atlases or files; or a model with a file of weights.
 
-    Modules are matched by path, then by structure and order, so that renamed and shifted ones are found. Whether a
-    model takes weights is asked of a copy of it without memory: its own ``load_state_dict`` answers.
+    Modules are matched by path, then by structure and order, so renamed and shifted ones are found. Whether a model
+    accepts weights is decided by its own ``load_state_dict``, called on a copy without memory.
+
+    >>> ta.compare(torch.nn.Linear(4, 3), torch.nn.Linear(4, 5)).verdict
+    'same structure; 1 module differs in out_features, weight, bias; 15 -> 25 parameters'
 
     Args:
         a: an `Atlas`, an ``nn.Module``, a ``state_dict``, or the path of a file that `torchatlas.open` reads.
@@ -85,7 +88,7 @@ def compare(
         The comparison: print it, or leave it as the last line of a notebook cell.
 
     Raises:
-        InputError: ``a`` or ``b`` is nothing that can be compared, or ``titles`` are not two names.
+        InputError: ``a`` or ``b`` cannot be compared, or ``titles`` are not two names.
         FileError: a file cannot be read.
     """
     every = with_defaults("ta.compare", options, RUN)
@@ -125,6 +128,10 @@ def _checked(titles: tuple[str, str]) -> tuple[str, str]:
 class Comparison:
     """What changed from a to b. ``print`` it, show it in a notebook, `draw` it, `save` it, or take its numbers.
 
+    >>> found = ta.compare(torch.nn.Linear(4, 3), torch.nn.Linear(4, 3), (1, 4))
+    >>> found.same, found.verdict
+    (True, 'same architecture and shapes')
+
     Attributes:
         a: the first graph.
         b: the second.
@@ -146,14 +153,14 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """The whole in one line."""
+        """What differs, in one line."""
         return self._table.verdict
 
     @property
     def same(self) -> bool:
-        """Whether nothing is added, removed or changed; of weights and a model, whether ``load_state_dict`` takes them.
+        """Whether nothing is added, removed or changed; for a model and weights, whether they load.
 
-        Other names for the same are no change between models.
+        A module that was only renamed does not count as a change.
         """
         return self._table.same
 
@@ -174,7 +181,12 @@ class Comparison:
 
     @property
     def changed(self) -> tuple[Item, ...]:
-        """What differs, each with its `Item.differences`."""
+        """What differs, each with its `Item.differences`.
+
+        >>> item = ta.compare(torch.nn.Linear(4, 3), torch.nn.Linear(4, 5)).changed[0]
+        >>> [difference.what for difference in item.differences]
+        ['out_features', 'weight', 'bias']
+        """
         return self.changes.of("changed")
 
     @cached_property
@@ -183,6 +195,9 @@ class Comparison:
 
         The weights are a, where only a was read from weights alone; else b. `Loading.taken` is the model's own answer;
         it is None where the model could not be asked, and `Loading.unasked` says why.
+
+        >>> ta.compare(torch.nn.Linear(4, 3), torch.nn.Linear(4, 3).state_dict()).loading.taken
+        True
         """
         if self._fit is not None:
             return self._fit
@@ -233,6 +248,9 @@ class Comparison:
     def draw(self, depth: int | None = None, **options: Unpack[BesideOptions]) -> Beside:
         """Both models side by side; what was added, removed and changed in colours and signs.
 
+        >>> ta.compare(torch.nn.Linear(4, 3), torch.nn.Linear(4, 5), (1, 4)).draw().save("both.svg").name
+        'both.svg'
+
         Args:
             {options}
 
@@ -282,6 +300,9 @@ class Comparison:
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Write a picture (.svg, .png, .pdf, .dot), the page (.html), or the table (.txt, .csv, .json).
 
+        >>> ta.compare(torch.nn.Linear(4, 3), torch.nn.Linear(4, 5)).save("both.csv").name
+        'both.csv'
+
         Args:
             path: its suffix says what.
             options: of `draw`, for a picture; of `show`, for the page.
@@ -291,7 +312,7 @@ class Comparison:
 
         Raises:
             InputError: another suffix, or the path is none.
-            FileError: it cannot be written; what stood there still does.
+            FileError: the file cannot be written; an old file is left unchanged.
         """
         target = Path(filename(path))
         suffix = target.suffix.lower()
@@ -301,7 +322,7 @@ class Comparison:
             return self._page(**options).save(target)
         if suffix not in TABLES:
             known = ", ".join((*PICTURES, *PAGES, *TABLES))
-            raise InputError(f"{target}: a comparison is written as {known}; end the name with one of these.")
+            raise InputError(f"{target}: a comparison is written as {known}. End the name with one of these.")
         text = self.text() + "\n" if suffix == ".txt" else getattr(self, suffix[1:])()
         return atomic.write(target, text.encode(errors="backslashreplace"))
 

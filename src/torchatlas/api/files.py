@@ -17,6 +17,10 @@ __all__ = ["load", "open", "skeleton"]
 def load(path: str | os.PathLike[str]) -> Atlas:
     """Read an ``.atlas`` file.
 
+    >>> path = ta.capture(torch.nn.Linear(4, 3), (1, 4)).save("linear.atlas")
+    >>> ta.load(path)
+    Atlas(Linear, 2 calls, 1 modules)
+
     Raises:
         FileError: it is missing, damaged, of another kind, or written by a newer torchatlas.
     """
@@ -28,29 +32,32 @@ def open(  # noqa: A001 - as PIL.Image.open; nothing here opens a file otherwise
 ) -> Atlas:
     """Read the model in a file, without its code.
 
-    Its content says what kind of file it is, and not its name: ``.onnx`` (needs the extra ``torchatlas[onnx]``),
+    The kind of file is recognised from its content, not its name: ``.onnx`` (needs the extra ``torchatlas[onnx]``),
     programs of ``torch.export.save`` (``.pt2``), archives of ``torch.jit.save``, weights (``.safetensors``, and what
     ``torch.save``, ``pickle``, ``torch.distributed.checkpoint`` and DeepSpeed write), ``.atlas``, and the JSON that
     `Atlas.save` writes. Nothing in it is executed, no code is unpickled, and weights are not loaded.
 
+    >>> torch.save(torch.nn.Linear(4, 3).state_dict(), "linear.pt")
+    >>> ta.open("linear.pt").totals.parameters
+    15
+
     Args:
         path: of the file; of weights in several files, their index or their folder; of an archive (zip, tar, packed or
             not) with a model inside.
-        key: of a checkpoint that holds several dictionaries of weights, the one that is meant: ``"model_ema"``, or
-            ``"state.model"`` for one inside another. Without, the one that most likely is the network's; notes say
-            which that is, and what else there is. Of a folder or an archive, also the name of a file, folder or part
-            in it: ``"vae"``.
-        statistics: of weights alone, read all their numbers, a piece at a time, and lay over the modules the mean, the
-            standard deviation, least, greatest, and share of zeros of what each holds.
+        key: which dictionary of weights to read from a checkpoint with several: ``"model_ema"``, or ``"state.model"``
+            for a nested one. By default the one that is most likely the network's; notes say which, and what else there
+            is. For a folder or an archive, also the name of a file, folder or part in it: ``"vae"``.
+        statistics: for files of weights: read all numbers, a piece at a time, and add the mean, standard deviation,
+            minimum, maximum and share of zeros of each module's tensors as overlays.
 
     Returns:
-        The atlas. Sizes that vary are -1, and a note says what they are called in the file. Of weights alone, the
-        structure that they most likely belonged to; of a model that was pickled whole, its own, as the file has it.
+        The atlas. Dynamic sizes are -1, and a note gives their names in the file. For weights alone it has the most
+        likely structure; for a model that was pickled whole, the structure in the file.
 
     Raises:
         FileError: it is missing, damaged, encrypted, or of another kind; the message says what it looks like.
-        InputError: no weights stand under the key, and the message lists the keys that there are; a key or statistics
-            of a file that is no file of weights.
+        InputError: there are no weights under the key (the message lists the keys), or a key or statistics were asked
+            for although the file holds a graph.
         MissingError: reading this kind needs an optional package; the message names the extra.
     """
     from torchatlas.readers import open as reading  # noqa: PLC0415  # the readers are loaded when asked for
@@ -65,18 +72,22 @@ def skeleton(path: str | os.PathLike[str], *, key: str | None = None) -> str:
 
     The file is read as `open` reads it: nothing of it is executed, no tensor is loaded.
 
+    >>> torch.save(torch.nn.Sequential(torch.nn.Linear(4, 3)).state_dict(), "net.pt")
+    >>> "nn.Linear(4, 3)" in ta.skeleton("net.pt")
+    True
+
     Args:
         path: of any file that `open` reads.
         key: as `open` takes it.
 
     Returns:
         Source text with a class ``Model``, whose ``load_state_dict(weights, strict=True)`` takes the file's weights.
-        Classes of layers are inferred, with how sure that is beside them, or known of a model that was pickled whole;
-        ``forward`` is left to be written, and ``load()`` gives the model with the file's weights.
+        Classes of layers are inferred, each with a confidence, or known if the model was pickled whole. ``forward`` is
+        left for you to write; ``load()`` returns the model with the file's weights.
 
     Raises:
-        FileError: missing, damaged, foreign or harmful; the message says which.
-        InputError: it holds no named parameters, or none under the key.
+        FileError: the file is missing, damaged, of another kind, or harmful; the message says which.
+        InputError: the file holds no named parameters, or none under the key.
     """
     from torchatlas.readers.open import opened  # noqa: PLC0415  # the readers are loaded when asked for
     from torchatlas.readers.weights import apart  # noqa: PLC0415  # as above

@@ -42,8 +42,8 @@ def profile(
 ) -> Atlas:
     """Capture a model, then run it again and again to measure it.
 
-    Each run starts from the state that the captured one started from, random numbers included, and is not recorded: its
-    times are those of the model, not of the capture. The model is left as it was.
+    Each run starts from the same state as the captured one, including random numbers, and is not recorded: its times
+    are those of the model, not of the capture. The model is left as it was.
 
     The atlas has the time of each call (``time`` in every view, in seconds: the median over ``repeats``), and overlays:
     ``time spread`` (s, the interquartile range), ``peak memory`` (B, the most alive at once while the call ran, above
@@ -52,6 +52,10 @@ def profile(
     ``zeros`` (% of the elements), ``nan`` and ``inf`` (elements, where there are any). Its notes name the first call
     that made a NaN or an infinity, the inputs and parameters that had some before, and the first call of which one was
     an argument (the ``-inf`` of a mask).
+
+    >>> atlas = ta.profile(torch.nn.Linear(4, 3), (1, 4), repeats=2, warmup=0)
+    >>> atlas.calls[0].seconds > 0
+    True
 
     Args:
         model: an ``nn.Module`` or any callable.
@@ -67,7 +71,7 @@ def profile(
         **named: more arguments of the call by name, as in ``kwargs``.
 
     Returns:
-        The atlas. Where a run took another way than the captured one, or could not be repeated, its notes say so.
+        The atlas. If a run took another path than the captured one, or could not be repeated, its notes say so.
 
     Raises:
         InputError: the arguments do not fit the model, there are none, or nothing would be computed (on
@@ -101,5 +105,5 @@ def profiled(
     assert run.graph is not None  # noqa: S101  # a run that ended well has one
     if run.bound is None:
         said = next(note.text for note in run.graph.notes if note.code == "not run")
-        raise InputError(f"there is nothing to measure: {said}")
+        raise InputError(f"There is nothing to measure. {said}")
     return Atlas(measuring.profiled(run, run.graph, wanted), origin=run.origin)

@@ -105,7 +105,7 @@ def resolve(text: str, arguments: Arguments | None = None, *, has_input: bool = 
     target = parse(text)
     module = import_file(Path(target.place)) if target.is_file else import_module(target.place)
     if not target.attribute:
-        raise TargetError(f"{text!r} names no attribute. {offered(module, text)}")
+        raise TargetError(f"{text!r} does not name an attribute. {offered(module, text)}")
     return make(find(module, target), text, arguments, has_input=has_input)
 
 
@@ -213,7 +213,7 @@ def make(found: Any, text: str, arguments: Arguments | None, *, has_input: bool)
 def refuse(found: Any, text: str) -> None:
     """Raise TargetError for what cannot lead to a model however it is called."""
     if is_module(found):
-        raise TargetError(f"{text!r} is a {type(found).__name__} already made; it takes no --arguments.")
+        raise TargetError(f"{text!r} is already a {type(found).__name__}, so it takes no --arguments.")
     if isinstance(found, type) and not is_module_class(found):
         raise TargetError(f"{text!r} is the class {found.__name__}, not a class of nn.Module.")
     if inspect.iscoroutinefunction(found):
@@ -245,7 +245,7 @@ def mismatch(function: Callable[..., Any], args: list[Any], kwargs: dict[str, An
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return "" if args or kwargs else "it is built in, and says nothing of its arguments"
+        return "" if args or kwargs else "it is built in and does not describe its arguments"
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -306,7 +306,7 @@ def blaming(doing: str) -> Iterator[None]:
     except TargetError:
         raise
     except SystemExit as error:
-        hint = "Guard what must not run on import by `if __name__ == '__main__':`."
+        hint = "Put what must not run on import under `if __name__ == '__main__':`."
         raise TargetError(f"While {doing}, the code ended the program: SystemExit({error.code!r}). {hint}") from error
     except Exception as error:
         raise TargetError(f"While {doing}, its code raised:\n{user_traceback(error)}") from error

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.readers.weights.checkpoint import Checkpoint
 
-NO_MODEL = "of the model only a record is in hand"
-NO_WEIGHTS = "of the weights only a record is in hand"
+NO_MODEL = "only a record of the model is at hand"
+NO_WEIGHTS = "only a record of the weights is at hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _weights(one: Any, graph: Graph) -> Weights | NotAsked:
     if checkpoint.empty:
         return NotAsked(checkpoint.empty)
     if _names(read.graph) != _names(graph):
-        return NotAsked("the file is no longer what was opened")
+        return NotAsked("the file has changed since it was opened")
     state, flat = state_of(checkpoint)
     return Weights(state, expression(checkpoint.inside), flat)
 

@@ -189,8 +189,9 @@ def _notes(given: Given, making: Making, made: Made) -> Iterator[Note]:
     if making.batch:
         shapes = {name: shape for name, shape in made.shapes.items() if shape}
         runs = ", ".join(f"{name} {list(shape)} runs as {list(making.shape(shape))}" for name, shape in shapes.items())
-        yield Note(f"A batch of one was added: {runs}. A tensor in the place of the shape is run as it is.")
+        yield Note(f"A batch of one was added: {runs}. To run another batch, give its size too, or give a tensor.")
     for name in sorted(making.other):
         kind = str(made.guessed[name]).removeprefix("torch.")
         choice = given.caller.dtype_option(name, kind)
-        yield Note(f"The dtype of {name} was guessed: it is {kind} since the first guess failed. {choice} says it.")
+        guessed = f"The dtype of {name} was guessed: {kind}, after the first guess failed."
+        yield Note(f"{guessed} To choose it, write {choice}.")

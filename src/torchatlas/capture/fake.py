@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from torchatlas.capture.undo import Undo
 
 FAKE = Note(
-    "run on fake tensors: shapes alone were computed, and code that asks whether it is traced may take another way",
+    "The model ran on fake tensors: only shapes were computed, and code that checks whether it is being traced may"
+    " take another branch.",
     code="fake",
 )
 _NO_DATA = (
-    "torchatlas: the run was on fake tensors, which have no content, and the model read the content of one. "
-    "Capture with fake=False, or let the model take this number from a shape or an argument."
+    "torchatlas: the model ran on fake tensors, which have no content, and tried to read the content of one. Capture"
+    " with fake=False, or let the model take this number from a shape or an argument."
 )
-_NOT_REAL = "torchatlas: the run was on fake tensors; if the model works on real ones, capture with fake=False."
+_NOT_REAL = "torchatlas: the model ran on fake tensors. If it works on real ones, capture with fake=False."
 
 
 _REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
@@ -55,7 +56,7 @@ class Faker:
         for module in modules:
             if any(is_lazy(tensor) for tensor in own_tensors(module)):
                 raise InputError(
-                    f"{type(module).__name__} is lazy: it takes its shapes from a run on real tensors. "
+                    f"{type(module).__name__} is lazy: it gets its shapes from its first run on real tensors. "
                     "Run the model once, or capture with fake=False."
                 )
         self.mode = _mode_of(modules) or FakeTensorMode(allow_non_fake_inputs=True)
@@ -121,8 +122,8 @@ class Faker:
     def _made(self, tensor: Tensor) -> Tensor:
         if tensor.is_nested:
             raise InputError(
-                f"fake=True: a nested tensor of {tensor.size(0)} parts was given, and torch has no fake tensors for "
-                "those. Capture with fake=False, or give a padded tensor."
+                f"fake=True: a nested tensor of {tensor.size(0)} parts was given, and torch has no fake nested"
+                f" tensors. Capture with fake=False, or give a padded tensor."
             )
         if not tensor.is_meta and tensor.is_leaf:
             return self.mode.from_tensor(tensor)

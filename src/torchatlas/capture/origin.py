@@ -131,12 +131,14 @@ class Origin:
     def _alive(self) -> nn.Module:
         if self._model is None:
             raise InputError(
-                "a function was captured, and an nn.Module is wanted: put it into the forward of one, and capture that."
+                "what was captured is a function, not an nn.Module. Call it in the forward of a module, and capture"
+                " that."
             )
         model = self._model()
         if model is None:
             raise InputError(
-                "the model that was captured is gone; an atlas does not keep it. Hold it in a variable until the file"
+                "the captured model no longer exists, and an atlas does not keep it. Hold it in a variable until the"
+                " file"
                 " is written: model = Net(); atlas = capture(model, x); atlas.save(...)."
             )
         if isinstance(model, torch.jit.ScriptModule):

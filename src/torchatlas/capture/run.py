@@ -130,7 +130,7 @@ class Run:
         )
         if bound is None:
             example = sized_example(self._model, self._caller)
-            said = f"not run, since no input was given; give one as in {example}"
+            said = f"The model was not run, because no input was given. Give one, as in {example}."
             recorder.notes[Note(said, code="not run")] = None
         elif options.fake:
             recorder.notes[FAKE] = None
@@ -250,7 +250,9 @@ class Run:
 
 def _unread(result: Any) -> Note:
     what = class_name(type(result))
-    return Note(f"it returned a {what}, which does its work when it is read or awaited: that is not in this record")
+    return Note(
+        f"The model returned a {what}, which does its work only when it is read or awaited. That work is not recorded."
+    )
 
 
 def _changed(objects: list[str]) -> list[Note]:
@@ -259,8 +261,8 @@ def _changed(objects: list[str]) -> list[Note]:
     names = ", ".join(objects[:_NAMED]) + (f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else "")
     return [
         Note(
-            f"Changed during the run and left so: {names}. A capture puts back modules, tensors, plain containers and"
-            " optimizers, not what stands behind other objects."
+            f"The run changed these, and they were not put back: {names}. A capture restores modules, tensors, plain"
+            f" containers and optimizers, but not the state of other objects."
         )
     ]
 
@@ -292,10 +294,10 @@ def _check_callable(model: Any, caller: Caller) -> None:
     if is_a(model, type):
         name = model.__name__
         raise InputError(
-            f"{name} is a class; {caller.function} needs a model. Build one: {caller.function}({name}(...), ...)."
+            f"{name} is a class, but {caller.function} needs a model. Build one: {caller.function}({name}(...), ...)."
         )
     if not callable(model):
         raise InputError(
-            f"a model or another callable was wanted, and {class_name(type(model))} was given. "
-            "For a file of weights, build its model first and call load_state_dict."
+            f"model is a {class_name(type(model))}; give an nn.Module or another callable. For weights, build the"
+            f" model first and call load_state_dict."
         )

@@ -52,7 +52,7 @@ class Format(str, Enum):
 
 
 Side = Annotated[
-    str, typer.Argument(metavar="A", help="package.module:attribute, file.py:attribute, or a file of a model.")
+    str, typer.Argument(metavar="A", help="The first model: package.module:attribute, file.py:attribute, or a file.")
 ]
 
 
@@ -60,7 +60,9 @@ Side = Annotated[
 @taking(run=partial(run_of, target="", fake=False, level=Level.OP, key=None))
 def compare(
     a: Side,
-    b: Annotated[str, typer.Argument(metavar="B", help="The same; of another kind if need be, as weights.")],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="The second model, or weights for the first; given in the same way.")
+    ],
     *,
     run: Run,
     depth: LevelsOption = None,
@@ -68,7 +70,9 @@ def compare(
     keys: Annotated[
         list[str] | None,
         typer.Option(
-            "--key", metavar="KEY", help="Of a file with several sets of weights: which. Twice, for A and for B."
+            "--key",
+            metavar="KEY",
+            help="Which set of weights to read from a file with several. Give it twice for A and B.",
         ),
     ] = None,
     real: Annotated[bool, typer.Option("--real", help="Run on real tensors (the default is fake ones).")] = False,
@@ -79,7 +83,7 @@ def compare(
     with clean_exit():
         check_place(output, [a, b])
         if output is not None and output.suffix.lower() not in WRITTEN:
-            raise InputError(f"-o {output}: wanted a name that ends in {', '.join(WRITTEN)}.")
+            raise InputError(f"-o {output}: give a name that ends in {', '.join(WRITTEN)}.")
         if output is not None and form is not None:
             raise InputError(f"--format {form.value} -o {output}: the name of the file says the format; leave one out.")
         if is_file(a) and is_file(b) and (run.inputs or run.dtypes or run.kwargs or run.arguments or run.device):

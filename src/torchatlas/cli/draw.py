@@ -30,7 +30,9 @@ def draw(
     *,
     outputs: Annotated[
         list[Path],
-        typer.Option("--output", "-o", metavar="FILE", help="Write there: .svg, .png, .pdf, .dot, .html. Repeatable."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write to this file: .svg, .png, .pdf, .dot or .html. Repeatable."
+        ),
     ],
     look: dict[str, Any],
     scale: Annotated[float, typer.Option(help="Pixels of a PNG per pixel of the drawing.")] = 2.0,

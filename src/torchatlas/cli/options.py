@@ -74,27 +74,33 @@ InputOption = Annotated[
         "--input",
         "-i",
         metavar="[NAME=]SHAPE[:DTYPE]",
-        help="Shape of one tensor, as 1,3,224,224 or input_ids=1,128:int64; of an item of a dict or an attribute, as"
-        " batch.x=2,4, or of a list, as xs.0=1,3. Repeat it for more.",
+        help="Shape of an input tensor, such as 1,3,224,224 or input_ids=1,128:int64. An item of a dict or an"
+        " attribute: batch.x=2,4. An item of a list: xs.0=1,3. Repeatable.",
     ),
 ]
 DtypeOption = Annotated[
-    list[str] | None, typer.Option("--dtype", metavar="DTYPE", help="Of the inputs: one for all, or one for each.")
+    list[str] | None,
+    typer.Option("--dtype", metavar="DTYPE", help="Dtype of the inputs: one for all, or one for each. Repeatable."),
 ]
 KwargsOption = Annotated[
-    str | None, typer.Option(metavar="JSON", help='More arguments of forward, as {"use_cache": false}.')
+    str | None, typer.Option(metavar="JSON", help='Further arguments of forward, such as {"use_cache": false}.')
 ]
 ArgumentsOption = Annotated[
-    str | None, typer.Option(metavar="JSON", help='Of the class or factory: {"depth": 12} or [12, 768].')
+    str | None,
+    typer.Option(metavar="JSON", help='Arguments of the class or factory, such as {"depth": 12} or [12, 768].'),
 ]
-FakeOption = Annotated[bool, typer.Option("--fake", help="Run without memory or arithmetic: models of any size.")]
-DeviceOption = Annotated[str | None, typer.Option(metavar="DEVICE", help="Where to run, as cpu or cuda:0.")]
-ModeOption = Annotated[Mode, typer.Option(help="The training flag of the modules during the run.")]
-LevelOption = Annotated[Level, typer.Option(help="Record functions, or ATen operators too.")]
+FakeOption = Annotated[
+    bool,
+    typer.Option("--fake", help="Run on fake tensors, which take no memory and no time; works for models of any size."),
+]
+DeviceOption = Annotated[str | None, typer.Option(metavar="DEVICE", help="Device to run on, such as cpu or cuda:0.")]
+ModeOption = Annotated[Mode, typer.Option(help="Mode of the modules during the run.")]
+LevelOption = Annotated[Level, typer.Option(help="What to record: functions (op), or ATen operators as well (aten).")]
 KeyOption = Annotated[
     str | None,
     typer.Option(
-        metavar="KEY", help="Of a checkpoint with several sets of weights: which, as model_ema or state.model."
+        metavar="KEY",
+        help="Which set of weights to read from a checkpoint with several, such as model_ema or state.model.",
     ),
 ]
 FoldOption = Annotated[bool, typer.Option("--fold/--no-fold", help="Show repeated blocks once.")]

@@ -33,7 +33,7 @@ def check_place(output: Path | None, targets: Iterable[str] = (), *, graph: bool
         return
     check_sources(output, targets)
     if output.is_dir():
-        raise InputError(f"-o {output}: that is a folder. Wanted the name of a file.")
+        raise InputError(f"-o {output}: that is a folder. Give the name of a file.")
     if not output.parent.is_dir():
         raise InputError(f"-o {output}: there is no folder {str(output.parent)!r}. Make it first.")
     check_overwriting(output, graph=graph)
@@ -48,7 +48,7 @@ def check_sources(output: Path, targets: Iterable[str]) -> None:
     for target in targets:
         for source in files_of(target):
             if same_file(output, source):
-                raise InputError(f"-o {output}: that is {source}, which this command reads. Write to another name.")
+                raise InputError(f"-o {output}: that is {source}, which this command reads. Give another name.")
 
 
 def check_different(outputs: Iterable[Path]) -> None:
@@ -59,7 +59,7 @@ def check_different(outputs: Iterable[Path]) -> None:
     """
     for one, other in combinations(outputs, 2):
         if same_file(one, other):
-            raise InputError(f"-o {one} -o {other}: that is one file, and one picture would replace the other.")
+            raise InputError(f"-o {one} -o {other}: both are the same file. Give each picture a name of its own.")
 
 
 def put(text: str, output: Path | None) -> None:

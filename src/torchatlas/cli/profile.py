@@ -38,12 +38,14 @@ def profile(
     warmup: Annotated[int, typer.Option(min=0, help="Runs before that, which are not timed.")] = 3,
     memory: Annotated[bool, typer.Option("--memory/--no-memory", help="Peak memory of each call.")] = True,
     statistics: Annotated[
-        bool, typer.Option("--statistics/--no-statistics", help="Mean, spread, zeros, NaN, … of each call's outputs.")
+        bool,
+        typer.Option("--statistics/--no-statistics", help="Measure mean, std, zeros, NaN, … of each call's outputs."),
     ] = True,
     look: SummaryOptions,
     ops: Annotated[bool, typer.Option("--ops", help="A row per function too.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.atlas", help="Keep the run and its numbers there.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.atlas", help="Write the run and its measurements to this file."),
     ] = None,
 ) -> None:
     """Print how long the parts of a model take, and how much memory."""
@@ -54,7 +56,7 @@ def profile(
             )
         check_place(output, [run.target])
         if output is not None and output.suffix != ATLAS:
-            raise InputError(f"-o {output}: wanted a name that ends in {ATLAS}, as {output.with_suffix(ATLAS)}.")
+            raise InputError(f"-o {output}: give a name that ends in {ATLAS}, as {output.with_suffix(ATLAS)}.")
         how = partial(profiled, repeats=repeats, warmup=warmup, memory=memory, statistics=statistics)
         atlas, failure = obtain(run, how)
         if ops:

@@ -111,7 +111,10 @@ def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas
 def _opened(run: Run) -> Atlas:
     """The atlas of a file."""
     if run.given:
-        raise InputError(f"{run.target} is a file and is not run; {', '.join(run.given)} would have no effect on it.")
+        them = "it" if len(run.given) == 1 else "them"
+        raise InputError(
+            f"{run.target} is a file and is not run, so {', '.join(run.given)} would have no effect. Leave {them} out."
+        )
     with waiting(f"Reading {run.target}"):
         return open_file(run.target, key=run.key)
 

@@ -47,10 +47,18 @@ def save(
     *,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help=f"Write there: {', '.join(SUFFIXES)}; a folder of logs."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=f"Write to this file ({', '.join(SUFFIXES)}), or to a folder for TensorBoard.",
+        ),
     ],
     form: Annotated[
-        Format | None, typer.Option("--format", help="By default what -o's suffix says; tensorboard wants a folder.")
+        Format | None,
+        typer.Option(
+            "--format", help="Format of the file; by default the suffix of -o decides. tensorboard needs a folder."
+        ),
     ] = None,
 ) -> None:
     """Write one run of a model to a file: the record itself, a page or picture, or what other programs read."""

@@ -28,7 +28,8 @@ def show(
     run: Run,
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Write there, and open nothing.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.html", help="Write the page to this file and do not open it."),
     ] = None,
 ) -> None:
     """Show one run of a model in the browser: a page that works offline."""
@@ -37,7 +38,7 @@ def show(
     with clean_exit():
         check_place(output, [run.target])
         if output is not None and not output.name.lower().endswith(PAGES):
-            raise InputError(f"-o {output}: wanted a name that ends in .html, as {output.with_suffix('.html')}.")
+            raise InputError(f"-o {output}: give a name that ends in .html, as {output.with_suffix('.html')}.")
         atlas, failure = obtain(run)
         made = page(atlas.graph)
         written = made.open() if output is None else made.save(output)

@@ -31,13 +31,13 @@ def skeleton(
     key: KeyOption = None,
     output: OutputOption = None,
 ) -> None:
-    """Write the Python code of a module that loads a file of weights, as a start of rebuilding a network."""
+    """Write the Python code of a module that loads a file of weights, as a start for rebuilding the network."""
     from torchatlas.api.files import skeleton as write  # noqa: PLC0415  # the other commands do not wait for it
 
     with clean_exit():
         check_place(output, [str(weights)])
         if output is not None and output.suffix.lower() != SUFFIX:
-            raise InputError(f"-o {output}: wanted a name that ends in {SUFFIX}, as {output.with_suffix(SUFFIX)}.")
+            raise InputError(f"-o {output}: give a name that ends in {SUFFIX}, as {output.with_suffix(SUFFIX)}.")
         text = write(weights, key=key)
         put(text, output)
         if output is not None:

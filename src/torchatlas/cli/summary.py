@@ -71,7 +71,7 @@ def format_of(output: Path | None, given: Format | None) -> Format:
     if suffix not in wanted:
         hint = " To keep the run itself, use torchatlas save." if suffix == ATLAS else ""
         what = f"--format {given.value} -o {output}" if given else f"-o {output}"
-        raise InputError(f"{what}: wanted a name that ends in {', '.join(wanted)}.{hint}")
+        raise InputError(f"{what}: give a name that ends in {', '.join(wanted)}.{hint}")
     return SUFFIXES[suffix]
 
 

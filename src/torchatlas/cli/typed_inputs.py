@@ -37,9 +37,10 @@ def read_inputs(inputs: list[str], dtypes: list[str]) -> tuple[Any, Any]:
         raise InputError(f"{len(dtypes)} --dtype for {len(read)} --input: give one for all, or one for each.")
     named = [name for name, _, _ in read if name]
     if named and len(named) < len(read):
-        raise InputError(f"Of {len(read)} --input only {', '.join(named)} named: name all of them or none.")
+        have = "has a name" if len(named) == 1 else "have names"
+        raise InputError(f"Of {len(read)} --input only {', '.join(named)} {have}. Name all of them or none.")
     if dtypes and not read:
-        raise InputError(f"--dtype {dtypes[0]} without --input: there is nothing to be of that type.")
+        raise InputError(f"--dtype {dtypes[0]} without --input: there is no input to have that type.")
     if not read:
         return None, None
     common = dtypes if len(dtypes) > 1 else (dtypes or [""]) * len(read)
@@ -89,13 +90,18 @@ def _put(whole: dict[str, Any], name: str, leaf: _Leaf) -> None:
         so_far = f"{so_far}.{part}" if so_far else part
         at = at.setdefault(part, {})
         if isinstance(at, _Leaf):
-            raise InputError(f"--input {name}: {so_far} has a shape of its own, so nothing can be in it; give one.")
+            raise InputError(
+                f"--input {name}: {so_far} has a shape of its own, so it cannot hold other tensors. Give one of the"
+                " two."
+            )
     before = at.get(last)
     if isinstance(before, _Leaf):
         raise InputError(f"--input {name} was given twice.")
     if before is not None:
         inner = f"{name}.{next(iter(before))}"
-        raise InputError(f"--input {name}: {inner} was given too, so it is no single tensor; give one.")
+        raise InputError(
+            f"--input {name}: {inner} was given too, so it cannot be a single tensor. Give one of the two."
+        )
     at[last] = leaf
 
 

@@ -40,7 +40,7 @@ def check(graph: Graph) -> None:
         more = "; and more" if len(found) > SHOWN else ""
         raise InputError(
             f"the graph of {shorten(graph.name)} is not well formed: {'; '.join(found[:SHOWN])}{more}."
-            " What its fields must hold is said in torchatlas.core.graph; if torchatlas made it, please report this."
+            " The fields are described in torchatlas.core.graph. If torchatlas made this graph, please report it."
         )
 
 

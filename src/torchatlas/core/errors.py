@@ -19,11 +19,25 @@ class AtlasError(Exception):
 
 
 class InputError(AtlasError, ValueError):
-    """What was given cannot be used."""
+    """What was given cannot be used.
+
+    >>> try:
+    ...     ta.capture(torch.nn.Linear(4, 3), (1, 4), dtypes="int23")
+    ... except ta.InputError as error:
+    ...     print(error)
+    'int23' is not a dtype of torch...
+    """
 
 
 class FileError(AtlasError, ValueError):
-    """A file cannot be read as what it should be."""
+    """A file cannot be read as what it should be.
+
+    >>> try:
+    ...     ta.load("missing.atlas")
+    ... except ta.FileError as error:
+    ...     print(error)
+    missing.atlas does not exist...
+    """
 
 
 class TargetError(AtlasError, LookupError):

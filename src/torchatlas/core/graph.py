@@ -91,6 +91,10 @@ class InnerTensor:
 class Value:
     """One tensor at one version.
 
+    >>> atlas = ta.capture(torch.nn.Linear(4, 3), (1, 4))
+    >>> [(value.kind, value.shape) for value in atlas.graph.values]
+    [('parameter', (3, 4)), ('parameter', (3,)), ('input', (1, 4)), ('output', (1, 3))]
+
     Attributes:
         id: position in ``Graph.values``.
         kind: ``output`` is an activation that the run returned.
@@ -178,6 +182,10 @@ def total_bytes(parts: Iterable[int | None]) -> int | None:
 class Call:
     """One thing that ran.
 
+    >>> call = ta.capture(torch.nn.Linear(4, 3), (1, 4)).calls[1]
+    >>> call.name, call.kind, call.flops
+    ('F.linear', 'function', 24)
+
     Attributes:
         id: position in ``Graph.calls``.
         kind: what it is. ``group`` is what a reader of the graph has put together, ``backward`` a node of the autograd
@@ -234,6 +242,10 @@ class Call:
 class Module:
     """One ``nn.Module`` of the model, called or not.
 
+    >>> module = ta.capture(torch.nn.Sequential(torch.nn.Linear(4, 3))).modules[1]
+    >>> module.path, module.name, module.parameters
+    ('0', 'Linear', (('weight', 0), ('bias', 1)))
+
     Attributes:
         path: its first path; empty for the root.
         name: class name.
@@ -285,6 +297,9 @@ class Overlay:
 @dataclass(frozen=True, slots=True)
 class Note:
     """Something the reader must know: estimated, assumed, or not seen.
+
+    >>> [note.code for note in ta.capture(torch.nn.Linear(4, 3)).graph.notes]
+    ['not run']
 
     Attributes:
         text: a sentence.
@@ -356,6 +371,10 @@ class Provenance:
 @dataclass(frozen=True)
 class Graph:
     """One run of a model; without calls, the structure of a model that was not run.
+
+    >>> graph = ta.capture(torch.nn.Linear(4, 3), (1, 4)).graph
+    >>> graph.name, len(graph.calls), graph.calls_of
+    ('Linear', 2, {'': (0,)})
 
     Attributes:
         name: the model's class or the function's name.

@@ -41,8 +41,8 @@ BODY = HEAD + LENGTHS.size + CHECKSUM.size
 LARGEST = 1 << 29
 """Bytes of columns written or read at most, some four million calls; a file of more would be a decompression bomb."""
 
-WANTED = "An .atlas file was wanted, as `torchatlas save` and Atlas.save write it."
-OTHERS = "What else torchatlas reads, ta.open opens."
+WANTED = "Give an .atlas file, as `torchatlas save` and Atlas.save write it."
+OTHERS = "ta.open reads the other kinds of files."
 AGAIN = "Copy it again from where it came, or capture the model again."
 
 
@@ -130,7 +130,7 @@ def _need_head(head: bytes, name: str) -> int:
     if not head:
         raise FileError(f"{name} is empty. {WANTED}")
     if head[: len(MAGIC)] != MAGIC[: len(head)]:
-        raise FileError(f"{name} is no .atlas file: it looks like {looks_like(head)}. {WANTED} {OTHERS}")
+        raise FileError(f"{name} is not an .atlas file: it looks like {looks_like(head)}. {WANTED} {OTHERS}")
     if len(head) < HEAD:
         raise FileError(f"{name} is cut short after {len(head)} bytes. {AGAIN}")
     (checksum,) = CHECKSUM.unpack_from(head, FORMATTED.size)

@@ -16,9 +16,11 @@ def filename(path: Any) -> str:
     """
     name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
     if not isinstance(name, str):
-        raise InputError(f"path={path!r:.60} is a {type(path).__name__}; wanted the name of a file, as text or a Path.")
+        raise InputError(f"path={path!r:.60} is a {type(path).__name__}; give the name of a file, as text or a Path.")
     if not name:
-        raise InputError("path='' is empty; wanted the name of a file.")
+        raise InputError("path='' is empty; give the name of a file.")
     if "\0" in name:
-        raise InputError(f"path={name!r:.60} has a null character, which no name of a file can have; give one without.")
+        raise InputError(
+            f"path={name!r:.60} has a null character, which file names cannot have. Give a name without it."
+        )
     return name

@@ -64,15 +64,15 @@ def from_json(text: str | bytes, name: str = "the text") -> Graph:
     except RecursionError as error:
         raise FileError(f"{name} is nested too deeply. {WANTED}") from error
     except ValueError as error:
-        raise FileError(f"{name} is no JSON: {error}. {WANTED}") from error
+        raise FileError(f"{name} is not JSON: {error}. {WANTED}") from error
     if not isinstance(record, dict) or not {"name", "calls", "values", "modules"} <= record.keys():
-        raise FileError(f"{name} is JSON, but no graph: it is {_described(record)}. {WANTED}")
+        raise FileError(f"{name} is JSON, but not a graph: it is {_described(record)}. {WANTED}")
     try:
         graph = graph_of(of_today(record))
         check(graph)
         graph = upgraded(graph) if is_earlier(record) else graph
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{name} is no graph that torchatlas wrote: {error} {WANTED}") from error
+        raise FileError(f"{name} is not a graph that torchatlas wrote: {error} {WANTED}") from error
     return graph
 
 
@@ -99,7 +99,7 @@ def read(path: str | os.PathLike[str]) -> Graph:
         raise FileError(f"{name} cannot be read: {error.strerror}. {WANTED}") from error
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
         found = f"looks like {looks_like(data[:ENOUGH])}" if data else "is empty"
-        raise FileError(f"{name} is no graph as JSON: it {found}. {WANTED}")
+        raise FileError(f"{name} is not a graph as JSON: it {found}. {WANTED}")
     return from_json(data, name)
 
 

@@ -119,8 +119,8 @@ def _checkpoint(folder: Folder, name: str, key: str | None, *, numbers: bool = F
 
 def _said(folder: Folder, member: str) -> str:
     if "" in folder.files:
-        return "the file is packed as a whole, and was unpacked to be read."
-    return f"read from the member {member} of an archive." if member else "read from members of an archive."
+        return "The file is compressed as a whole and was unpacked to be read."
+    return f"Read from the member {member} of an archive." if member else "Read from members of an archive."
 
 
 def _chosen(folder: Folder, key: str | None) -> tuple[str, str | None]:

@@ -86,8 +86,8 @@ def _refuse(name: str, key: object) -> None:
     """Say that a file has no weights to choose among."""
     if _text(key) is not None:
         raise InputError(
-            f"{name}: a key chooses among the weights in a file (.pth, .ckpt, …), and this one holds a graph. Open it"
-            " without a key."
+            f"{name}: a key chooses among the weights in a file (.pth, .ckpt, …), but this file holds a graph. Open"
+            f" it without a key."
         )
 
 
@@ -106,8 +106,8 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph, key: str | None 
     """
     if graph.provenance.weights_format is None:
         raise InputError(
-            f"{os.fspath(path)}: statistics are of the numbers in a file of weights (.pth, .safetensors, …), and this"
-            " one holds a graph. Open it without them."
+            f"{os.fspath(path)}: statistics need the numbers in a file of weights (.pth, .safetensors, …), but this"
+            f" file holds a graph. Open it without statistics."
         )
     known, file = _recognised(Path(path))
     found: Graph = known.reader().with_statistics(file, graph, key)

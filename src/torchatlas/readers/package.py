@@ -75,7 +75,7 @@ class Unpacking:
                 if total > limit:
                     raise FileError(
                         f"{source}: {inside or 'it'} unpacks to more than {limit:,} bytes, from {size:,} packed ones."
-                        " Unpack it where it may take the room, and open what comes out."
+                        " Unpack it where there is room, and open the result."
                     )
                 file.write(piece)
         except DAMAGE as error:

@@ -55,7 +55,7 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str:
         if name.endswith(suffix):
             return found
     raise InputError(
-        f"{stands}: wanted a name that ends in {', '.join(SUFFIXES)}; or, for a folder that"
+        f"{stands}: give a name that ends in {', '.join(SUFFIXES)}; or, for a folder that"
         f" TensorBoard reads, the format {EVENTS!r}.{_near(Path(name).suffix, SUFFIXES)}"
     )
 
@@ -70,9 +70,9 @@ def _check_ending(stands: str, given: str) -> None:
     if given == "model-explorer":
         wanted.append(".json")
     if said not in wanted:
-        raise InputError(f"{stands}, format={given!r}: wanted a name that ends in {', '.join(wanted)}.")
+        raise InputError(f"{stands}, format={given!r}: give a name that ends in {', '.join(wanted)}.")
 
 
 def _near(word: str, known: tuple[str, ...] | dict[str, str]) -> str:
     near = get_close_matches(word, known, n=1)
-    return f" Was {near[0]} meant?" if near else ""
+    return f" Did you mean {near[0]}?" if near else ""

@@ -49,7 +49,7 @@ def write(origin: Origin, path: str | os.PathLike[str]) -> Path:
         import onnxscript  # noqa: F401, PLC0415 - as above
     except ImportError as error:
         raise MissingError(
-            f"an ONNX file needs {error.name}, which is not installed: pip install torchatlas[onnx]"
+            f"An ONNX file needs {error.name}, which is not installed: pip install torchatlas[onnx]"
         ) from error
     with origin.ready() as ready, atomic.beside(path) as place, _quiet():
         program = _exported(ready)
@@ -70,8 +70,9 @@ def _exported(ready: Ready) -> Any:
         raise
     except Exception as error:
         raise InputError(
-            f"{type(ready.model).__name__} cannot be exported to ONNX: {_reason(error)}. What torch.export can follow"
-            " is said in https://docs.pytorch.org/docs/stable/export.html; every other format needs the record alone."
+            f"{type(ready.model).__name__} cannot be exported to ONNX: {_reason(error)}. See"
+            f" https://docs.pytorch.org/docs/stable/export.html for what torch.export supports. Every other format"
+            f" can be written without it."
         ) from error
 
 

@@ -75,7 +75,7 @@ def events(graph: Graph) -> bytes:
         from tensorboard.summary.writer.record_writer import RecordWriter  # noqa: PLC0415 - optional
     except ImportError as error:
         raise MissingError(
-            "an event file needs tensorboard, which is not installed: pip install torchatlas[tensorboard]"
+            "An event file needs tensorboard, which is not installed: pip install torchatlas[tensorboard]"
         ) from error
     now = time.time()
     held = graph_def(graph).SerializeToString()

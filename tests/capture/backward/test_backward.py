@@ -257,7 +257,7 @@ def test_saved_tensors_have_shapes_and_bytes_and_are_one_where_shared():
         assert by_name[name].arguments == Node("arguments", ("is",), (kind,))
         same = graph.values[graph.values[by_name[name].outputs[0]].alias_of]
         assert same.names == (name,)
-    assert "4 tensors, 248 B; of them 120 B" in texts(graph)
+    assert "4 tensors saved for the backward pass take 248 B; 120 B" in texts(graph)
 
 
 def test_parts_of_one_memory_are_added_up_and_no_more_than_it():
@@ -265,12 +265,12 @@ def test_parts_of_one_memory_are_added_up_and_no_more_than_it():
     x = torch.randn(4, 4, requires_grad=True)
     hidden = x + 1
     one, other = hidden.chunk(2)
-    assert "2 tensors, 64 B; of them 64 B" in texts(ta.backward(one * other, saved=True).graph)
+    assert "2 tensors saved for the backward pass take 64 B; 64 B" in texts(ta.backward(one * other, saved=True).graph)
     spread = {"square": hidden @ hidden.t(), "spread": hidden[:, :1].expand(4, 9).sin()}
-    assert "3 tensors, 64 B; of them 64 B" in texts(ta.backward(spread, saved=True).graph)
+    assert "3 tensors saved for the backward pass take 64 B; 64 B" in texts(ta.backward(spread, saved=True).graph)
     sparse = [torch.eye(3).to_sparse().requires_grad_() for _ in range(2)]
     each = sum(torch.sparse.mm(one, torch.ones(3, 2)) for one in sparse)
-    assert "4 tensors, 120 B; of them 48 B" in texts(ta.backward(each, saved=True).graph)
+    assert "4 tensors saved for the backward pass take 120 B; 48 B" in texts(ta.backward(each, saved=True).graph)
 
 
 def test_a_detached_twin_of_a_parameter_is_not_taken_for_it():
@@ -296,7 +296,7 @@ def test_a_leaf_without_a_name_that_a_node_keeps_is_that_leaf():
     (leaf,) = [call for call in nodes_of(graph) if call.name == "AccumulateGrad"]
     variable = graph.values[leaf.inputs[given(leaf)["variable"].index]]
     assert (variable.view_of, graph.values[kept.outputs[0]].alias_of) == (None, variable.id)
-    assert "2 tensors, 24 B; of them 12 B" in texts(graph)
+    assert "2 tensors saved for the backward pass take 24 B; 12 B" in texts(graph)
 
 
 def test_attributes_are_plain_and_signed():
@@ -356,7 +356,7 @@ def test_hooks_of_the_user_are_not_run():
         ran.clear()
         graph = ta.backward(outputs, saved=True).graph
         assert not ran
-        assert (f"{hooks} saved tensors packed by hooks" in texts(graph)) == bool(hooks)
+        assert (f"{hooks} saved tensors were packed by hooks" in texts(graph)) == bool(hooks)
     reentrant = nodes_of(ta.backward(checkpoint(segment, x, use_reentrant=True), saved=True).graph)
     assert reentrant[0].name == "CheckpointFunctionBackward"
 
@@ -371,7 +371,7 @@ def test_what_a_backward_has_freed_is_still_drawn(saved):
     graph = ta.backward(loss, model, saved).graph
     check(graph)
     assert [call.name for call in nodes_of(graph)] == [call.name for call in nodes_of(fresh)]
-    assert "freed what it saved" in texts(graph)
+    assert "freed what was saved" in texts(graph)
     assert "freed" not in texts(fresh)
     assert "cannot run again" in str(ta.backward(loss, model, saved).summary())
 
@@ -393,7 +393,7 @@ def test_a_saved_tensor_that_was_written_is_shown_and_noted():
     y.add_(1)
     atlas = ta.backward(z, saved=True)
     check(atlas.graph)
-    assert "written in place since: backward would fail" in texts(atlas.graph)
+    assert "changed in place since the forward: backward would fail" in texts(atlas.graph)
     saved = next(call for call in atlas.graph.calls if call.kind == "saved" and call.name == "result")
     assert atlas.graph.values[saved.outputs[0]].shape == (3,)
     with pytest.raises(RuntimeError, match="inplace"):
@@ -408,16 +408,16 @@ def test_views_and_writes_into_them_are_seen():
     graph = ta.backward({"row": y[0], "all": y}).graph
     assert "row is a view of a tensor of shape (4, 4)" in texts(graph)
     assert "all is" not in texts(graph)
-    assert "row was written in place since its memory was made; likewise 1 more output" in texts(graph)
+    assert "row was changed in place after it was made, and 1 more output likewise." in texts(graph)
     assert "written" not in texts(ta.backward([x * 2, x]).graph)
-    assert "in place through a view: CopySlices" in texts(graph)
+    assert "went through a view (CopySlices)." in texts(graph)
     assert "CopySlices" in [call.name for call in nodes_of(graph)]
 
 
 @pytest.mark.parametrize(
     ("outputs", "said"),
     [
-        (torch.ones(2, 3), r"output \(torch.float32, \(2, 3\)\): not one requires a gradient"),
+        (torch.ones(2, 3), r"output \(torch.float32, \(2, 3\)\): none requires a gradient"),
         ({"a": torch.ones(1), "b": torch.tensor(3)}, r"a \(torch.float32, \(1,\)\), b \(torch.int64, \(\)\)"),
         (3, "outputs=int holds no tensor"),
         ([], "outputs=list holds no tensor"),

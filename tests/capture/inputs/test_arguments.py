@@ -201,7 +201,7 @@ ERRORS = {
     "shapes one after the other": (
         Strict(),
         ((1, 3), (1, 8)),
-        """kwargs is a tuple; a dict by argument name is wanted. Several shapes stand in a list: [(1, 3), (1, 8)].
+        """kwargs is a tuple; give a dict of arguments by name. Give several shapes as a list: [(1, 3), (1, 8)].
   given:   ta.capture(model, (1, 3), kwargs=(1, 8))
   wanted:  forward(x, y, *, scale)
   example: ta.capture(model, (x, y), kwargs={"scale": scale})""",
@@ -209,7 +209,7 @@ ERRORS = {
     "tensors one after the other": (
         Two(),
         (X, X),
-        """kwargs is a Tensor; a dict by argument name is wanted. Several arguments stand in a tuple: (x, y).
+        """kwargs is a Tensor; give a dict of arguments by name. Give several arguments as a tuple: (x, y).
   given:   ta.capture(model, float32[1, 3], kwargs=float32[1, 3])
   wanted:  forward(x, mask=None, *, scale=1.0)
   example: ta.capture(model, x)""",
@@ -226,7 +226,7 @@ A list of shapes holds one for each argument; a list in a tuple is one argument,
     "a shape of no size": (
         One(),
         ((-1, 3, 224, 224),),
-        """-1 is no size; sizes are whole numbers from 0.
+        """-1 is not a size; sizes are whole numbers from 0 up.
   given:   ta.capture(model, (-1, 3, 224, 224))
   wanted:  forward(x)
   example: ta.capture(model, input_size=(1, 3, 224, 224))""",
@@ -234,7 +234,7 @@ A list of shapes holds one for each argument; a list in a tuple is one argument,
     "names in args": (
         Optional(),
         ({"input_ids": X, "attention_mask": X},),
-        """The keys of this dict are names of arguments: give it as kwargs (or, as one argument, in a tuple).
+        """The keys of this dict are names of arguments; give it as kwargs (or, as one argument, in a tuple).
   given:   ta.capture(model, {'input_ids': float32[1, 3], 'attention_mask': float32[1, 3]})
   wanted:  forward(input_ids=None, attention_mask=None, **rest)
   example: ta.capture(model, kwargs={'input_ids': float32[1, 3], 'attention_mask': float32[1, 3]})""",
@@ -242,7 +242,7 @@ A list of shapes holds one for each argument; a list in a tuple is one argument,
     "kwargs of another kind": (
         One(),
         ((), [X]),
-        """kwargs is a list; a dict by argument name is wanted.
+        """kwargs is a list; give a dict of arguments by name.
   given:   ta.capture(model, kwargs=[float32[1, 3]])
   wanted:  forward(x)
   example: ta.capture(model, x)""",
@@ -250,7 +250,7 @@ A list of shapes holds one for each argument; a list in a tuple is one argument,
     "kwargs without names": (
         One(),
         ((), {0: X}),
-        """kwargs has the key 0; argument names are wanted.
+        """kwargs has the key 0; its keys must be names of arguments.
   given:   ta.capture(model, kwargs={0: float32[1, 3]})
   wanted:  forward(x)
   example: ta.capture(model, x)""",
@@ -329,10 +329,10 @@ def test_more_numbers_than_a_function_takes_are_a_shape(model):
         (
             Grid(),
             (14, 14),
-            '(14, 14) was taken for a shape; numbers that forward takes are given by name: kwargs={"hw_',
+            '(14, 14) was taken for a shape; to give numbers to forward, use names: kwargs={"hw_',
         ),
-        (Grid(), ((14, 14),), "((14, 14),) was taken for shapes; numbers that forward takes are given by name: "),
-        (Two(), (X, (1, 8)), "(1, 8) was handed on as it is; for a tensor of that shape, give torch.rand(1, 8)."),
+        (Grid(), ((14, 14),), "((14, 14),) was taken for shapes; to give numbers to forward, use names: "),
+        (Two(), (X, (1, 8)), "(1, 8) was passed on unchanged; for a tensor of that shape, give torch.rand(1, 8)."),
         (Two(), X, ""),
     ],
 )
@@ -374,8 +374,14 @@ def test_messages_name_what_was_called(caller, given, example):
     [
         ({"args": X, "input_size": (1, 3)}, "Both args and input_size were given"),
         ({"kwargs": {"x": X}, "input_size": {"x": (1, 3)}}, '"x" was given in kwargs and in input_size.'),
-        ({"args": X, "dtypes": "int64"}, "dtypes and device are for the inputs that are made from shapes."),
-        ({"args": X, "device": "cpu"}, "dtypes and device are for the inputs that are made from shapes."),
+        (
+            {"args": X, "dtypes": "int64"},
+            "dtypes and device apply only to inputs that are made from shapes. Give input_size, or leave them out.",
+        ),
+        (
+            {"args": X, "device": "cpu"},
+            "dtypes and device apply only to inputs that are made from shapes. Give input_size, or leave them out.",
+        ),
     ],
 )
 def test_options_that_exclude_each_other_are_said(options, text):

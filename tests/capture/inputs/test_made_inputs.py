@@ -84,9 +84,9 @@ def test_types_are_chosen_inside_structures():
         ({"x": {"a": (1,)}}, {"x": ["int8"]}, "x is a dict of shapes"),
         ({"x": [(1,), (2,)]}, {"x": ["int8"]}, "x is a list of 2"),
         ({"x": (1,)}, {"x": {"a": "int8"}}, "for x, which is one tensor"),
-        ({"x": {1: (1,)}}, None, "the key 1; names are wanted"),
-        ({"x": {"a": 3}}, None, "3 is no shape; wanted one such"),
-        ({"x": [(1,), 3]}, None, "3 is no shape; wanted one such"),
+        ({"x": {1: (1,)}}, None, "the key 1; keys must be names"),
+        ({"x": {"a": 3}}, None, "3 is not a shape; give one such"),
+        ({"x": [(1,), 3]}, None, "3 is not a shape; give one such"),
     ],
 )
 def test_structures_that_do_not_fit_are_refused(size, dtypes, message):
@@ -196,23 +196,23 @@ def test_the_device_is_that_of_the_model_or_the_one_given():
 ERRORS = {
     "unknown dtype": (
         {"input_size": [(1, 3), (1,)], "dtypes": "flaot64"},
-        """'flaot64' is no dtype of torch, as float64 is.
+        """'flaot64' is not a dtype of torch; float64 is one.
   given:   ta.capture(model, input_size=[(1, 3), (1,)], dtypes='flaot64')
   wanted:  forward(x, y)
   example: ta.capture(model, input_size={"x": (1, 10), "y": (1, 10)}, dtypes="float64")""",
     ),
-    "a dtype like no other": ({"input_size": [(1,), (1,)], "dtypes": 7}, "7 is no dtype of torch, as float32 is."),
+    "a dtype like no other": ({"input_size": [(1,), (1,)], "dtypes": 7}, "7 is not a dtype of torch; float32 is one."),
     "negative size": (
         {"input_size": (1, -3)},
-        """-3 is no size; sizes are whole numbers from 0.
+        """-3 is not a size; sizes are whole numbers from 0 up.
   given:   ta.capture(model, input_size=(1, -3))
   wanted:  forward(x, y)
   example: ta.capture(model, input_size={"x": (1, 10), "y": (1, 10)})""",
     ),
-    "fraction": ({"input_size": (1, 2.5)}, "2.5 is no size; sizes are whole numbers."),
-    "bool": ({"input_size": (1, True)}, "True is no size; sizes are whole numbers from 0."),
-    "number": ({"input_size": 10}, "input_size is 10; a shape, several shapes or a dict of shapes is wanted."),
-    "mixture": ({"input_size": [(1, 3), 4]}, "4 is no shape; wanted one such as (1, 3, 224, 224)."),
+    "fraction": ({"input_size": (1, 2.5)}, "2.5 is not a size; sizes are whole numbers."),
+    "bool": ({"input_size": (1, True)}, "True is not a size; sizes are whole numbers from 0 up."),
+    "number": ({"input_size": 10}, "input_size is 10; give a shape, several shapes or a dict of shapes."),
+    "mixture": ({"input_size": [(1, 3), 4]}, "4 is not a shape; give one such as (1, 3, 224, 224)."),
     "too many dtypes": (
         {"input_size": [(1,), (1,)], "dtypes": ["bool"]},
         "input_size makes 2 inputs, dtypes has 1.",

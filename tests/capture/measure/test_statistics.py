@@ -134,7 +134,7 @@ class Root(nn.Module):
 def test_the_first_call_that_made_a_nan_is_named():
     """The function, its module and the line; what only handed it on is not."""
     atlas = ta.profile(Broken(), torch.rand(2, 3), repeats=1)
-    assert notes(atlas) == [("the first NaN was made by Tensor.sqrt_ in inner.1", "Tensor.sqrt_")]
+    assert notes(atlas) == [("The first NaN was made by Tensor.sqrt_ in inner.1", "Tensor.sqrt_")]
     note = next(note for note in atlas.graph.notes if "NaN" in note.text)
     line = atlas.summary().text(width=1000).partition(note.text)[2].partition("\n")[0]
     assert "test_statistics.py:" in line
@@ -154,8 +154,8 @@ def test_what_came_in_is_told_apart():
 
     both = notes(ta.profile(lambda x, y: (x + 1, y.log().sub(y.log())), (x * nan, torch.zeros(1)), repeats=1))
     assert ("NaN came in with the input x", None) in both
-    assert ("the first NaN was made by Tensor.sub", "Tensor.sub") in both
-    assert ("the first infinity was made by Tensor.log", "Tensor.log") in both
+    assert ("The first NaN was made by Tensor.sub", "Tensor.sub") in both
+    assert ("The first infinity was made by Tensor.log", "Tensor.log") in both
 
 
 def test_a_nan_that_is_written_is_seen():
@@ -167,7 +167,7 @@ def test_a_nan_that_is_written_is_seen():
         return x + 1
 
     assert notes(ta.profile(write, torch.ones(2), repeats=1)) == [
-        ("NaN was asked for in Tensor.__setitem__", "Tensor.__setitem__")
+        ("NaN was given as an argument in Tensor.__setitem__.", "Tensor.__setitem__")
     ]
 
 
@@ -197,7 +197,7 @@ def test_an_infinity_that_is_asked_for_hides_none_that_is_made():
     future = torch.ones(3, 3, dtype=torch.bool).triu(1)
     found = notes(ta.profile(Around(Attention()), (torch.rand(3, 3), future), repeats=1))
     assert ("infinity was asked for in Tensor.masked_fill in inner", "Tensor.masked_fill") in found
-    assert ("the first infinity was made by Tensor.log in inner", "Tensor.log") in found
+    assert ("The first infinity was made by Tensor.log in inner", "Tensor.log") in found
     assert len([text for text, _ in found if "infinity" in text]) == 2
 
 
@@ -213,7 +213,7 @@ def test_a_module_that_hands_on_what_its_weights_bring_made_nothing():
 def test_what_no_call_was_seen_to_make_is_told_of_the_results():
     """Inside a torch.func transform nothing is looked at."""
     ((text, _),) = notes(ta.profile(torch.func.vmap(lambda row: row / 0), torch.ones(2, 2), repeats=1))
-    assert text == "there is infinity in what the model returned, and no call was seen to make it"
+    assert text == "There is infinity in the model's output, but no recorded call produced it."
 
 
 class Late(Around):
@@ -231,7 +231,7 @@ class Late(Around):
 def test_the_first_is_the_first_of_all_threads():
     """A thread that began after the mistake has seen fewer calls before its own."""
     found = notes(ta.profile(Late(Root()), torch.ones(1), repeats=1))
-    assert ("the first NaN was made by Tensor.div", "Tensor.div") in found
+    assert ("The first NaN was made by Tensor.div", "Tensor.div") in found
 
 
 def test_a_healthy_model_has_no_such_note():

@@ -64,7 +64,7 @@ def test_a_loop_of_torch_hands_its_values_from_turn_to_turn():
 
 def test_without_data_a_condition_takes_its_true_branch_and_a_loop_one_turn_and_say_so():
     """Neither can be known without data."""
-    for name, words in (("cond_false", "its true branch is recorded"), ("while_loop_of_data", "one is recorded")):
+    for name, words in (("cond_false", "the true branch is recorded"), ("while_loop_of_data", "One is recorded")):
         forward = CASES[name].forward if name in CASES else _until_large
         atlas = ta.capture(Model(forward), torch.ones(3, 4), fake=True)
         assert len(atlas.graph.calls_of["a"]) == 1

@@ -108,13 +108,17 @@ class Fresh(nn.Module):
 @pytest.mark.parametrize(
     ("build", "paths", "said"),
     [
-        (InList, ["layers[0]", "layers[1]", "layers[2]"], "3 modules ran that the model does not hold"),
+        (InList, ["layers[0]", "layers[1]", "layers[2]"], "3 modules ran that are not registered in the model"),
         (InDictionary, ["heads['a']", "heads['b']"], "use nn.ModuleDict"),
         (InObject, ["_tool.net"], "assign it to an attribute of a module"),
-        (InParts, ["parts.net", "bag.net"], "2 modules ran that the model does not hold (parts.net, bag.net)"),
+        (InParts, ["parts.net", "bag.net"], "2 modules ran that are not registered in the model (parts.net, bag.net)"),
         (InNestedLists, ["inner.layers[0]", "inner.layers[1]", "inner.layers[2]", "stages[0].1"], "use nn.ModuleList"),
-        (Global, ["LOOSE"], "1 module ran that the model does not hold (LOOSE): its 20 parameters are not trained"),
-        (Fresh, ["Linear", "Linear-2"], "2 modules ran that the model does not hold"),
+        (
+            Global,
+            ["LOOSE"],
+            "1 module ran that is not registered in the model (LOOSE). Its 20 parameters are not trained",
+        ),
+        (Fresh, ["Linear", "Linear-2"], "2 modules ran that are not registered in the model"),
     ],
 )
 def test_modules_outside_are_named_counted_and_said(build, paths, said):
@@ -144,7 +148,7 @@ def test_an_activation_outside_is_nothing_to_be_said(layer, said):
     model.own, model.parts = nn.Linear(4, 4), [layer]
     model.forward = lambda x: model.parts[0](model.own(x))
     notes = ta.capture(model, X).graph.notes
-    assert any("does not hold" in note.text for note in notes) is said
+    assert any("not registered in the model" in note.text for note in notes) is said
 
 
 def test_a_model_of_three_hidden_layers_counts_what_it_says():
@@ -157,7 +161,7 @@ def test_a_model_of_three_hidden_layers_counts_what_it_says():
     text = " ".join(atlas.summary().text(200).split())
     assert "layers[0..2] x3 Linear [1, 1000] [1, 1000] 3,003,000" in text
     assert "parameters 2,002 trainable 2,002, frozen 0 not held 3,003,000" in text
-    assert "their 3,003,000 parameters are not trained, saved or moved with it; use nn.ModuleList" in text
+    assert "Their 3,003,000 parameters are not trained, saved or moved with the model; use nn.ModuleList" in text
     estimate = memory(atlas.graph)
     assert estimate.parameters + estimate.unregistered == 4 * 3_005_002
     assert estimate.inference - estimate.activations - 4_000 == 4 * 3_005_002
@@ -204,7 +208,7 @@ def test_a_function_has_the_parameters_of_what_it_calls(way):
     graph = ta.capture(ways[way], X).graph
     assert total(graph).parameters == size(pipe.net, pipe.parts["a"]) == 40
     assert total(graph).unregistered == 0
-    assert not any("does not hold" in note.text for note in graph.notes)
+    assert not any("not registered in the model" in note.text for note in graph.notes)
 
 
 def test_layers_made_in_the_first_forward_are_the_models():
@@ -367,12 +371,10 @@ def test_tensors_that_want_a_gradient_are_counted_and_said():
         "weights[1]",
         "shift",
     }
-    said = (
-        "3 tensors were read that require a gradient and that the model does not hold (weights[0], weights[1], shift)"
-    )
-    assert any(note.text.startswith(said) and "their 12 elements" in note.text for note in atlas.graph.notes)
+    said = "3 tensors require a gradient but are no parameters of the model (weights[0], weights[1], shift)"
+    assert any(note.text.startswith(said) and "Their 12 elements" in note.text for note in atlas.graph.notes)
     assert "weights[0" in str(atlas.summary())
-    assert not any(" ran that the model does not hold" in note.text for note in atlas.graph.notes)
+    assert not any(" not registered in the model" in note.text for note in atlas.graph.notes)
 
 
 def test_a_list_of_parameters_is_advised_to_be_a_parameter_list():
@@ -380,7 +382,7 @@ def test_a_list_of_parameters_is_advised_to_be_a_parameter_list():
     model = Tensors()
     model.shift = torch.zeros(4)
     notes = [note.text for note in ta.capture(model, X).graph.notes]
-    assert any(text.endswith("use nn.ParameterList") for text in notes)
+    assert any(text.endswith("use nn.ParameterList.") for text in notes)
 
 
 def test_a_box_of_layers_in_a_list_names_the_run_of_them():

@@ -127,7 +127,7 @@ def test_a_match_that_takes_a_part_of_a_module_is_left_and_said():
     made = fold(graph, "Linear > Relu", "Layer")
     assert made.calls == graph.calls
     assert made.notes[-1].text == (
-        "fold('Linear > Relu'): 1 of 1 matches were left as they are: they cut through block;"
+        "fold('Linear > Relu'): 1 of 1 matches were not grouped. They cut through block;"
         " a group must contain whole modules"
     )
     assert unfold(made) == graph
@@ -137,7 +137,7 @@ def test_a_match_that_takes_a_part_of_a_module_is_left_and_said():
     ("pattern", "said"),
     [
         ("Conv > Reluu", "found nothing in Net; not there: Reluu; near Reluu: F.relu"),
-        ("Relu > Conv > Relu", "found nothing in Net: all that it names is there, but not joined in this way"),
+        ("Relu > Conv > Relu", "found nothing in Net: everything in it exists, but not connected in this way."),
         ("re:conv.*", "found nothing in Net; near conv.*: c1, c2, n1"),
     ],
 )

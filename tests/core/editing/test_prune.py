@@ -116,7 +116,7 @@ def test_nothing_to_prune_is_said():
 def test_what_is_only_inside_groups_is_said_to_be_there():
     """Patterns do not look into what was folded."""
     folded = fold(build(RESIDUAL), "Conv > Norm", "ConvNorm")
-    assert "folded into groups: Conv; unfold() opens them" in prune(folded, "Conv").notes[-1].text
+    assert "Conv is inside folded groups; unfold() opens them." in prune(folded, "Conv").notes[-1].text
     assert "not there: Convv" in prune(folded, "Convv").notes[-1].text
 
 

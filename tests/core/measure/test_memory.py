@@ -190,7 +190,7 @@ def test_without_a_run_only_what_is_held_is_estimated() -> None:
     estimate = memory(Graph("Net", values=ran.values[:3], modules=ran.modules), optimizer="adam")
     assert (estimate.inference, estimate.training) == (432, 432 + 3 * 400)
     assert (estimate.inference_at, estimate.training_at, estimate.saved) == (None, None, 0)
-    assert estimate.notes == ("the model was not run: activations are not counted",)
+    assert estimate.notes == ("The model was not run, so activations are not counted.",)
 
 
 def test_what_is_not_known_is_said() -> None:

@@ -76,7 +76,7 @@ def test_whatever_is_one_number_will_do(number):
 )
 def test_what_is_no_number_is_refused(number):
     """Text is not read as one, and of several none is taken."""
-    with pytest.raises(InputError, match=r"overlay 'heat' says .* of 'a': wanted one number"):
+    with pytest.raises(InputError, match=r"overlay 'heat' has .* for 'a': give one number"):
         overlay_of(GRAPH, "heat", {"a": number})
 
 
@@ -91,7 +91,7 @@ def test_ids_may_be_of_numpy_and_bools_are_none():
 @pytest.mark.parametrize("name", ["params", "time", "device", "share", "name"])
 def test_a_name_that_stands_for_something_is_refused(name):
     """The reader could not tell the two apart."""
-    with pytest.raises(InputError, match=f"cannot be named '{name}', which is known without one"):
+    with pytest.raises(InputError, match=f"cannot be named '{name}', because torchatlas has a column of that name"):
         add_overlay(GRAPH, name, {"a": 1})
 
 
@@ -112,7 +112,7 @@ def test_near_paths_are_suggested():
     """A typing error is mended at sight."""
     with pytest.raises(InputError, match="Near: 'never'"):
         overlay_of(GRAPH, "heat", {"nevre": 1})
-    with pytest.raises(InputError, match="overlay 'heat' is a list; wanted numbers by module path"):
+    with pytest.raises(InputError, match="overlay 'heat' is a list; give numbers by module path"):
         overlay_of(GRAPH, "heat", [1])
 
 
@@ -120,7 +120,7 @@ def test_what_is_not_finite_is_left_out_with_a_note():
     """The note goes with the overlay that is put in its place."""
     once = add_overlay(GRAPH, "heat", {"a": math.nan, 0: math.inf, "never": 1.0}, "K")
     assert once.overlays == (Overlay("heat", "K", (), (("never", 1.0),)),)
-    text = "overlay 'heat': the number for 'a' and 1 more is not finite and is left out"
+    text = "overlay 'heat': the number for 'a' and 1 more is not finite and was left out."
     assert once.notes == (Note(text, None, "overlay", "heat"),)
     again = add_overlay(once, "heat", {2: 5})
     assert again.overlays == (Overlay("heat", "", ((2, 5.0),)),)
@@ -141,5 +141,5 @@ def test_a_call_has_its_own_number_before_its_modules():
 @pytest.mark.parametrize("given", [[1], "heat", 3, 0])
 def test_overlays_given_beside_are_a_mapping(given):
     """Anything else is refused, with an example."""
-    with pytest.raises(InputError, match=r"overlays=.*: wanted numbers by name, as \{'energy': "):
+    with pytest.raises(InputError, match=r"overlays=.*: give numbers by name, such as \{'energy': "):
         overlays_by_name(GRAPH, given)

@@ -154,7 +154,7 @@ def test_the_network_is_chosen_as_a_person_would(name, tmp_path):
         keys = [int(each) if each.isdecimal() else each for each in key.split(".")]
         assert where == "".join(f"[{each!r}]" for each in keys)
         assert opened(path, key)[:2] == (names, where)
-        assert f"the weights stand under {where}" in notes
+        assert f"The weights are under {where}" in notes
 
 
 @pytest.mark.parametrize("name", ["deit", "stylegan", "moments among the names", "gan"])
@@ -197,8 +197,8 @@ def test_classes_that_were_not_built_are_named(count, more, tmp_path):
         range(2),
     )
     notes = opened(saved(tmp_path / "a.pth", {"state_dict": ONE, "others": list(classes[:count])}))[2]
-    (note,) = [line for line in notes.splitlines() if line.startswith("not built")]
-    assert note.startswith(f"not built, since only weights are read: {count} objects of fractions.Fraction")
+    (note,) = [line for line in notes.splitlines() if line.startswith("Not restored")]
+    assert note.startswith(f"Not restored, because only weights are read: {count} objects of fractions.Fraction")
     assert note.endswith(f" and {more} more." if more else ".")
     assert ("more" in note) == bool(more)
     assert note.count(",") == min(count, 5)

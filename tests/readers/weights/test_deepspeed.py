@@ -107,7 +107,7 @@ def test_a_folder_of_steps_opens_the_latest(tmp_path):
         graph = ta.open(tmp_path).graph
         assert shapes(graph) == expected(net)
         assert ("empty in the file" in notes(graph)) == (stage == 3)
-        assert "shown is the step global_step" in notes(graph)
+        assert "Shown is the step global_step" in notes(graph)
         assert "2 files hold the state of the optimizer" in notes(graph)
     assert shapes(ta.open(tmp_path / "global_step100").graph) == expected(net)
 
@@ -132,7 +132,7 @@ def test_layers_of_a_pipeline_are_one_model(tmp_path):
         "2.weight": (4, 4),
         "11.weight": (13, 4),
     }
-    assert "2 shards of tensor parallelism" in notes(graph)
+    assert "The 2 shards of tensor parallelism" in notes(graph)
 
 
 def test_experts_stand_beside_the_rest(tmp_path):

@@ -136,7 +136,7 @@ def test_tensors_in_many_pieces_have_their_global_shapes(tmp_path, monkeypatch):
     (folder / "__3_0.distcp").unlink()
     graph = ta.open(folder, statistics=True).graph
     assert "1 of 4 shards are missing (__3_0.distcp)" in notes(graph)
-    assert "no statistics of 2 tensors" in notes(graph)
+    assert "2 tensors have no statistics" in notes(graph)
 
 
 def test_one_shard_says_what_it_is(tmp_path):

@@ -88,7 +88,7 @@ def test_safetensors_come_before_pickles(tmp_path):
     saved(tmp_path / "global_step5" / "mp_rank_00_model_states.pt", {"module": {"w": torch.ones(1)}})
     graph = opened(tmp_path)
     assert shapes(graph) == expected(state())
-    assert "beside it, not read: model.fp16.safetensors, pytorch_model.bin" in notes(graph)
+    assert "other files beside it were not read: model.fp16.safetensors, pytorch_model.bin" in notes(graph)
 
 
 def test_slices_of_tensor_parallelism_are_said(tmp_path):
@@ -98,7 +98,7 @@ def test_slices_of_tensor_parallelism_are_said(tmp_path):
         saved(tmp_path / f"consolidated.{rank:02}.pth", tensors)
     graph = opened(tmp_path)
     assert shapes(graph) == {"tok.weight": (8, 4), "wq.weight": (2, 4), "norm.weight": (4,)}
-    assert "2 shards of tensor parallelism" in notes(graph)
+    assert "The 2 shards of tensor parallelism" in notes(graph)
     assert "consolidated.00.pth: 44 of the 88 elements" in notes(graph)
 
 
@@ -206,7 +206,7 @@ def test_folders_of_processes_are_slices(tmp_path):
         saved(folder / "model_optim_rng.pt", {"model": {"language_model": {"embedding": {"w": torch.ones(2, 3)}}}})
     graph = opened(tmp_path)
     assert shapes(graph) == {"language_model.embedding.w": (2, 3)}
-    assert "2 folders, one for each process" in notes(graph)
+    assert "The 2 folders, one for each process" in notes(graph)
 
 
 def test_a_link_to_a_file_is_followed(tmp_path):

@@ -212,7 +212,7 @@ def test_what_save_model_left_out_is_said(tmp_path):
             self.head.weight = self.embed.weight
 
     save_model(Tied(), str(tmp_path / "a.safetensors"))
-    assert "other names of what is there: head.weight is tied to embed.weight" in notes(
+    assert "which share tensors that it holds: head.weight is tied to embed.weight" in notes(
         read(tmp_path / "a.safetensors")
     )
 

@@ -128,4 +128,4 @@ def test_data_that_is_not_alone_is_said(tmp_path):
     spaced = torch.ones(4, 6)[:, ::2]
     path: Path = saved(tmp_path / "a.pth", {"a": spaced, "b": torch.eye(2).to_sparse(), "c": torch.ones(2)})
     graph = with_statistics(path, read(path))
-    assert any("no statistics of 2 tensors" in note.text for note in graph.notes)
+    assert any("2 tensors have no statistics" in note.text for note in graph.notes)

@@ -150,7 +150,7 @@ def test_a_detector_is_read_without_its_package(options, detector):
         sum(value.numel for value in graph.values if value.kind == "parameter") == 8 * 108 + 16 + 8 * 72 + 16 + 2 * 243
     )
     said = notes(graph)
-    assert "classes from the file, not imported: detector.yolo (Model, Conv, Detect), torch (6 classes)" in said
+    assert "they were not imported: detector.yolo (Model, Conv, Detect), torch (6 classes)" in said
     assert "key='ema' opens it" in said
     assert ta.compare(path, path).same
     assert ta.open(path, key="ema").graph.modules == graph.modules
@@ -272,7 +272,7 @@ def test_states_of_other_forms_are_read_or_said_to_be_closed(tmp_path):
     assert [name for name, _ in graph.module_at["0"].parameters] == ["weight", "bias"]
     assert graph.module_at["1"].opaque
     assert sum(value.numel for value in graph.values if value.kind == "parameter") == 20 + 12
-    assert "kept in a form of their own, and only its tensors are shown: Closed" in notes(graph)
+    assert "a form of their own, of which only the tensors are shown: Closed" in notes(graph)
 
 
 class Holding(nn.Module):
@@ -293,7 +293,7 @@ def test_what_is_no_part_of_the_model_is_said(tmp_path):
     """Modules in plain lists, and hooks, by name."""
     said = notes(read(Holding(), tmp_path))
     assert "2 modules (Linear, Conv2d) stand in plain lists" in said
-    assert f"hooks change what modules compute: {__name__}.hook" in said
+    assert f"Hooks change what modules compute: {__name__}.hook" in said
 
 
 def special() -> dict[str, nn.Module]:

@@ -32,7 +32,7 @@ def stacked():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"depth": 0}, "depth=0; depth is a whole number from 1, or None for what one page holds"),
+        ({"depth": 0}, "depth=0; depth is a whole number from 1, or None for as much as fits one page."),
         ({"depth": True}, "depth=True; depth is a whole number"),
         ({"depth": 1.5}, "depth=1.5; depth is a whole number"),
         ({"direction": "RL"}, "direction='RL' is unknown; direction is one of TB, LR."),
@@ -40,10 +40,10 @@ def stacked():
         ({"labels": "shape"}, "labels='shape'; labels is a sequence of names, as ('shape',)"),
         ({"labels": ("shapes",)}, "labels='shapes' is unknown; labels is one of shape, params, flops. Did you mean"),
         ({"level": "op2"}, "level='op2' is unknown; level is one of op, aten."),
-        ({"level": "aten"}, "level='aten': this run was recorded without its ATen operators; capture with"),
+        ({"level": "aten"}, "level='aten': this run was recorded without its ATen operators. Capture it with"),
         ({"expand": "block"}, "expand='block': no module of Stack has that path. Near: 'blocks'"),
         ({"collapse": ["zzz"]}, "collapse='zzz': no module of Stack has that path. Modules that ran: 'blocks', "),
-        ({"expand": [999]}, "expand=999: the graph has 58 calls, numbered from 0"),
+        ({"expand": [999]}, "expand=999: the graph has 58 calls, numbered from 0."),
         ({"expand": [None]}, "expand=None; expand takes module paths, as 'layer1.0', and call ids"),
     ],
 )
@@ -81,5 +81,5 @@ def test_a_model_that_was_not_run_opens_by_path():
 
 def test_what_only_a_run_has_colours_no_structure():
     """Without a run there is nothing to colour by."""
-    with pytest.raises(InputError, match="Linear was not run; capture it with inputs"):
+    with pytest.raises(InputError, match=r"Linear was not run\. Capture it with inputs"):
         ta.capture(nn.Linear(2, 2)).draw(color_by="flops")

@@ -130,7 +130,7 @@ def test_the_same_graphs_give_the_same_page(graphs):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"pairs": [(99, 0)]}, r"pairs holds the call 99; the graph has \d+ calls, numbered from 0"),
+        ({"pairs": [(99, 0)]}, r"pairs holds the call 99; the graph has \d+ calls, numbered from 0."),
         ({"pairs": [(0, -1)]}, r"pairs holds the call -1; the graph beside it has \d+ calls"),
         ({"pairs": [(0, True)]}, r"pairs holds the call True"),
         ({"pairs": [(0, "0")]}, r"pairs holds the call '0'"),
@@ -142,7 +142,7 @@ def test_the_same_graphs_give_the_same_page(graphs):
         ({"marks": ({},)}, r"wanted: two mappings"),
         ({"titles": ("one",)}, r"titles=\('one',\); wanted: two names"),
         ({"titles": "ab"}, r"titles='ab'; wanted: two names"),
-        ({"beside": "b.atlas"}, r"beside is a str; wanted: a Graph, as atlas.graph"),
+        ({"beside": "b.atlas"}, r"beside is a str; give a Graph, such as atlas.graph."),
     ],
 )
 def test_what_does_not_fit_the_graphs_is_named(graphs, given, message):
@@ -154,7 +154,7 @@ def test_what_does_not_fit_the_graphs_is_named(graphs, given, message):
 @pytest.mark.parametrize("given", [{"pairs": [(0, 0)]}, {"marks": ({}, {})}, {"titles": ("a", "b")}])
 def test_what_tells_of_two_graphs_needs_both(graphs, given):
     """The message says how the second is given."""
-    with pytest.raises(InputError, match=r"give the second one too: beside=other.graph"):
+    with pytest.raises(InputError, match=r"Give the second one too: beside=other.graph"):
         page(graphs[0], **given)
 
 

@@ -163,4 +163,4 @@ def test_a_layer_that_another_module_calls_counts_where_it_is_registered():
     ]
     text = str(ta.capture(model, torch.ones(1, 4)).summary())
     assert "(elsewhere)" in text
-    assert "count in the row of the module that registers them" in text
+    assert "are counted in the row of the module that registers them" in text

@@ -81,7 +81,7 @@ def test_a_lower_bound_is_marked_and_explained():
     hidden = replace(graph.calls[2], arithmetic="unknown")
     graph = replace(graph, calls=(*graph.calls[:2], hidden))
     assert numbers(graph)["mult-adds"] == (">=24", "24; >=48 FLOPs")
-    assert "mult-adds are a lower bound: the arithmetic of 1 calls was not seen" in told(graph)
+    assert "Mult-adds are a lower bound: the arithmetic of 1 calls is unknown." in told(graph)
 
 
 def test_notes_of_the_graph_come_first_with_their_lines():

@@ -67,7 +67,7 @@ def rows(text):
 
 def missing(text):
     """What the note of a table says to be missing, on one line."""
-    found = re.search(r"note: not shown: ((?:.|\n)*)", text)
+    found = re.search(r"note: Not shown: ((?:.|\n)*)\.", text)
     return " ".join(found[1].split()) if found else None
 
 

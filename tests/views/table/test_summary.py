@@ -109,8 +109,8 @@ def test_rows_can_be_asked_for():
         ({"width": 0}, "width=0; width is a whole number from 1"),
         ({"columns": ["flop"]}, "no column 'flop'; did you mean 'flops'?"),
         ({"style": "torchinfo", "columns": ["flops"]}, "style='torchinfo' has no column 'flops'"),
-        ({"style": "torchsummary", "columns": ["name"]}, "style='torchsummary' has the columns and the depth it has"),
-        ({"style": "torchsummary", "depth": 1}, "style='torchsummary' has the columns and the depth it has"),
+        ({"style": "torchsummary", "columns": ["name"]}, "style='torchsummary' has fixed columns and depth"),
+        ({"style": "torchsummary", "depth": 1}, "style='torchsummary' has fixed columns and depth"),
     ],
 )
 def test_wrong_options_are_told_at_once(option, message):

@@ -92,7 +92,7 @@ def test_no_line_is_wider_than_the_page(graph, width):
 def test_columns_without_room_are_named():
     """They were asked for, so that nobody looks for them in vain."""
     text = summarize(nets.mnist(), columns=["name", "params", "source"]).text(20)
-    assert " ".join(text.split()).endswith("note: not shown: column source (all with width 28)")
+    assert " ".join(text.split()).endswith("note: Not shown: column source (all with width 28).")
 
 
 def test_a_pipe_gets_ascii_alone():

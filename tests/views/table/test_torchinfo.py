@@ -185,7 +185,7 @@ def test_own_parameters_of_containers_have_a_size():
 
 def test_a_function_has_no_such_table():
     """It lists modules; the message says what to do."""
-    with pytest.raises(InputError, match="leave style out"):
+    with pytest.raises(InputError, match="Leave style out"):
         ta.capture(torch.sin, torch.rand(2)).summary(style="torchinfo").text()
 
 

@@ -101,5 +101,5 @@ def test_only_runs_of_modules_have_such_a_table():
     """Each message says what to do."""
     with pytest.raises(InputError, match="give an input"):
         ta.capture(nets.Mnist()).summary(style="torchsummary").text()
-    with pytest.raises(InputError, match="leave style out"):
+    with pytest.raises(InputError, match="Leave style out"):
         ta.capture(torch.sin, torch.rand(2)).summary(style="torchsummary").text()

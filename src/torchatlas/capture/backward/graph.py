@@ -274,8 +274,8 @@ class _Pass:
             return
         if not any(call.kind == "backward" and call.forward is not None for call in self.calls):
             raise InputError(
-                f"the run of {self.forward.name} in atlas made none of these {len(nodes)} autograd nodes. "
-                "Make the loss of what that run returned, atlas.outputs, or leave out atlas."
+                f"the run of {self.forward.name} in atlas made none of these {len(nodes)} autograd nodes. Compute"
+                f" the loss from what that run returned, atlas.outputs, or leave out atlas."
             )
         self.remarks.threads = len({self.forward.calls[call].thread for call in self.makers.values() if call != UNSURE})
         self.remarks.unsure = sum(self.makers.get(node.number) == UNSURE for node in nodes)

@@ -75,10 +75,11 @@ def _no_tensor(outputs: Any) -> str:
     given = f"outputs={class_name(type(outputs))}"
     if is_a(outputs, nn.Module):
         return (
-            f"{given} is a model; backward wants what the model returned, or a loss made of it. Run the model first: "
+            f"{given} is a model; give backward what the model returned, or a loss computed from it. Run the model"
+            f" first: "
             "backward(model(x), params=model), or atlas = capture(model, x, grad=True) and backward(atlas=atlas)."
         )
-    return f"{given} holds no tensor; backward wants a tensor, or a structure of tensors, as a model returns it."
+    return f"{given} holds no tensor. Give backward a tensor, or a structure of tensors, as a model returns it."
 
 
 def _no_gradient(given: list[tuple[str, Tensor]]) -> str:
@@ -86,7 +87,8 @@ def _no_gradient(given: list[tuple[str, Tensor]]) -> str:
     more = f" and {len(given) - _SHOWN} more" if len(given) > _SHOWN else ""
     off = " Gradients are off right now: leave torch.no_grad()." if not torch.is_grad_enabled() else ""
     return (
-        f"no graph lies behind {said}{more}: not one requires a gradient.{off} Run the model outside torch.no_grad() "
+        f"There is no autograd graph behind {said}{more}: none requires a gradient.{off} Run the model outside"
+        f" torch.no_grad() "
         "and torch.inference_mode(), on parameters or inputs with requires_grad=True, and do not detach its result; "
         "or capture it with capture(model, ..., grad=True)."
     )

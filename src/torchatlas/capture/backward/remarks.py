@@ -55,10 +55,10 @@ class Remarks:
         tensor = root.tensor
         base = tensor._base if tensor._is_view() else None
         if base is not None:
-            said = f"{root.name} is a view of a tensor of shape {tuple(base.shape)}, whose memory it shares"
+            said = f"{root.name} is a view of a tensor of shape {tuple(base.shape)} and shares its memory"
             self._views.append(said)
         if tensor.grad_fn is not None and tensor._version:
-            self._written.append(f"{root.name} was written in place since its memory was made")
+            self._written.append(f"{root.name} was changed in place after it was made")
 
     def keep(self, value: Value, tensor: Tensor, *, is_new: bool) -> None:
         """A saved tensor; a new one is held for the backward alone, as is another part of its memory."""
@@ -73,18 +73,22 @@ class Remarks:
         """One for each thing, at the first place where it is."""
         found = [Note(_first(said), 0) for said in (self._views, self._written) if said]
         if self.strange:
-            said = "params names no leaf of this graph: leaves are found by identity"
-            found.append(Note(f"{said}, and state_dict() holds other tensors than the model's own"))
+            said = "No tensor in params is a leaf of this graph. Leaves are found by identity"
+            why = "state_dict() returns other tensor objects than the model's own"
+            found.append(Note(f"{said}, and {why}: use dict(model.named_parameters())."))
         if self.copied:
-            found.append(Note(f"{_many(self.copied, 'write')} in place through a view: CopySlices", self.copied[0]))
+            said = f"{_many(self.copied, 'in-place write')} went through a view (CopySlices)."
+            found.append(Note(said, self.copied[0]))
         found += self._of_saved()
         if self.unsure:
-            found.append(Note(f"{_count(self.unsure, 'node')} made in one of several threads: tied to no call"))
+            said = "made in one of several threads could not be matched to a call."
+            found.append(Note(f"{_count(self.unsure, 'node')} {said}"))
         elif self.threads > 1:
-            found.append(Note("nodes that a thread made before the run may be taken for another thread's in it"))
+            said = "Nodes that a thread made before the run may be mistaken for those of another thread in it."
+            found.append(Note(said))
         if self.depth > DEEP:
-            said = "torch frees nodes that Python has looked at by recursion, which takes a large stack"
-            found.append(Note(f"the graph is {self.depth} nodes deep: {said} (threading.stack_size)"))
+            said = "torch frees nodes that Python has visited recursively, which needs a large stack"
+            found.append(Note(f"The graph is {self.depth} nodes deep: {said} (threading.stack_size)."))
         return tuple(found)
 
     def _of_saved(self) -> list[Note]:
@@ -92,24 +96,30 @@ class Remarks:
         if self._kept:
             found.append(Note(self._bytes()))
         if self._kept and not HOOKS_ARE_SEEN:
-            found.append(Note("this torch does not say which saved tensors hooks have packed: reading ran these hooks"))
+            said = (
+                "This version of torch does not say which saved tensors hooks have packed, so reading them ran"
+                " the hooks."
+            )
+            found.append(Note(said))
         if self.written:
-            said = f"{_many(self.written, 'saved tensor')} written in place since: backward would fail there"
+            said = (
+                f"{_many(self.written, 'saved tensor')} changed in place since the forward: backward would fail there."
+            )
             found.append(Note(said, self.written[0]))
         if self.unread:
-            said = "packed by hooks (checkpointing, offloading), and not read: that would run them"
-            found.append(Note(f"{_count(self.unread, 'saved tensor')} {said}"))
+            said = "packed by hooks (checkpointing, offloading) and not read, because reading would run the hooks."
+            found.append(Note(f"{_count(self.unread, 'saved tensor')} {'was' if self.unread == 1 else 'were'} {said}"))
         if self.freed:
             nodes = list(dict.fromkeys(self.freed))
-            said = "a backward has run and freed what it saved: it cannot run again"
-            found.append(Note(f"{_many(nodes, 'node')}: {said}", nodes[0]))
+            said = "A backward pass has freed what was saved, so it cannot run again."
+            found.append(Note(f"{said} This holds for {_many(nodes, 'node')}.", nodes[0]))
         return found
 
     def _bytes(self) -> str:
         whole, own = self._held(self._kept), self._held([value for value in self._kept if value.id in self._new])
         return (
-            f"saved for the backward: {_many(self._kept, 'tensor')}, {size(whole)}; of them {size(own)} belong to no"
-            " parameter, input or output known here"
+            f"{_many(self._kept, 'tensor')} saved for the backward pass {'take' if len(self._kept) > 1 else 'takes'}"
+            f" {size(whole)}; {size(own)} of that is in no known parameter, input or output."
         )
 
     def _held(self, values: Iterable[Value]) -> int:
@@ -122,7 +132,7 @@ class Remarks:
 
 def _first(said: Sequence[str]) -> str:
     """One for all of a kind: a cache of keys and values is made of views alone."""
-    return said[0] + (f"; likewise {_count(len(said) - 1, 'more output')}" if len(said) > 1 else "")
+    return said[0] + (f", and {_count(len(said) - 1, 'more output')} likewise." if len(said) > 1 else ".")
 
 
 def _many(things: Sequence[object], word: str) -> str:

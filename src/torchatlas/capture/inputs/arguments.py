@@ -92,10 +92,12 @@ def inputs_of(model: Any, given: Given, making: Making = AS_GUESSED) -> Inputs |
     if size is None:
         size = by_position = shapes_in(model, given.args)
     elif positional:
-        raise refusal.of("Both args and input_size were given; input_size makes the inputs that args would be.")
+        raise refusal.of("Both args and input_size were given, but input_size stands for the inputs. Give one of them.")
     if size is None:
         if given.dtypes is not None or given.device is not None:
-            raise refusal.of("dtypes and device are for the inputs that are made from shapes.")
+            raise refusal.of(
+                "dtypes and device apply only to inputs that are made from shapes. Give input_size, or leave them out."
+            )
         if not positional and given.kwargs is None and _needs_input(model):
             return None
         _refuse_names(refusal, keywords)
@@ -179,7 +181,7 @@ def _handed_on(given: Given) -> str:
     if numbers is None or any(type(number) is not int for number in numbers):  # one of another class may do anything
         return ""
     size = tuple(numbers)
-    return f"{numbers!r} was handed on as it is; for a tensor of that shape, give torch.rand{size}."
+    return f"{numbers!r} was passed on unchanged; for a tensor of that shape, give torch.rand{size}."
 
 
 def _taken_for_shapes(model: Any, given: Given, size: Any) -> str:
@@ -188,7 +190,7 @@ def _taken_for_shapes(model: Any, given: Given, size: Any) -> str:
     names = [place.name for place in forward.positional(parameters)] if parameters is not None else []
     name = names[0] if names else "x"
     taken = f"{_described(given.args)} was taken for {'a shape' if is_shape(size) else 'shapes'}"
-    return f"{taken}; numbers that forward takes are given by name: {given.caller.named(name)}."
+    return f"{taken}; to give numbers to forward, use names: {given.caller.named(name)}."
 
 
 def _as_tuple(given: Given) -> tuple[Any, ...]:
@@ -206,18 +208,18 @@ def _as_dict(refusal: _Refusal) -> dict[str, Any]:
         return {}
     if not isinstance(given.kwargs, Mapping):
         raise refusal.of(
-            f"kwargs is a {type(given.kwargs).__name__}; a dict by argument name is wanted.{_several(given)}"
+            f"kwargs is a {type(given.kwargs).__name__}; give a dict of arguments by name.{_several(given)}"
         )
     if wrong := [key for key in given.kwargs if not isinstance(key, str)]:
-        raise refusal.of(f"kwargs has the key {wrong[0]!r}; argument names are wanted.")
+        raise refusal.of(f"kwargs has the key {wrong[0]!r}; its keys must be names of arguments.")
     return dict(given.kwargs)
 
 
 def _several(given: Given) -> str:
     """Of two arguments that were given one after the other, as the model takes them: how they are given."""
     if is_shape(given.args) and is_shape(given.kwargs):
-        return f" Several shapes stand in a list: [{given.args!r}, {given.kwargs!r}]."
-    return " Several arguments stand in a tuple: (x, y)." if is_a(given.kwargs, Tensor) else ""
+        return f" Give several shapes as a list: [{given.args!r}, {given.kwargs!r}]."
+    return " Give several arguments as a tuple: (x, y)." if is_a(given.kwargs, Tensor) else ""
 
 
 def _needs_input(model: Any) -> bool:
@@ -240,7 +242,7 @@ def _refuse_names(refusal: _Refusal, keywords: dict[str, Any]) -> None:
     names = list(dict.keys(args))
     if names and all(type(name) is str for name in names) and set(names) <= set(forward.named(parameters)):
         raise refusal.of(
-            "The keys of this dict are names of arguments: give it as kwargs (or, as one argument, in a tuple).",
+            "The keys of this dict are names of arguments; give it as kwargs (or, as one argument, in a tuple).",
             refusal.given.caller.call(f"kwargs={_described(dict(dict.items(args)))}"),
         )
 

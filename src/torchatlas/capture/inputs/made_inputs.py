@@ -167,7 +167,7 @@ def _sizes(input_size: Any, refuse: Refuse) -> dict[Any, _Size]:
     if isinstance(input_size, Mapping):
         return {name: _size(shape, refuse) for name, shape in input_size.items()}
     if not _is_sequence(input_size):
-        raise refuse(f"input_size is {input_size!r}; a shape, several shapes or a dict of shapes is wanted.")
+        raise refuse(f"input_size is {input_size!r}; give a shape, several shapes or a dict of shapes.")
     if any(_is_structure(size) for size in input_size):
         return {index: _size(shape, refuse) for index, shape in enumerate(input_size)}
     return {0: _shape(input_size, refuse)}
@@ -177,7 +177,7 @@ def _size(size: Any, refuse: Refuse) -> _Size:
     """A shape, or a dictionary or list of them."""
     if isinstance(size, Mapping):
         if wrong := [key for key in size if not isinstance(key, str)]:
-            raise refuse(f"the sizes hold the key {wrong[0]!r}; names are wanted.")
+            raise refuse(f"the sizes have the key {wrong[0]!r}; keys must be names.")
         return {key: _size(item, refuse) for key, item in size.items()}
     if _is_sequence(size) and any(map(_is_structure, size)):
         return [_size(item, refuse) for item in size]
@@ -186,15 +186,15 @@ def _size(size: Any, refuse: Refuse) -> _Size:
 
 def _shape(sizes: Any, refuse: Refuse) -> tuple[int, ...]:
     if not _is_sequence(sizes):
-        raise refuse(f"{sizes!r} is no shape; wanted one such as (1, 3, 224, 224).")
+        raise refuse(f"{sizes!r} is not a shape; give one such as (1, 3, 224, 224).")
     shape = []
     for size in sizes:
         try:
             shape.append(operator.index(size))
         except TypeError:
-            raise refuse(f"{size!r} is no size; sizes are whole numbers.") from None
+            raise refuse(f"{size!r} is not a size; sizes are whole numbers.") from None
         if shape[-1] < 0 or isinstance(size, bool):
-            raise refuse(f"{size!r} is no size; sizes are whole numbers from 0.")
+            raise refuse(f"{size!r} is not a size; sizes are whole numbers from 0 up.")
     return tuple(shape)
 
 
@@ -238,7 +238,7 @@ def _dtype(given: Any, refuse: Refuse) -> torch.dtype:
         return found
     known = [key for key, value in vars(torch).items() if isinstance(value, torch.dtype)]
     close = (difflib.get_close_matches(name, known, 1) or ["float32"])[0]
-    raise refuse(f"{given!r} is no dtype of torch, as {close} is.", dtypes=close)
+    raise refuse(f"{given!r} is not a dtype of torch; {close} is one.", dtypes=close)
 
 
 def _device(model: Any, given: Any, refuse: Refuse) -> torch.device:

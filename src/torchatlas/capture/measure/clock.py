@@ -56,7 +56,7 @@ class CudaClock(Clock):
     Source: https://pytorch.org/docs/stable/generated/torch.cuda.Event.html
     """
 
-    words = "times are the device's, between events in its stream"
+    words = "Times were measured on the device, between events in its stream."
     deducts = False
 
     def __init__(self, device: torch.device) -> None:
@@ -81,7 +81,7 @@ class CudaClock(Clock):
 class WaitingClock(HostClock):
     """For other devices, and several: every mark waits for all of them, so that nothing overlaps."""
 
-    words = "every call was waited for, so that nothing ran beside: the run took longer than it does"
+    words = "The device was synchronised after every call: the total is higher than in normal use."
 
     def __init__(self, devices: Collection[torch.device]) -> None:
         self._devices = sorted((device for device in devices if device.type != "cpu"), key=str)

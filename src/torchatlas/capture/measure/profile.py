@@ -69,7 +69,7 @@ def profiled(run: Run, graph: Graph, wanted: Wanted) -> Graph:
     times = measure(run, graph, clock, repeats=wanted.repeats, warmup=wanted.warmup)
     found = _with_times(graph, times, clock)
     if run.compiled:
-        found = _noted(found, [Note("measured as it runs eagerly, without torch.compile")])
+        found = _noted(found, [Note("The model was measured in eager mode, without torch.compile.")])
     if times.failure is not None:
         return found
     try:
@@ -78,7 +78,7 @@ def profiled(run: Run, graph: Graph, wanted: Wanted) -> Graph:
         if wanted.statistics:
             found = _with_statistics(run, found)
     except Exception as error:  # noqa: BLE001 - the model's own, of a run that it cannot repeat; what was measured stays
-        return _noted(found, [_unrepeated(error, "memory and statistics are not complete")])
+        return _noted(found, [_unrepeated(error, "Memory and statistics are incomplete.")])
     return found
 
 
@@ -120,7 +120,7 @@ def _timed(provenance: Provenance, times: Times) -> Provenance:
 
 def _time_notes(graph: Graph, times: Times, clock: Clock, medians: Mapping[int, float]) -> Iterator[Note]:
     if times.failure is not None:
-        had = f"times are of the {times.runs} runs before" if times.runs else "there are no times"
+        had = f"Times are from the {times.runs} runs before." if times.runs else "There are no times."
         yield _unrepeated(times.failure, had)
     if clock.words and times.runs:
         yield Note(clock.words)
@@ -128,10 +128,10 @@ def _time_notes(graph: Graph, times: Times, clock: Clock, medians: Mapping[int, 
     if times.runs and times.parted:
         first = min(times.parted)
         where = graph.calls[first].path or graph.calls[first].name
-        fused = ", PyTorch's fused path" if any(note.code == "fused path" for note in graph.notes) else ""
+        fused = " (PyTorch's fused path)" if any(note.code == "fused path" for note in graph.notes) else ""
         yield Note(
-            f"{missing} calls have no time: inside {where}{_more(len(times.parted) - 1)} a run that was timed took"
-            f" another way than the recorded one{fused}",
+            f"{missing} calls have no time: inside {where}{_more(len(times.parted) - 1)}, a timed run took another"
+            f" path than the recorded one{fused}.",
             first,
         )
 
@@ -142,7 +142,7 @@ def _more(count: int) -> str:
 
 def _unrepeated(error: Exception, had: str) -> Note:
     message = str(error).partition("\n")[0][:200]
-    return Note(f"the model could not be run again as it was recorded ({type(error).__name__}: {message}); {had}")
+    return Note(f"The model could not be run again as it was recorded ({type(error).__name__}: {message}). {had}")
 
 
 def _with_peaks(run: Run, graph: Graph, devices: Collection[torch.device]) -> Graph:
@@ -150,7 +150,7 @@ def _with_peaks(run: Run, graph: Graph, devices: Collection[torch.device]) -> Gr
     if len(cuda) != 1:
         numbers = {call.id: float(peak) for call, peak in zip(graph.calls, peaks(graph), strict=True)}
         note = Note(
-            "peak memory is estimated, from when tensors were made and released; weights and inputs are not in it"
+            "Peak memory is estimated from when tensors were made and freed. Weights and inputs are not included."
         )
         return _noted(_laid(graph, "peak memory", "B", numbers), [note])
     listener = Peaks(run.paths, run.root, CudaMeter(cuda[0]))
@@ -191,14 +191,15 @@ def _with_statistics(run: Run, graph: Graph) -> Graph:
 
 def _statistics_notes(graph: Graph, reasons: Iterable[str], alignment: Alignment) -> Iterator[Note]:
     for why in reasons:
-        yield Note(f"no statistics of tensors that are: {why}")
+        yield Note(f"Some tensors have no statistics: {why}.")
     dtypes = {graph.values[value].dtype for call in graph.calls for value in call.outputs}
     if any(dtype.startswith("complex") for dtype in dtypes):
-        yield Note("statistics of complex tensors are of absolute values")
+        yield Note("Statistics of complex tensors are those of their absolute values.")
     if alignment.parted:
         first = min(alignment.parted)
         where = graph.calls[first].path or graph.calls[first].name
-        yield Note(f"no statistics inside {where}{_more(len(alignment.parted) - 1)}: it took another way", first)
+        inside = f"{where}{_more(len(alignment.parted) - 1)}"
+        yield Note(f"There are no statistics inside {inside}: this run took another path there.", first)
 
 
 def _bad_notes(graph: Graph, alignment: Alignment, results: Statistics | None) -> Iterator[Note]:
@@ -213,19 +214,19 @@ def _bad_notes(graph: Graph, alignment: Alignment, results: Statistics | None) -
         if given:
             shown = ", ".join(list(given)[:_SHOWN])
             more = f" and {len(given) - _SHOWN} more" if len(given) > _SHOWN else ""
-            yield Note(f"{word} came in with {shown}{more}")
+            yield Note(f"{word} came in with {shown}{more}.")
         # Memory that nobody has written yet holds anything.
         makers = [call for call, look in looks.items() if bad in look.made and "empty" not in graph.calls[call].name]
         makers.sort(key=lambda call: (ends[call], -call))
         asked = [call for call in makers if _asks(graph.calls[call].arguments, bad)]
         if asked:
-            yield Note(f"{word} was asked for in {_told(graph, asked[0])}{_more(len(asked) - 1)}", asked[0])
+            yield Note(f"{word} was given as an argument in {_told(graph, asked[0])}{_more(len(asked) - 1)}.", asked[0])
         known = _with_around(graph, (*(call for call, slots in brought.items() if slots), *asked))
         first = next((call for call in makers if call not in known), None)
         if first is not None:
-            yield Note(f"the first {word} was made by {_told(graph, first)}", first)
+            yield Note(f"The first {word} was produced by {_told(graph, first)}.", first)
         elif not given and not asked and results is not None and getattr(results, bad):
-            yield Note(f"there is {word} in what the model returned, and no call was seen to make it", 0)
+            yield Note(f"There is {word} in the model's output, but no recorded call produced it.", 0)
 
 
 def _ends(graph: Graph) -> list[int]:

@@ -53,7 +53,7 @@ def body_of(operator: HigherOrderOperator, remark: Remark) -> Callable[..., Any]
 def _cond(remark: Remark, pred: Any, true_fn: Any, false_fn: Any, operands: Sequence[Any]) -> Any:
     known = _truth(pred)
     if known is None:
-        remark("torch.cond: without data its predicate is not known; its true branch is recorded")
+        remark("torch.cond: the predicate is unknown without data, so the true branch is recorded.")
     if known is False:
         left, chosen, other = "true", false_fn, true_fn
     else:
@@ -61,7 +61,7 @@ def _cond(remark: Remark, pred: Any, true_fn: Any, false_fn: Any, operands: Sequ
     out = chosen(*operands)
     _compare_branches(remark, out, other, operands)
     if known is not None:
-        remark(f"torch.cond ran {_name(chosen)}; its {left} branch, {_name(other)}, did not run")
+        remark(f"torch.cond ran {_name(chosen)}; the {left} branch, {_name(other)}, did not run.")
     return out
 
 
@@ -81,7 +81,8 @@ def _while_loop(
         going = _going(cond_fn(*carried, *additional_inputs))
         if going is None and not turns:
             remark(
-                "while_loop: without data its number of iterations is not known; one is recorded, its counts are low"
+                "while_loop: the number of iterations is unknown without data. One is recorded, so its counts are"
+                " too low."
             )
         if not (going or (going is None and not turns)):
             return carried if turns else tuple([_cloned(item) for item in carried])
@@ -122,7 +123,8 @@ def _flex_attention(remark: Remark, *args: Any, **kwargs: Any) -> Any:
     mask = kwargs.get("block_mask") or next((item for item in args if isinstance(item, tuple)), (None,))
     if _name(mask[-1]) != "noop_mask":
         remark(
-            "flex_attention: every query is counted with every key; compiled, it skips what its block mask leaves out"
+            "flex_attention: every query is counted with every key; when compiled, it skips what the block mask"
+            " excludes."
         )
     return kernel(*args, **kwargs)
 
@@ -225,7 +227,7 @@ def _compare_branches(remark: Remark, out: Any, other: Any, operands: Sequence[A
             return
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises on tensors without data
             raised = type(error).__name__
-            remark(f"torch.cond: the branch that did not run raises {raised}; outside a capture torch may refuse it")
+            remark(f"torch.cond: the branch that did not run raises {raised}; outside a capture, torch may reject it.")
             return
     one, two = _outline(out), _outline(instead)
     if one != two:

@@ -43,8 +43,8 @@ _MESSAGE = 2000  # characters kept of an exception's message
 # These have a kernel of their own for inference, which torch does not take while functions are intercepted.
 _FUSED = (nn.TransformerEncoderLayer, nn.MultiheadAttention)
 _FAST_PATH = Note(
-    "not captured, nn.MultiheadAttention and nn.TransformerEncoderLayer may take PyTorch's fused fast path; "
-    "captured, their Python code runs: the same arithmetic, other last bits",
+    "Outside a capture, nn.MultiheadAttention and nn.TransformerEncoderLayer may use PyTorch's fused path, so"
+    " results may differ in the last bits.",
     code="fused path",
 )
 _TO_NUMPY = frozenset({"Tensor.numpy", "Tensor.__array__"})
@@ -151,7 +151,10 @@ class Recorder:
         call.reads_data = known.reads_data
         if known.name in _TO_NUMPY:
             self.notes[
-                Note("what NumPy computes is not seen: a tensor that comes back from it is a constant", call.id)
+                Note(
+                    "What NumPy computes is not recorded: a tensor that comes back from NumPy is shown as a constant.",
+                    call.id,
+                )
             ] = None
         writes = known.writes(args, kwargs) if known.may_write or "out" in kwargs else ()
         if "generator" in kwargs:

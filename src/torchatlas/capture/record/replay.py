@@ -193,7 +193,7 @@ class Tape:
             ReplayError: the run failed, or a recorded call gives another structure than it did.
         """
         if not self._finished:
-            raise ReplayError("the run did not finish, so there is no result to compare a replay with.")
+            raise ReplayError("The run did not finish, so there is no result to compare a replay with.")
         with undoing() as undo:
             no_trace(undo, (), (), Guard())
             torch.set_rng_state(self._random)

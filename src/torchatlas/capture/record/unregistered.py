@@ -85,17 +85,21 @@ def remark(graph: Graph) -> Note | None:
     if not called:
         return None
     count = sum(graph.values[value].numel for value in weights)
-    ran = f"{len(called):,} module{'s' * (len(called) > 1)} ran that the model does not hold"
+    ran = (
+        f"{len(called):,} module{'s' * (len(called) > 1)} ran that {'is' if len(called) == 1 else 'are'} not"
+        " registered in the model"
+    )
     names = _named(called)
     if not count and not any(module.buffers or _DROPS in module.name for module in outside):
         return None  # activations, for which train(), eval() and to() do nothing
     if not count:
         return Note(
-            f"{ran} ({names}): model.train(), .eval() and .to() do not reach {_them(called)}; {_advice(called)}"
+            f"{ran} ({names}). model.train(), .eval() and .to() do not reach {_them(called)}; {_advice(called)}."
         )
-    whose = "its" if len(called) == 1 else "their"
+    whose = "Its" if len(called) == 1 else "Their"
     return Note(
-        f"{ran} ({names}): {whose} {count:,} parameters are not trained, saved or moved with it; {_advice(called)}"
+        f"{ran} ({names}). {whose} {count:,} parameters are not trained, saved or moved with the model;"
+        f" {_advice(called)}."
     )
 
 
@@ -105,13 +109,13 @@ def loose(graph: Graph) -> Note | None:
     if not found:
         return None
     one = len(found) == 1
-    what = "1 tensor was read that requires" if one else f"{len(found):,} tensors were read that require"
+    what = "1 tensor requires" if one else f"{len(found):,} tensors require"
     elements = sum(graph.values[value].numel for module in found for _, value in module.parameters)
     in_lists = all("[" in module.path for module in found)
     return Note(
-        f"{what} a gradient and that the model does not hold ({_named(found)}): {'its' if one else 'their'}"
-        f" {elements:,} elements are not trained, saved or moved with it; use "
-        + ("nn.ParameterList" if in_lists else "nn.Parameter as an attribute")
+        f"{what} a gradient but {'is no parameter' if one else 'are no parameters'} of the model ({_named(found)})."
+        f" {'Its' if one else 'Their'} {elements:,} elements are not trained, saved or moved with the model; use "
+        + ("nn.ParameterList." if in_lists else "an nn.Parameter that is an attribute.")
     )
 
 

@@ -68,7 +68,7 @@ def find(graph: Graph, pattern: str, prefix: str, name: str = "") -> Occurrences
         opened = units(remove(graph, groups), names) if any(groups) else flow
         notes.append(nothing_found(graph, prefix, pattern, known, flow, names, opened))
     if not whole:
-        notes.append(f"{prefix}{quoted(pattern)}) was stopped early: the pattern fits in too many ways to try them all")
+        notes.append(f"{prefix}{quoted(pattern)}) was stopped early: there are too many ways to match it.")
     places = [Occurrence(name, match.units, _with_passing(flow, match.units, match.exits)) for match in found]
     return Occurrences(flow, tuple(places), tuple(notes))
 

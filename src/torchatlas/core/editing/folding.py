@@ -56,7 +56,7 @@ def fold(graph: Graph, pattern: str, name: str) -> Graph:
         InputError: the pattern cannot be read; the message points at the place.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InputError(f"name={name!r}; what is put together needs a name, as 'ConvBnRelu'")
+        raise InputError(f"name={name!r}; give the group a name, such as 'ConvBnRelu'.")
     found = find(graph, pattern, PREFIX, name)
     weighed = coverage(found.flow)
     covers = [weighed.cover(match.units) for match in found.matches]
@@ -106,6 +106,6 @@ def _cut(graph: Graph, pattern: str, cut: Sequence[Cover], count: int) -> str:
     held = Counter(graph.calls[cover.cut].path or graph.calls[cover.cut].name for cover in cut if cover.cut is not None)
     shown = ", ".join(list(held)[:SHOWN]) + (", …" if len(held) > SHOWN else "")
     return (
-        f"{PREFIX}{quoted(pattern)}): {len(cut)} of {count} matches were left as they are: they cut through {shown};"
-        " a group must contain whole modules"
+        f"{PREFIX}{quoted(pattern)}): {len(cut)} of {count} matches were not grouped. They cut through {shown};"
+        " a group must contain whole modules."
     )

@@ -50,18 +50,21 @@ def nothing_found(
     """
     begin = f"{prefix}{quoted(pattern)}) found nothing in {graph.name}"
     if flow is not None and not graph.calls:
-        return f"{begin}: it was not run, and only calls are looked through; capture it with an input"
+        return f"{begin}: the model was not run, and patterns match calls. Capture it with an input."
     absent = [name for name in names if flow is not None and not flow.has(name)]
     if flow is not None and names and not absent:
-        return f"{begin}: all that it names is there, but not joined in this way"
+        return f"{begin}: everything in it exists, but not connected in this way."
     grouped = [name for name in absent if opened is not None and opened.has(name)]
     if grouped:
-        return f"{begin}; folded into groups: {', '.join(grouped)}; unfold() opens them"
+        return (
+            f"{begin}: {', '.join(grouped)} {'is' if len(grouped) == 1 else 'are'} inside folded groups; unfold()"
+            " opens them."
+        )
     near = [_near(name, known) for name in absent or [pattern.partition(":")[2] or pattern]]
-    return f"{begin}{'; not there: ' + ', '.join(absent) if absent else ''}{''.join(near)}"
+    return f"{begin}{': it has no ' + ', '.join(absent) if absent else ''}{''.join(near)}."
 
 
 def _near(name: str, known: Sequence[str]) -> str:
     lower = {each.lower(): each for each in list(dict.fromkeys(known))[:MOST]}
     close = get_close_matches(name.lower(), lower, n=3)
-    return f"; near {name}: {', '.join(lower[each] for each in close)}" if close else ""
+    return f"; close to {name}: {', '.join(lower[each] for each in close)}" if close else ""

@@ -57,7 +57,8 @@ def prune(graph: Graph, pattern: str, *, upstream: bool = False) -> Graph:
     passing = frozenset(found.flow.passing)
     lost = [graph.calls[unit] for part in parts for unit in part if unit not in passing]
     note = (
-        f"{prefix}{quoted(pattern)}) left out {_listed(lost)}: totals are without {'it' if len(lost) == 1 else 'them'}"
+        f"{prefix}{quoted(pattern)}) removed {_listed(lost)}; totals do not include"
+        f" {'it' if len(lost) == 1 else 'them'}."
     )
     return with_notes(_without(left, gone), "prune", note, *found.notes)
 

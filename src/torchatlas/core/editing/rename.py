@@ -34,7 +34,7 @@ def rename(graph: Graph, pattern: str, name: str) -> Graph:
         InputError: the pattern cannot be read; two modules would have one path, or one would have none.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InputError(f"name={name!r}; what is renamed needs a name, as 'Backbone'")
+        raise InputError(f"name={name!r}; give a new name, such as 'Backbone'.")
     if isinstance(pattern, str) and pattern.startswith(PATHS):
         return _paths(graph, pattern, name)
     found = find(graph, pattern, PREFIX)
@@ -87,13 +87,13 @@ def _refuse_collisions(moved: dict[str, str], pattern: str, name: str) -> None:
         path, new = double[0]
         other = next(each for each, to in moved.items() if to == new and each != path)
         raise InputError(
-            f"rename({quoted(pattern)}, {name!r}): {path!r} and {other!r} would both be {new!r}; paths tell"
-            " modules apart: refer to a group of the expression in the name, as \\1"
+            f"rename({quoted(pattern)}, {name!r}): {path!r} and {other!r} would both be named {new!r}, but paths"
+            f" must be unique. Use a group of the expression in the name, as \\1."
         )
     odd = [new for path, new in moved.items() if path and (not new.strip(".") or ".." in f".{new}.")]
     if odd:
         raise InputError(
-            f"rename({quoted(pattern)}, {name!r}): {odd[0]!r} is no path; names in it are joined by single dots"
+            f"rename({quoted(pattern)}, {name!r}): {odd[0]!r} is not a path; names in a path are joined by single dots."
         )
 
 

@@ -201,7 +201,7 @@ class Costs:
             InputError: the graph has no such call.
         """
         if not 0 <= id < len(self.graph.calls):
-            raise InputError(f"no call {id}: the graph has {len(self.graph.calls)} calls, numbered from 0")
+            raise InputError(f"no call {id}: the graph has {len(self.graph.calls)} calls, numbered from 0.")
         call = self.graph.calls[id]
         if id == 0:
             held = _row(self.registered, -1)

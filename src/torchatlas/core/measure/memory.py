@@ -168,19 +168,25 @@ def _operations(graph: Graph, known: Mapping[int, Operation]) -> Iterator[Operat
 
 def _notes(graph: Graph, lives: Lifetimes, guessed: frozenset[str], unmeasured: int) -> Iterator[str]:
     if not graph.calls:
-        yield "the model was not run: activations are not counted"
+        yield "The model was not run, so activations are not counted."
         return
-    yield "estimated: the loss reads every differentiable output; its own memory and fragmentation are not counted"
+    yield (
+        "Estimated for a loss that reads every differentiable output. Memory of the loss itself and fragmentation"
+        " are not counted."
+    )
     if graph.error is not None:
-        yield "the run ended in an error: activations after it are not counted"
+        yield "The run ended in an error; activations after it are not counted."
     if unmeasured:
-        yield f"{unmeasured} tensors of unknown size are counted as zero bytes"
+        yield f"{unmeasured} tensors of unknown size are counted as zero bytes."
     if not lives.recorded:
-        yield "inference: freed memory was not recorded; each tensor is assumed to live until its last use"
+        yield "Inference: freed memory was not recorded; each tensor is assumed to live until its last use."
     if graph.provenance.mode == "eval":
-        yield "training: estimated from a run in eval mode; capture in train mode if it runs other operations"
+        yield (
+            "Training: estimated from a run in eval mode. Capture with mode='train' if the model runs other"
+            " operations then."
+        )
     if any(value.device not in {"cpu", "meta"} for value in graph.values):
-        yield "memory that libraries allocate on an accelerator while they run is not counted"
+        yield "Memory that libraries allocate on the accelerator during the run is not counted."
     if guessed:
         shown = ", ".join(sorted(guessed)[:NAMES_SHOWN]) + (", …" if len(guessed) > NAMES_SHOWN else "")
-        yield f"training: what these save for backward is not known; inputs and outputs are assumed: {shown}"
+        yield f"Training: what these save for backward is unknown, so inputs and outputs are assumed: {shown}."

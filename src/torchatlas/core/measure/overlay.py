@@ -55,7 +55,7 @@ def overlay_of(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> tup
     _check_name(name, unit)
     if not isinstance(numbers, Mapping):
         raise InputError(
-            f"overlay {name!r} is a {type(numbers).__name__}; wanted numbers by module path or call id, as"
+            f"overlay {name!r} is a {type(numbers).__name__}; give numbers by module path or call id, such as"
             " {'layer1': 0.5, 12: 3}."
         )
     calls: dict[int, float] = {}
@@ -84,7 +84,7 @@ def add_overlay(graph: Graph, name: str, numbers: Numbers, unit: str = "") -> Gr
     if skipped:
         more = f" and {len(skipped) - 1:,} more" if len(skipped) > 1 else ""
         call = skipped[0] if isinstance(skipped[0], int) else None
-        text = f"overlay {name!r}: the number for {skipped[0]!r}{more} is not finite and is left out"
+        text = f"overlay {name!r}: the number for {skipped[0]!r}{more} is not finite and was left out."
         notes.append(Note(text, call, "overlay", name))
     return replace(with_overlay(graph, overlay), notes=tuple(notes))
 
@@ -125,12 +125,13 @@ def by_call(graph: Graph, overlay: Overlay) -> dict[int, float]:
 
 def _check_name(name: Any, unit: Any) -> None:
     if not isinstance(name, str) or not name.strip():
-        raise InputError(f"an overlay named {name!r}: wanted a name, as 'energy'.")
+        raise InputError(f"an overlay named {name!r}: give a name, such as 'energy'.")
     if not isinstance(unit, str):
-        raise InputError(f"overlay {name!r} in the unit {unit!r}: wanted text, as 's', 'B' or 'mJ'.")
+        raise InputError(f"overlay {name!r} in the unit {unit!r}: give text, such as 's', 'B' or 'mJ'.")
     if name in COLUMNS or name in MEASURES:
         raise InputError(
-            f"an overlay cannot be named {name!r}, which is known without one; take another name, as {f'my {name}'!r}."
+            f"an overlay cannot be named {name!r}, because torchatlas has a column of that name. Take another, such"
+            f" as {f'my {name}'!r}."
         )
 
 
@@ -162,5 +163,5 @@ def _number(name: str, place: str | int, given: Any) -> float:
     if number is None:
         text = repr(given)
         said = text if len(text) <= _LONG and "\n" not in text else f"a {type(given).__name__}"
-        raise InputError(f"overlay {name!r} says {said} of {place!r}: wanted one number.")
+        raise InputError(f"overlay {name!r} has {said} for {place!r}: give one number.")
     return number

@@ -90,7 +90,7 @@ class Model:
                 fault = str(error).partition("\n")[0][:200]
         made = cls(model, stem)
         if fault:
-            made.draft.note(f"shapes could not be inferred: {fault}")
+            made.draft.note(f"Shapes could not be inferred: {fault}.")
         return made
 
     def origin(self) -> Provenance:
@@ -138,7 +138,7 @@ class Model:
         for one in graph.output:
             value = names.find(one.name)
             if value is None:
-                self.draft.note(f"nothing in the file makes the output {one.name!r}")
+                self.draft.note(f"No node in the file produces the output {one.name!r}.")
                 continue
             root.outputs.append(value)
             keys.append(one.name)
@@ -186,7 +186,7 @@ class Model:
     def _read(self, name: str, names: Names, step: Step) -> int:
         value = names.find(name)
         if value is None:
-            self.draft.note(f"nothing in the file makes the tensor {name[:200]!r}, which is read here", step)
+            self.draft.note(f"No node in the file produces the tensor {name[:200]!r}, which is read here.", step)
             value = names.own[name] = self.draft.value("constant", (name,), **types.of_type(names.types.get(name)))
         return value
 
@@ -214,7 +214,8 @@ class Model:
     ) -> int:
         """A result: of a function what it ends with, of control flow what comes of the graphs inside."""
         if name in names.own:
-            self.draft.note(f"two nodes make the tensor {name[:200]!r}; readers are tied to the one before them", step)
+            said = f"Two nodes produce the tensor {name[:200]!r}; each reader is linked to the last one before it."
+            self.draft.note(said, step)
         known = types.of_type(names.types.get(name))
         if body is not None and at < len(body) and body[at] is not None:
             inner = body[at]
@@ -274,7 +275,7 @@ class Model:
                 step.children.append(around)
             ends.append(self._body(around, node, graph, given, Names(names), depth, stack))
         if graphs:
-            self.draft.note("of a condition both branches are counted, of a loop one turn")
+            self.draft.note("Both branches of an `if` and one iteration of each loop are counted.")
         return ends
 
     def _body(
@@ -329,7 +330,7 @@ class Model:
         if function is None:
             return None
         if not self.functions.unfolds or depth >= DEEPEST:
-            self.draft.note("some functions are not opened: unfolded, they would be too many nodes")
+            self.draft.note("Some functions are shown closed: expanded, they would have too many nodes.")
             step.arithmetic = "unknown"
             return None
         inner = Names()
@@ -356,9 +357,9 @@ class Model:
     def _say(self, graph: GraphProto) -> None:
         found = {symbol: None for one in graph.input for symbol in types.symbols(one.type)}
         if found:
-            self.draft.note(f"-1 stands for a size that varies: {', '.join(list(found)[:8])}"[:500])
+            self.draft.note(f"Sizes shown as -1 are dynamic: {', '.join(list(found)[:8])}."[:500])
         if self._model.training_info:
-            self.draft.note("the file also holds what to do in training, which is not shown")
+            self.draft.note("The file also holds training information, which is not shown.")
 
 
 def _outer(node: NodeProto, given: list[int | None]) -> list[int | None]:

@@ -47,7 +47,7 @@ def in_order(nodes: list[NodeProto], draft: Draft) -> list[NodeProto]:
             f"its nodes need each other in a circle, of which {(stuck.name or stuck.op_type)[:200]!r} is one; such a"
             " graph cannot run."
         )
-    draft.note("the file lists nodes before those that they need; here they are sorted")
+    draft.note("The file lists nodes before the nodes that they need; they are sorted here.")
     return found
 
 

@@ -47,7 +47,7 @@ class Weights:
         sparse = {one.values.name: tuple(one.dims) for one in graph.sparse_initializer}
         for name, tensor in tensors:
             if name in found:
-                self._draft.note(f"the file holds two tensors of the name {name[:200]!r}; the last one counts")
+                self._draft.note(f"The file holds two tensors named {name[:200]!r}; the last one is used.")
             known = types.of_tensor(tensor)
             if name in sparse:
                 known = {**known, "shape": sparse[name], "nbytes": None}
@@ -117,7 +117,8 @@ class Weights:
         if absent:
             self._draft.note(
                 f"{absent} of the {sum(kind == 'parameter' for kind in self._listed.values())} parameters of the model"
-                " are not in the file under their names: the exporter folded them into others, or kept one of equals"
+                " are not in the file under their names: the exporter merged them into others, or kept one of"
+                " several equal ones."
             )
 
     def _decide(self, value: int, around: Step, node: NodeProto, at: int) -> None:

@@ -180,7 +180,7 @@ class Program:
         step.returns = _returned(outputs, step)
         step.source = terms.source(node["metadata"].get("stack_trace", ""))
         if inside:
-            self.draft.note("of a condition both branches are counted, of a loop one turn")
+            self.draft.note("Both branches of an `if` and one iteration of each loop are counted.")
         else:
             self._work(step, node)
         return step
@@ -225,7 +225,7 @@ class Program:
             for name in [name for named in node["inputs"][:1] for name in terms.tensors(named["arg"])]:
                 self.draft.write(step, values[name])
         else:
-            self.draft.note(f"{step.name} returns nothing; which tensors it writes is not in the file", step)
+            self.draft.note(f"{step.name} returns nothing; the file does not say which tensors it writes.", step)
 
     def _merge(self, step: Step, ends: Sequence[int], meta: Mapping[str, Any]) -> int:
         """What comes of either branch."""
@@ -339,7 +339,7 @@ class Program:
                 root.outputs += [draft.latest(values[name]) for name in terms.tensors(arg)]
             elif kind.endswith("_mutation"):
                 changed = held.get("buffer_name") or held.get("parameter_name") or held.get("user_input_name")
-                draft.note(f"the run gives {changed} a new content")
+                draft.note(f"A run changes the content of {changed}.")
         root.returns = self._structure() or structured(root.outputs)
 
     def _structure(self) -> Tree:
@@ -356,12 +356,12 @@ class Program:
         draft = self.draft
         if self._symbols:
             names = [name for name in self._symbols if name.isidentifier()] or list(self._symbols)
-            draft.note(f"-1 stands for a size that varies: {', '.join(names[:8])}")
+            draft.note(f"Sizes shown as -1 are dynamic: {', '.join(names[:8])}.")
             known = [f"{name} = {self._symbols[name]}" for name in names[:8] if self._symbols[name] >= 0]
             if known:
-                draft.note(f"operations are counted for the sizes of the export: {', '.join(known)}")
+                draft.note(f"Operations are counted for the sizes used at export: {', '.join(known)}.")
         if self._scalars:
-            draft.note(f"{self._scalars} computations with sizes alone are not shown")
+            draft.note(f"{self._scalars} computations that involve only sizes are not shown.")
 
 
 def _scopes(told: str) -> Iterable[Scope]:

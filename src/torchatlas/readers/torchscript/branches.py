@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchatlas.readers.torchscript.lists import Lists, Mark
     from torchatlas.readers.torchscript.values import Evaluator
 
-NOTE = "of a condition both branches are counted, of a loop one turn"
+NOTE = "Both branches of an `if` and one iteration of each loop are counted."
 
 
 class Side(NamedTuple):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STARTS = frozenset({"fork", "awaitable", "rpc_async", "rpc_sync", "rpc_remote"})
 """Words of the code that start work."""
-LATE = "work of torch.jit._awaitable is shown where it is created: a run does it at the first wait, or never"
+LATE = "Work of torch.jit._awaitable is shown where it is created; a run does it at the first wait, or never."
 WAITS: Mapping[str, int] = {
     "torch.wait": 0,
     "ops.aten.wait": 0,
@@ -74,7 +74,7 @@ class Forks:
         items = tuple(tree_of(one, step.inputs) for one in (*args, *named.values()))
         step.arguments = Node("arguments", (*(f"args[{at}]" for at in range(len(args))), *named), items)
         frame.step.children.append(step)
-        self._draft.note(f"the archive does not say which calls {name} stands for: they are not counted", step)
+        self._draft.note(f"The archive does not say which calls {name} stands for, so they are not counted.", step)
         return Made(self._evaluator, step, [])
 
     def wait(self, name: str, args: Sequence[Any], frame: Frame) -> Any:

@@ -37,7 +37,7 @@ def settle(draft: Draft) -> None:
                 draft.change(value, kind=ROLES[key])
                 draft.own(path, name.rpartition(".")[2], value)
     if found:
-        draft.note("the model is frozen: what layers read of its constants is shown as their weights, without names")
+        draft.note("The model is frozen: constants that its layers read are shown as their weights, without names.")
 
 
 def _held(step: Step) -> Iterator[tuple[str, int]]:

@@ -63,7 +63,7 @@ class Follower:
         draft, root = self.draft, self.structure.root
         forward = self.structure.class_of(root).methods.get("forward")
         if forward is None:
-            draft.note("the archive holds no code of a forward: the modules are known, and not what they compute")
+            draft.note("The archive holds no code of a forward method: what its modules compute is unknown.")
             return
         frame = Frame(draft.root, root)
         self._inputs(forward, frame)
@@ -73,7 +73,7 @@ class Follower:
         describe(draft, Layers(draft).of)
         for path, part in draft.parts.items():
             if part.opaque:
-                draft.note(f"the inside of {path or 'the model'} is not in the archive as code")
+                draft.note(f"The archive does not hold the code of {path or 'the model'}.")
 
     # What goes in.
 
@@ -151,7 +151,7 @@ class Follower:
             if isinstance(owner, Thing):
                 owner.state[target.attr] = made
                 path = self.structure.paths.get(id(owner), "")
-                self.draft.note(f"the run gives {f'{path}.' if path else ''}{target.attr} a new content")
+                self.draft.note(f"A run changes the content of {f'{path}.' if path else ''}{target.attr}.")
 
     def _item(self, made: Any, at: int, frame: Frame) -> Any:
         if isinstance(made, Made):
@@ -340,7 +340,7 @@ class Follower:
             return SCALAR
         step = self.draft.step("function", method)
         step.arithmetic = "unknown"
-        self.draft.note(f"whose {method} is called here, only a run decides", step)
+        self.draft.note(f"Only a run decides whose {method} is called here.", step)
         return self._close(step, args, named, SCALAR, frame)
 
     def _function(
@@ -356,7 +356,7 @@ class Follower:
     def enter(self, function: ast.FunctionDef, frame: Frame, args: list[Any], named: dict[str, Any]) -> Any:
         """What a function returns for these arguments."""
         if frame.depth > DEEPEST:
-            self.draft.note(f"calls more than {DEEPEST} deep are not followed")
+            self.draft.note(f"Calls nested more than {DEEPEST} deep are not followed.")
             return SCALAR
         names = [one.arg for one in function.args.args]
         defaults = function.args.defaults

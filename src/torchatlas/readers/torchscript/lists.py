@@ -21,7 +21,7 @@ PARTS: dict[str, Callable[[dict[Any, Any]], Iterable[Any]]] = {
     "items": lambda items: ((key if builtin.is_plain(key) else SCALAR, item) for key, item in items.items()),
 }
 """What is asked of a dictionary, and answered with a list."""
-NOTE = "which item of a list is read, only a run decides"
+NOTE = "Only a run decides which item of a list is read."
 
 
 class _Key:

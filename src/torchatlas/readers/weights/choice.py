@@ -86,7 +86,8 @@ def choose(path: Path | Source, root: object, kind: str, key: str | None = None)
     if len(chosen) > 1:
         together = ", ".join(repr(joined(part.keys)) for part in chosen[:NAMED])
         more = ", …" if len(chosen) > NAMED else ""
-        notes.append(f"{len(chosen)} dictionaries are shown as one, their keys before the names: {together}{more}.")
+        said = f"{len(chosen)} dictionaries are shown as one, with their keys before the names"
+        notes.append(f"{said}: {together}{more}.")
     whole = chosen[0] if len(chosen) == 1 and chosen[0].keys == base else None
     versions, plain = (_versions(whole), _plain(whole)) if whole else ({}, {})
     flat = whole is not None and _is_flat(whole, plain)
@@ -332,7 +333,8 @@ def _foreign_note(foreign: list[tuple[Keys, Foreign]]) -> Iterator[str]:
     if classes:
         more = f" and {len(classes) - NAMED} more" if len(classes) > NAMED else ""
         yield (
-            f"not built, since only weights are read: {len(others):,} objects of {', '.join(classes[:NAMED])}{more}."
+            f"Not restored, because only weights are read: {len(others):,} objects of"
+            f" {', '.join(classes[:NAMED])}{more}."
         )
 
 

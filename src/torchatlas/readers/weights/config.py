@@ -45,8 +45,8 @@ def tied(config: Source | None, names: Iterable[str]) -> tuple[str, ...]:
         return ()
     why = TIE if flag is True else f"{TIE}, by default of {classes[0]}"  # type: ignore[index]  # a list, as said above
     note = (
-        f"the output layer is tied to {embeddings[0]}, which is there, says {CONFIG} ({why}): a key of its own, as"
-        " lm_head.weight, is not in the file."
+        f"The output layer is tied to {embeddings[0]}, says {CONFIG} ({why}), so the file has no key of its own for"
+        f" it, such as lm_head.weight."
     )
     return (note,)
 

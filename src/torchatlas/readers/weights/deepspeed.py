@@ -58,7 +58,7 @@ def load(folder: Folder, key: str | None) -> Checkpoint:
         raise FileError(f"{folder.named}: a folder without *_model_states.pt, which a checkpoint of DeepSpeed has.")
     name, step = newest
     files = _files(step)
-    notes = [f"shown is the step {name}, of {len(folder.folders()):,} in the folder."] if name else []
+    notes = [f"Shown is the step {name}, one of {len(folder.folders()):,} in the folder."] if name else []
     notes += _notes(files)
     if files.layers:
         refuse_key(folder.named, key)
@@ -122,8 +122,9 @@ def _notes(files: Files) -> Iterator[str]:
     slices |= {int(match["slice"] or 0) for name in files.layers if (match := LAYERS.fullmatch(name))}
     if len(slices) > 1:
         yield (
-            f"{len(slices):,} shards of tensor parallelism: each holds a slice of the tensors, and the files do not say"
-            " along which axis they were cut. Shapes and numbers are of the first."
+            f"The {len(slices):,} shards of tensor parallelism each hold a slice of the tensors, and the files do"
+            " not say"
+            " along which axis they were cut. Shapes and numbers are those of the first."
         )
     if files.optimizer:
         yield f"{len(files.optimizer):,} files hold the state of the optimizer, which is not shown."

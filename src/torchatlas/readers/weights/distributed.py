@@ -171,13 +171,13 @@ def _missing(folder: Folder, where: dict[str, list[tuple[object, str, int, int]]
     absent = sorted(file for file in files if file not in folder.files)
     if absent:
         some = ", ".join(absent[:NAMED]) + (", …" if len(absent) > NAMED else "")
-        yield f"{len(absent):,} of {len(files):,} shards are missing ({some}): names and shapes are complete without."
+        yield f"{len(absent):,} of {len(files):,} shards are missing ({some}), but names and shapes are complete."
 
 
 def _incomplete(described: Mapping, tensors: dict[str, Stored]) -> Iterator[str]:
     cut = [name for name, made in tensors.items() if _covered(described[name]) < made.numel]
     if cut:
-        yield f"{len(cut):,} tensors have fewer elements saved than their shape wants ({', '.join(cut[:NAMED])})."
+        yield f"{len(cut):,} tensors have fewer elements saved than their shapes have ({', '.join(cut[:NAMED])})."
 
 
 def _covered(entry: object) -> int:

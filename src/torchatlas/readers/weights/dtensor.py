@@ -96,6 +96,6 @@ def of_one_rank(tensors: Iterable[Stored]) -> Iterator[str]:
     if placed_on:
         ranks = max(prod(tensor.mesh) for tensor in placed_on)
         yield (
-            f"{len(placed_on):,} weights are sharded over {ranks:,} ranks (DTensor), and the file has the part of one:"
-            " parameters and bytes are those of all ranks, each once."
+            f"{len(placed_on):,} weights are sharded over {ranks:,} ranks (DTensor), and the file has the part of one."
+            " Parameters and bytes are totals over all ranks, each counted once."
         )

@@ -109,7 +109,7 @@ def _files(folder: Folder, key: str | None) -> Checkpoint:
         refuse_key(folder.named, key)
         return replace(sharded.indexed(folder.files[name], folder.files.get), file=name)
     found = single.load(folder.files[name], key)
-    beside = (f"shown is {name}; beside it, not read: {sharded.some(others)}.",) if others else ()
+    beside = (f"Shown is {name}; other files beside it were not read: {sharded.some(others)}.",) if others else ()
     return replace(found, file=name, notes=(*found.notes, *beside))
 
 
@@ -135,11 +135,12 @@ def _inside(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
             f" key={folder.inside + holding[0]!r}."
         )
     found = load(folder.below(holding[0]), key, numbers=numbers)
-    note = f"the weights are those of the folder {holding[0]}."
+    note = f"The weights are those of the folder {holding[0]}."
     if ranks:
         note = (
-            f"{len(holding):,} folders, one for each process, each with a slice of the tensors: shapes and numbers are"
-            f" of {holding[0]} alone."
+            f"The {len(holding):,} folders, one for each process, each hold a slice of the tensors; shapes and"
+            " numbers are"
+            f" those of {holding[0]} alone."
         )
     file = f"{holding[0]}/{found.file}" if found.file else ""
     reads = below(found.reads, holding[0], found.file)

@@ -136,22 +136,31 @@ def _module(
 
 def _notes(checkpoint: Checkpoint) -> Iterator[str]:
     modules = [module for _, module in checkpoint.modules]
-    yield f"classes from the file, not imported: {_classes(modules)}; settings and weights are as they were saved."
-    yield "a file of a whole model names classes and does not hold their code: in which order modules run is not in it."
+    yield (
+        f"Classes are those named in the file; they were not imported: {_classes(modules)}. Settings and weights"
+        " are as they were saved."
+    )
+    yield (
+        "A file of a whole model names its classes but does not hold their code, so the order in which modules run"
+        " is unknown."
+    )
     if checkpoint.inside:
-        yield f"the model stands under {expression(checkpoint.inside)} in the file."
+        yield f"The model is under {expression(checkpoint.inside)} in the file."
     coded = sum(module.defined == GRAPH_MODULE for module in modules)
     if coded:
         yield (
-            f"the file holds the code of {coded:,} modules of torch.fx, which torch.load(weights_only=False) would run:"
-            " load it only from a source that you trust."
+            f"The file holds the code of {coded:,} modules of torch.fx, which torch.load(weights_only=False) would run."
+            " Load it only if you trust its source."
         )
     closed = Counter(module.name for module in modules if module.state is None)
     if closed:
-        yield f"what is in them is kept in a form of their own, and only its tensors are shown: {', '.join(closed)}."
+        yield (
+            "These keep their content in a form of their own, of which only the tensors are shown:"
+            f" {', '.join(closed)}."
+        )
     hooks = list(dict.fromkeys(name for module in modules for name in _hooks(module)))
     if hooks:
-        yield f"hooks change what modules compute: {', '.join(hooks[:NAMED])}{', …' if len(hooks) > NAMED else ''}."
+        yield f"Hooks change what modules compute: {', '.join(hooks[:NAMED])}{', …' if len(hooks) > NAMED else ''}."
     yield from saved_otherwise(checkpoint.tensors.values())
     yield from of_one_rank(checkpoint.tensors.values())
     yield from _unheld(checkpoint)
@@ -205,8 +214,8 @@ def _unheld(checkpoint: Checkpoint) -> Iterator[str]:
     if found:
         names = ", ".join(dict.fromkeys(found.values()))
         yield (
-            f"{len(found):,} modules ({names}) stand in plain lists, dictionaries or objects of other modules: they are"
-            " no part of the model to torch, and not shown."
+            f"{len(found):,} modules ({names}) are in plain lists, dictionaries or objects of other modules; to"
+            f" torch they are not part of the model, and they are not shown."
         )
 
 

@@ -67,7 +67,7 @@ def beside(models: list[Model], shown: list[Model]) -> Iterator[str]:
     """What is said of the others."""
     others = [joined(model.keys) for model in models if all(model.module is not each.module for each in shown)]
     if others:
-        count, are = ("one more model", "is") if len(others) == 1 else (f"{len(others):,} more models", "are")
+        count, are = ("One more model", "is") if len(others) == 1 else (f"{len(others):,} more models", "are")
         names = ", ".join(map(repr, others[:NAMED])) + (", …" if len(others) > NAMED else "")
         opening = f"; key={others[0]!r} opens {'it' if len(others) == 1 else 'the first'}"
         yield f"{count} in the file {are} not shown: {names}{opening}."

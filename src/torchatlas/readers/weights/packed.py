@@ -154,6 +154,7 @@ def saved_otherwise(tensors: Iterable[Stored]) -> Iterator[str]:
     count = sum(bool(tensor.saved) for tensor in tensors)
     if count:
         yield (
-            f"{count:,} packed weights are float16 in their layers, as they are counted here, and stand in the file in"
-            " float32, with twice the bytes."
+            f"{count:,} packed weights are float16 in their layers and are counted so; the file stores them as"
+            " float32, with"
+            " twice the bytes."
         )

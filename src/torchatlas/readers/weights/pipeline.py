@@ -63,9 +63,10 @@ def load(
     kind = index.get(CLASS)
     named = f" ({kind[:80]})" if isinstance(kind, str) else ""
     listed = ", ".join(f"{name} ({parts[name]})" for name in there)
-    notes = [f"the parts of a pipeline{named}, each a model of its own: {listed}. key={there[0]!r} opens one alone."]
+    said = f"These are the parts of a pipeline{named}, each a model of its own: {listed}."
+    notes = [f"{said} key={there[0]!r} opens one alone."]
     if others:
-        notes.append(f"without weights: {', '.join(others)}.")
+        notes.append(f"These have no weights: {', '.join(others)}.")
     notes += [f"{name}: {note}" for name, part in read_parts.items() for note in part.notes]
     reads = tuple(read for name, part in read_parts.items() for read in below(part.reads, name, part.file, f"{name}."))
     return Checkpoint(tensors, "a pipeline of diffusers", ordered=False, flat=False, notes=tuple(notes), reads=reads)

@@ -137,7 +137,7 @@ def together(shards: Mapping[str, Source]) -> Checkpoint | None:
         found = {
             f"{_scope(file)}.{name}": stored for file, shard in read.items() for name, stored in shard.tensors.items()
         }
-        note = f"{len(read):,} files of one layer each are shown as one, the name of the file before their names."
+        note = f"{len(read):,} files of one layer each are shown as one, with file names before tensor names."
         scoped = tuple(each._replace(prefix=f"{_scope(each.file)}.{each.prefix}") for each in reads)
         notes = [note, *dict.fromkeys(notes)]
         return Checkpoint(found, form, flat=False, notes=tuple(notes), ordered=False, reads=scoped)
@@ -151,7 +151,9 @@ def one_of(file: str) -> tuple[str, ...]:
     match = OF.fullmatch(file.rpartition(".")[0])
     if match is None or int(match["of"]) < 2:  # noqa: PLR2004 - several
         return ()
-    return (f"by its name, one of {int(match['of']):,} files of a model: the folder, or its index, opens all of them.",)
+    return (
+        f"By its name, this is one of {int(match['of']):,} files of a model. Open the folder or the index to see all.",
+    )
 
 
 def _parallel(read: Mapping[str, Checkpoint]) -> Checkpoint:
@@ -160,9 +162,10 @@ def _parallel(read: Mapping[str, Checkpoint]) -> Checkpoint:
     total = sum(stored.numel for shard in read.values() for stored in shard.tensors.values())
     own = sum(stored.numel for stored in first.tensors.values())
     note = (
-        f"{len(read):,} shards of tensor parallelism: each holds a slice of the same tensors, and the files do not say"
-        f" along which axis they were cut. Shapes and numbers are of one of them, {file}: {own:,} of the {total:,}"
-        " elements in all; small tensors, as of norms, may stand in each of them whole."
+        f"The {len(read):,} shards of tensor parallelism each hold a slice of the same tensors, and the files do not"
+        " say"
+        f" along which axis they were cut. Shapes and numbers are those of one shard, {file}, with {own:,} of {total:,}"
+        " elements; small tensors, such as those of norms, may be whole in each shard."
     )
     return replace(first, format="one shard of several", file=file, notes=(note, *first.notes))
 

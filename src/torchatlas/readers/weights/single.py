@@ -139,4 +139,5 @@ def _tied_elsewhere(metadata: Mapping[str, str], tensors: Mapping[str, Stored]) 
     """What ``safetensors.torch.save_model`` left out because it is another name of what is there."""
     tied = [f"{name} is tied to {kept}" for name, kept in metadata.items() if kept in tensors and name not in tensors]
     more = f" and {len(tied) - NAMED:,} more" if len(tied) > NAMED else ""
-    return (f"left out of the file as other names of what is there: {', '.join(tied[:NAMED])}{more}.",) if tied else ()
+    said = "The file leaves out these names, which share tensors that it holds"
+    return (f"{said}: {', '.join(tied[:NAMED])}{more}.",) if tied else ()

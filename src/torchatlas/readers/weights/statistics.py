@@ -117,9 +117,10 @@ def with_statistics(graph: Graph, tensors: Mapping[str, Stored]) -> Graph:
     notes = list(graph.notes)
     if broken:
         some = ", ".join(broken[:NAMED]) + (", …" if len(broken) > NAMED else "")
-        notes.append(Note(f"NaN or infinite numbers are in {len(broken):,} tensors: {some}."))
+        notes.append(Note(f"{len(broken):,} tensors contain NaN or infinite numbers: {some}."))
     if unread:
-        notes.append(Note(f"no statistics of {unread:,} tensors, whose data does not stand alone in the file."))
+        why = "because the file does not store their data separately"
+        notes.append(Note(f"{unread:,} tensors have no statistics, {why}."))
     return replace(graph, overlays=(*graph.overlays, *overlays), notes=tuple(notes))
 
 

@@ -240,21 +240,25 @@ def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable
     unknown = sum(guesses[part.path].name == UNKNOWN for part in parts if part.shapes)
     sure = sum(guess.confidence >= SURE for guess in told)
     yield (
-        f"inferred from names and shapes alone: the classes of {len(told):,} modules, {sure:,} of them at least"
-        f" {SURE:.0%} sure" + (f"; {unknown:,} with tensors of their own could be anything." if unknown else ".")
+        f"The classes of {len(told):,} modules were inferred from names and shapes, {sure:,} of them with a"
+        f" confidence of at least"
+        f" {SURE:.0%}" + (f"; {unknown:,} more with tensors of their own could be anything." if unknown else ".")
     )
     yield (
-        "weights do not say what has none (activations, dropout, pooling), nor stride, padding, numbers of heads or"
-        " groups of a norm, nor in which order modules run."
+        "Weights do not tell which layers without weights there are (activations, dropout, pooling), nor strides,"
+        " padding, numbers of heads or groups, nor the order in which modules run."
     )
     for prefix, by in WRAPPERS.items():
         if checkpoint.tensors and all(name.startswith(prefix) for name in checkpoint.tensors):
-            yield f"every name begins with {prefix!r}, as {by} makes it: the model itself has the names without it."
+            yield f"Every name begins with {prefix!r}, which {by} adds; the model's own names do not have it."
     if checkpoint.inside:
-        yield f"the weights stand under {expression(checkpoint.inside)} in the file."
+        yield f"The weights are under {expression(checkpoint.inside)} in the file."
     yield from saved_otherwise(checkpoint.tensors.values())
     yield from of_one_rank(checkpoint.tensors.values())
     arrays = sum(stored.type == "ndarray" for stored in checkpoint.tensors.values())
     if arrays:
-        yield f"{arrays:,} tensors are kept as NumPy arrays, which load_state_dict does not take: torch.from_numpy."
+        yield (
+            f"{arrays:,} tensors are NumPy arrays, which load_state_dict does not accept; convert them with"
+            " torch.from_numpy."
+        )
     yield from checkpoint.notes

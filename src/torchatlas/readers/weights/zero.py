@@ -55,7 +55,7 @@ def filled(root: object) -> tuple[object, tuple[str, ...]]:
     whole.update(root)
     whole["module"] = made
     note = (
-        f"{count:,} tensors are empty in the file: their numbers are divided among the optimizer states of all"
+        f"{count:,} tensors are empty in the file, because their numbers are divided among the optimizer states of all"
         " processes (ZeRO stage 3). Their shapes are those of param_shapes; zero_to_fp32.py of DeepSpeed joins the"
         " numbers."
     )

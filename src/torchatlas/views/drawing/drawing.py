@@ -50,6 +50,9 @@ def draw(
 class Drawing(Picture):
     """The picture of a graph: leave it as the last line of a notebook cell, or `save` it. Made by ``draw``.
 
+    >>> ta.draw(torch.nn.Linear(4, 3), (1, 4))
+    Drawing(Linear, ... x ...)
+
     Attributes:
         graph: what is drawn.
         view: how.

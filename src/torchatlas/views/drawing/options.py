@@ -161,7 +161,9 @@ def _level(graph: Graph, level: Level | None) -> Level:
         return "op"
     _need("level", level, LEVELS)
     if level == "aten" and graph.provenance.level != "aten":
-        raise InputError("level='aten': this run was recorded without its ATen operators; capture with level='aten'")
+        raise InputError(
+            "level='aten': this run was recorded without its ATen operators. Capture it with level='aten'."
+        )
     return level
 
 
@@ -175,7 +177,7 @@ def _key(graph: Graph, option: str, place: object) -> str:
     if isinstance(place, int) and not isinstance(place, bool):
         if 0 <= place < len(graph.calls):
             return f"#{place}"
-        raise InputError(f"{option}={place!r}: the graph has {len(graph.calls)} calls, numbered from 0")
+        raise InputError(f"{option}={place!r}: the graph has {len(graph.calls)} calls, numbered from 0.")
     if not isinstance(place, str):
         raise InputError(f"{option}={place!r}; {option} takes module paths, as 'layer1.0', and call ids")
     if place in graph.calls_of or any(

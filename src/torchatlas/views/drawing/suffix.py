@@ -20,5 +20,5 @@ def check_suffix(path: Path) -> str:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path}: a drawing is written as {', '.join(SUFFIXES)}; end the name with one of these.")
+        raise InputError(f"{path}: a drawing is written as {', '.join(SUFFIXES)}. End the name with one of these.")
     return suffix

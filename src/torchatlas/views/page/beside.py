@@ -60,11 +60,13 @@ def read_beside(
     """
     if beside is None and graph.forward is None:
         if pairs or marks is not None or tuple(titles) != ("", ""):
-            raise InputError("pairs, marks and titles tell of two graphs; give the second one too: beside=other.graph")
+            raise InputError(
+                "pairs, marks and titles describe two graphs. Give the second one too: beside=other.graph."
+            )
         return None
     other = graph.forward if beside is None else beside
     if not isinstance(other, Graph):
-        raise InputError(f"beside is a {type(other).__name__}; wanted: a Graph, as atlas.graph")
+        raise InputError(f"beside is a {type(other).__name__}; give a Graph, such as atlas.graph.")
     compared = other is not graph.forward
     if not compared and not pairs:
         pairs = [(call.id, call.forward) for call in graph.calls if call.forward is not None]
@@ -88,7 +90,7 @@ def _call(name: str, call: object, counts: tuple[int, int], side: int) -> int:
     if isinstance(call, int) and not isinstance(call, bool) and 0 <= call < counts[side]:
         return call
     which = ("the graph", "the graph beside it")[side]
-    raise InputError(f"{name} holds the call {call!r}; {which} has {counts[side]:,} calls, numbered from 0")
+    raise InputError(f"{name} holds the call {call!r}; {which} has {counts[side]:,} calls, numbered from 0.")
 
 
 def _marks(marks: object, counts: tuple[int, int]) -> tuple[tuple[tuple[int, Mark], ...], tuple[tuple[int, Mark], ...]]:

@@ -91,6 +91,9 @@ def page(
 class Page:
     """A run as a page: leave it as the last line of a notebook cell, `save` it, or `open` it in the browser.
 
+    >>> ta.show(torch.nn.Linear(4, 3), (1, 4)).save("net.html").name
+    'net.html'
+
     Attributes:
         graph: what is shown.
         html: the whole page; the same graph and overlays always give the same.

@@ -415,7 +415,7 @@ def choose(names: Sequence[str], facts: Facts) -> tuple[Column, ...]:
         InputError: a name is not a column; the message lists all, and the nearest first.
     """
     if not names:
-        raise InputError(f"columns is empty; leave it out, or choose from {', '.join(COLUMNS)}")
+        raise InputError(f"columns is empty. Leave it out, or choose from {', '.join(COLUMNS)}.")
     if isinstance(names, str):
         raise InputError(f"columns={names!r} is one string; columns takes a list of names, such as [{names!r}]")
     return tuple(_find(name, facts) for name in names)

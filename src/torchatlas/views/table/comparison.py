@@ -172,13 +172,13 @@ class Differences:
     def _notes(self) -> Iterator[str]:
         for letter, graph in (("a", self.changes.a), ("b", self.changes.b)):
             if not graph.calls and (self.changes.a.calls or self.changes.b.calls):
-                yield f"{letter} was not run, so outputs and FLOPs are not compared"
+                yield f"{letter} was not run, so outputs and FLOPs are not compared."
             if any(module.confidence is not None for module in graph.modules):
-                yield f"the classes of {letter} are inferred from weights, and not held against those of the other"
+                yield f"The classes of {letter} are inferred from weights, so classes are not compared."
             if is_foreign(graph):
-                yield f"{letter} was read from a file: settings that it does not hold are not compared"
+                yield f"{letter} was read from a file; settings that are not in the file are not compared."
         if self.changes.a.calls and self.changes.b.calls and reader_of(self.changes.a) != reader_of(self.changes.b):
-            yield "a and b name functions in other words, so modules alone are compared"
+            yield "a and b name functions differently, so only modules are compared."
         told = [dict.fromkeys(note.text for note in graph.notes) for graph in (self.changes.a, self.changes.b)]
         for note in told[0] | told[1]:
             yield f"{' and '.join(letter for letter, notes in zip('ab', told, strict=True) if note in notes)}: {note}"

@@ -78,6 +78,6 @@ def to_frame(table: Table) -> pd.DataFrame:
         import pandas as pd  # noqa: PLC0415 - optional
     except ImportError as error:
         raise MissingError(
-            "a DataFrame needs pandas, which is not installed: pip install torchatlas[pandas]"
+            "A DataFrame needs pandas, which is not installed: pip install torchatlas[pandas]"
         ) from error
     return pd.DataFrame.from_records(records(table), columns=[column.name for column in table.columns])

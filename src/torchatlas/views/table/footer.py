@@ -40,7 +40,11 @@ class Failure:
     def lines(self) -> tuple[str, ...]:
         """As it is told to people."""
         where = f" at {self.place}" if self.place else ""
-        return (f"FAILED in {self.call}{where}", *self.message.splitlines(), *(f"it met {met}" for met in self.met))
+        return (
+            f"FAILED in {self.call}{where}",
+            *self.message.splitlines(),
+            *(f"Its input was {met}" for met in self.met),
+        )
 
 
 def totals(facts: Facts) -> tuple[Line, ...]:
@@ -52,7 +56,7 @@ def totals(facts: Facts) -> tuple[Line, ...]:
         lines.append(Line("parameters", exact(total.parameters), split))
         lines += [Line(*line) for line in stored_totals(facts.costs)]
     if total.unregistered:
-        lines.append(Line("not held", exact(total.unregistered), "parameters of modules that ran outside of the model"))
+        lines.append(Line("not held", exact(total.unregistered), "parameters of modules outside of the model"))
     if total.buffers:
         lines.append(Line("buffers", exact(total.buffers)))
     if facts.graph.calls:
@@ -60,7 +64,7 @@ def totals(facts: Facts) -> tuple[Line, ...]:
         flops = f"{exact(total.macs)}; {bound}{short(total.flops)} FLOPs"
         lines.append(Line("mult-adds", f"{bound}{short(total.macs)}", flops))
         if total.elementwise:
-            lines.append(Line("elementwise", short(total.elementwise), "elements computed apart from the mult-adds"))
+            lines.append(Line("elementwise", short(total.elementwise), "elements computed outside the mult-adds"))
     lines.extend(_bytes(facts))
     if facts.graph.calls and facts.graph.calls[0].seconds is not None:
         lines.append(Line("time", duration(facts.graph.calls[0].seconds), _timing(facts.graph.provenance)))
@@ -79,15 +83,15 @@ def _bytes(facts: Facts) -> Iterator[Line]:
     total = facts.total
     if facts.graph.modules:
         held = "parameters and buffers" if total.buffers else "parameters"
-        held += ", those not held included" if total.unregistered_bytes else ""
+        held += ", including those not held" if total.unregistered_bytes else ""
         yield Line("weights", size(total.weight_bytes), f"{held}; 1 MB is 1,000,000 bytes")
     if facts.graph.calls:
         yield Line("input", size(total.input_bytes), _inputs(facts.graph))
-        yield Line("activations", size(total.activation_bytes), "every tensor made in the run")
+        yield Line("activations", size(total.activation_bytes), "all tensors made during the run")
     peak = facts.memory()
     if peak is not None:
         yield Line("inference", f"~{size(peak.inference)}", "estimated peak, weights and input included")
-        yield Line("training", f"~{size(peak.training)}", "estimated peak of a step, without optimizer state")
+        yield Line("training", f"~{size(peak.training)}", "estimated peak of one step, without optimizer state")
 
 
 def _inputs(graph: Graph) -> str:
@@ -107,27 +111,30 @@ def notes(facts: Facts, rows: Sequence[Row]) -> tuple[str, ...]:
     found = [_located(note.text, note.call, graph) for note in graph.notes]
     found += stored_notes(facts.costs)
     if not facts.total.exact:
-        found.append(f"mult-adds are a lower bound: the arithmetic of {facts.total.unknown} calls was not seen")
+        found.append(f"Mult-adds are a lower bound: the arithmetic of {facts.total.unknown} calls is unknown.")
     if facts.total.unmeasured:
-        found.append(f"bytes are lower bounds: the size of {facts.total.unmeasured} tensors is not known")
+        found.append(f"Bytes are lower bounds: the size of {facts.total.unmeasured} tensors is unknown.")
     reads = sum(call.reads_data for call in graph.calls)
     if reads:
         times = "once" if reads == 1 else f"{reads} times"
-        found.append(f"the run read tensor contents {times} (.item(), if tensor): other data may take another way")
+        found.append(f"The run read tensor contents {times} (.item(), if tensor): other data may take another path.")
     if any(row.count > 1 for row in rows):
-        found.append("a row with a repeat count holds the sum of its repeats, the rows inside it one of them")
+        found.append("A row marked xN is the total of N repeats; the rows inside it show one of them.")
     if any(row.grows for row in rows):
-        found.append("repeats whose sizes grow are not equal: what is shown of one of them is the first")
+        found.append("Repeats that grow in size are not equal; the rows inside show the first.")
     if any(row.again in {"reused", "tied", "partly tied"} for row in rows):
-        found.append("parameters that are (reused) or (tied) stand in an earlier row and count once")
+        found.append("Parameters marked (reused) or (tied) are counted once, in an earlier row.")
     if any(row.again == "elsewhere" for row in rows):
-        found.append("parameters that stand (elsewhere) count in the row of the module that registers them")
+        found.append("Parameters marked (elsewhere) are counted in the row of the module that registers them.")
     return tuple(dict.fromkeys(found))
 
 
 def _located(text: str, call: int | None, graph: Graph) -> str:
     source = None if call is None else graph.calls[call].source
-    return f"{text} ({source.file}:{source.line})" if source else text
+    if source is None:
+        return text
+    end = "." if text.endswith(".") else ""
+    return f"{text.removesuffix('.')} ({source.file}:{source.line}){end}"
 
 
 def failure(graph: Graph, rows: Sequence[Row]) -> Failure | None:

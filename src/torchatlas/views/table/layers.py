@@ -25,7 +25,7 @@ def called_modules(graph: Graph, style: str) -> Iterator[tuple[Call, Module]]:
     """
     if not graph.modules:
         raise InputError(
-            f"style={style!r} lists modules, and {graph.name} is a function; leave style out for its calls"
+            f"style={style!r} lists modules, but {graph.name} is a function. Leave style out to see its calls."
         )
     for call in graph.calls:
         module = None if call.path is None else graph.module_at.get(call.path)

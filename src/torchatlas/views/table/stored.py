@@ -57,9 +57,9 @@ def stored_notes(costs: Costs) -> Iterator[str]:
     graph = costs.graph
     weights = [graph.values[value] for value in costs.weights]
     if any(value.is_packed for value in weights):
-        yield "packed weights count as they are stored, scales included, in parameters, buffers and bytes"
+        yield "Packed weights are counted as stored, including scales, in parameters, buffers and bytes."
     if any(value.placements for value in weights) and graph.calls:
         yield (
-            f"weights are sharded over {per_rank(graph).ranks} ranks (DTensor): parameters and weights are those of all"
-            " ranks, each once; mult-adds, activations and peak memory are those of this rank"
+            f"Weights are sharded over {per_rank(graph).ranks} ranks (DTensor). Parameters and weights are totals"
+            f" over all ranks, each counted once; mult-adds, activations and peak memory are those of this rank."
         )

@@ -54,6 +54,10 @@ class Summary:
     """The table of a model. ``print`` it, show it in a notebook, or take its numbers.
 
     Made by ``summarize``.
+
+    >>> table = ta.summary(torch.nn.Linear(4, 3), (1, 4))
+    >>> [row.type for row in table.rows]
+    ['Linear']
     """
 
     def __init__(self, facts: Facts, options: Mapping[str, Any]) -> None:
@@ -89,11 +93,20 @@ class Summary:
         return html.fragment(Table(self._facts, shown, self._columns), len(rows) - len(shown))
 
     def csv(self) -> str:
-        """Every row and column, or those chosen, in exact numbers."""
+        """Every row and column, or those chosen, in exact numbers.
+
+        >>> ta.summary(torch.nn.Linear(4, 3), (1, 4), columns=["name", "params"]).csv().splitlines()
+        ['name,params', 'Linear,15']
+        """
         return export.to_csv(self._data())
 
     def json(self) -> str:
-        """Every row and column, or those chosen, in exact numbers, with totals and notes."""
+        """Every row and column, or those chosen, in exact numbers, with totals and notes.
+
+        >>> import json
+        >>> json.loads(ta.summary(torch.nn.Linear(4, 3), (1, 4)).json())["totals"]["parameters"]
+        15
+        """
         return export.to_json(self._data())
 
     def frame(self) -> pd.DataFrame:

@@ -112,7 +112,7 @@ class Sheet:
         said = [f"column{'s' if len(out) > 1 else ''} {_listed(out)}"] if out else []
         said += [f"parts of {cut:,} cells" if cut > 1 else "part of 1 cell"] if cut else []
         wider = [f"{_listed(said)} (all with width {self.full})"] if said else []
-        return f"not shown: {'; '.join([*self._deeper(), *wider])}" if wider or self.table.below else ""
+        return f"Not shown: {'; '.join([*self._deeper(), *wider])}." if wider or self.table.below else ""
 
     def _deeper(self) -> list[str]:
         below = self.table.below

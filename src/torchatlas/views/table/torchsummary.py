@@ -43,7 +43,7 @@ def torchsummary(facts: Facts) -> str:
     graph = facts.graph
     if not graph.calls:
         raise InputError(
-            "style='torchsummary' shows a run, and this model was not run; give an input or leave style out"
+            "style='torchsummary' shows a run, but this model was not run. Give an input, or leave style out."
         )
     finished = list(_finished(graph))
     weights = _weights(graph, finished)
