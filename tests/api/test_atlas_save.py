@@ -78,9 +78,9 @@ def test_the_formats_of_the_command_line_are_those_of_python():
 @pytest.mark.parametrize(
     ("path", "given", "words"),
     [
-        ("net.onx", None, r"net\.onx: give a name that ends in \.atlas, \.html.*Was \.onnx meant\?"),
+        ("net.onx", None, r"net\.onx: give a name that ends in \.atlas, \.html.*Did you mean \.onnx\?"),
         ("net", None, r"or, for a folder that TensorBoard reads, the format 'tensorboard'\.$"),
-        ("net.json", "model_explorer", r"format='model_explorer' is not one of atlas,.*Was model-explorer meant\?"),
+        ("net.json", "model_explorer", r"format='model_explorer' is not one of atlas,.*Did you mean model-explorer\?"),
         ("net.json", "", r"format='' is not one of atlas"),
         ("net.json", 3, r"format=3 is not one of atlas"),
     ],
@@ -251,7 +251,7 @@ def test_the_command_line_writes_into_a_folder_of_logs(here):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["net_to_save.py:Net", "-i", "3,4", "-o", "net.onx"], "Was .onnx meant?"),
+        (["net_to_save.py:Net", "-i", "3,4", "-o", "net.onx"], "Did you mean .onnx?"),
         (["net_to_save.py:Net", "-i", "3,4", "-o", "absent/net.onnx"], "there is no folder 'absent'"),
         (["net_to_save.py:Net", "-o", "net.onnx"], "this atlas is of a model that was not run"),
     ],

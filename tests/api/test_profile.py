@@ -242,7 +242,7 @@ def test_a_compiled_model_is_measured_eagerly_and_says_so():
 def test_a_generator_given_is_used_up_and_said_so():
     """The recorded run has read it; the others find it empty."""
     atlas = ta.profile(lambda xs: sum(x.sin() for x in xs), kwargs={"xs": (torch.ones(1) for _ in range(3))}, repeats=1)
-    assert "took another way" in notes(atlas)
+    assert "took another path" in notes(atlas)
 
 
 def test_the_users_exception_has_the_atlas():

@@ -159,7 +159,7 @@ def test_a_file_named_like_an_imported_module_does_not_replace_it(models):
         ("net.lair", None, ["models.py:net' has no 'lair'", "Did you mean 'layer'"]),
         ("Wide", None, ["missing a required argument", "Wide(width, *, depth)", '{"width": …, "depth": …}']),
         ("Net", {"wide": 1}, ["unexpected keyword argument 'wide'", "Net(width=4)"]),
-        ("net", {"width": 1}, ["is a Net already made", "no --arguments"]),
+        ("net", {"width": 1}, ["is already a Net", "no --arguments"]),
         ("Config", None, ["is the class Config, not a class of nn.Module"]),
         ("config", None, ["is not a model: it is a Config"]),
         ("number", None, ["returns a int, not a model"]),

@@ -219,7 +219,7 @@ def test_a_generator_is_not_read_and_said_so():
 
     graph = ta.capture(Stepwise(), torch.ones(1)).graph
     assert [call.name for call in graph.calls] == ["Stepwise"]
-    assert any("returned a generator, which does its work when it is read" in note.text for note in graph.notes)
+    assert any("returned a generator, which does its work only when it is read" in note.text for note in graph.notes)
 
 
 def test_threads_hang_below_the_module_that_started_them():

@@ -41,7 +41,7 @@ def texts(svg):
 def page_data(page):
     """The graph that a page holds."""
     found = re.search(r'<script id="atlas" type="application/json">(.*?)</script>', page.html, re.DOTALL)
-    return json.loads(gzip.decompress(base64.b64decode(json.loads(found[1])["graph"])))
+    return json.loads(gzip.decompress(base64.b64decode(json.loads(found[1])["payload"])))["graph"]
 
 
 @pytest.mark.parametrize("fold", [True, False])

@@ -173,7 +173,7 @@ REFUSED = {
     "not run": (lambda: ta.capture(nn.Linear(2, 2)), "this atlas is of a model that was not run"),
     "failed": (failed, "this atlas is of a run that failed at F.linear"),
     "a record": (lambda: ta.Atlas(gone().graph), "this atlas holds only the record"),
-    "a function": (lambda: ta.capture(torch.relu, torch.zeros(1)), "a function was captured"),
+    "a function": (lambda: ta.capture(torch.relu, torch.zeros(1)), "captured is a function"),
     "meta": (lambda: ta.capture(HELD[0], torch.zeros(1, 2, device="meta")), "on the meta device"),
     "opaque": (lambda: ta.capture(HELD[1], Batch(torch.zeros(1, 2))), "inside an object that no exporter looks into"),
 }

@@ -134,9 +134,9 @@ class Root(nn.Module):
 def test_the_first_call_that_made_a_nan_is_named():
     """The function, its module and the line; what only handed it on is not."""
     atlas = ta.profile(Broken(), torch.rand(2, 3), repeats=1)
-    assert notes(atlas) == [("The first NaN was made by Tensor.sqrt_ in inner.1", "Tensor.sqrt_")]
+    assert notes(atlas) == [("The first NaN was produced by Tensor.sqrt_ in inner.1.", "Tensor.sqrt_")]
     note = next(note for note in atlas.graph.notes if "NaN" in note.text)
-    line = atlas.summary().text(width=1000).partition(note.text)[2].partition("\n")[0]
+    line = atlas.summary().text(width=1000).partition(note.text.removesuffix("."))[2].partition("\n")[0]
     assert "test_statistics.py:" in line
     assert told(atlas, "nan")[0] == 6
 
@@ -148,14 +148,14 @@ def test_what_came_in_is_told_apart():
         net.bias[0] = nan
     x = torch.tensor([[inf, 1.0]])
     found = notes(ta.profile(net, x, repeats=1))
-    assert ("NaN came in with the parameter bias", None) in found
-    assert ("infinity came in with the input input", None) in found
-    assert not any("made by" in text and "NaN" in text for text, _ in found)
+    assert ("NaN came in with the parameter bias.", None) in found
+    assert ("infinity came in with the input input.", None) in found
+    assert not any("produced by" in text and "NaN" in text for text, _ in found)
 
     both = notes(ta.profile(lambda x, y: (x + 1, y.log().sub(y.log())), (x * nan, torch.zeros(1)), repeats=1))
-    assert ("NaN came in with the input x", None) in both
-    assert ("The first NaN was made by Tensor.sub", "Tensor.sub") in both
-    assert ("The first infinity was made by Tensor.log", "Tensor.log") in both
+    assert ("NaN came in with the input x.", None) in both
+    assert ("The first NaN was produced by Tensor.sub.", "Tensor.sub") in both
+    assert ("The first infinity was produced by Tensor.log.", "Tensor.log") in both
 
 
 def test_a_nan_that_is_written_is_seen():
@@ -196,8 +196,8 @@ def test_an_infinity_that_is_asked_for_hides_none_that_is_made():
     """The mask of an attention is told apart; what is around the two calls is named for neither."""
     future = torch.ones(3, 3, dtype=torch.bool).triu(1)
     found = notes(ta.profile(Around(Attention()), (torch.rand(3, 3), future), repeats=1))
-    assert ("infinity was asked for in Tensor.masked_fill in inner", "Tensor.masked_fill") in found
-    assert ("The first infinity was made by Tensor.log in inner", "Tensor.log") in found
+    assert ("infinity was given as an argument in Tensor.masked_fill in inner.", "Tensor.masked_fill") in found
+    assert ("The first infinity was produced by Tensor.log in inner.", "Tensor.log") in found
     assert len([text for text, _ in found if "infinity" in text]) == 2
 
 
@@ -207,7 +207,7 @@ def test_a_module_that_hands_on_what_its_weights_bring_made_nothing():
     with torch.no_grad():
         net[0][0].weight[1] = inf
     found = notes(ta.profile(net, torch.tensor([0, 1]), repeats=1))
-    assert found == [("infinity came in with the parameter 0.0.weight", None)]
+    assert found == [("infinity came in with the parameter 0.0.weight.", None)]
 
 
 def test_what_no_call_was_seen_to_make_is_told_of_the_results():
@@ -231,7 +231,7 @@ class Late(Around):
 def test_the_first_is_the_first_of_all_threads():
     """A thread that began after the mistake has seen fewer calls before its own."""
     found = notes(ta.profile(Late(Root()), torch.ones(1), repeats=1))
-    assert ("The first NaN was made by Tensor.div", "Tensor.div") in found
+    assert ("The first NaN was produced by Tensor.div.", "Tensor.div") in found
 
 
 def test_a_healthy_model_has_no_such_note():

@@ -45,7 +45,7 @@ def test_the_branch_of_a_condition_that_did_not_run_is_named():
     """And the predicate stands among what the call reads."""
     graph = ta.capture(Model(CASES["cond_of_modules"].forward), torch.ones(3, 4)).graph
     call = next(call for call in graph.calls if call.name == "cond")
-    assert "torch.cond ran Linear; its false branch, Linear, did not run" in [note.text for note in graph.notes]
+    assert "torch.cond ran Linear; the false branch, Linear, did not run." in [note.text for note in graph.notes]
     assert graph.values[call.inputs[0]].producer == next(one.id for one in graph.calls if one.name == "Tensor.gt")
     asked = next(one for one in graph.calls if one.parent == call.id and one.name == "Tensor.__bool__")
     assert asked.reads_data

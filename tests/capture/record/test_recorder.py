@@ -281,7 +281,7 @@ def test_a_capture_inside_a_capture_is_refused():
     ("model", "options", "said"),
     [
         (nn.Linear, {}, "Linear is a class"),
-        ({"weight": torch.zeros(1)}, {}, "dict was given"),
+        ({"weight": torch.zeros(1)}, {}, "model is a dict; give an nn.Module"),
         (nn.ReLU(), {"mode": "evaluation"}, "mode='evaluation'"),
         (nn.ReLU(), {"level": "ops"}, "level='ops'"),
         (nn.ReLU(), {"fake": True, "replay": True}, "replay=True needs real tensors"),

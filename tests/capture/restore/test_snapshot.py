@@ -53,7 +53,7 @@ def in_a_thread(work):
 
 def changes(atlas: ta.Atlas) -> str:
     """The notes on what changed and was left so."""
-    return "\n".join(note.text for note in atlas.graph.notes if note.text.startswith("Changed during the run"))
+    return "\n".join(note.text for note in atlas.graph.notes if note.text.startswith("The run changed these"))
 
 
 class Numbers(Dataset):

@@ -99,7 +99,7 @@ def test_slices_of_tensor_parallelism_are_said(tmp_path):
     graph = opened(tmp_path)
     assert shapes(graph) == {"tok.weight": (8, 4), "wq.weight": (2, 4), "norm.weight": (4,)}
     assert "The 2 shards of tensor parallelism" in notes(graph)
-    assert "consolidated.00.pth: 44 of the 88 elements" in notes(graph)
+    assert "consolidated.00.pth, with 44 of 88 elements" in notes(graph)
 
 
 def test_one_consolidated_file_is_a_model(tmp_path):
@@ -167,7 +167,7 @@ def test_a_pipeline_is_one_model_with_a_scope_for_each_part(tmp_path):
     said = notes(graph)
     assert "(StableDiffusionPipeline)" in said
     assert "unet (UNet2DConditionModel), vae (AutoencoderKL), text_encoder (CLIPTextModel)" in said
-    assert "without weights: tokenizer (CLIPTokenizer)" in said
+    assert "These have no weights: tokenizer (CLIPTokenizer)" in said
     assert shapes(opened(folder, key="vae")) == expected(nn.Linear(2, 3).state_dict())
     with pytest.raises(InputError, match="has weights in unet, vae, text_encoder"):
         ta.open(folder, key="tokenizer")

@@ -201,7 +201,7 @@ def test_nothing_is_said_that_shapes_do_not_say(tmp_path):
     assert graph.module_at["odd"].name == "Module"
     assert all(0 < (module.confidence or 0) <= 1 for module in graph.modules)
     assert any("could be anything" in note.text for note in graph.notes)
-    assert any("nor stride, padding" in note.text for note in graph.notes)
+    assert any("nor strides, padding" in note.text for note in graph.notes)
 
 
 def test_a_norm_without_statistics_is_told_by_the_version_that_torch_notes(tmp_path):

@@ -91,7 +91,7 @@ def test_they_are_overlays_of_the_modules(tmp_path):
     own = torch.cat([parameter.detach().flatten() for parameter in model[0].parameters()])
     assert dict(graph.overlays[0].paths)["0"] == pytest.approx(own[own.isfinite()].mean().item(), rel=1e-6)
     assert dict(graph.overlays[4].paths)["1"] == 50
-    assert any("1 tensors: 0.bias" in note.text for note in graph.notes)
+    assert any("1 tensors contain NaN or infinite numbers: 0.bias" in note.text for note in graph.notes)
 
 
 def test_they_are_given_each_time_they_are_asked_for(tmp_path):

@@ -160,7 +160,7 @@ def test_only_an_average_may_be_there(detector):
     """While YOLO trains, the network itself is left out."""
     graph = ta.open(detector(lambda model: {"model": None, "ema": model, "updates": 3})).graph
     assert graph.modules[0].name == "Model"
-    assert "stands under ['ema']" in notes(graph)
+    assert "is under ['ema'] in the file" in notes(graph)
 
 
 class Learner:
@@ -292,7 +292,7 @@ def hook(*_: object) -> None:
 def test_what_is_no_part_of_the_model_is_said(tmp_path):
     """Modules in plain lists, and hooks, by name."""
     said = notes(read(Holding(), tmp_path))
-    assert "2 modules (Linear, Conv2d) stand in plain lists" in said
+    assert "2 modules (Linear, Conv2d) are in plain lists" in said
     assert f"Hooks change what modules compute: {__name__}.hook" in said
 
 

@@ -99,7 +99,7 @@ def test_several_results_are_listed():
 
 def test_only_runs_of_modules_have_such_a_table():
     """Each message says what to do."""
-    with pytest.raises(InputError, match="give an input"):
+    with pytest.raises(InputError, match="Give an input"):
         ta.capture(nets.Mnist()).summary(style="torchsummary").text()
     with pytest.raises(InputError, match="Leave style out"):
         ta.capture(torch.sin, torch.rand(2)).summary(style="torchsummary").text()
