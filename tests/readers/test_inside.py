@@ -326,6 +326,6 @@ def test_an_exported_program_opens_inside_an_archive(compression, tmp_path):
     program = (tmp_path / "net.pt2").read_bytes()
     graph = ta.open(zipped(tmp_path / "net.zip", {"readme.md": b"x", "m/net.pt2": program}, compression)).graph
     assert graph.calls == ta.open(tmp_path / "net.pt2").graph.calls
-    assert "read from the member m/net.pt2 of an archive" in notes(graph)
+    assert "Read from the member m/net.pt2 of an archive" in notes(graph)
     with pytest.raises(ta.FileError, match=r"net.pt2.*text"):
         ta.open(zipped(tmp_path / "not.zip", {"m/net.pt2": b"hello"}))

@@ -171,6 +171,13 @@ def summary(
         {options}
         **named: more arguments of the call by name, as in ``kwargs``.
 
+    >>> import torch, torchatlas as ta
+    >>> print(ta.summary(torch.nn.Linear(4, 3), (1, 4), columns=["name", "params"]))
+    name    params
+    --------------
+    Linear      15
+    ...
+
     Returns:
         The summary: print it, or leave it as the last line of a notebook cell.
     """
@@ -199,6 +206,10 @@ def draw(model: Callable[..., Any], args: Any = (), kwargs: Mapping[str, Any] | 
         {options}
         **named: more arguments of the call by name, as in ``kwargs``.
 
+    >>> import torch, torchatlas as ta
+    >>> ta.draw(torch.nn.Linear(4, 3), (1, 4), theme="dark").save("net.svg").name
+    'net.svg'
+
     Returns:
         The drawing: leave it as the last line of a notebook cell, or ``save`` it as SVG, PNG, PDF or DOT.
     """
@@ -224,6 +235,10 @@ def show(model: Callable[..., Any], args: Any = (), kwargs: Mapping[str, Any] | 
         kwargs: keyword arguments of the call.
         {options}
         **named: more arguments of the call by name, as in ``kwargs``.
+
+    >>> import torch, torchatlas as ta
+    >>> ta.show(torch.nn.Linear(4, 3), (1, 4)).save("net.html").name
+    'net.html'
 
     Returns:
         The page: leave it as the last line of a notebook cell, or ``save`` it; from a script, the browser shows it.

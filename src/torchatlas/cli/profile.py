@@ -52,7 +52,7 @@ def profile(
     with clean_exit():
         if is_file(run.target) and Path(run.target).exists():
             raise InputError(
-                f"{run.target} is a file and is not run: there is no time to measure. See torchatlas summary."
+                f"{run.target} is a file and is not run, so there is no time to measure. See torchatlas summary."
             )
         check_place(output, [run.target])
         if output is not None and output.suffix != ATLAS:

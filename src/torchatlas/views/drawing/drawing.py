@@ -43,7 +43,7 @@ def draw(
     every = with_defaults("draw", {"depth": depth, "expand": expand, "collapse": collapse, **options}, DRAW)
     color_by, overlays = every["color_by"], every["overlays"]
     if not graph.calls and color_by is not None:
-        raise InputError(f"color_by={color_by!r}: {graph.name} was not run; capture it with inputs to colour by a run")
+        raise InputError(f"color_by={color_by!r}: {graph.name} was not run. Capture it with inputs to colour by a run.")
     return Drawing(graph, read_options(shown(graph), every), overlays)
 
 

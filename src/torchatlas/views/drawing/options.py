@@ -128,7 +128,7 @@ def read_options(graph: Graph, options: Mapping[str, Any], themes: Sequence[str]
     given = {name: options.get(name, option.default) for name, option in DRAW.items()}
     depth, labels = given["depth"], given["labels"]
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
-        raise InputError(f"depth={depth!r}; depth is a whole number from 1, or None for what one page holds")
+        raise InputError(f"depth={depth!r}; depth is a whole number from 1, or None for as much as fits one page.")
     _need("direction", given["direction"], DIRECTIONS)
     _need("theme", given["theme"], themes)
     if isinstance(labels, str):

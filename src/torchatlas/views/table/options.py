@@ -75,7 +75,7 @@ def _check(option: str, given: str, known: Sequence[str]) -> None:
 
 def _check_style(style: Style, depth: int | None, columns: Sequence[str] | None, titles: Sequence[str]) -> None:
     if style == "torchsummary" and (depth is not None or columns is not None):
-        raise InputError("style='torchsummary' has the columns and the depth it has; leave depth and columns out")
+        raise InputError("style='torchsummary' has fixed columns and depth; leave depth and columns out.")
     unknown = [name for name in columns or () if name not in titles]
     if unknown:
         raise InputError(f"style='torchinfo' has no column {unknown[0]!r}; it has {', '.join(titles)}")
