@@ -128,7 +128,7 @@ def test_a_match_that_takes_a_part_of_a_module_is_left_and_said():
     assert made.calls == graph.calls
     assert made.notes[-1].text == (
         "fold('Linear > Relu'): 1 of 1 matches were not grouped. They cut through block;"
-        " a group must contain whole modules"
+        " a group must contain whole modules."
     )
     assert unfold(made) == graph
 
@@ -136,7 +136,7 @@ def test_a_match_that_takes_a_part_of_a_module_is_left_and_said():
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("Conv > Reluu", "found nothing in Net; not there: Reluu; near Reluu: F.relu"),
+        ("Conv > Reluu", "found nothing in Net: it has no Reluu; close to Reluu: F.relu"),
         ("Relu > Conv > Relu", "found nothing in Net: everything in it exists, but not connected in this way."),
         ("re:conv.*", "found nothing in Net; near conv.*: c1, c2, n1"),
     ],
@@ -153,7 +153,7 @@ def test_of_a_model_that_was_not_run_it_is_said_why_nothing_is_found(pattern):
     """Its modules are there, and only calls are looked through: not that nothing of that name is there."""
     made = fold(Graph("Net", modules=(Module("", "Net"), Module("layers.0", "Conv2d"))), pattern, "Block")
     assert made.calls == ()
-    assert "it was not run" in made.notes[-1].text
+    assert "the model was not run" in made.notes[-1].text
     assert "not there" not in made.notes[-1].text
 
 
@@ -171,7 +171,7 @@ def test_modules_are_folded_by_path():
     [
         (r"re:layer(\d", "x", "regular expression"),
         (r"re:layer(\d)", r"\2", "invalid group reference"),
-        ("Conv", " ", "needs a name"),
+        ("Conv", " ", "give the group a name"),
         ("Conv >", "x", "expected the name"),
     ],
 )

@@ -48,7 +48,7 @@ def test_what_read_the_result_reads_what_it_read():
     assert reading(graph)["F.relu"] == ["f"]
     assert reading(graph)["Tensor.__add__"] == ["d", "x"]
     assert [module.path for module in graph.modules] == ["", "c1", "c2"]
-    assert graph.notes[-1].text == ("prune('BatchNorm') left out 2 calls (BatchNorm2d ×2): totals are without them")
+    assert graph.notes[-1].text == ("prune('BatchNorm') removed 2 calls (BatchNorm2d ×2); totals do not include them.")
     assert list(problems(graph)) == []
 
 
@@ -117,7 +117,7 @@ def test_what_is_only_inside_groups_is_said_to_be_there():
     """Patterns do not look into what was folded."""
     folded = fold(build(RESIDUAL), "Conv > Norm", "ConvNorm")
     assert "Conv is inside folded groups; unfold() opens them." in prune(folded, "Conv").notes[-1].text
-    assert "not there: Convv" in prune(folded, "Convv").notes[-1].text
+    assert "it has no Convv" in prune(folded, "Convv").notes[-1].text
 
 
 @settings(max_examples=60, deadline=None)

@@ -39,11 +39,11 @@ def test_paths_are_renamed_everywhere():
 @pytest.mark.parametrize(
     ("pattern", "name", "said"),
     [
-        (r"re:model\.layers\.\d", "stage", "'model.layers.0' and 'model.layers.1' would both be 'stage'"),
-        (r"re:model\.layers\.0", "model.layers.1", "would both be 'model.layers.1'"),
-        (r"re:model\.layers\.0", "a..b", "is no path"),
+        (r"re:model\.layers\.\d", "stage", "'model.layers.0' and 'model.layers.1' would both be named 'stage'"),
+        (r"re:model\.layers\.0", "model.layers.1", "would both be named 'model.layers.1'"),
+        (r"re:model\.layers\.0", "a..b", "is not a path"),
         (r"re:model\.layers\.(\d)", r"\2", "invalid group reference"),
-        ("F.linear", "", "needs a name"),
+        ("F.linear", "", "give a new name"),
     ],
 )
 def test_what_would_be_confused_is_refused(pattern, name, said):

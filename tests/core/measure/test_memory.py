@@ -199,7 +199,7 @@ def test_what_is_not_known_is_said() -> None:
     values = (*small.values[:4], tensor(4, shape=(3,), nbytes=None, device="cuda:0", producer=1), small.values[5])
     calls = (small.calls[0], Call(1, "function", "torch.novel", None, 0, (3, 0), (4,), error="E: e"), small.calls[2])
     notes = "\n".join(memory(Graph("Net", calls, values, small.modules, error=1, provenance=small.provenance)).notes)
-    for said in ("ended in an error", "1 tensors of unknown size", "until its last use", "an accelerator"):
+    for said in ("ended in an error", "1 tensors of unknown size", "until its last use", "the accelerator"):
         assert said in notes
     assert "estimated from a run in eval mode" in notes
     assert "inputs and outputs are assumed: novel" in notes

@@ -103,7 +103,7 @@ def overlays_by_name(graph: Graph, given: Overlays | None = None) -> dict[str, O
     """
     if given is not None and not isinstance(given, Mapping):
         raise InputError(
-            f"overlays={type(given).__name__}(…): wanted numbers by name, as {{'energy': {{'layer1': 0.5, 12: 3}}}}."
+            f"overlays={type(given).__name__}(…): give numbers by name, such as {{'energy': {{'layer1': 0.5, 12: 3}}}}."
         )
     found = {overlay.name: overlay for overlay in graph.overlays}
     for name, numbers in (given or {}).items():
