@@ -104,7 +104,7 @@ def test_every_column_and_measure_is_known_as_taken():
 @pytest.mark.parametrize(("name", "unit"), [("", ""), (" ", ""), (3, ""), ("heat", 3), ("heat", None)])
 def test_name_and_unit_are_text(name, unit):
     """What was given is repeated."""
-    with pytest.raises(InputError, match="give (a name|text), such as"):
+    with pytest.raises(InputError, match=r"give (a name|text), such as"):
         overlay_of(GRAPH, name, {}, unit)
 
 
