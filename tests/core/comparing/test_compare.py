@@ -250,6 +250,21 @@ def test_an_argument_of_a_function_counts():
     assert [(each.what, each.a, each.b) for each in item.differences] == [("F.leaky_relu negative_slope", "0.1", "0.2")]
 
 
+def test_of_several_results_the_one_that_differs_is_said():
+    """Not the first, which may be the same; how many more there are stands beside it."""
+
+    class Both(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.layer = nn.Linear(3, width)
+
+        def forward(self, x):
+            return x.sum(1), self.layer(x)
+
+    whole = compare(*(ta.capture(Both(width), torch.ones(2, 3)).graph for width in (4, 5))).items[0]
+    assert [(each.a, each.b) for each in whole.differences] == [("[2, 4] +1", "[2, 5] +1")]
+
+
 def test_numbers_are_in_short_unless_they_are_told_apart_in_full():
     """A third is not given with sixteen digits, nor said to differ from itself."""
     for one, other, said in ((1 / 3, 0.5, ("0.333333", "0.5")), (0.1, 0.1 + 1e-9, ("0.1", "0.100000001"))):

@@ -12,6 +12,7 @@ output [1, 8, 7, 7] [1, 8, 4, 4]
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from torchatlas.core.comparing.likeness import is_foreign
@@ -168,14 +169,16 @@ def result_differences(one: Call, other: Call, a: Graph, b: Graph) -> Iterator[D
     if not all(value.dtype for value in (*left, *right)):
         return
     if [v.shape for v in left] != [v.shape for v in right]:
-        yield Difference("output", _shapes(left), _shapes(right))
+        yield Difference("output", _shapes(left, right), _shapes(right, left))
     elif [v.dtype for v in left] != [v.dtype for v in right]:
         yield Difference("output dtype", _words(v.dtype for v in left), _words(v.dtype for v in right))
 
 
-def _shapes(values: Sequence[Value]) -> str:
-    more = f" +{len(values) - 1}" if len(values) > 1 else ""
-    return f"{list(values[0].shape)}{more}" if values else NONE
+def _shapes(values: Sequence[Value], others: Sequence[Value]) -> str:
+    """The first shape that the others do not have in its place, and how many more tensors there are."""
+    here, there = (list(map(shape, side)) for side in (values, others))
+    first = next((one for one, other in zip_longest(here, there) if one != other), None) or NONE
+    return f"{first} +{len(here) - 1}" if len(here) > 1 else first
 
 
 def call_differences(one: Call, other: Call, a: Graph, b: Graph) -> Iterator[Difference]:
