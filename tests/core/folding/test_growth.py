@@ -111,7 +111,7 @@ def test_the_row_of_a_fold_that_grows_holds_the_exact_sum_of_its_steps(steps):
     assert folded[0]["mult_adds"] + folded[1]["mult_adds"] == total(atlas.graph).flops // 2
     text = str(atlas.summary(depth=1))
     assert f"attention x{steps}, cache 3..{3 + steps}" in text
-    assert "is the first" in text
+    assert "show the first" in text
 
 
 def test_the_page_and_the_drawing_say_what_grows(tmp_path: Path):
