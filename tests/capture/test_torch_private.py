@@ -32,8 +32,8 @@ from torchatlas.capture.torch_private import (
     in_fake_mode,
     in_function_mode,
     in_transform,
+    is_python_node,
     is_transformed,
-    kept_by_function,
     kernel_of,
     key_of,
     modes_off,
@@ -192,9 +192,9 @@ def test_saved_tensors_are_told_from_attributes_without_reading_them():
     plain, tensors = saved_names(x.softmax(-1).grad_fn)
     assert "dim" in plain
     assert tensors == ("result",)
-    assert not kept_by_function(x.exp().grad_fn)
+    assert not is_python_node(x.exp().grad_fn)
     own = Kept.apply(x).grad_fn
-    assert kept_by_function(own)
+    assert is_python_node(own)
     (one,) = packed(own, None)
     assert one.unpack_hook is None
     assert one.data is x

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from torchatlas.capture.backward.forward_link import Kept
+    from torchatlas.capture.backward.forward_link import ForwardLink
     from torchatlas.capture.origin import Origin
     from torchatlas.capture.record.replay import Replay, Tape
     from torchatlas.core.graph import Call, Graph, Module
@@ -52,7 +52,7 @@ class Atlas:
         graph: Graph,
         tape: Tape | None = None,
         origin: Origin | None = None,
-        kept: Kept | None = None,
+        kept: ForwardLink | None = None,
         opened: tuple[Path, str | None] | None = None,
     ) -> None:
         self.graph = graph
@@ -89,11 +89,11 @@ class Atlas:
         return self.graph.calls
 
     @property
-    def kept(self) -> Kept:
+    def kept(self) -> ForwardLink:
         """What links a backward pass to this run: see `torchatlas.backward`.
 
         >>> type(ta.capture(torch.nn.Linear(4, 3), (1, 4), grad=True).kept).__name__
-        'Kept'
+        'ForwardLink'
 
         Raises:
             InputError: captured without ``grad=True``, or read from a file.

@@ -61,7 +61,7 @@ def backward(
         if atlas is None:
             raise InputError("Give backward a tensor, a structure of tensors, or atlas=capture(model, ..., grad=True).")
         outputs = atlas.outputs
-    forward = kept = None
+    forward = link = None
     if atlas is not None:
-        forward, kept = atlas.graph, atlas.kept
-    return Atlas(backward_graph(outputs, params, forward, kept, saved=saved))
+        forward, link = atlas.graph, atlas.kept
+    return Atlas(backward_graph(outputs, params, forward, link, saved=saved))

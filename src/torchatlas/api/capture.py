@@ -115,7 +115,7 @@ def captured(
     """
     run = ran(caller, model, args, kwargs, options, named, offered)
     assert run.graph is not None  # noqa: S101  # a run that ended well has one
-    return Atlas(run.graph, run.tape, run.origin, run.kept)
+    return Atlas(run.graph, run.tape, run.origin, run.forward_link)
 
 
 def ran(

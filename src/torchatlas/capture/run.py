@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from torchatlas.capture.backward.forward_link import Kept, makers, named_tensors
+from torchatlas.capture.backward.forward_link import ForwardLink, given_tensors, makers
 from torchatlas.capture.fake import FAKE, Faker, advice
 from torchatlas.capture.inputs.caller import CAPTURE
 from torchatlas.capture.inputs.forward import positional, signature, sized_example
@@ -54,7 +54,7 @@ class Run:
         bound: the positional and keyword arguments of the call; None if the model was not to be run.
         tape: what a replay needs, if it was asked for.
         origin: the model and the arguments, after success.
-        kept: what its backward pass is tied by, if that was asked for, after success.
+        forward_link: what its backward pass is tied by, if that was asked for, after success.
     """
 
     def __init__(self, model: Callable[..., Any], options: Options, caller: Caller = CAPTURE) -> None:
@@ -63,7 +63,7 @@ class Run:
         self.graph: Graph | None = None
         self.origin: Origin | None = None
         self.tape = Tape() if options.replay else None
-        self.kept: Kept | None = None
+        self.forward_link: ForwardLink | None = None
         self._given = model
         self._model = unwrapped(model)
         self._modules = modules_of(self._model)
@@ -187,8 +187,8 @@ class Run:
                 if is_a(result, _LATER):
                     recorder.notes[_unread(result)] = None
                 if self._options.grad:
-                    given = named_tensors((*bound[0], *bound[1].values()), keys)
-                    self.kept = Kept(result, structure.tensors(), given, makers(recorder.calls))
+                    given = given_tensors((*bound[0], *bound[1].values()), keys)
+                    self.forward_link = ForwardLink(result, structure.tensors(), given, makers(recorder.calls))
         except BaseException as raised:
             error = raised
             if self._options.fake:

@@ -42,6 +42,7 @@ __all__ = [
     "FAKE_LOG",
     "HOOKS_ARE_SEEN",
     "NEEDS_DATA",
+    "UNNUMBERED",
     "DispatchMode",
     "FakeTensor",
     "FakeTensorMode",
@@ -62,8 +63,8 @@ __all__ = [
     "in_fake_mode",
     "in_function_mode",
     "in_transform",
+    "is_python_node",
     "is_transformed",
-    "kept_by_function",
     "kernel_of",
     "key_of",
     "leave_fake",
@@ -407,7 +408,7 @@ def packed(node: Any, name: str | None) -> tuple[Any, ...]:
     return tuple(raw) if isinstance(raw, (tuple, list)) else (raw,)
 
 
-def kept_by_function(node: Any) -> bool:
+def is_python_node(node: Any) -> bool:
     """Whether this is a node of an ``autograd.Function`` in Python, which is also its ``ctx``."""
     return isinstance(node, torch.autograd.function.BackwardCFunction)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.capture.objects.tree import describe
-from torchatlas.capture.torch_private import kept_by_function, saved_names
+from torchatlas.capture.torch_private import is_python_node, saved_names
 from torchatlas.core.graph import Node, Slot, Text
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _HALF, _WHOLE = 2**63, 2**64
 
 def attributes(node: Any) -> list[tuple[str, Tree]]:
     """(name, value) of each; torch has those of its own functions, and the user's ``ctx`` what was put on it."""
-    if kept_by_function(node):
+    if is_python_node(node):
         return [(name, _plain(thing)) for name, thing in vars(node).items()]
     return [(name, _read(node, name)) for name in saved_names(node)[0]]
 

@@ -19,7 +19,7 @@ UNSURE = -1
 
 
 @dataclass(frozen=True)
-class Kept:
+class ForwardLink:
     """The result of a run, with its graph, and who made which part of that.
 
     Attributes:
@@ -36,7 +36,7 @@ class Kept:
     makers: dict[int, int]
 
 
-def named_tensors(args: Iterable[Any], keys: Sequence[str]) -> list[tuple[str, Tensor]]:
+def given_tensors(args: Iterable[Any], keys: Sequence[str]) -> list[tuple[str, Tensor]]:
     """The tensors among the arguments of the run, by name."""
     found: list[Tensor] = []
     tree = Node("arguments", tuple(keys), tuple([describe_whole(item, found) for item in args]))

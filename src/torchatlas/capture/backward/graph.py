@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from torchatlas.capture.backward.forward_link import Kept
-    from torchatlas.capture.backward.named_tensors import Known
+    from torchatlas.capture.backward.forward_link import ForwardLink
+    from torchatlas.capture.backward.named_tensors import KnownTensors
     from torchatlas.capture.backward.outputs import Start
     from torchatlas.capture.backward.saved import Saved
     from torchatlas.capture.backward.walk import AutogradNode
@@ -41,14 +42,14 @@ _WORDS: dict[str, Tree] = {"freed": Text("freed"), "packed": Text("packed by a h
 _KINDS: dict[str, ValueKind] = {"parameter": "parameter", "buffer": "buffer", "output": "output"}
 
 
-def backward_graph(outputs: Any, params: Any, forward: Graph | None, kept: Kept | None, *, saved: bool) -> Graph:
+def backward_graph(outputs: Any, params: Any, forward: Graph | None, link: ForwardLink | None, *, saved: bool) -> Graph:
     """The graph of the pass that ``backward`` would make from ``outputs``; nothing runs, nothing is changed.
 
     Args:
         outputs: a tensor, or any structure of tensors.
         params: names for leaves: a module, or a mapping of names to tensors.
         forward: the run that made the outputs.
-        kept: what that run left for this.
+        link: what that run left for this.
         saved: with the tensors that nodes keep.
 
     Raises:
@@ -57,24 +58,24 @@ def backward_graph(outputs: Any, params: Any, forward: Graph | None, kept: Kept 
     with undoing() as undo:
         keep_modes(undo)
         with unrecorded():
-            return _graph(outputs, params, forward, kept, saved=saved)
+            return _graph(outputs, params, forward, link, saved=saved)
 
 
-def _graph(outputs: Any, params: Any, forward: Graph | None, kept: Kept | None, *, saved: bool) -> Graph:
-    known = known_tensors(params, forward, kept)
+def _graph(outputs: Any, params: Any, forward: Graph | None, link: ForwardLink | None, *, saved: bool) -> Graph:
+    known = known_tensors(params, forward, link)
     roots, arguments = starts(outputs)
     for root in roots:
         known.call(root.tensor, "output", root.name)
-    pass_ = _Pass(known, forward, kept, saved=saved)
+    pass_ = _Pass(known, forward, link, saved=saved)
     return pass_.run(roots, arguments)
 
 
 class _Pass:
     """One backward pass in the making."""
 
-    def __init__(self, known: Known, forward: Graph | None, kept: Kept | None, *, saved: bool) -> None:
+    def __init__(self, known: KnownTensors, forward: Graph | None, link: ForwardLink | None, *, saved: bool) -> None:
         self.known, self.forward, self.saved = known, forward, saved
-        self.makers = kept.makers if kept is not None else {}
+        self.makers = link.makers if link is not None else {}
         self.calls: list[CallInMaking] = []
         self.frames = Frames(forward, self.calls)
         self.arrived: dict[tuple[int, int], list[int]] = {}  # by node and input number: gradients
@@ -118,15 +119,12 @@ class _Pass:
         )
 
     def gradient(self, form: GradientForm, maker: int | None, **more: Any) -> int:
-        size = 1
-        for length in form.shape:
-            size *= length
         value = Value(
             len(self.known.values),
             shape=form.shape,
             dtype=str(form.dtype).removeprefix("torch."),
             device=str(form.device),
-            nbytes=size * form.dtype.itemsize if min(form.shape, default=0) >= 0 else None,
+            nbytes=math.prod(form.shape) * form.dtype.itemsize if min(form.shape, default=0) >= 0 else None,
             producer=maker,
             **{"kind": "activation", "names": ()} | more,
         )

@@ -24,7 +24,7 @@ from torchatlas.core.graph import Value
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-    from torchatlas.capture.backward.forward_link import Kept
+    from torchatlas.capture.backward.forward_link import ForwardLink
     from torchatlas.core.graph import Graph, Module, ValueKind
 
 
@@ -36,7 +36,7 @@ class Named(NamedTuple):
 
 
 @dataclass
-class Known:
+class KnownTensors:
     """Tensors with the values that stand for them, and their names.
 
     Attributes:
@@ -141,19 +141,19 @@ def _keys(tensor: Tensor) -> tuple[Hashable, ...]:
     return id(tensor), (storage_key(storage), form) if tensor.numel() else id(tensor)
 
 
-def known_tensors(params: Any, forward: Graph | None, kept: Kept | None) -> Known:
+def known_tensors(params: Any, forward: Graph | None, link: ForwardLink | None) -> KnownTensors:
     """What the forward's run kept names of, and what ``params`` names besides: a head, or a loss with weights.
 
     Raises:
         InputError: ``params`` is neither a module nor a mapping of names to tensors.
     """
-    known = Known()
+    known = KnownTensors()
     pairs = _pairs(params)
-    if kept is not None and forward is not None:
+    if link is not None and forward is not None:
         known.modules, known.name = forward.modules, forward.name
-        known.values = list(forward.values[: len(kept.tensors)])
-        _register(known, kept.tensors)
-        for name, tensor in kept.inputs:
+        known.values = list(forward.values[: len(link.tensors)])
+        _register(known, link.tensors)
+        for name, tensor in link.inputs:
             known.call(tensor, "input", name)
     elif isinstance(params, nn.Module):
         _add_module(known, params)
@@ -163,7 +163,7 @@ def known_tensors(params: Any, forward: Graph | None, kept: Kept | None) -> Know
     return known
 
 
-def _add_module(known: Known, module: nn.Module) -> None:
+def _add_module(known: KnownTensors, module: nn.Module) -> None:
     """Its structure as a capture records it."""
     model = unwrapped(module)
     modules = modules_of(model)
@@ -177,7 +177,7 @@ def _add_module(known: Known, module: nn.Module) -> None:
     recorder.close()
 
 
-def _register(known: Known, tensors: Iterable[tuple[Tensor, int]]) -> None:
+def _register(known: KnownTensors, tensors: Iterable[tuple[Tensor, int]]) -> None:
     for tensor, number in tensors:
         value = known.values[number]
         known.stands_for(tensor, value)

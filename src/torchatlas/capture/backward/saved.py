@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from torch import Tensor
 
 from torchatlas.capture.objects.tree import describe, places
-from torchatlas.capture.torch_private import kept_by_function, packed, saved_names
+from torchatlas.capture.torch_private import is_python_node, packed, saved_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Saved:
 
 def saved_by(node: Any) -> Iterator[Saved]:
     """Everything that the node keeps, as far as it can be known without running anybody's code."""
-    if not kept_by_function(node):
+    if not is_python_node(node):
         for name in saved_names(node)[1]:
             yield from _read(node, name, f"_saved_{name}")
         return
@@ -50,7 +50,7 @@ def saved_by(node: Any) -> Iterator[Saved]:
 
 def is_freed(node: Any) -> bool:
     """Whether a backward has run through this node and freed what it kept."""
-    if kept_by_function(node):
+    if is_python_node(node):
         return _all_packed(node, None) is None
     for name in saved_names(node)[1]:
         there = _all_packed(node, name)

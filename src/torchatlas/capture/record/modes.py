@@ -48,7 +48,6 @@ class CallHandler(Protocol):
     Attributes:
         paths: paths of the modules that it knows, by ``id``.
         functions: whether it handles torch functions.
-
         running: whether there is a run to be heard of.
     """
 
