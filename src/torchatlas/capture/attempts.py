@@ -28,7 +28,7 @@ from torchatlas.core.graph import Note
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from torchatlas.capture.inputs.arguments import Given, Inputs
+    from torchatlas.capture.inputs.arguments import Given
     from torchatlas.capture.inputs.made_inputs import Made
     from torchatlas.capture.options import Options
     from torchatlas.core.graph import Graph
@@ -56,12 +56,12 @@ class Attempt(NamedTuple):
     Attributes:
         run: with the graph, up to the failing call where it failed.
         error: what the model raised; None after success.
-        inputs: what it ran with.
+        made: the tensors that were made from shapes for it; None where none was.
     """
 
     run: Run
     error: BaseException | None
-    inputs: Inputs | None
+    made: Made | None
 
 
 def run_given(model: Callable[..., Any], options: Options, given: Given) -> Attempt:
@@ -71,8 +71,7 @@ def run_given(model: Callable[..., Any], options: Options, given: Given) -> Atte
         InputError: what was given does not fit the model.
     """
     first = _with_dtypes(model, options, given, AS_GUESSED)
-    made = first.inputs.made if first.inputs is not None else None
-    if made is None or not any(made.shapes.values()) or _ends_it(first.error):
+    if first.made is None or not any(first.made.shapes.values()) or _ends_it(first.error):
         return first
     sample = first.run.graph is not None and takes_one_sample(first.run.graph)
     if first.error is None and not sample:
@@ -109,7 +108,8 @@ def _failed_at(attempt: Attempt) -> int:
 def _attempt(model: Callable[..., Any], options: Options, given: Given, making: Making) -> Attempt:
     run = Run(model, options, given.caller)
     inputs = inputs_of(run.root, given, making)
-    notes = list(_notes(given, making, inputs.made)) if inputs is not None and inputs.made is not None else []
+    made = inputs.made if inputs is not None else None
+    notes = list(_notes(given, making, made)) if made is not None else []
     logged, FAKE_LOG.disabled = FAKE_LOG.disabled, True  # the exception says the same, if it is not mended
     try:
         run.go(inputs, notes)
@@ -118,10 +118,10 @@ def _attempt(model: Callable[..., Any], options: Options, given: Given, making: 
         with suppress(AttributeError):  # a class that takes no attribute
             for text in (*(note.text for note in notes), *filter(None, [advice])):
                 add_note(error, f"torchatlas: {text}")
-        return Attempt(run, error, inputs)
+        return Attempt(run, error, made)
     finally:
         FAKE_LOG.disabled = logged
-    return Attempt(run, None, inputs)
+    return Attempt(run, None, made)
 
 
 def _ends_it(error: BaseException | None) -> bool:
@@ -158,8 +158,7 @@ def _other_dtypes(attempt: Attempt, already: frozenset[str]) -> Iterator[frozens
 
     The last, since an index stands behind what it is an index of.
     """
-    error, graph = attempt.error, attempt.run.graph
-    made = attempt.inputs.made if attempt.inputs is not None else None
+    error, graph, made = attempt.error, attempt.run.graph, attempt.made
     if made is None or graph is None or _ends_it(error) or not _DTYPE.search(str(error)):
         return
     guessed = [name for name in made.guessed if name not in already]
