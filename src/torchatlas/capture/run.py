@@ -231,8 +231,7 @@ class Run:
         return "function", callable_name(self._model)
 
     def _keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
-        known = signature(self._model)
-        names = tuple(parameter.name for parameter in positional(known))[: len(args)] if known is not None else ()
+        names = [parameter.name for parameter in positional(signature(self._model))[: len(args)]]
         return (*names, *(f"args[{index}]" for index in range(len(names), len(args))), *kwargs)
 
     def _provenance(self) -> Provenance:

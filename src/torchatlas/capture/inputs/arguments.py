@@ -26,7 +26,6 @@ from torchatlas.core.options import listed, meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from inspect import Signature
 
     from torchatlas.capture.inputs.caller import Caller
     from torchatlas.capture.inputs.made_inputs import Made
@@ -138,7 +137,7 @@ def with_named(
     for name in named:
         if name not in known:
             hint = meant(name, [*known, *options, *elsewhere])
-            if parameters is not None and forward.has(parameters, Parameter.VAR_KEYWORD):
+            if forward.has(parameters, Parameter.VAR_KEYWORD):
                 hint += f' What it takes under any name is given so: kwargs={{"{name}": …}}.'
             problem = f"{function} has no option {name!r}, and {forward.render(model)} no such argument."
             raise TypeError(f"{problem}{hint} {listed(function, options)}")
@@ -186,9 +185,7 @@ def _handed_on(given: Given) -> str:
 
 def _taken_for_shapes(model: Any, given: Given, size: Any) -> str:
     """What to say of shapes by position that may have been meant as numbers."""
-    parameters = forward.signature(model)
-    names = [place.name for place in forward.positional(parameters)] if parameters is not None else []
-    name = names[0] if names else "x"
+    name = next((parameter.name for parameter in forward.positional(forward.signature(model))), "x")
     taken = f"{_described(given.args)} was taken for {'a shape' if is_shape(size) else 'shapes'}"
     return f"{taken}; to give numbers to forward, use names: {given.caller.named(name)}."
 
@@ -226,21 +223,16 @@ def _needs_input(model: Any) -> bool:
     parameters = forward.signature(model)
     if parameters is None or forward.has(parameters, Parameter.VAR_POSITIONAL):
         return True
-    return any(one.default is Parameter.empty or one.default is None for one in _plain(parameters))
-
-
-def _plain(parameters: Signature) -> list[Parameter]:
-    variadic = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-    return [one for one in parameters.parameters.values() if one.kind not in variadic]
+    return any(one.default is Parameter.empty or one.default is None for one in forward.single(parameters))
 
 
 def _refuse_names(refusal: _Refusal, keywords: dict[str, Any]) -> None:
     """A dict of arguments by name in the place of positional ones."""
-    args, parameters = refusal.given.args, forward.signature(refusal.model)
-    if not is_a(args, dict) or keywords or parameters is None:
+    args = refusal.given.args
+    if not is_a(args, dict) or keywords:
         return
-    names = list(dict.keys(args))
-    if names and all(type(name) is str for name in names) and set(names) <= set(forward.named(parameters)):
+    names, known = list(dict.keys(args)), forward.named(forward.signature(refusal.model))
+    if names and all(type(name) is str for name in names) and set(names) <= set(known):
         raise refusal.of(
             "The keys of this dict are names of arguments; give it as kwargs (or, as one argument, in a tuple).",
             refusal.given.caller.call(f"kwargs={_described(dict(dict.items(args)))}"),

@@ -15,7 +15,7 @@ from torchatlas.capture.inputs.caller import CAPTURE
 from torchatlas.capture.objects.contents import FUNCTIONS, attributes, callable_name, is_a, of_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from torchatlas.capture.inputs.caller import Caller
 
@@ -82,26 +82,33 @@ def _scripted(model: Any) -> Signature:
     )
 
 
-def required(parameters: Signature | None) -> Iterator[Parameter]:
+def single(parameters: Signature | None) -> list[Parameter]:
+    """All but ``*args`` and ``**kwargs``; of a signature that Python does not know, here and below, there are none."""
+    return [parameter for parameter in _all(parameters) if parameter.kind not in _VARIADIC]
+
+
+def required(parameters: Signature | None) -> list[Parameter]:
     """Those that a call must give."""
-    for parameter in parameters.parameters.values() if parameters is not None else ():
-        if parameter.default is Parameter.empty and parameter.kind not in _VARIADIC:
-            yield parameter
+    return [parameter for parameter in single(parameters) if parameter.default is Parameter.empty]
 
 
-def positional(parameters: Signature) -> list[Parameter]:
+def positional(parameters: Signature | None) -> list[Parameter]:
     """Those that a call may give by position, in order, ``*args`` excepted."""
-    return [parameter for parameter in parameters.parameters.values() if parameter.kind in _POSITIONAL]
+    return [parameter for parameter in _all(parameters) if parameter.kind in _POSITIONAL]
 
 
-def named(parameters: Signature) -> list[str]:
+def named(parameters: Signature | None) -> list[str]:
     """Names of those that a call may give by name, ``**kwargs`` excepted."""
-    return [parameter.name for parameter in parameters.parameters.values() if parameter.kind in _NAMED]
+    return [parameter.name for parameter in _all(parameters) if parameter.kind in _NAMED]
 
 
-def has(parameters: Signature, kind: Any) -> bool:
+def has(parameters: Signature | None, kind: Any) -> bool:
     """Whether there is a ``*args`` (VAR_POSITIONAL) or ``**kwargs`` (VAR_KEYWORD)."""
-    return any(parameter.kind is kind for parameter in parameters.parameters.values())
+    return any(parameter.kind is kind for parameter in _all(parameters))
+
+
+def _all(parameters: Signature | None) -> Iterable[Parameter]:
+    return () if parameters is None else parameters.parameters.values()
 
 
 def render(model: Any) -> str:
@@ -126,7 +133,7 @@ def example(model: Any, caller: Caller = CAPTURE) -> str:
     parameters = signature(model)
     if parameters is None:
         return caller.call("x")
-    wanted = list(required(parameters))
+    wanted = required(parameters)
     by_position = [parameter.name for parameter in wanted if parameter.kind in _POSITIONAL]
     by_name = [parameter.name for parameter in wanted if parameter.kind is Parameter.KEYWORD_ONLY]
     if not wanted:

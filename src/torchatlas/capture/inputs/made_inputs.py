@@ -208,8 +208,7 @@ def _is_sequence(thing: Any) -> bool:
 
 def _places(model: Any, count: int) -> list[str]:
     """Names of the first arguments by position; empty where there are none."""
-    parameters = forward.signature(model)
-    names = [parameter.name for parameter in forward.positional(parameters)] if parameters is not None else []
+    names = [parameter.name for parameter in forward.positional(forward.signature(model))]
     return (names + [""] * count)[:count]
 
 

@@ -36,9 +36,7 @@ def shapes_in(model: Any, args: Any) -> Any:
     if not _of_a_module(model) or not _holds_shapes(args) or _takes_numbers(model, args):
         return None
     if type(args) is dict:
-        parameters = forward.signature(model)
-        names = set(forward.named(parameters)) if parameters is not None else set()
-        return args if set(args) <= names else [args]
+        return args if set(args) <= set(forward.named(forward.signature(model))) else [args]
     return list(args)
 
 
@@ -86,8 +84,7 @@ def _cannot_be_numbers(model: Any, args: Any) -> bool:
 
 def _takes_numbers(model: Any, args: Any) -> bool:
     """Whether ``forward`` declares numbers for all that is given: by annotations or by defaults."""
-    parameters = forward.signature(model)
-    places = forward.positional(parameters) if parameters is not None else []
+    places = forward.positional(forward.signature(model))
     count = len(args) if type(args) is tuple else 1
     return len(places) >= count and all(map(_declares_numbers, places[:count]))
 
