@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from torchatlas.capture.inputs.arguments import inputs_of
-from torchatlas.capture.inputs.made_inputs import AS_GUESSED, Making
+from torchatlas.capture.inputs.made_inputs import FIRST_GUESS, Guess
 from torchatlas.capture.run import Run, add_note
 from torchatlas.capture.torch_private import FAKE_LOG
 from torchatlas.core.errors import AtlasError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torchatlas.capture.inputs.arguments import Given
-    from torchatlas.capture.inputs.made_inputs import Made
+    from torchatlas.capture.inputs.made_inputs import MadeInputs
     from torchatlas.capture.options import Options
     from torchatlas.core.graph import Graph
 
@@ -61,7 +61,7 @@ class Attempt(NamedTuple):
 
     run: Run
     error: BaseException | None
-    made: Made | None
+    made: MadeInputs | None
 
 
 def run_given(model: Callable[..., Any], options: Options, given: Given) -> Attempt:
@@ -70,29 +70,29 @@ def run_given(model: Callable[..., Any], options: Options, given: Given) -> Atte
     Raises:
         InputError: what was given does not fit the model.
     """
-    first = _with_dtypes(model, options, given, AS_GUESSED)
+    first = _with_dtypes(model, options, given, FIRST_GUESS)
     if first.made is None or not any(first.made.shapes.values()) or _ends_it(first.error):
         return first
     sample = first.run.graph is not None and takes_one_sample(first.run.graph)
     if first.error is None and not sample:
         return first
-    second = _with_dtypes(model, options, given, Making(batch=True))
+    second = _with_dtypes(model, options, given, Guess(batch=True))
     # Of two that fail, the one to show is the one that a layer has asked for.
     asked_for = sample and first.error is not None
     return second if second.error is None or _ends_it(second.error) or asked_for else first
 
 
-def _with_dtypes(model: Callable[..., Any], options: Options, given: Given, making: Making) -> Attempt:
+def _with_dtypes(model: Callable[..., Any], options: Options, given: Given, guess: Guess) -> Attempt:
     """One run, and more where it fails on dtypes that were guessed; the first where none succeeds."""
-    first = attempt = _attempt(model, options, given, making)
+    first = attempt = _attempt(model, options, given, guess)
     while attempt.error is not None:
-        for other in _other_dtypes(attempt, making.other):
-            tried = Making(making.batch, making.other | other)
+        for other in _other_dtypes(attempt, guess.other):
+            tried = Guess(guess.batch, guess.other | other)
             after = _attempt(model, options, given, tried)
             if _ends_it(after.error):
                 return after
             if after.error is None or _failed_at(after) > _failed_at(attempt):
-                attempt, making = after, tried
+                attempt, guess = after, tried
                 break
         else:
             return first
@@ -105,11 +105,11 @@ def _failed_at(attempt: Attempt) -> int:
     return -1 if graph is None or graph.error is None else graph.error
 
 
-def _attempt(model: Callable[..., Any], options: Options, given: Given, making: Making) -> Attempt:
+def _attempt(model: Callable[..., Any], options: Options, given: Given, guess: Guess) -> Attempt:
     run = Run(model, options, given.caller)
-    inputs = inputs_of(run.root, given, making)
+    inputs = inputs_of(run.root, given, guess)
     made = inputs.made if inputs is not None else None
-    notes = list(_notes(given, making, made)) if made is not None else []
+    notes = list(_notes(given, guess, made)) if made is not None else []
     logged, FAKE_LOG.disabled = FAKE_LOG.disabled, True  # the exception says the same, if it is not mended
     try:
         run.go(inputs, notes)
@@ -183,13 +183,13 @@ def _before(graph: Graph) -> Iterator[set[str]]:
         values = {value for maker in makers if maker is not None for value in graph.calls[maker].inputs} - seen
 
 
-def _notes(given: Given, making: Making, made: Made) -> Iterator[Note]:
+def _notes(given: Given, guess: Guess, made: MadeInputs) -> Iterator[Note]:
     """What was done otherwise than at first, and how to say the other thing."""
-    if making.batch:
+    if guess.batch:
         shapes = {name: shape for name, shape in made.shapes.items() if shape}
-        runs = ", ".join(f"{name} {list(shape)} runs as {list(making.shape(shape))}" for name, shape in shapes.items())
+        runs = ", ".join(f"{name} {list(shape)} runs as {list(guess.shape(shape))}" for name, shape in shapes.items())
         yield Note(f"A batch of one was added: {runs}. To run another batch, give its size too, or give a tensor.")
-    for name in sorted(making.other):
+    for name in sorted(guess.other):
         kind = str(made.guessed[name]).removeprefix("torch.")
         choice = given.caller.dtype_option(name, kind)
         guessed = f"The dtype of {name} was guessed: {kind}, after the first guess failed."

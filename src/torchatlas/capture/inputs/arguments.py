@@ -17,7 +17,7 @@ from torch import Tensor
 
 from torchatlas.capture.inputs import forward
 from torchatlas.capture.inputs.caller import CAPTURE
-from torchatlas.capture.inputs.made_inputs import AS_GUESSED, Making, made_inputs
+from torchatlas.capture.inputs.made_inputs import FIRST_GUESS, Guess, made_inputs
 from torchatlas.capture.inputs.shapes import is_shape, numbers_beside_tensors, shapes_in
 from torchatlas.capture.objects.contents import class_name, is_a
 from torchatlas.capture.objects.tree import PLAIN
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torchatlas.capture.inputs.caller import Caller
-    from torchatlas.capture.inputs.made_inputs import Made
+    from torchatlas.capture.inputs.made_inputs import MadeInputs
 
 _LONG = 40  # characters of an argument repeated in a message
 
@@ -67,11 +67,11 @@ class Inputs:
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    made: Made | None = None
+    made: MadeInputs | None = None
     advice: str = ""
 
 
-def inputs_of(model: Any, given: Given, making: Making = AS_GUESSED) -> Inputs | None:
+def inputs_of(model: Any, given: Given, guess: Guess = FIRST_GUESS) -> Inputs | None:
     """The arguments to call the model with; None if it is not to be run.
 
     It is not run when nothing is given and its ``forward`` needs an input: requires an argument, takes ``*args``, or
@@ -80,7 +80,7 @@ def inputs_of(model: Any, given: Given, making: Making = AS_GUESSED) -> Inputs |
     Args:
         model: module or callable.
         given: what the user gave.
-        making: how tensors are made from shapes.
+        guess: of the batch and the dtypes, where tensors are made from shapes.
 
     Raises:
         InputError: they do not fit together, or do not fit the signature of the model.
@@ -102,7 +102,7 @@ def inputs_of(model: Any, given: Given, making: Making = AS_GUESSED) -> Inputs |
         _refuse_names(refusal, keywords)
         _check(refusal, positional, keywords)
         return Inputs(positional, keywords, advice=_handed_on(given))
-    made = made_inputs(model, size, given.dtypes, given.device, refusal.sized, making)
+    made = made_inputs(model, size, given.dtypes, given.device, refusal.sized, guess)
     if twice := sorted(made.kwargs.keys() & keywords.keys()):
         raise refusal.sized(f"{_quoted(twice)} was given in kwargs and in input_size.")
     keywords |= made.kwargs

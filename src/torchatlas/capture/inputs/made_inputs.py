@@ -40,8 +40,8 @@ _SENTENCES = 2  # dimensions (batch, length) of what an embedding reads
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """How tensors are made from shapes, where the first way did not do.
+class Guess:
+    """What is guessed of shapes; what is guessed first, unless it says otherwise.
 
     Attributes:
         batch: every shape is that of one sample, and a batch of one is put around it.
@@ -57,11 +57,11 @@ class Making:
         return (1, *given) if self.batch and given else given
 
 
-AS_GUESSED = Making()
+FIRST_GUESS = Guess()
 
 
 @dataclass(slots=True)
-class Made:
+class MadeInputs:
     """Tensors made from shapes, as the arguments of a call.
 
     Attributes:
@@ -78,8 +78,8 @@ class Made:
 
 
 def made_inputs(
-    model: Any, input_size: Any, dtypes: Any, device: Any, refuse: Refuse, making: Making = AS_GUESSED
-) -> Made:
+    model: Any, input_size: Any, dtypes: Any, device: Any, refuse: Refuse, guess: Guess = FIRST_GUESS
+) -> MadeInputs:
     """Positional and keyword arguments of these sizes.
 
     Where no dtype is given, a tensor is int64 if its annotation says ``LongTensor``, if its name speaks of ids, tokens
@@ -95,13 +95,13 @@ def made_inputs(
         dtypes: one dtype or its name, several, or a dict by argument name, structured as the sizes are; None to choose.
         device: None for that of the model's first parameter or buffer.
         refuse: makes the error for a problem and an example of how to do it.
-        making: what is done otherwise than at first.
+        guess: of the batch and the dtypes.
     """
     sizes = _sizes(input_size, refuse)
     by_name = isinstance(input_size, Mapping)
     names = list(sizes) if by_name else _places(model, len(sizes))
     chosen = _chosen_dtypes(dtypes, list(sizes), names, refuse)
-    maker = _Maker(model, _device(model, device, refuse), refuse, making)
+    maker = _Maker(model, _device(model, device, refuse), refuse, guess)
     tensors = [
         maker.made(index, name, name or f"args[{index}]", size, chosen[index])
         for index, (name, size) in enumerate(zip(names, sizes.values(), strict=True))
@@ -116,10 +116,10 @@ def made_inputs(
 class _Maker:
     """Makes tensors, alone and in structures, and keeps account of them."""
 
-    def __init__(self, model: Any, device: torch.device, refuse: Refuse, making: Making) -> None:
-        self._model, self._device, self._refuse, self._making = model, device, refuse, making
+    def __init__(self, model: Any, device: torch.device, refuse: Refuse, guess: Guess) -> None:
+        self._model, self._device, self._refuse, self._guess = model, device, refuse, guess
         self._generator = torch.Generator().manual_seed(0)
-        self.result = Made()
+        self.result = MadeInputs()
 
     def made(self, index: int | None, name: str, path: str, size: _Size, dtype: Any) -> Any:
         """What has that size: a tensor, a dictionary or a list.
@@ -153,13 +153,13 @@ class _Maker:
             raise self._refuse(f"dtypes holds {dtype!r} for {name or 'a tensor'}, which is one tensor.")
         self.result.shapes[path] = shape
         if dtype is None:
-            kind = _guessed(self._model, index, name, shape)
-            if path in self._making.other:
+            kind = _guessed_dtype(self._model, index, name, shape)
+            if path in self._guess.other:
                 kind = _float(self._model) if kind is torch.int64 else torch.int64
             self.result.guessed[path] = kind
         else:
             kind = _dtype(dtype, self._refuse)
-        return _tensor(name, self._making.shape(shape), kind, self._device, self._generator)
+        return _tensor(name, self._guess.shape(shape), kind, self._device, self._generator)
 
 
 def _sizes(input_size: Any, refuse: Refuse) -> dict[Any, _Size]:
@@ -258,7 +258,7 @@ def _state(model: Any) -> Iterable[Tensor]:
         yield from model.buffers()
 
 
-def _guessed(model: Any, index: int | None, name: str, shape: tuple[int, ...]) -> torch.dtype:
+def _guessed_dtype(model: Any, index: int | None, name: str, shape: tuple[int, ...]) -> torch.dtype:
     words = name.split("_")
     if name.endswith("attention_mask") or (index is not None and _annotated_whole(model, name)):
         return torch.int64
