@@ -21,6 +21,7 @@ import torch
 from torchatlas.capture.inputs.arguments import inputs_of
 from torchatlas.capture.inputs.made_inputs import FIRST_GUESS, Guess
 from torchatlas.capture.run import Run, add_note
+from torchatlas.capture.stored import dtype_name
 from torchatlas.capture.torch_private import FAKE_LOG
 from torchatlas.core.errors import AtlasError
 from torchatlas.core.graph import Note
@@ -190,7 +191,7 @@ def _notes(given: Given, guess: Guess, made: MadeInputs) -> Iterator[Note]:
         runs = ", ".join(f"{name} {list(shape)} runs as {list(guess.shape(shape))}" for name, shape in shapes.items())
         yield Note(f"A batch of one was added: {runs}. To run another batch, give its size too, or give a tensor.")
     for name in sorted(guess.other):
-        kind = str(made.guessed[name]).removeprefix("torch.")
+        kind = dtype_name(made.guessed[name])
         choice = given.caller.dtype_option(name, kind)
         guessed = f"The dtype of {name} was guessed: {kind}, after the first guess failed."
         yield Note(f"{guessed} To choose it, write {choice}.")

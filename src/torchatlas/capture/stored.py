@@ -57,7 +57,7 @@ class Stored:
 
     def records(self) -> tuple[InnerTensor, ...]:
         """The inner tensors as plain data."""
-        return tuple(InnerTensor(name, _shape(one), _word(one.dtype), _nbytes(one)) for name, one in self.inner)
+        return tuple(InnerTensor(name, _shape(one), dtype_name(one.dtype), _nbytes(one)) for name, one in self.inner)
 
 
 def stored(tensor: Tensor) -> Stored | None:
@@ -200,5 +200,6 @@ def _nbytes(tensor: Tensor) -> int:
     return int(tensor.numel() * tensor.element_size())
 
 
-def _word(dtype: torch.dtype) -> str:
+def dtype_name(dtype: torch.dtype) -> str:
+    """As records have it: ``float32``."""
     return str(dtype).removeprefix("torch.")

@@ -16,6 +16,7 @@ from torchatlas.capture.backward.outputs import starts
 from torchatlas.capture.backward.remarks import Remarks
 from torchatlas.capture.backward.saved import is_freed, saved_by
 from torchatlas.capture.backward.walk import depth_of, in_order
+from torchatlas.capture.stored import dtype_name
 from torchatlas.capture.torch_private import UNNUMBERED, gradient_forms
 from torchatlas.capture.undo import undoing
 from torchatlas.capture.unrecorded import keep_modes, unrecorded
@@ -122,7 +123,7 @@ class _Pass:
         value = Value(
             len(self.known.values),
             shape=form.shape,
-            dtype=str(form.dtype).removeprefix("torch."),
+            dtype=dtype_name(form.dtype),
             device=str(form.device),
             nbytes=math.prod(form.shape) * form.dtype.itemsize if min(form.shape, default=0) >= 0 else None,
             producer=maker,

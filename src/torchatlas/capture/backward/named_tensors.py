@@ -17,6 +17,7 @@ from torchatlas.capture.record.recorder import Recorder
 from torchatlas.capture.record.structure import Structure, modules_of, name_of, unwrapped
 from torchatlas.capture.record.tensors import ValueRecord, frozen, measure
 from torchatlas.capture.restore.state import Guard
+from torchatlas.capture.stored import dtype_name
 from torchatlas.capture.torch_private import storage_key, storage_of
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Value
@@ -100,7 +101,7 @@ class KnownTensors:
             len(self.values),
             kind,
             shape=record.shape,
-            dtype=str(tensor.dtype).removeprefix("torch."),
+            dtype=dtype_name(tensor.dtype),
             device=str(tensor.device),
             nbytes=record.nbytes,
             requires_grad=tensor.requires_grad,

@@ -21,6 +21,7 @@ from torchatlas.capture.inputs.made_inputs import FIRST_GUESS, Guess, made_input
 from torchatlas.capture.inputs.shapes import is_shape, numbers_beside_tensors, shapes_in
 from torchatlas.capture.objects.contents import class_name, is_a
 from torchatlas.capture.objects.tree import PLAIN
+from torchatlas.capture.stored import dtype_name
 from torchatlas.core.errors import InputError
 from torchatlas.core.options import listed, meant
 
@@ -277,7 +278,7 @@ def _quoted(names: list[str]) -> str:
 def _described(thing: Any) -> str:
     """A tensor as dtype and shape, ``float32[1, 3]``; containers with what they hold; the rest shortened."""
     if is_a(thing, Tensor):
-        return f"{str(thing.dtype).removeprefix('torch.')}{list(thing.shape)}"
+        return f"{dtype_name(thing.dtype)}{list(thing.shape)}"
     if type(thing) is tuple:
         return f"({', '.join(map(_described, thing))}{',' if len(thing) == 1 else ''})"
     if type(thing) is list:

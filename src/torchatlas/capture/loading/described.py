@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from torchatlas.capture.objects.contents import class_name, is_a
-from torchatlas.capture.stored import ONE_SCALE
+from torchatlas.capture.stored import ONE_SCALE, dtype_name
 from torchatlas.capture.torch_private import script_class, script_state, storage_key
 from torchatlas.core.comparing.state import LazyTensor, NotBuilt, ScriptObject, TensorSpec
 
@@ -62,7 +62,7 @@ def _tensor(tensor: Tensor, *, lasting: bool) -> TensorSpec:
     kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
     return TensorSpec(
         (-1,) if tensor.is_nested else tuple(tensor.shape),
-        str(tensor.dtype).removeprefix("torch."),
+        dtype_name(tensor.dtype),
         tensor.stride() if strided else None,
         str(tensor.device),
         _quantized(tensor) if tensor.is_quantized else "" if strided else kind,
