@@ -100,10 +100,10 @@ def profiled(
     """What `profile` does, for the function that was called; by position, as `api.capture.ran` takes it."""
     from torchatlas.capture.measure import profile as measuring  # noqa: PLC0415  # torch is loaded when asked for
 
-    wanted = measuring.Wanted(repeats, warmup, statistics, memory)
+    measured = measuring.ProfileOptions(repeats, warmup, statistics, memory)
     run = ran(caller, model, args, kwargs, options, named, offered)
     assert run.graph is not None  # noqa: S101  # a run that ended well has one
     if run.bound is None:
         said = next(note.text for note in run.graph.notes if note.code == "not run")
         raise InputError(f"There is nothing to measure. {said}")
-    return Atlas(measuring.profiled(run, run.graph, wanted), origin=run.origin)
+    return Atlas(measuring.profiled(run, run.graph, measured), origin=run.origin)

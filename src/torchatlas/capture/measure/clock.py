@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from torchatlas.capture.restore.state import own_tensors
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from torch import Tensor, nn
 
 
 class Clock(ABC):
@@ -95,6 +100,11 @@ class WaitingClock(HostClock):
         """Wait for every device."""
         for device in self._devices:
             torch.accelerator.synchronize(device)
+
+
+def devices_of(modules: Mapping[str, nn.Module], tensors: Iterable[Tensor]) -> set[torch.device]:
+    """Where a run computes: the devices of its parameters, buffers and inputs."""
+    return {tensor.device for tensor in chain(tensors, *map(own_tensors, modules.values()))}
 
 
 def clock_for(devices: Collection[torch.device]) -> Clock:

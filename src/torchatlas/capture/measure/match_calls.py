@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from torchatlas.capture.record.listen import UNKNOWN, key_of
+from torch import nn
+
+from torchatlas.capture.objects.contents import is_a
+from torchatlas.capture.record import names
+from torchatlas.capture.record.listen import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -50,12 +54,19 @@ def heard(stream: Stream, paths: Mapping[int, str]) -> list[Heard]:
     waiting: list[Heard] = []
     for thing, note in stream:
         if thing is not None:
-            call = Heard(key_of(thing, paths), note)
+            call = Heard(_key_heard(thing, paths), note)
             (waiting[-1].inside if waiting else top).append(call)
             waiting.append(call)
         else:
             waiting.pop().end = note
     return top
+
+
+def _key_heard(thing: Any, paths: Mapping[int, str]) -> Key:
+    """What is called, as the record of a call has it: path, of a module only, and name."""
+    if is_a(thing, nn.Module):
+        return paths.get(id(thing), UNKNOWN), type(thing).__name__
+    return None, thing if isinstance(thing, str) else names.function(thing).name
 
 
 def align(graph: Graph, kinds: Collection[CallKind], listener: Listener) -> Alignment:

@@ -7,13 +7,12 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from torchatlas.capture.measure.clock import clock_for
+from torchatlas.capture.measure.clock import clock_for, devices_of
 from torchatlas.capture.measure.match_calls import align
 from torchatlas.capture.measure.peaks import CudaMeter, Peaks
 from torchatlas.capture.measure.statistics import Looks
 from torchatlas.capture.measure.timing import FUNCTIONS, MODULES, measure, spread
 from torchatlas.capture.objects.tree import tensors_in
-from torchatlas.capture.record.listen import devices_of
 from torchatlas.capture.record.modes import recording
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Node, Note, Overlay
@@ -38,7 +37,7 @@ _WORDS = {"nan": "NaN", "inf": "infinity"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ProfileOptions:
     """What is measured: see `torchatlas.profile`."""
 
     repeats: int = 10
@@ -52,13 +51,13 @@ class Wanted:
                 raise InputError(f"{name}={number!r}: wanted a whole number from {least}.")
 
 
-def profiled(run: Run, graph: Graph, wanted: Wanted) -> Graph:
+def profiled(run: Run, graph: Graph, options: ProfileOptions) -> Graph:
     """The graph with what was measured.
 
     Args:
         run: what was recorded; it is run again.
         graph: its record, of a run that did not fail.
-        wanted: what is measured.
+        options: what is measured.
 
     Raises:
         InputError: nothing is computed in this run, so that nothing takes time.
@@ -66,16 +65,16 @@ def profiled(run: Run, graph: Graph, wanted: Wanted) -> Graph:
     devices = {device for device in devices_of(run.modules, tensors_in(run.bound)) if device.type != "meta"}
     _check_computed(graph)
     clock = clock_for(devices)
-    times = measure(run, graph, clock, repeats=wanted.repeats, warmup=wanted.warmup)
+    times = measure(run, graph, clock, repeats=options.repeats, warmup=options.warmup)
     found = _with_times(graph, times, clock)
     if run.compiled:
         found = _noted(found, [Note("The model was measured in eager mode, without torch.compile.")])
     if times.failure is not None:
         return found
     try:
-        if wanted.memory:
+        if options.memory:
             found = _with_peaks(run, found, devices)
-        if wanted.statistics:
+        if options.statistics:
             found = _with_statistics(run, found)
     except Exception as error:  # noqa: BLE001 - the model's own, of a run that it cannot repeat; what was measured stays
         return _noted(found, [_unrepeated(error, "Memory and statistics are incomplete.")])
@@ -186,7 +185,7 @@ def _with_statistics(run: Run, graph: Graph) -> Graph:
     for name, (unit, numbers) in columns.items():
         graph = _laid(graph, name, unit, numbers)
     reasons = {**dict.fromkeys(untold), **{why: None for look in seen.values() for why in look.untold}}
-    return _noted(graph, [*_statistics_notes(graph, reasons, alignment), *_bad_notes(graph, alignment, root)])
+    return _noted(graph, [*_statistics_notes(graph, reasons, alignment), *_bad_notes(graph, seen, root)])
 
 
 def _statistics_notes(graph: Graph, reasons: Iterable[str], alignment: Alignment) -> Iterator[Note]:
@@ -202,9 +201,8 @@ def _statistics_notes(graph: Graph, reasons: Iterable[str], alignment: Alignment
         yield Note(f"There are no statistics inside {inside}: this run took another path there.", first)
 
 
-def _bad_notes(graph: Graph, alignment: Alignment, results: Statistics | None) -> Iterator[Note]:
+def _bad_notes(graph: Graph, looks: Mapping[int, Look], results: Statistics | None) -> Iterator[Note]:
     """Where NaN and infinity came from: what was given with them, and the first call that made any."""
-    looks: dict[int, Look] = {one: heard.end for one, heard in alignment.calls.items() if heard.end is not None}
     ends = _ends(graph)
     for bad, word in _WORDS.items():
         brought = {call: [slot for slot, one in look.brought if one == bad] for call, look in sorted(looks.items())}

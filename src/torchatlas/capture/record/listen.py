@@ -10,14 +10,12 @@ import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import torch
-from torch import nn
-
-from torchatlas.capture.objects.contents import is_a
 from torchatlas.capture.record import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from torch import nn
 
 # (what is called, note) as a call begins, (None, note) as it ends.
 Stream: TypeAlias = "list[tuple[Any, Any]]"
@@ -94,20 +92,3 @@ class Listener(ABC):
             stream = self._here.stream = []
             self.others.append(stream)
         return stream
-
-
-def key_of(thing: Any, paths: Mapping[int, str]) -> tuple[str | None, str]:
-    """What is called, as the record of a call has it: path, of a module only, and name."""
-    if is_a(thing, nn.Module):
-        return paths.get(id(thing), UNKNOWN), type(thing).__name__
-    return None, thing if isinstance(thing, str) else names.function(thing).name
-
-
-def devices_of(modules: Mapping[str, nn.Module], tensors: list[torch.Tensor]) -> set[torch.device]:
-    """Where a run computes: the devices of its parameters, buffers and inputs."""
-    held = (tensor for module in modules.values() for tensor in (*module._parameters.values(), *_buffers(module)))
-    return {tensor.device for tensor in (*held, *tensors) if isinstance(tensor, torch.Tensor)}
-
-
-def _buffers(module: nn.Module) -> list[Any]:
-    return list(module._buffers.values())
