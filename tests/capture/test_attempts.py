@@ -228,6 +228,16 @@ def test_what_is_stopped_is_not_tried_again(error, run):
     assert next(tried) == run + 1
 
 
+def test_what_is_stopped_with_the_other_dtype_is_not_taken_back():
+    """The error before it is not the one that is raised."""
+
+    def model(x):
+        raise KeyboardInterrupt if x.dtype is torch.int64 else RuntimeError("of a wrong dtype")
+
+    with pytest.raises(KeyboardInterrupt):
+        ta.capture(model, input_size=(3, 4))
+
+
 def test_a_run_that_was_mended_by_a_batch_is_not_left_for_one_that_was_stopped():
     """The convolution ran without a batch; while it runs with one, the user stops it."""
 
@@ -270,6 +280,24 @@ class Words(nn.Module):
         return self.embed(x) * self.scale(weight)
 
 
+class Late(Words):
+    """Reads its words through another call."""
+
+    def forward(self, x, weight):
+        return super().forward(x * 2, weight)
+
+
+class Relisted(nn.Module):
+    """Reads a tensor whose way from the input goes through Python."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(9, 4)
+
+    def forward(self, features):
+        return self.embed(torch.tensor(features.tolist()))
+
+
 class Rows(nn.Module):
     """Reads no whole numbers, whatever the name of its input says."""
 
@@ -304,6 +332,34 @@ def test_whole_numbers_are_no_less_a_guess():
     atlas = ta.capture(Rows(), (2, 4))
     assert inputs(atlas) == {"tokens": ((2, 4), "float32")}
     assert said(atlas)[0].startswith("The dtype of tokens was guessed: float32, after")
+
+
+def test_the_tensor_is_looked_for_behind_the_failing_call():
+    """What the call read was made of it; where no way leads to any, it is the only one that was guessed."""
+    assert [dtype for _, dtype in inputs(ta.capture(Late(), [(2, 5), (2, 5, 3)])).values()] == ["int64", "float32"]
+    assert inputs(ta.capture(Relisted(), (2, 3))) == {"features": ((2, 3), "int64")}
+
+
+def test_two_that_are_wrong_in_one_call_are_changed_together():
+    """Neither alone lets the run go further."""
+
+    def model(left, right):
+        return left & right
+
+    atlas = ta.capture(model, input_size=[(2, 3), (2, 3)])
+    assert [dtype for _, dtype in inputs(atlas).values()] == ["int64", "int64"]
+
+
+def test_of_two_that_would_do_the_last_is_changed():
+    """An index stands behind what it is an index of."""
+
+    def model(x, at):
+        if x.dtype == at.dtype:
+            raise TypeError("one of them is to be of an integer dtype")
+        return x + at
+
+    atlas = ta.capture(model, input_size=[(2, 3), (2, 3)])
+    assert inputs(atlas) == {"x": ((2, 3), "float32"), "at": ((2, 3), "int64")}
 
 
 def test_several_dtypes_are_found_one_after_the_other():

@@ -418,6 +418,16 @@ def test_another_thread_that_only_runs_is_not_recorded():
     assert not [call for graph in graphs for call in graph.calls if call.thread]
 
 
+def test_what_the_user_has_frozen_stays_frozen():
+    """A capture keeps the collector from what was there before it, unless the user has done so already."""
+    gc.freeze()
+    try:
+        ta.capture(nn.Linear(2, 2), torch.ones(1, 2))
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+
+
 def test_a_capture_inside_a_capture_is_refused_and_leaves_no_trace():
     """The inner one names the reason; the outer one ends with it as with any exception."""
     inner = nn.Linear(4, 4)

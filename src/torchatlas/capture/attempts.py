@@ -145,7 +145,7 @@ def _is_given(graph: Graph, value: int, dimensions: int) -> bool:
     while waiting:
         value = waiting.pop()
         at = graph.values[value]
-        if value in seen or len(at.shape) != dimensions or at.is_weight:
+        if value in seen or len(at.shape) != dimensions:
             continue
         if at.kind == "input":
             return True
