@@ -414,7 +414,7 @@ def test_objects_may_change_at_any_moment(threads):
 @pytest.mark.parametrize("where", ["attribute", "list", "argument"])
 def test_own_sources_of_random_numbers_are_put_back(where):
     """Of torch, Python and NumPy; each draws the same number after a capture as it would have before."""
-    sources = [random.Random(1), np.random.default_rng(1), np.random.RandomState(1), torch.Generator().manual_seed(1)]  # noqa: S311
+    sources = [random.Random(1), np.random.default_rng(1), np.random.RandomState(1), torch.Generator().manual_seed(1)]  # noqa: S311 - not for secrets
     expected = [draw(source) for source in copied(sources)]
 
     def act(model, *others):

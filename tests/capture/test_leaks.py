@@ -63,7 +63,7 @@ def test_a_class_that_was_made_for_one_model_is_freed_with_it():
 
     def made() -> tuple[nn.Module, Held]:
         held, space = Held(), {"nn": nn}
-        exec("class Net(nn.Module):\n  def forward(self, x):\n    return (x * 2).relu()", space)  # noqa: S102
+        exec("class Net(nn.Module):\n  def forward(self, x):\n    return (x * 2).relu()", space)  # noqa: S102 - code of its own
         space["Net"].forward.held = held
         return space["Net"](), held
 
