@@ -40,7 +40,7 @@ RECORDS = (
     fold.Fold,
     growth.Growth,
 )
-PAYLOAD = (contract.Numbers, contract.Measure, contract.Marks, contract.View, contract.Pair)
+PAYLOAD = (contract.Measure, contract.Marks, contract.View, contract.Pair)
 SCENE = (
     contract.Rect,
     contract.Path,

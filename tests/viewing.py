@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchatlas.views.drawing.measures import measures_in
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.structure import shown
@@ -20,4 +21,5 @@ def view_of(graph: Graph, **options) -> View:
 
 def payload_of(graph: Graph, *, shorten: bool = False, details: bool = False, **options) -> str:
     """What the engine is given."""
-    return payload(graph, view_of(graph, **options), shorten=shorten, details=details)
+    view = view_of(graph, **options)
+    return payload(graph, view, measures_in(view, shown(graph), {}), shorten=shorten, details=details)

@@ -13,7 +13,7 @@ import { deepen } from "./deepen.ts";
 export { index, layout, newMemory, svg, visible };
 
 /** Nothing is written on the boxes but names: counting is not what is timed. */
-const UNCOUNTED = { parameters: [], flops: [], at_least: [] };
+const UNCOUNTED = [] as const;
 const OPTIONS = { direction: "TB", labels: ["shape", "params"] } as const;
 
 export function load(file: URL): Graph {

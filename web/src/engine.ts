@@ -20,11 +20,11 @@ function themeOf({ theme }: View): ThemeName {
 }
 
 /** The picture of one graph, in its colours but before those of the theme, and without a legend. */
-function draft({ graph, numbers, measures, marks, view }: Payload): Scene {
+function draft({ graph, measures, marks, view }: Payload): Scene {
   const state: ViewState = { ...DEFAULT_STATE, ...view, depth: view.depth };
   const indexed = index(filled(graph), state.level);
   const shown = visible(indexed, state);
-  const made = scene(facts(indexed.tree, numbers), shown, view);
+  const made = scene(facts(indexed.tree, measures), shown, view);
   const said = { indexed, measures, marks: marks && marked(indexed, marks), visible: shown };
   const colours = coloursOf(said, view.color_by, themeOf(view));
   return colours ? coloured(made, colours) : made;

@@ -13,10 +13,14 @@ export interface Drawn {
   readonly tunnels: ReadonlySet<number>;
 }
 
-export function drawn({ graph, numbers }: Payload, state: Partial<ViewState> = {}, direction: Direction = "TB"): Drawn {
+export function drawn(
+  { graph, measures }: Payload,
+  state: Partial<ViewState> = {},
+  direction: Direction = "TB",
+): Drawn {
   const indexed = index(graph, state.level ?? "op");
   const shown = visible(indexed, { ...DEFAULT_STATE, ...state });
-  const { input } = prepare(facts(indexed.tree, numbers), shown, { direction, labels: ["shape", "params"] });
+  const { input } = prepare(facts(indexed.tree, measures), shown, { direction, labels: ["shape", "params"] });
   const made = layout(input);
   return { shown, input, made, tunnels: new Set(made.tags.flatMap((tag) => tag.nets)) };
 }

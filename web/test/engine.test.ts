@@ -5,11 +5,9 @@ import { fileURLToPath } from "node:url";
 import { createContext, runInContext } from "node:vm";
 import { type Rollup, build } from "vite";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Payload } from "../src/contract/payload.ts";
 import type { Scene } from "../src/contract/scene.ts";
 import { drawScene, render } from "../src/engine.ts";
-import { measureOf } from "./app/model.ts";
-import { type Asked, asked, payload } from "./payloads.ts";
+import { type Asked, asked } from "./payloads.ts";
 
 let code = "";
 
@@ -30,7 +28,7 @@ describe("the bundle", () => {
     "draws the same bytes as the source with %s",
     (view) => {
       for (const name of ["resnet18", "clip", "lstm"]) {
-        const payload = JSON.stringify(asked(measured(name), view));
+        const payload = JSON.stringify(asked(name, view));
         expect(bundled(payload) === render(payload), name).toBe(true);
       }
     },
@@ -50,12 +48,6 @@ test("the source uses nothing that differs from engine to engine or run to run",
     expect(text, file).not.toMatch(/Math\.random|Date\.now|localeCompare|toLocale|Math\.(sin|cos|pow|exp|log)\b/);
   }
 });
-
-/** A network with its parameters as a measure. */
-function measured(name: string): Payload {
-  const known = payload(name);
-  return { ...known, measures: [measureOf("params", known.numbers.parameters, { held: true })] };
-}
 
 function drawn(name: string, view: Asked = {}): Scene {
   return drawScene(asked(name, view));

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import type { Graph } from "../src/contract/graph.ts";
-import type { Numbers, Payload, View } from "../src/contract/payload.ts";
+import type { Payload, View } from "../src/contract/payload.ts";
 
 export const NETWORKS = [
   "branches",
@@ -43,7 +43,5 @@ export function asked(given: Payload | string, { depth = null, ...view }: Asked 
 
 /** A graph of which nothing is counted. */
 export function uncounted(graph: Graph): Payload {
-  return { ...payload("branches"), graph, numbers: UNCOUNTED };
+  return { ...payload("branches"), graph, measures: [] };
 }
-
-export const UNCOUNTED: Numbers = { parameters: [], flops: [], at_least: [] };

@@ -12,48 +12,35 @@ from typing import Literal, TypeAlias
 
 from torchatlas.core.graph import Graph  # noqa: TC001 - schema/write.py reads annotations
 
-Said: TypeAlias = "float | str | None"
+Datum: TypeAlias = "float | str | None"
 Label: TypeAlias = Literal["shape", "params", "flops"]
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """What is counted of every call of the run by its id, also of those that the graph leaves out; empty if not asked.
-
-    Attributes:
-        parameters: elements of the parameters in it, each tensor once.
-        flops: operations of it and all inside it.
-        at_least: the calls whose `flops` is a lower bound.
-    """
-
-    parameters: tuple[int, ...]
-    flops: tuple[int, ...]
-    at_least: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Measure:
-    """A number or a word for every call of the run by its id: what colours, and a column, can show.
+    """A number or a word for every call of the run, also for those that the graph leaves out: labels, colours, columns.
 
     Attributes:
         name: by which it is asked for.
         title: as people read it.
         unit: `s`, `B`, `%`; empty for a count; anything else is written behind the number.
-        together: what repeats shown once say: the `sum` of theirs, the `most`, or the `first`.
-        held: of a loop, the numbers of one turn count, for all turns have the same weights.
-        even: never by the logarithm, for what takes the most is looked for.
-        given: somebody laid it over the graph, so that nothing is a number like others.
-        values: of each call; None where nothing is said.
+        aggregate: what repeats shown once say: the `sum` of theirs, the `max`, or the `first`.
+        of_weights: of a loop, the numbers of one turn count, for all turns have the same weights.
+        linear: never by the logarithm, for what takes the most is looked for.
+        overlay: somebody laid it over the graph, so that nothing is a number like others.
+        values: of each call, by its id; None where nothing is said.
+        at_least: the calls whose value is a lower bound.
     """
 
     name: str
     title: str
     unit: str
-    together: Literal["sum", "most", "first"]
-    held: bool
-    even: bool
-    given: bool
-    values: tuple[Said, ...]
+    aggregate: Literal["sum", "max", "first"]
+    of_weights: bool
+    linear: bool
+    overlay: bool
+    values: tuple[Datum, ...]
+    at_least: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +83,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A graph with all that is said of it, and how it is to be shown."""
+    """A graph with all that is said of it, and how it is to be shown.
+
+    Attributes:
+        graph: what ran, or the modules of what did not.
+        measures: those that the labels and colours of the view show; for a page all that there are.
+        marks: what differs from the graph beside it; None where nothing is compared.
+        view: how it is to be shown.
+    """
 
     graph: Graph
-    numbers: Numbers
     measures: tuple[Measure, ...]
     marks: Marks | None
     view: View
@@ -193,7 +186,7 @@ class Box:
         around: the key of the open box around it; empty at the top.
         says: its lines of text.
         fill, line: its colours.
-        said: what its colour says; None where it says nothing.
+        value: what its colour says; None where it says nothing.
         mark: the sign it bears beside another graph; empty for none.
     """
 
@@ -208,7 +201,7 @@ class Box:
     says: tuple[str, ...]
     fill: str
     line: str
-    said: Said
+    value: Datum
     mark: str
 
 
@@ -219,13 +212,11 @@ class Wire:
     Attributes:
         source: the key of the box that makes it.
         targets: the keys of the boxes that read it.
-        value: its id.
         says: its shape.
     """
 
     source: str
     targets: tuple[str, ...]
-    value: int
     says: str
 
 

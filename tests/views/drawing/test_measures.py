@@ -31,7 +31,7 @@ def said(atlas: ta.Atlas, name: str, overlays=None, **options) -> dict:
     """What is said of the boxes of a drawing, by path where they have one."""
     boxes = atlas.draw(color_by=name, overlays=overlays, **options).scene.boxes
     calls = atlas.graph.calls
-    found = {box.key: box.said for box in boxes if box.said is not None}
+    found = {box.key: box.value for box in boxes if box.value is not None}
     return {calls[int(key[1:])].path or calls[int(key[1:])].name: one for key, one in found.items()}
 
 

@@ -70,13 +70,13 @@ def check(atlas: ta.Atlas) -> None:
             last = box.says[-1]
             assert last.endswith(text), (box.says, text)
             alone = len(repeats.get(call, ())) > 1 and any(each in shown for each in repeats[call] if each != call)
-            if box.said is not None and not alone:
+            if box.value is not None and not alone:
                 own = numbers[call] if name == "params" and call in loops else sum(numbers.values())
-                assert box.said == own, (box.says, box.said, numbers)
-                said.append(box.said)
-        if said and scene.legend.scale and all(called(box) is not None for box in scene.boxes if box.said is not None):
+                assert box.value == own, (box.says, box.value, numbers)
+                said.append(box.value)
+        if said and scene.legend.scale and all(called(box) is not None for box in scene.boxes if box.value is not None):
             ends = scene.legend.samples[0].text, scene.legend.samples[-1].text
-            assert ends[1] == quantity(max(box.said for box in scene.boxes if box.said is not None), "")
+            assert ends[1] == quantity(max(box.value for box in scene.boxes if box.value is not None), "")
 
 
 def number_of(known, call: int, name: str) -> int:
@@ -115,7 +115,7 @@ def test_a_layer_under_two_paths_has_its_parameters_in_both_boxes():
     atlas = ta.capture(Shared(), torch.zeros(1, 8))
     boxes = [box for box in atlas.draw(color_by="params", depth=2).scene.boxes if box.says[0].startswith("Linear")]
     assert [box.says[-1].split()[-1] for box in boxes] == ["72", "72"]
-    assert [box.said for box in boxes] == [72, 72]
+    assert [box.value for box in boxes] == [72, 72]
     assert atlas.totals.parameters == 72
     assert "(tied)" in str(atlas.summary())
 

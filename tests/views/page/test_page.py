@@ -51,7 +51,7 @@ def test_the_page_holds_the_graph_and_the_numbers_of_every_call(graph):
     assert inside["graph"]["calls"][1]["arguments"]["keys"] == ["input"]
     known = costs(graph)
     flops = [known.call(call.id).flops for call in graph.calls]
-    assert inside["numbers"]["flops"] == measures(inside)["flops"]["values"] == flops
+    assert measures(inside)["flops"]["values"] == flops
     assert inside["about"]["totals"]["parameters"] == 4 * 8 + 8 + 8 * 2 + 2
 
 
@@ -90,14 +90,14 @@ def test_overlays_reach_every_call_of_a_module(graph):
     first = graph.calls_of["0"][0]
     norm = measures(inside)["norm"]
     assert {call: number for call, number in enumerate(norm["values"]) if number is not None} == {first: 1.5, 4: 2.0}
-    assert (norm["given"], norm["together"]) == (True, "most")
+    assert (norm["overlay"], norm["aggregate"]) == (True, "max")
 
 
 def test_overlays_of_the_graph_are_on_the_page_with_their_units(graph):
     """Beside those given; the page may open coloured by one, and has the time outside inner modules."""
     kept = add_overlay(graph, "energy", {"0": 2.5}, "mJ")
     inside = held(page(kept, color_by="energy", overlays={"given": {0: 1}}).html)
-    laid_over = [(one["name"], one["unit"]) for one in inside["measures"] if one["given"]]
+    laid_over = [(one["name"], one["unit"]) for one in inside["measures"] if one["overlay"]]
     assert laid_over == [("energy", "mJ"), ("given", "")]
     assert inside["view"]["color_by"] == "energy"
     assert not {"time", "self_time"} & set(measures(inside))
@@ -181,7 +181,7 @@ def test_a_model_that_was_not_run_is_shown_by_its_modules():
     graph = ta.capture(nn.Sequential(nn.Linear(4, 4), nn.ReLU())).graph
     inside = held(page(graph, expand="0").html)
     assert [call["path"] for call in inside["graph"]["calls"]] == ["", "0", "1"]
-    assert inside["numbers"]["parameters"] == [20, 20, 0]
+    assert measures(inside)["params"]["values"] == [20, 20, 0]
     assert inside["about"]["totals"]["parameters"] == 20
 
 

@@ -196,17 +196,19 @@ function Numbers({ page, node }: { page: Page; node: VisibleNode }) {
   const repeats = repeatsOf(indexed, node);
   const least = repeats.some((call) => facts.atLeast.has(call));
   const rows = measures
-    .filter(({ together, given }) => together === "sum" || given)
+    .filter(({ aggregate, overlay }) => aggregate === "sum" || overlay)
     .map((measure) => ({ measure, all: said(measure, indexed, node), one: measure.values[node.call] }))
-    .filter(({ all, measure }) => typeof all === "number" && (all !== 0 || measure.given));
+    .filter(({ all, measure }) => typeof all === "number" && (all !== 0 || measure.overlay));
   if (rows.length === 0) return null;
   return (
     <Part title={repeats.length > 1 ? `Numbers of all ${repeats.length}` : "Numbers"}>
-      {rows.map(({ measure: { name, title, unit, together }, all, one }) => (
+      {rows.map(({ measure: { name, title, unit, aggregate }, all, one }) => (
         <Fact key={name} name={title} exact={exactly(unit, all as number)}>
           {name === "flops" && least ? "≥ " : ""}
           {quantity(all as number, unit)}
-          {together === "sum" && typeof one === "number" && one !== all && <small> · {quantity(one, unit)} each</small>}
+          {aggregate === "sum" && typeof one === "number" && one !== all && (
+            <small> · {quantity(one, unit)} each</small>
+          )}
         </Fact>
       ))}
     </Part>

@@ -1,6 +1,7 @@
 /** Two calls that belong together, line by line. */
 
 import type { Call, Module } from "../contract/graph.ts";
+import { countOf } from "../graph/facts.ts";
 import { exact, figures, short, size } from "../graph/numbers.ts";
 import { shapeText } from "../graph/shapes.ts";
 import { argumentsText, treeText } from "./arguments.ts";
@@ -58,17 +59,12 @@ const TITLES = { params: "parameters", flops: "FLOPs", activations: "activations
 
 /** In short where that tells the two apart, else in full; nothing where both have none. */
 function counts(kind: keyof typeof TITLES, text: (count: number) => string, here: One, there: One): Facing[] {
-  const [a, b] = [here, there].map(({ model, call }) => valueOf(model, kind, call)) as [number, number];
+  const [a, b] = [here, there].map(({ model, call }) => countOf(model.facts, kind, call.id)) as [number, number];
   if (a === 0 && b === 0) return [];
   const say = a !== b && text(a) === text(b) ? exact : text;
   const least = ({ model, call }: One): string => (kind === "flops" && model.facts.atLeast.has(call.id) ? "≥ " : "");
   const name = TITLES[kind];
   return [{ name, here: least(here) + say(a), there: least(there) + say(b), differs: a !== b }];
-}
-
-function valueOf({ measures }: Model, name: string, { id }: Call): number {
-  const value = measures.find((measure) => measure.name === name)?.values[id];
-  return typeof value === "number" ? value : 0;
 }
 
 /** Each setting that differs; where none does, all of them in one line. */

@@ -25,10 +25,10 @@ export interface Model {
 }
 
 export function modelOf({ payload, about }: Held): Model {
-  const { graph, numbers, measures, marks } = payload;
+  const { graph, measures, marks } = payload;
   const indexed = index(graph, "op");
   return {
-    ...{ payload, graph, about, indexed, measures, facts: facts(indexed.tree, numbers) },
+    ...{ payload, graph, about, indexed, measures, facts: facts(indexed.tree, measures) },
     hasAten: graph.calls.some((call) => call.kind === "aten"),
     marks: marks && marked(indexed, marks),
   };

@@ -43,12 +43,12 @@ export function columnsOf({ measures }: Model): Column[] {
     { name: "type", title: "Type", number: false, text: asText },
     { name: "output", title: "Output", number: false, text: asText },
   ];
-  const others = measures.map(({ name, title, unit, together, given }) => {
-    const sums = together === "sum";
+  const others = measures.map(({ name, title, unit, aggregate, overlay }) => {
+    const sums = aggregate === "sum";
     return {
       name,
       title,
-      number: sums || given,
+      number: sums || overlay,
       text: (cell: Cell) =>
         typeof cell === "number" ? (cell === 0 && sums ? "" : quantity(cell, unit)) : asText(cell),
     };

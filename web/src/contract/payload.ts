@@ -3,23 +3,17 @@
 
 import type { Graph } from "./graph.ts";
 
-/** What is counted of every call of the run by its id, also of those that the graph leaves out; empty if not asked. */
-export interface Numbers {
-  readonly parameters: readonly number[];
-  readonly flops: readonly number[];
-  readonly at_least: readonly number[];
-}
-
-/** A number or a word for every call of the run by its id: what colours, and a column, can show. */
+/** A number or a word for every call of the run, also for those that the graph leaves out: labels, colours, columns. */
 export interface Measure {
   readonly name: string;
   readonly title: string;
   readonly unit: string;
-  readonly together: "sum" | "most" | "first";
-  readonly held: boolean;
-  readonly even: boolean;
-  readonly given: boolean;
+  readonly aggregate: "sum" | "max" | "first";
+  readonly of_weights: boolean;
+  readonly linear: boolean;
+  readonly overlay: boolean;
   readonly values: readonly (number | string | null)[];
+  readonly at_least: readonly number[];
 }
 
 /** The calls of one of two compared graphs that differ, what is inside them not counted. */
@@ -53,7 +47,6 @@ export interface Pair {
 /** A graph with all that is said of it, and how it is to be shown. */
 export interface Payload {
   readonly graph: Graph;
-  readonly numbers: Numbers;
   readonly measures: readonly Measure[];
   readonly marks: Marks | null;
   readonly view: View;

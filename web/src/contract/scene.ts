@@ -59,7 +59,7 @@ export interface Box {
   readonly says: readonly string[];
   readonly fill: string;
   readonly line: string;
-  readonly said: number | string | null;
+  readonly value: number | string | null;
   readonly mark: string;
 }
 
@@ -67,7 +67,6 @@ export interface Box {
 export interface Wire {
   readonly source: string;
   readonly targets: readonly string[];
-  readonly value: number;
   readonly says: string;
 }
 

@@ -1,7 +1,7 @@
 /** What is said about a box: its name, its settings, its numbers. */
 
 import type { Call, Graph, Module, Tree } from "../contract/graph.ts";
-import type { Numbers } from "../contract/payload.ts";
+import type { Measure } from "../contract/payload.ts";
 import type { CallTree } from "./calls.ts";
 import { figure } from "./numbers.ts";
 
@@ -9,7 +9,8 @@ import { figure } from "./numbers.ts";
 export interface Facts {
   readonly graph: Graph;
   readonly tree: CallTree;
-  readonly numbers: Numbers;
+  /** By name. */
+  readonly measures: ReadonlyMap<string, Measure>;
   readonly moduleAt: ReadonlyMap<string, Module>;
   /** By call of a module that ran more than once: which run it is, from 1, and how many there are. */
   readonly runs: ReadonlyMap<number, readonly [number, number]>;
@@ -17,11 +18,19 @@ export interface Facts {
   readonly atLeast: ReadonlySet<number>;
 }
 
-export function facts(tree: CallTree, numbers: Numbers): Facts {
+export function facts(tree: CallTree, measures: readonly Measure[]): Facts {
   const { graph } = tree;
   const moduleAt = new Map<string, Module>();
   for (const module of graph.modules) for (const path of [module.path, ...module.aliases]) moduleAt.set(path, module);
-  return { graph, tree, numbers, moduleAt, runs: runs(graph), atLeast: new Set(numbers.at_least) };
+  const byName = new Map(measures.map((measure) => [measure.name, measure]));
+  const atLeast = new Set(byName.get("flops")?.at_least);
+  return { graph, tree, measures: byName, moduleAt, runs: runs(graph), atLeast };
+}
+
+/** What a measure counts of a call; 0 where nothing is counted. */
+export function countOf({ measures }: Facts, name: "params" | "flops" | "activations", call: number): number {
+  const value = measures.get(name)?.values[call];
+  return typeof value === "number" ? value : 0;
 }
 
 function runs(graph: Graph): Map<number, readonly [number, number]> {

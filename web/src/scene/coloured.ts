@@ -32,7 +32,7 @@ function colouredBox(box: Box, { said, tints, blank, signs }: Colours): Box {
   const mark = signs.get(box.key)?.text ?? "";
   if (box.open || keepsItsColours(box)) return { ...box, mark };
   const { fill, line } = tints.get(box.key) ?? blank;
-  return { ...box, fill, line, mark, said: said.get(box.key) ?? null };
+  return { ...box, fill, line, mark, value: said.get(box.key) ?? null };
 }
 
 /** The picture with its legend below it: higher by that, and wider where the legend is the wider one. */

@@ -46,7 +46,7 @@ function measured(shown: Shown, measure: Measure, theme: Theme, beside: Shown | 
   const all = saidOfClosed(shown, measure);
   const other = beside?.measures.find(({ name }) => name === measure.name);
   const others = beside && other ? [...saidOfClosed(beside, other).values()] : [];
-  const scale = scaleOf([...all.values(), ...others], measure.even);
+  const scale = scaleOf([...all.values(), ...others], measure.linear);
   const tints = new Map([...all].map(([key, one]) => [key, tint(scale, theme, one)]));
   return { said: all, tints, blank: blankTint(theme), signs: new Map(), legend: legendOf(measure, scale, theme) };
 }
@@ -56,7 +56,7 @@ function saidOfClosed({ indexed, visible }: Shown, measure: Measure): Map<string
   const values = new Map<string, number | string>();
   for (const node of visible.nodes) {
     const one = node.open ? null : said(measure, indexed, node);
-    if (one !== null && (one !== 0 || measure.given)) values.set(node.key, one);
+    if (one !== null && (one !== 0 || measure.overlay)) values.set(node.key, one);
   }
   return values;
 }
@@ -65,11 +65,11 @@ function saidOfClosed({ indexed, visible }: Shown, measure: Measure): Map<string
 export function said(measure: Measure, indexed: Indexed, node: VisibleNode): Said {
   if (node.call < 0) return null;
   let together: number | null = null;
-  for (const call of measure.held ? holdersOf(indexed, node) : repeatsOf(indexed, node)) {
+  for (const call of measure.of_weights ? holdersOf(indexed, node) : repeatsOf(indexed, node)) {
     const one = measure.values[call] ?? null;
     if (typeof one === "string") return one;
     if (one !== null)
-      together = together === null ? one : measure.together === "sum" ? together + one : Math.max(together, one);
+      together = together === null ? one : measure.aggregate === "sum" ? together + one : Math.max(together, one);
   }
   return together;
 }

@@ -15,8 +15,8 @@ export interface Scale {
 /** Numbers that differ by a larger factor are told apart by their logarithms. */
 const WIDE = 100;
 
-/** The scale of what is said of all closed boxes; `even` never goes by the logarithm. */
-export function scaleOf(all: Iterable<Said>, even = false): Scale {
+/** The scale of what is said of all closed boxes; `linear` never goes by the logarithm. */
+export function scaleOf(all: Iterable<Said>, linear = false): Scale {
   const words = new Set<string>();
   let [from, to, least] = [Infinity, -Infinity, Infinity];
   for (const one of all) {
@@ -26,7 +26,7 @@ export function scaleOf(all: Iterable<Said>, even = false): Scale {
       if (one > 0) least = Math.min(least, one);
     }
   }
-  const log = !even && from >= 0 && to / least > WIDE;
+  const log = !linear && from >= 0 && to / least > WIDE;
   const kind = words.size > 0 ? "words" : "numbers";
   return {
     kind,

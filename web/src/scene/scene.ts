@@ -127,14 +127,14 @@ function box({ speaker, texts }: Prepared, node: VisibleNode, where: Area): Box 
     says: lines.filter(Boolean),
     fill: open ? "frame" : `${own.hue}.fill`,
     line: open ? "frameLine" : `${own.hue}.line`,
-    said: null,
+    value: null,
     mark: "",
   };
 }
 
 function wireOf({ facts, visible }: Speaker, { value, source, readers }: Net): Wire {
   const targets = readers.map((reader) => visible.nodes[reader]!.key);
-  return { source: visible.nodes[source]!.key, targets, value, says: shapeText(facts.graph.values[value]!) };
+  return { source: visible.nodes[source]!.key, targets, says: shapeText(facts.graph.values[value]!) };
 }
 
 function group(kind: Group["kind"], key: string, value: number, title: string, shapes: readonly Shape[]): Group {

@@ -1,7 +1,7 @@
 /** The words and numbers on a box, and the room that they take. */
 
 import type { Call, Value } from "../contract/graph.ts";
-import { type Facts, leafNames, settings } from "../graph/facts.ts";
+import { type Facts, countOf, leafNames, settings } from "../graph/facts.ts";
 import { shortName } from "../graph/names.ts";
 import { familyOf } from "../graph/family.ts";
 import { short, size } from "../graph/numbers.ts";
@@ -115,10 +115,9 @@ function nameAndTimes(call: Call, { repeat }: VisibleNode): readonly [string, st
 }
 
 function numbers({ facts, labels }: Speaker, call: Call, last: number): string {
-  const { parameters, flops } = facts.numbers;
-  const held = labels.has("params") ? (parameters[call.id] ?? 0) : 0;
-  const work = labels.has("flops") ? (flops[call.id] ?? 0) : 0;
-  const most = flops[last] ?? work;
+  const held = labels.has("params") ? countOf(facts, "params", call.id) : 0;
+  const work = labels.has("flops") ? countOf(facts, "flops", call.id) : 0;
+  const most = countOf(facts, "flops", last);
   const least = facts.atLeast.has(call.id) ? "≥ " : "";
   const said = most === work ? short(work) : `${short(work)}..${short(most)}`;
   return [held > 0 ? short(held) : "", work > 0 ? `${least}${said} FLOPs` : ""].filter(Boolean).join(" · ");

@@ -34,7 +34,7 @@ export function drafter(payload: Payload, known?: Known): Drafter {
   };
 }
 
-function learn({ graph, numbers }: Payload, level: Level): Known {
+function learn({ graph, measures }: Payload, level: Level): Known {
   const indexed = index(graph, level);
-  return { indexed, facts: facts(indexed.tree, numbers) };
+  return { indexed, facts: facts(indexed.tree, measures) };
 }

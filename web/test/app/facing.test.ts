@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { facing } from "../../src/app/facing.ts";
+import { facts } from "../../src/graph/facts.ts";
 import { measureOf, modelFor } from "./model.ts";
 
 const [deep, shallow] = [modelFor("resnet152"), modelFor("resnet18")];
@@ -28,12 +29,12 @@ describe("two calls line by line", () => {
       one(
         {
           ...model,
-          measures: [
+          facts: facts(model.indexed.tree, [
             measureOf(
               "flops",
               model.graph.calls.map(() => each),
             ),
-          ],
+          ]),
         },
         "fc",
       );

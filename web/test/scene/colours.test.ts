@@ -36,9 +36,9 @@ const calls = repeatsOf(model.indexed, fold);
 
 /** The network drawn, coloured by one measure of these values. */
 function coloured(name: string, values: Measure["values"], more: Partial<Measure> = {}, view = {}): Scene {
-  return drawScene(
-    asked({ ...payload(name), measures: [measureOf("heat", values, more)] }, { ...view, color_by: "heat" }),
-  );
+  const known = payload(name);
+  const measures = [...known.measures, measureOf("heat", values, more)];
+  return drawScene(asked({ ...known, measures }, { ...view, color_by: "heat" }));
 }
 
 describe("what a measure says of a box", () => {
@@ -49,7 +49,7 @@ describe("what a measure says of a box", () => {
     const values = model.graph.calls.map(({ id }) => id);
     const sum = calls.reduce((all, call) => all + call, 0);
     expect(said(measureOf("x", values), model.indexed, fold)).toBe(sum);
-    expect(said(measureOf("x", values, { together: "most" }), model.indexed, fold)).toBe(Math.max(...calls));
+    expect(said(measureOf("x", values, { aggregate: "max" }), model.indexed, fold)).toBe(Math.max(...calls));
   });
 
   test("that stands for itself is its own number, and that of one call of several is not theirs", () => {
@@ -70,13 +70,13 @@ describe("what a measure says of a box", () => {
     const all = said(measureOf("x", ones), lstm.indexed, loop)! as number;
     expect(loop.repeat!.count).toBeGreaterThan(1);
     expect(all).toBe(repeatsOf(lstm.indexed, loop).length);
-    expect(said(measureOf("x", ones, { held: true }), lstm.indexed, loop)).toBe(all / loop.repeat!.count);
+    expect(said(measureOf("x", ones, { of_weights: true }), lstm.indexed, loop)).toBe(all / loop.repeat!.count);
   });
 
   test("that is nothing is a number only where it was given", () => {
     const zeros = model.graph.calls.map(() => 0);
-    const colours = (given: boolean) =>
-      coloursOf({ ...shownOf(model, drawn), measures: [measureOf("x", zeros, { given })] }, "x", "light")!;
+    const colours = (overlay: boolean) =>
+      coloursOf({ ...shownOf(model, drawn), measures: [measureOf("x", zeros, { overlay })] }, "x", "light")!;
     expect(colours(true).tints.has(fold.key)).toBe(true);
     expect(colours(false).tints.size).toBe(0);
     expect(coloursOf(shownOf(model, drawn), "unheard of", "light")).toBeNull();

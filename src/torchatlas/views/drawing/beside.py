@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.comparing.marks import deep_marks, own_marks, pairs
 from torchatlas.core.options import takes, with_defaults
 from torchatlas.views.drawing.differing import DIFFERENCE, Half, folds_that_differ_alike, marks_of, opened_alike
+from torchatlas.views.drawing.measures import measures_in
 from torchatlas.views.drawing.options import BESIDE, BesideOptions, read_options
 from torchatlas.views.drawing.payload import pair, payload
 from torchatlas.views.drawing.picture import Picture
@@ -46,13 +47,15 @@ def beside(
     payloads = []
     for half, kept, expand in zip(halves, folds, places, strict=True):
         opened = {"depth": 1 if depth is None else depth, "expand": expand, "color_by": DIFFERENCE}
-        view = read_options(shown(half.graph), every | opened)
-        payloads.append(payload(half.graph, view, marks=marks_of(half.own), folds=kept, shorten=not expand))
+        whole = shown(half.graph)
+        view = read_options(whole, every | opened)
+        measures = measures_in(view, whole, {})
+        payloads.append(payload(half.graph, view, measures, marks=marks_of(half.own), folds=kept, shorten=not expand))
     # The models themselves have no boxes that could bear a sign.
-    whole = [half.own.get(0, "same") for half in halves]
+    models = [half.own.get(0, "same") for half in halves]
     named = [
         f"{letter}: {title}{'' if mark == 'same' else f' ({mark})'}"
-        for letter, title, mark in zip("ab", titles, whole, strict=True)
+        for letter, title, mark in zip("ab", titles, models, strict=True)
     ]
     return Beside(pair((payloads[0], payloads[1]), (named[0], named[1]), verdict), titles, verdict)
 

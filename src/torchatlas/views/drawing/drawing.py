@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.errors import InputError
 from torchatlas.core.measure.overlay import overlays_by_name
 from torchatlas.core.options import takes, with_defaults
-from torchatlas.views.drawing.measures import measure
+from torchatlas.views.drawing.measures import check_name, measures_in
 from torchatlas.views.drawing.options import DRAW, DrawOptions, read_options
 from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.picture import Picture
@@ -62,8 +62,10 @@ class Drawing(Picture):
         self.graph = graph
         self.view = view
         laid = overlays_by_name(graph, overlays)
-        measures = () if view.color_by is None else (measure(graph, view.color_by, laid),)
-        super().__init__(payload(graph, view, measures=measures, shorten=view.fold and not view.expand), graph.name)
+        if view.color_by is not None:
+            check_name(view.color_by, laid)
+        measures = measures_in(view, shown(graph), laid)
+        super().__init__(payload(graph, view, measures, shorten=view.fold and not view.expand), graph.name)
 
     def __repr__(self) -> str:
         return f"Drawing({self.graph.name}, {self.scene.width:.0f} x {self.scene.height:.0f})"

@@ -1,4 +1,4 @@
-"""What colours and columns can show of every call: its costs, times and types, and what was laid over the graph."""
+"""What labels, colours and columns can show of every call: costs, times, types, and what was laid over the graph."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torchatlas.core.errors import InputError
 from torchatlas.core.measure.cost import Costs, costs
 from torchatlas.core.measure.overlay import MEASURES, by_call
 from torchatlas.core.measure.timing import is_timed, own_seconds
-from torchatlas.views.contract import Measure, Numbers
+from torchatlas.views.contract import Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from torchatlas.core.graph import Graph, Overlay
-    from torchatlas.views.contract import Said
+    from torchatlas.views.contract import Datum, View
 
 
 class _Kind(NamedTuple):
@@ -23,20 +23,20 @@ class _Kind(NamedTuple):
 
     title: str
     unit: str = ""
-    together: Literal["sum", "first"] = "sum"
-    held: bool = False
-    even: bool = False
+    aggregate: Literal["sum", "first"] = "sum"
+    of_weights: bool = False
+    linear: bool = False
 
 
 KINDS = {
-    "params": _Kind("Parameters", held=True),
-    "weights": _Kind("Weight bytes", "B", held=True),
+    "params": _Kind("Parameters", of_weights=True),
+    "weights": _Kind("Weight bytes", "B", of_weights=True),
     "flops": _Kind("FLOPs"),
     "activations": _Kind("Activation bytes", "B"),
-    "time": _Kind("Time", "s", even=True),
-    "self_time": _Kind("Self time", "s", even=True),
-    "dtype": _Kind("Dtype", together="first"),
-    "device": _Kind("Device", together="first"),
+    "time": _Kind("Time", "s", linear=True),
+    "self_time": _Kind("Self time", "s", linear=True),
+    "dtype": _Kind("Dtype", aggregate="first"),
+    "device": _Kind("Device", aggregate="first"),
 }
 """The measures that every graph has, by the names that `core.measure.overlay.MEASURES` lists."""
 
@@ -49,15 +49,6 @@ COUNTED: dict[str, Callable[[Costs], list[int]]] = {
 """Those that `core.measure.cost` counts."""
 
 TIMES = ("time", "self_time")
-
-
-def numbers_of(known: Costs, labels: Collection[str] = ("params", "flops")) -> Numbers:
-    """What is counted of every call, as far as it is to be shown."""
-    return Numbers(
-        parameters=tuple(known.parameters_by_call()) if "params" in labels else (),
-        flops=tuple(known.flops_by_call()) if "flops" in labels else (),
-        at_least=tuple(known.inexact_calls()) if "flops" in labels else (),
-    )
 
 
 def check_name(name: str, overlays: Iterable[str], more: Iterable[str] = ()) -> str:
@@ -74,44 +65,44 @@ def check_name(name: str, overlays: Iterable[str], more: Iterable[str] = ()) -> 
     raise InputError(f"color_by={name!r} is unknown; color_by is one of {', '.join(known)}.{hint}")
 
 
-def measure(graph: Graph, name: str, overlays: Mapping[str, Overlay]) -> Measure:
-    """The measure of that name.
+def measures_in(view: View, graph: Graph, overlays: Mapping[str, Overlay]) -> tuple[Measure, ...]:
+    """The measures that the labels and the colours of a view show, each once.
 
     Args:
+        view: what is shown; its `color_by` may name none.
         graph: what is drawn.
-        name: one of ``MEASURES`` or of ``overlays``.
         overlays: those of the graph and those given, by name.
-
-    Raises:
-        InputError: the name is none of those.
     """
-    check_name(name, overlays)
-    if name in overlays:
-        return _laid(graph, overlays[name])
-    return _measure(name, _counted(costs(graph), name) if name in COUNTED else _seen(graph, name))
+    names = dict.fromkeys([name for name in COUNTED if name in view.labels] + [view.color_by or ""])
+    known = None if COUNTED.keys().isdisjoint(names) else costs(graph)
+    own = [_measure(graph, known, name) for name in names if name in KINDS]
+    return (*own, *(_laid(graph, overlays[name]) for name in names if name in overlays))
 
 
 def all_measures(known: Costs, overlays: Mapping[str, Overlay]) -> tuple[Measure, ...]:
     """Every measure that says something of a graph, and every overlay."""
-    graph = known.graph
-    others = [name for name in KINDS if name not in COUNTED and (name not in TIMES or is_timed(graph))]
-    return (
-        *(_measure(name, _counted(known, name)) for name in COUNTED),
-        *(_measure(name, _seen(graph, name)) for name in others),
-        *(_laid(graph, overlay) for overlay in overlays.values()),
+    names = [name for name in KINDS if name not in TIMES or is_timed(known.graph)]
+    own = [_measure(known.graph, known, name) for name in names]
+    return (*own, *(_laid(known.graph, overlay) for overlay in overlays.values()))
+
+
+def _measure(graph: Graph, known: Costs | None, name: str) -> Measure:
+    """One of `KINDS`; `known` are the costs of the graph, for one of `COUNTED`."""
+    kind = KINDS[name]
+    return Measure(
+        name,
+        kind.title,
+        kind.unit,
+        kind.aggregate,
+        kind.of_weights,
+        kind.linear,
+        overlay=False,
+        values=tuple(COUNTED[name](known)) if known is not None and name in COUNTED else _seen(graph, name),
+        at_least=tuple(known.inexact_calls()) if known is not None and name == "flops" else (),
     )
 
 
-def _measure(name: str, values: tuple[Said, ...]) -> Measure:
-    kind = KINDS[name]
-    return Measure(name, kind.title, kind.unit, kind.together, kind.held, kind.even, given=False, values=values)
-
-
-def _counted(known: Costs, name: str) -> tuple[Said, ...]:
-    return tuple(COUNTED[name](known))
-
-
-def _seen(graph: Graph, name: str) -> tuple[Said, ...]:
+def _seen(graph: Graph, name: str) -> tuple[Datum, ...]:
     if name == "time":
         return tuple(call.seconds for call in graph.calls)
     if name == "self_time":
@@ -122,6 +113,15 @@ def _seen(graph: Graph, name: str) -> tuple[Said, ...]:
 
 def _laid(graph: Graph, overlay: Overlay) -> Measure:
     """Numbers of an overlay cannot be added up: they may be means, or peaks."""
-    said = by_call(graph, overlay)
-    values = tuple(said.get(call.id) for call in graph.calls)
-    return Measure(overlay.name, overlay.name, overlay.unit, "most", held=False, even=False, given=True, values=values)
+    of_call = by_call(graph, overlay)
+    return Measure(
+        overlay.name,
+        overlay.name,
+        overlay.unit,
+        "max",
+        of_weights=False,
+        linear=False,
+        overlay=True,
+        values=tuple(of_call.get(call.id) for call in graph.calls),
+        at_least=(),
+    )

@@ -13,11 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Node, Slot, Text
-from torchatlas.core.measure.cost import costs
 from torchatlas.files.graph_json import form
-from torchatlas.views.contract import Numbers
 from torchatlas.views.drawing import structure
-from torchatlas.views.drawing.measures import numbers_of
 from torchatlas.views.drawing.shortened import shortened
 
 if TYPE_CHECKING:
@@ -37,7 +34,6 @@ DEEPEST = 100
 def payload(
     graph: Graph,
     view: View,
-    numbers: Numbers | None = None,
     measures: Iterable[Measure] = (),
     marks: Marks | None = None,
     *,
@@ -50,8 +46,7 @@ def payload(
     Args:
         graph: what is to be drawn.
         view: what is shown of it, and how.
-        numbers: what is counted of its calls; None counts what the labels of the view show.
-        measures: what colours can show.
+        measures: what its labels and colours can show.
         marks: what differs from a graph beside it.
         details: with the arguments, results and source line of every call, which a page shows and a picture does not;
             without, those of the run alone.
@@ -59,16 +54,12 @@ def payload(
         shorten: leave out turns of long loops that are not seen while all folds are closed and nothing in them is
             opened by its path or id (``views.drawing.shortened``).
     """
-    whole = structure.shown(graph)
-    shown = whole
+    shown = structure.shown(graph)
     chosen: Sequence[Fold] = list(folds_of(graph) if folds is None else folds)
     if shorten:
         shown, chosen = shortened(shown, chosen)
-    if numbers is None:
-        numbers = UNCOUNTED if {"params", "flops"}.isdisjoint(view.labels) else numbers_of(costs(whole), view.labels)
     held = {
         "graph": form(shown, chosen, _plain, lambda call: details or call.id == 0),
-        "numbers": _fields(numbers),
         "measures": list(map(_fields, measures)),
         "marks": None if marks is None else _fields(marks),
         "view": _fields(view),
@@ -76,13 +67,9 @@ def payload(
     return json.dumps(held, separators=(",", ":"), allow_nan=False)
 
 
-def _fields(record: Numbers | Measure | Marks | View) -> dict[str, Any]:
+def _fields(record: Measure | Marks | View) -> dict[str, Any]:
     """A record as it is, without a copy of its columns."""
     return {name: getattr(record, name) for name in record.__slots__}
-
-
-UNCOUNTED = Numbers((), (), ())
-"""For pictures that show no number of what is counted."""
 
 
 def pair(sides: tuple[str, str], titles: tuple[str, str], verdict: str) -> str:

@@ -11,7 +11,7 @@ from torchatlas.core.measure.cost import costs
 from torchatlas.core.measure.overlay import overlays_by_name
 from torchatlas.core.version import __version__
 from torchatlas.views.drawing.differing import Half, folds_that_differ_alike, marks_of
-from torchatlas.views.drawing.measures import all_measures, numbers_of
+from torchatlas.views.drawing.measures import all_measures
 from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.structure import shown
 
@@ -55,8 +55,8 @@ def _parts(graph: Graph, view: View, overlays: Overlays | None, marks: dict[int,
     if marks is not None:
         known: dict[int, Mark] = {**dict.fromkeys(range(len(whole.calls)), "same"), **marks}
         folds = folds_that_differ_alike(Half(graph, known, known))
-    told = None if marks is None else marks_of(marks)
-    text = payload(graph, view, numbers_of(counted), measures, told, details=True, folds=folds)
+    differing = None if marks is None else marks_of(marks)
+    text = payload(graph, view, measures, differing, details=True, folds=folds)
     return {"payload": _pack(text), "about": _about(counted.total)}
 
 
