@@ -149,7 +149,7 @@ def test_fully_sharded_modules_are_captured(mode, level):
     run(
         FULLY
         + textwrap.dedent(f"""
-        from torchatlas.core.measure.cost import origins_of
+        from torchatlas.core.measure.aliasing import origins_of
         model = getattr(fully(4), {mode!r})()
         first, second = (ta.capture(model, torch.randn(2, 8), level={level!r}).graph for _ in range(2))
         same(first, second)
@@ -171,7 +171,7 @@ def test_one_process_of_its_own_group_is_captured(options, ran):
     run(
         FULLY
         + textwrap.dedent(f"""
-        from torchatlas.core.measure.cost import origins_of
+        from torchatlas.core.measure.aliasing import origins_of
         dist.destroy_process_group()
         dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
         model, x = fully(1, {options}), torch.randn(2, 8)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Call, Node, Slot
-from torchatlas.core.measure.cost import nest
+from torchatlas.core.measure.nesting import nest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchatlas.core.graph import Graph
-    from torchatlas.core.measure.cost import Nesting
+    from torchatlas.core.measure.nesting import Nesting
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from torchatlas.core.measure.cost import allocated
+from torchatlas.core.measure.aliasing import allocated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.measure.cost import storages_of_weights, total
+from torchatlas.core.measure.aliasing import storages_of_weights
+from torchatlas.core.measure.cost import total
 from torchatlas.core.measure.lifetime import alive, lifetimes
 from torchatlas.core.measure.sharding import per_rank
 from torchatlas.core.measure.training_step import training_step

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from torchatlas.core.measure.cost import origins_of, unregistered
+from torchatlas.core.measure.aliasing import origins_of
+from torchatlas.core.measure.weights import unregistered
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Graph

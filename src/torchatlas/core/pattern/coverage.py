@@ -12,13 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchatlas.core.measure.cost import nest
+from torchatlas.core.measure.nesting import nest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchatlas.core.graph import Graph
-    from torchatlas.core.measure.cost import Nesting
+    from torchatlas.core.measure.nesting import Nesting
     from torchatlas.core.pattern.units import Units
 
 

@@ -8,10 +8,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from torchatlas.core.errors import InputError
-from torchatlas.core.measure.cost import Sizes
 from torchatlas.core.measure.numbers import exact, figures, percent, quantity, short, size
 from torchatlas.core.measure.overlay import PROFILE
 from torchatlas.core.measure.timing import is_timed
+from torchatlas.core.measure.weights import Sizes
 from torchatlas.views.certainty import guessed
 from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.stored import forms, stored_form, stored_text

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torchatlas.core.graph import Call, Graph, Module, Overlay, Value
-    from torchatlas.core.measure.cost import Cost, Sizes
+    from torchatlas.core.measure.cost import Cost
     from torchatlas.core.measure.memory import Memory
     from torchatlas.core.measure.overlay import Overlays
+    from torchatlas.core.measure.weights import Sizes
     from torchatlas.views.table.row import Row
 
 

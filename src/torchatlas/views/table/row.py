@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from torchatlas.core.measure.cost import Sizes
+    from torchatlas.core.measure.weights import Sizes
 
 RowKind: TypeAlias = Literal["module", "function", "group"]
 Again: TypeAlias = Literal["", "reused", "tied", "partly tied", "elsewhere"]
