@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 import torch
 from torch import nn
 
 import torchatlas as ta
-from torchatlas.core.measure import totals
 from torchatlas.core.measure.totals import Totals
 
 
@@ -74,12 +71,6 @@ def test_they_are_plain_and_frozen():
     assert isinstance(found, ta.Totals)
     with pytest.raises(AttributeError):
         found.flops = 1
-
-
-def test_the_example_runs():
-    """As the documentation has it."""
-    assert doctest.testmod(totals).attempted == 3
-    assert doctest.testmod(totals).failed == 0
 
 
 def test_an_atlas_hands_out_what_people_loop_over():
