@@ -24,14 +24,12 @@ Overlays: TypeAlias = Mapping[str, Numbers | Overlay]
 MEASURES = ("params", "weights", "flops", "activations", "time", "self_time", "dtype", "device")
 """What can be asked of every graph by name, without an overlay."""
 
-COLUMNS = frozenset(
-    """
-    name path type input output kernel params share flops mult_adds weights activation activations time self_time
-    time_share dtype device trainable calls source depth repeats note details sure
-    stored counted counted_weights
-    """.split()  # noqa: SIM905  # twenty quoted words read worse
-)
-"""What the table has columns of already; with ``MEASURES``, the names that no overlay can have."""
+_COLUMNS = """
+name path type details sure input output kernel params counted share flops mult_adds activation weights counted_weights
+time self_time time_share dtype stored device trainable calls source depth repeats note
+"""
+COLUMNS = frozenset(_COLUMNS.split())
+"""The columns of the table; with ``MEASURES``, the names that no overlay can have."""
 
 PROFILE = ("time spread", "peak memory", "mean", "std", "min", "max", "zeros", "nan", "inf")
 """The overlays of a profile, beside the time of each call."""
