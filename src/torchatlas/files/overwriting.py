@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from torchatlas.core.errors import FileError
-from torchatlas.files.sniff import ENOUGH, looks_like
+from torchatlas.files.sniff import ENOUGH, looks_like, text_of
 
 EVENTS = "tfevents"
 """Part of the names of TensorBoard's files, which have no ending of their own."""
@@ -71,10 +71,5 @@ def _holds(ending: str, head: bytes, whole: bytes, *, graph: bool) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    for cut in range(4):  # it may end inside a character, which takes up to four bytes
-        try:
-            text = head[: len(head) - cut].decode()
-        except UnicodeDecodeError:
-            continue
-        return all(character >= " " or character in SPACES for character in text)
-    return False
+    text = text_of(head)
+    return text is not None and all(character >= " " or character in SPACES for character in text)

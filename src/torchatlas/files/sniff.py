@@ -9,6 +9,7 @@ go by.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -112,22 +113,28 @@ def looks_like_folder(inside: Iterable[str]) -> str:
     return next((what for name, what in FOLDERS if name in names), "a folder")
 
 
-def _looks_like_text(head: bytes) -> str:
-    # The cut may fall inside a character, which takes up to four bytes.
+def text_of(head: bytes) -> str | None:
+    """The front of a file as text, where it is UTF-8; the cut may fall inside a character, which has up to four bytes.
+
+    >>> text_of("naïve".encode()[:3])
+    'na'
+    """
     for cut in range(4):
-        try:
-            text = head[: len(head) - cut].decode("utf-8")
-        except UnicodeDecodeError:
-            continue
-        if not all(character.isprintable() or character.isspace() for character in text):
-            return ""
-        start = text.lstrip("\ufeff \t\r\n")
-        if start.startswith("<?xml") and "<net " in start:
-            return "an OpenVINO model"
-        if start.startswith("ir_version:"):
-            return "an ONNX model written as text; onnx.load and onnx.save make a binary one of it"
-        return "JSON" if start[:1] in ("{", "[") else "HTML or XML" if start[:1] == "<" else f"text ({text[:20]!r}…)"
-    return ""
+        with suppress(UnicodeDecodeError):
+            return head[: len(head) - cut].decode()
+    return None
+
+
+def _looks_like_text(head: bytes) -> str:
+    text = text_of(head)
+    if text is None or not all(character.isprintable() or character.isspace() for character in text):
+        return ""
+    start = text.lstrip("\ufeff \t\r\n")
+    if start.startswith("<?xml") and "<net " in start:
+        return "an OpenVINO model"
+    if start.startswith("ir_version:"):
+        return "an ONNX model written as text; onnx.load and onnx.save make a binary one of it"
+    return "JSON" if start[:1] in ("{", "[") else "HTML or XML" if start[:1] == "<" else f"text ({text[:20]!r}…)"
 
 
 def _looks_like_protobuf(head: bytes) -> str:
