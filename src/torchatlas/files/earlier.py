@@ -34,7 +34,6 @@ SENTENCES: tuple[tuple[NoteCode, str], ...] = (
 )
 """How notes of version 0.1.0 begin that programs ask for."""
 
-
 TIMED = re.compile(r"median of (?P<runs>\d{1,9}) runs; \S+ ms without any marks(?:, spread (?P<spread>\S+) ms)?")
 """How version 0.1.0 told of times, in milliseconds."""
 
@@ -68,6 +67,9 @@ FLAGS = {
 }
 NUMBERS = {"plain seconds": "plain_seconds", "marked / plain": "marked_ratio"}
 WORDS = {"mode": get_args(Mode), "level": get_args(Level)}
+
+RENAMED = {"modules": ("sure", "confidence"), "values": ("same_as", "alias_of")}
+"""Fields of records that version 0.1.0 named otherwise: what they were called, and what they are called today."""
 
 
 def upgraded(graph: Graph) -> Graph:
@@ -139,7 +141,7 @@ def _number(text: str) -> float | None:
     return number if 0 <= number < math.inf else None
 
 
-def of_today(record: dict[str, Any]) -> dict[str, Any]:
+def with_fields_of_today(record: dict[str, Any]) -> dict[str, Any]:
     """A graph as JSON with the names that its fields have today.
 
     Raises:
@@ -151,27 +153,19 @@ def of_today(record: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(made, list) or not all(map(_is_pair, made)):
             raise ValueError(f"{shorten(made)} stands for a list of pairs of text.")
         known["provenance"] = asdict(provenance_of(made))
-    for records, (earlier, today) in RENAMED.items():
-        known[records] = _renamed(known.get(records), earlier, today)
+    for key, (earlier, today) in RENAMED.items():
+        if isinstance(known.get(key), list):
+            known[key] = [_renamed(one, earlier, today) for one in known[key]]
     if isinstance(known.get("forward"), dict):
-        known["forward"] = of_today(known["forward"])
+        known["forward"] = with_fields_of_today(known["forward"])
     return known
 
 
-RENAMED = {"modules": ("sure", "confidence"), "values": ("same_as", "alias_of")}
-"""Fields of records that version 0.1.0 named otherwise: what they were called, and what they are called today."""
-
-
-def _renamed(records: Any, earlier: str, today: str) -> Any:
-    """The records with a field under the name that it has today; what is no list of records is left as it is."""
-    if not isinstance(records, list):
-        return records
-    return [
-        {today if field == earlier else field: held for field, held in one.items()}
-        if isinstance(one, dict) and earlier in one and today not in one
-        else one
-        for one in records
-    ]
+def _renamed(record: Any, earlier: str, today: str) -> Any:
+    """A record with a field under the name that it has today; what is no such record is left as it is."""
+    if not isinstance(record, dict) or earlier not in record or today in record:
+        return record
+    return {today if field == earlier else field: held for field, held in record.items()}
 
 
 def _is_pair(given: Any) -> bool:

@@ -23,7 +23,7 @@ from torchatlas.core.errors import FileError, InputError
 from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Call, Graph, Module, Node, Note, Overlay, Slot, Source, Text, Value
 from torchatlas.files import atomic
-from torchatlas.files.earlier import is_earlier, of_today, upgraded
+from torchatlas.files.earlier import is_earlier, upgraded, with_fields_of_today
 from torchatlas.files.json_records import LONGEST, graph_of
 from torchatlas.files.sniff import ENOUGH, looks_like
 
@@ -68,7 +68,7 @@ def from_json(text: str | bytes, name: str = "the text") -> Graph:
     if not isinstance(record, dict) or not {"name", "calls", "values", "modules"} <= record.keys():
         raise FileError(f"{name} is JSON, but not a graph: it is {_described(record)}. {WANTED}")
     try:
-        graph = graph_of(of_today(record))
+        graph = graph_of(with_fields_of_today(record))
         check(graph)
         graph = upgraded(graph) if is_earlier(record) else graph
     except (ValueError, RecursionError) as error:

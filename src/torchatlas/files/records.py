@@ -178,7 +178,7 @@ RUN = Records(
 GRAPH = Records(Graph, **RUN.columns, forward=Maybe(RUN))
 
 
-class _Made:
+class _ProvenancePairs:
     """Provenance as formats 1 to 3 have it, in pairs of text; none is written any more."""
 
     pairs = Ragged(Pairs(Texts(), Texts()))
@@ -195,7 +195,12 @@ class _Made:
 # Formats 1 to 3 wrote how often a group repeats into its name, and of notes the sentences alone (`files.earlier`).
 CALLS_3: Column[tuple[Call, ...]] = Ragged(CALL.until("repeats"))
 NOTES_3: Column[tuple[Note, ...]] = Ragged(NOTE.until("code"))
-RUN_3_COLUMNS: dict[str, Column[Any]] = {**RUN.columns, "calls": CALLS_3, "notes": NOTES_3, "provenance": _Made()}
+RUN_3_COLUMNS: dict[str, Column[Any]] = {
+    **RUN.columns,
+    "calls": CALLS_3,
+    "notes": NOTES_3,
+    "provenance": _ProvenancePairs(),
+}
 RUN_3 = Records(Graph, **RUN_3_COLUMNS)
 
 # Formats 1 and 2 knew of no module that is not the model's and of no container; a weight had no other stored form.
