@@ -50,7 +50,7 @@ from torchatlas.core.measure.module_runs import outermost_runs
 from torchatlas.core.measure.nesting import nest
 from torchatlas.core.measure.registration import Registration
 from torchatlas.core.measure.subtree_sums import row
-from torchatlas.core.measure.weights import BYTES, PARAMETERS, UNREGISTERED, Sizes, elements_of, weights_of
+from torchatlas.core.measure.weights import BYTES, PARAMETERS, UNREGISTERED, WeightSizes, elements_of, weights_of
 from torchatlas.core.measure.weights_read import weights_read
 from torchatlas.core.measure.work import work_of
 
@@ -171,12 +171,12 @@ class Costs:
         return weights_read(self.graph, self.nesting, self.origins, self.weights, self.registration)
 
     @cached_property
-    def _sizes(self) -> dict[int, Sizes]:
+    def _sizes(self) -> dict[int, WeightSizes]:
         found = {}
         for weight in self.weights:
             value = self.graph.values[weight]
             elements = elements_of(value) if value.kind == "parameter" else 0
-            found[weight] = Sizes(elements, elements if value.requires_grad else 0, value.nbytes or 0)
+            found[weight] = WeightSizes(elements, elements if value.requires_grad else 0, value.nbytes or 0)
         return found
 
     @cached_property
@@ -257,7 +257,7 @@ class Costs:
                 waiting += self.graph.children[call.id]
         return {value for value in found if self.graph.values[value].is_weight}
 
-    def sizes(self, weights: Iterable[int]) -> Sizes:
+    def sizes(self, weights: Iterable[int]) -> WeightSizes:
         """What these weights come to."""
         parameters = trainable = nbytes = 0
         sizes = self._sizes
@@ -266,7 +266,7 @@ class Costs:
             parameters += elements
             trainable += trained
             nbytes += stored
-        return Sizes(parameters, trainable, nbytes)
+        return WeightSizes(parameters, trainable, nbytes)
 
     def module(self, path: str) -> Cost:
         """The module at ``path``: what is registered in it and below it, and all calls of it.

@@ -20,7 +20,7 @@ PARAMETERS, UNREGISTERED, BYTES = 0, 3, (4, 5, 6)
 """Where these stand among them."""
 
 
-class Sizes(NamedTuple):
+class WeightSizes(NamedTuple):
     """Weights: elements of the parameters, of those that require a gradient, and bytes, with the buffers."""
 
     parameters: int = 0

@@ -11,7 +11,7 @@ from torchatlas.core.errors import InputError
 from torchatlas.core.measure.numbers import exact, figures, percent, quantity, short, size
 from torchatlas.core.measure.overlay import PROFILE
 from torchatlas.core.measure.timing import is_timed
-from torchatlas.core.measure.weights import Sizes
+from torchatlas.core.measure.weights import WeightSizes
 from torchatlas.views.certainty import guessed
 from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.stored import forms, stored_form, stored_text
@@ -134,9 +134,9 @@ def _params_text(facts: Facts, row: Row) -> str:
     return f"({row.again})" if row.again else exact(count)
 
 
-def _counted(row: Row) -> Sizes:
+def _counted(row: Row) -> WeightSizes:
     """What the row adds to the total; nothing where that was not asked."""
-    return row.counted or Sizes()
+    return row.counted or WeightSizes()
 
 
 def _counted_params(_: Facts, row: Row) -> int | None:

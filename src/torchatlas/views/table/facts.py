@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torchatlas.core.measure.cost import Cost
     from torchatlas.core.measure.memory import Memory
     from torchatlas.core.measure.overlay import Overlays
-    from torchatlas.core.measure.weights import Sizes
+    from torchatlas.core.measure.weights import WeightSizes
     from torchatlas.views.table.row import Row
 
 
@@ -56,7 +56,7 @@ class Facts:
         self.total: Cost = self.costs.total
         self._memory: Memory | None = None
         self._work: dict[tuple[int, ...], Work] = {}
-        self._held: dict[tuple[bool, tuple[str, ...], tuple[int, ...]], Sizes | None] = {}
+        self._held: dict[tuple[bool, tuple[str, ...], tuple[int, ...]], WeightSizes | None] = {}
         self._numbers: dict[str, tuple[dict[int, float], dict[str, float]]] = {}
         self._own: list[float | None] | None = None
 
@@ -105,7 +105,7 @@ class Facts:
             )
         return self._work[row.calls]
 
-    def held(self, row: Row) -> Sizes | None:
+    def held(self, row: Row) -> WeightSizes | None:
         """The weights of the row's modules, all repeats together; None for a function."""
         key = (row.parent is None, row.paths, row.calls)
         if key not in self._held:

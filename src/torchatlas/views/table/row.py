@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from torchatlas.core.measure.weights import Sizes
+    from torchatlas.core.measure.weights import WeightSizes
 
 RowKind: TypeAlias = Literal["module", "function", "group"]
 Again: TypeAlias = Literal["", "reused", "tied", "partly tied", "elsewhere"]
@@ -65,7 +65,7 @@ class Row:
     again: Again = ""
     state: State = "ran"
     reads_data: bool = False
-    counted: Sizes | None = None
+    counted: WeightSizes | None = None
 
     @property
     def times(self) -> tuple[int, ...]:
