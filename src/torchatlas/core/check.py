@@ -52,7 +52,7 @@ def problems(graph: Graph) -> Iterator[str]:
     yield from _values(graph)
     yield from _origins(graph)
     yield from _modules(graph)
-    yield from _places(graph)
+    yield from _notes_and_error(graph)
     yield from _overlays(graph)
     yield from _provenance(graph.provenance)
     yield from _forward(graph)
@@ -166,7 +166,7 @@ def _modules(graph: Graph) -> Iterator[str]:
             yield f"module {module.path!r} was inferred with a certainty of {module.confidence}, which is not in (0, 1]"
 
 
-def _places(graph: Graph) -> Iterator[str]:
+def _notes_and_error(graph: Graph) -> Iterator[str]:
     there = range(len(graph.calls))
     codes = frozenset(get_args(NoteCode))
     for note in [note for note in graph.notes if note.code not in codes]:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
-PLACE = "{options}"
+PLACEHOLDER = "{options}"
 """The line of a docstring that stands for the options."""
 WIDTH = 120
-DEEPER = " " * 4
+INDENT = " " * 4
 _CODE = re.compile(r"``.*?``")
 _UNBROKEN = "\xa0"
 
@@ -54,7 +54,7 @@ def takes(table: Mapping[str, Option], types: type) -> Callable[[_F], _F]:
                 parameters.append(_parameter(name, option, types.__annotations__[name]))
         if more is not None and not str(more.annotation).startswith("Unpack["):
             parameters.append(more)
-        function.__signature__ = signature(function).replace(parameters=parameters)  # type: ignore[attr-defined]
+        function.__signature__ = signature(function).replace(parameters=parameters)  # type: ignore[attr-defined]  # a function may have one
         if function.__doc__ is not None:  # python -OO leaves it out
             function.__doc__ = "\n".join(_documented(function.__doc__, table))
         return function
@@ -69,10 +69,10 @@ def _parameter(name: str, option: Option, annotation: Any) -> Parameter:
 
 def _documented(doc: str, table: Mapping[str, Option]) -> Iterable[str]:
     for line in doc.split("\n"):
-        if line.strip() != PLACE:
+        if line.strip() != PLACEHOLDER:
             yield line
             continue
-        margin = line[: line.index(PLACE)]
+        margin = line[: line.index(PLACEHOLDER)]
         for name, option in table.items():
             yield _entry(f"{name}: {option.text}.", margin)
 
@@ -84,7 +84,7 @@ def _entry(text: str, margin: str) -> str:
         whole,
         WIDTH,
         initial_indent=margin,
-        subsequent_indent=margin + DEEPER,
+        subsequent_indent=margin + INDENT,
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -99,16 +99,18 @@ def with_defaults(function: str, given: Mapping[str, Any], table: Mapping[str, O
     """
     for name in given:
         if name not in table:
-            raise TypeError(f"{function} has no option {name!r}.{meant(name, table)} {listed(function, table)}")
+            raise TypeError(
+                f"{function} has no option {name!r}.{did_you_mean(name, table)} {options_of(function, table)}"
+            )
     return {name: given.get(name, option.default) for name, option in table.items()}
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` Did you mean depth?``, or nothing."""
     near = get_close_matches(name, list(known), 1)
     return f" Did you mean {near[0]}?" if near else ""
 
 
-def listed(function: str, known: Iterable[str]) -> str:
+def options_of(function: str, known: Iterable[str]) -> str:
     """All options of a function, as a sentence."""
     return f"Options of {function}: {', '.join(known)}."

@@ -23,7 +23,7 @@ from torchatlas.capture.objects.contents import class_name, is_a
 from torchatlas.capture.objects.tree import PLAIN
 from torchatlas.capture.stored import dtype_name
 from torchatlas.core.errors import InputError
-from torchatlas.core.options import listed, meant
+from torchatlas.core.options import did_you_mean, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,11 +137,11 @@ def with_named(
     known = forward.named(parameters) if parameters is not None else list(named)
     for name in named:
         if name not in known:
-            hint = meant(name, [*known, *options, *elsewhere])
+            hint = did_you_mean(name, [*known, *options, *elsewhere])
             if forward.has(parameters, Parameter.VAR_KEYWORD):
                 hint += f' What it takes under any name is given so: kwargs={{"{name}": …}}.'
             problem = f"{function} has no option {name!r}, and {forward.render(model)} no such argument."
-            raise TypeError(f"{problem}{hint} {listed(function, options)}")
+            raise TypeError(f"{problem}{hint} {options_of(function, options)}")
         if isinstance(kwargs, Mapping) and name in kwargs:
             raise InputError(f"{name!r} was given to {function} by name and in kwargs; give it once.")
     return {**kwargs, **named} if isinstance(kwargs, Mapping) else kwargs or dict(named)

@@ -293,9 +293,8 @@ class _Alignment:
 
     def _cores(self, x: int, y: int) -> tuple[int, int]:
         """Go in where nearly all of a node is one child, to the most similar pair (``blocks``, ``encoder.layers``)."""
-        left, right = self._unmatched(
-            list(_chain(self.a, x)), list(_chain(self.b, y))
-        )  # further in may be known already
+        # Nodes further in may be matched already.
+        left, right = self._unmatched(list(_chain(self.a, x)), list(_chain(self.b, y)))
         offers = [(self._resemblance(one, other), one, other) for one in left for other in right]
         best = max(resemblance for resemblance, _, _ in offers)
         return next((one, other) for resemblance, one, other in offers if resemblance == best)

@@ -13,7 +13,6 @@ from torchatlas.core.pattern.paths import PATHS, path_pattern
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
 
     from torchatlas.core.graph import Graph, Module, Value
 
@@ -108,9 +107,11 @@ def _values(graph: Graph, moved: dict[str, str]) -> tuple[Value, ...]:
         for own, _ in (*module.parameters, *module.buffers):
             for path in (module.path, *module.aliases):
                 named[_joined(path, own)] = _joined(moved[path], own)
-    other: Callable[[str], str] = lambda known: named.get(known, known)  # noqa: E731 - shorter than a function
     return tuple(
-        [replace(value, names=tuple(map(other, value.names))) if value.is_weight else value for value in graph.values]
+        [
+            replace(value, names=tuple([named.get(name, name) for name in value.names])) if value.is_weight else value
+            for value in graph.values
+        ]
     )
 
 

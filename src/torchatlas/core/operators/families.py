@@ -259,13 +259,13 @@ def painted(spelt: str, *, function: bool = True) -> Hue | None:
 
 def _painted() -> dict[Hue, tuple[str, str]]:
     """By hue, in the order in which they decide, what finds its functions and its classes in names."""
-    told: dict[Hue, tuple[str, str]] = {}
+    patterns: dict[Hue, tuple[str, str]] = {}
     for one in get_args(Hue):
         of = [family for family in FAMILIES.values() if family.hue == one]
         if of:
             functions = "|".join(family.functions for family in of)
-            told[one] = (f"^(?:{functions})$", "|".join(family.classes for family in of))
-    return told
+            patterns[one] = (f"^(?:{functions})$", "|".join(family.classes for family in of))
+    return patterns
 
 
 PAINTED = _painted()

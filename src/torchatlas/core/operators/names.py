@@ -68,8 +68,8 @@ def operator(name: str, *, overloaded: bool = False) -> str:
     if len(parts) > 2 and (overloaded or parts[0] == "aten"):  # noqa: PLR2004 - namespace, operator, overload
         bare = parts[1]
     else:
-        told = len(parts) == 3 and parts[0] not in PREFIXES and _OVERLOAD.match(parts[2])  # noqa: PLR2004 - as above
-        bare = parts[1] if told else parts[-1]
+        has_overload = len(parts) == 3 and parts[0] not in PREFIXES and _OVERLOAD.match(parts[2])  # noqa: PLR2004 - as above
+        bare = parts[1] if has_overload else parts[-1]
     method = _METHOD.fullmatch(bare)
     return bare if method is None else METHODS.get(method[1], method[1])
 
