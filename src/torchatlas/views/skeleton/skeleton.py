@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     from torchatlas.core.graph import Graph, Value
-    from torchatlas.views.skeleton.tree import Place
+    from torchatlas.views.skeleton.tree import ModuleNode
 
 ROOT = "Model"
 INDENT = "    "
@@ -155,52 +155,52 @@ def _harmless(text: str) -> str:
 class _Writer:
     """Expressions of all modules, from the innermost out, and the classes that they need."""
 
-    def __init__(self, root: Place, shared: list[tuple[str, str]]) -> None:
+    def __init__(self, root: ModuleNode, shared: list[tuple[str, str]]) -> None:
         self._known: dict[Hashable, Written] = {}
         self._names = set(RESERVED)
         self.classes: list[str] = []
         self.shared = shared
         expressions: dict[int, Written] = {}
 
-        def is_layer(place: Place) -> bool:
-            layer = None if place is root else _layer(place)
+        def is_layer(node: ModuleNode) -> bool:
+            layer = None if node is root else _layer(node)
             if layer is not None:
-                expressions[id(place)] = layer
+                expressions[id(node)] = layer
             return layer is not None
 
-        for place in inside_first(root, is_layer):
-            inside = {name: expressions[id(child)] for name, child in place.children.items()}
-            if place is root:
-                self.classes.append(self._class(place, inside, ROOT))
+        for node in inside_first(root, is_layer):
+            inside = {name: expressions[id(child)] for name, child in node.children.items()}
+            if node is root:
+                self.classes.append(self._class(node, inside, ROOT))
             else:
-                expressions[id(place)] = self._expression(place, inside)
+                expressions[id(node)] = self._expression(node, inside)
 
-    def _expression(self, place: Place, inside: dict[str, Written]) -> Written:
-        key = (place.kind, place.not_tensors, _sure(place), *map(_spec, place.tensors.items()), *inside.items())
+    def _expression(self, node: ModuleNode, inside: dict[str, Written]) -> Written:
+        key = (node.kind, node.not_tensors, _sure(node), *map(_spec, node.tensors.items()), *inside.items())
         found = self._known.get(key)
         if found is None:
-            found = _list(place, inside)
+            found = _list(node, inside)
             if found is None:
-                name = class_name(place.path, place.kind, self._names)
-                self.classes.append(self._class(place, inside, name))
+                name = class_name(node.path, node.kind, self._names)
+                self.classes.append(self._class(node, inside, name))
                 found = Written((f"{name}()",))
             self._known[key] = found
         return found
 
-    def _class(self, place: Place, inside: dict[str, Written], name: str) -> str:
+    def _class(self, node: ModuleNode, inside: dict[str, Written], name: str) -> str:
         lines = [f"class {name}(nn.Module):", f"{INDENT}def __init__(self):", f"{INDENT * 2}super().__init__()"]
-        if place.not_tensors:
+        if node.not_tensors:
             lines.append(f"{INDENT * 2}self.not_tensors = {{}}")
         body = [
-            *(line for own, value in place.tensors.items() for line in _tensor(own, value)),
-            *(line for own, written in inside.items() for line in _module(own, written, clash=own in place.tensors)),
+            *(line for own, value in node.tensors.items() for line in _tensor(own, value)),
+            *(line for own, written in inside.items() for line in _module(own, written, clash=own in node.tensors)),
         ]
         if name == ROOT:
             body += [f"share(self, {quoted(one)}, {quoted(other)})" for one, other in self.shared]
         lines += [INDENT * 2 + line for line in body]
         text = "\n".join(lines) + "\n"
-        if place.not_tensors:
-            text += NOT_TENSORS.format(names=f"[{', '.join(map(quoted, place.not_tensors))}]")
+        if node.not_tensors:
+            text += NOT_TENSORS.format(names=f"[{', '.join(map(quoted, node.not_tensors))}]")
         return text + FORWARD if name == ROOT else text
 
 
@@ -209,42 +209,42 @@ def _spec(item: tuple[str, Value]) -> Hashable:
     return (name, value.shape, value.dtype, value.kind, value.type)
 
 
-def _sure(place: Place) -> str:
+def _sure(node: ModuleNode) -> str:
     """How sure a guess is, as a comment says it; nothing of what is known."""
-    sure = None if place.module is None else place.module.confidence
+    sure = None if node.module is None else node.module.confidence
     return "" if sure is None or sure >= 1 else f"{sure:.0%} sure"
 
 
-def _is_known(place: Place) -> bool:
+def _is_known(node: ModuleNode) -> bool:
     """Whether class and settings were not inferred."""
-    return place.module is not None and place.module.confidence is None
+    return node.module is not None and node.module.confidence is None
 
 
-def _layer(place: Place) -> Written | None:
+def _layer(node: ModuleNode) -> Written | None:
     """A layer of torch, if it has exactly the tensors that there are; what has none at all stands as Identity."""
-    if not place.tensors and not place.children and not place.not_tensors:
-        return _without_weights(place)
-    if place.kind not in WRITERS:  # asked first: what is inside would be gone through at every level
+    if not node.tensors and not node.children and not node.not_tensors:
+        return _without_weights(node)
+    if node.kind not in WRITERS:  # asked first: what is inside would be gone through at every level
         return None
-    tensors = place.flat()
-    if any(child.not_tensors for child in (place, *place.children.values())):
+    tensors = node.flat()
+    if any(child.not_tensors for child in (node, *node.children.values())):
         return None
     shapes = {name: value.shape for name, value in tensors.items()}
-    shapes, norms = seen_through(shapes, place.kind)
-    layer = written(place.kind, place.settings, shapes)
+    shapes, norms = seen_through(shapes, node.kind)
+    layer = written(node.kind, node.settings, shapes)
     # Torch warns of layers without elements, and initializes none of special layouts.
     odd = any(value.type or 0 in value.shape for value in tensors.values())
     dtype = _dtype(tensors)
     small = dtype.startswith(SMALL)
     if layer is None or layer.shapes != shapes or odd or not dtype or (small and norms):
         return None
-    known = known_arguments(place.kind, place.settings, shapes) if _is_known(place) else None
+    known = known_arguments(node.kind, node.settings, shapes) if _is_known(node) else None
     parts = (known or layer.code, "" if small or dtype == "float32" else f"dtype=torch.{dtype}")
     code = ", ".join(filter(None, parts))
-    made = f"nn.{place.kind}({code})" + (f".to(torch.{dtype})" if small else "")
+    made = f"nn.{node.kind}({code})" + (f".to(torch.{dtype})" if small else "")
     for norm in norms:
-        made = norm.around(made, place.kind)
-    return Written((made,), comment="; ".join(filter(None, (_sure(place), "" if known else layer.unknown))))
+        made = norm.around(made, node.kind)
+    return Written((made,), comment="; ".join(filter(None, (_sure(node), "" if known else layer.unknown))))
 
 
 def _dtype(tensors: Mapping[str, Value]) -> str:
@@ -256,31 +256,31 @@ def _dtype(tensors: Mapping[str, Value]) -> str:
     return found if fits else ""
 
 
-def _without_weights(place: Place) -> Written:
+def _without_weights(node: ModuleNode) -> Written:
     """A layer that takes no arguments; in the place of any other, Identity, with what it is in words."""
-    doubt = _sure(place)
-    known = known_arguments(place.kind, place.settings) if _is_known(place) else None
+    doubt = _sure(node)
+    known = known_arguments(node.kind, node.settings) if _is_known(node) else None
     if known is not None:
-        return Written((f"nn.{place.kind}({known})",))
-    if place.kind in ARGUMENTLESS:
-        return Written((f"nn.{place.kind}()",), comment=f"{doubt}, by its name" if doubt else "")
-    if place.kind in ("", "Module", "Identity"):
+        return Written((f"nn.{node.kind}({known})",))
+    if node.kind in ARGUMENTLESS:
+        return Written((f"nn.{node.kind}()",), comment=f"{doubt}, by its name" if doubt else "")
+    if node.kind in ("", "Module", "Identity"):
         return Written(("nn.Identity()",), comment="no weights")
-    said = f"; {place.kind}, {doubt}" if doubt else f": {place.kind}"
+    said = f"; {node.kind}, {doubt}" if doubt else f": {node.kind}"
     return Written(("nn.Identity()",), comment=f"no weights{said}")
 
 
-def _list(place: Place, inside: dict[str, Written]) -> Written | None:
+def _list(node: ModuleNode, inside: dict[str, Written]) -> Written | None:
     """Numbered modules as a list of torch; None where they are not numbered from 0 on, or too far apart."""
     numbers = [int(name) for name in inside if name.isdecimal() and name.isascii() and str(int(name)) == name]
-    if place.tensors or place.not_tensors or len(numbers) != len(inside) or numbers != sorted(numbers):
+    if node.tensors or node.not_tensors or len(numbers) != len(inside) or numbers != sorted(numbers):
         return None
     nested = 1 + max((written.nested for written in inside.values()), default=0)
     if nested > NESTED or numbers[-1] >= GAPS * (len(numbers) + 1):
         return None
     missing = Written(("nn.Identity()",), comment="no weights")
     every = [inside.get(str(number), missing) for number in range(numbers[-1] + 1)]
-    kind = place.kind if place.kind in LISTS else LISTS[0]
+    kind = node.kind if node.kind in LISTS else LISTS[0]
     runs = [(written, len(list(run))) for written, run in groupby(every)]
     only, count = runs[0]
     opened, closed = ("(", ")") if kind == LISTS[0] else ("([", "])")
@@ -290,7 +290,7 @@ def _list(place: Place, inside: dict[str, Written]) -> Written | None:
         made = f"nn.{kind}({star}[{code}])" if star else f"nn.{kind}({code})"
         return Written((made,), nested, only.comment)
     body = [INDENT + line for written, count in runs for line in _items(written, count)]
-    return Written((f"nn.{kind}{opened}", *body, closed), nested, _sure(place))
+    return Written((f"nn.{kind}{opened}", *body, closed), nested, _sure(node))
 
 
 def _items(written: Written, count: int) -> Iterator[str]:

@@ -21,7 +21,7 @@ EXTRA_STATE = "_extra_state"
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class ModuleNode:
     """One module: its own tensors by name, and the modules inside it.
 
     Attributes:
@@ -36,7 +36,7 @@ class Place:
     module: Module | None = None
     tensors: dict[str, Value] = field(default_factory=dict)
     extra: bool = False
-    children: dict[str, Place] = field(default_factory=dict)
+    children: dict[str, ModuleNode] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -60,27 +60,27 @@ class Place:
         found: dict[str, Value] = {}
         waiting = [("", self)]
         while waiting:
-            prefix, place = waiting.pop()
-            found.update((prefix + name, value) for name, value in place.tensors.items())
-            waiting += [(f"{prefix}{name}.", child) for name, child in place.children.items()]
+            prefix, node = waiting.pop()
+            found.update((prefix + name, value) for name, value in node.tensors.items())
+            waiting += [(f"{prefix}{name}.", child) for name, child in node.children.items()]
         return found
 
 
-def tree_of(graph: Graph) -> Place:
-    """Give the root: every module that the graph knows, and every place that a name of a tensor leads through."""
-    root = Place((), graph.module_at.get(""))
-    known: dict[Path, Place] = {(): root}
+def tree_of(graph: Graph) -> ModuleNode:
+    """Give the root: every module that the graph knows, and every node that a name of a tensor leads through."""
+    root = ModuleNode((), graph.module_at.get(""))
+    known: dict[Path, ModuleNode] = {(): root}
     for path, module in graph.module_at.items():
         if path:
-            _place(tuple(path.split(".")), known).module = module
+            _node(tuple(path.split(".")), known).module = module
     for value in graph.values:
         for name in value.names if value.is_weight and not _is_unmade(value) else ():
             *around, own = name.split(".")
-            place = _place(tuple(around), known)
+            node = _node(tuple(around), known)
             if own == EXTRA_STATE:
-                place.extra = True
+                node.extra = True
             else:
-                place.tensors[own] = value
+                node.tensors[own] = value
     return root
 
 
@@ -89,24 +89,24 @@ def _is_unmade(value: Value) -> bool:
     return value.shape == () and value.nbytes is None
 
 
-def _place(path: Path, known: dict[Path, Place]) -> Place:
-    """The place where a path leads; it and those around it are made where they are missing."""
+def _node(path: Path, known: dict[Path, ModuleNode]) -> ModuleNode:
+    """The node where a path leads; it and those around it are made where they are missing."""
     missing = []
     at = path
     while at not in known:
         missing.append(at)
         at = at[:-1]
     for new in reversed(missing):
-        known[new] = known[new[:-1]].children[new[-1]] = Place(new)
+        known[new] = known[new[:-1]].children[new[-1]] = ModuleNode(new)
     return known[path]
 
 
-def inside_first(root: Place, is_layer: Callable[[Place], bool]) -> Iterator[Place]:
-    """Go through all places that are no layers, each after those inside it; into a layer nobody looks."""
+def inside_first(root: ModuleNode, is_layer: Callable[[ModuleNode], bool]) -> Iterator[ModuleNode]:
+    """Go through all nodes that are no layers, each after those inside it; into a layer nobody looks."""
     order, waiting = [], [root]
     while waiting:
-        place = waiting.pop()
-        if not is_layer(place):
-            order.append(place)
-            waiting += place.children.values()
+        node = waiting.pop()
+        if not is_layer(node):
+            order.append(node)
+            waiting += node.children.values()
     return reversed(order)
