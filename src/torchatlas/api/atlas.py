@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torchatlas.core.measure.overlay import Numbers
     from torchatlas.core.measure.totals import Totals
     from torchatlas.views.drawing.drawing import Drawing
-    from torchatlas.views.drawing.options import Places
+    from torchatlas.views.drawing.options import BoxSelection
     from torchatlas.views.page.page import Page
     from torchatlas.views.table.summary import Summary
 
@@ -136,8 +136,8 @@ class Atlas:
     def draw(
         self,
         depth: int | None = None,
-        expand: Places = (),
-        collapse: Places = (),
+        expand: BoxSelection = (),
+        collapse: BoxSelection = (),
         **options: Unpack[DrawOptions],
     ) -> Drawing:
         """Draw the run: modules as boxes inside boxes, and the tensors that flow between them.
@@ -163,8 +163,8 @@ class Atlas:
     def show(
         self,
         depth: int | None = None,
-        expand: Places = (),
-        collapse: Places = (),
+        expand: BoxSelection = (),
+        collapse: BoxSelection = (),
         **options: Unpack[PageOptions],
     ) -> Page:
         """Show the run as a page: open and close modules, search, follow tensors, colour by numbers.

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from torchatlas.core.comparing.compare import Changes, Item
     from torchatlas.core.comparing.loading import Loading
     from torchatlas.views.drawing.beside import Beside
-    from torchatlas.views.drawing.options import Places
+    from torchatlas.views.drawing.options import BoxSelection
     from torchatlas.views.page.page import Page
     from torchatlas.views.table.comparison import Differences
 
@@ -266,8 +266,8 @@ class Comparison:
     def show(
         self,
         depth: int | None = None,
-        expand: Places = (),
-        collapse: Places = (),
+        expand: BoxSelection = (),
+        collapse: BoxSelection = (),
         **options: Unpack[PageOptions],
     ) -> Page:
         """Both runs as one page with two halves that move in step; a script opens it in the browser.

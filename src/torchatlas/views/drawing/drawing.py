@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.errors import InputError
 from torchatlas.core.measure.overlay import overlays_by_name
 from torchatlas.core.options import takes, with_defaults
-from torchatlas.views.drawing.measures import check_name, measures_in
+from torchatlas.views.drawing.measures import check_color_by, measures_in
 from torchatlas.views.drawing.options import DRAW, DrawOptions, read_options
 from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.picture import Picture
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.contract import View
-    from torchatlas.views.drawing.options import Places
+    from torchatlas.views.drawing.options import BoxSelection
 
 
 @takes(DRAW, DrawOptions)
 def draw(
     graph: Graph,
     depth: int | None = None,
-    expand: Places = (),
-    collapse: Places = (),
+    expand: BoxSelection = (),
+    collapse: BoxSelection = (),
     **options: Unpack[DrawOptions],
 ) -> Drawing:
     """The picture of a graph; of a model that was not run, that of its modules, without anything between them.
@@ -63,7 +63,7 @@ class Drawing(Picture):
         self.view = view
         laid = overlays_by_name(graph, overlays)
         if view.color_by is not None:
-            check_name(view.color_by, laid)
+            check_color_by(view.color_by, laid)
         measures = measures_in(view, shown(graph), laid)
         super().__init__(payload(graph, view, measures, shorten=view.fold and not view.expand), graph.name)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from torchatlas.core.errors import InputError
 from torchatlas.core.measure.cost import Costs, costs
 from torchatlas.core.measure.overlay import MEASURES, by_call
 from torchatlas.core.measure.timing import is_timed, own_seconds
+from torchatlas.views.choices import check_choice
 from torchatlas.views.contract import Measure
 
 if TYPE_CHECKING:
@@ -51,18 +50,13 @@ COUNTED: dict[str, Callable[[Costs], list[int]]] = {
 TIMES = ("time", "self_time")
 
 
-def check_name(name: str, overlays: Iterable[str], more: Iterable[str] = ()) -> str:
-    """The name of a measure, of an overlay, or of what else there is to colour by.
+def check_color_by(name: str, overlays: Iterable[str], more: Iterable[str] = ()) -> None:
+    """Hold a name to the measures, the overlays, and what else there is to colour by.
 
     Raises:
         InputError: it is none of those; the message lists them.
     """
-    known = (*MEASURES, *more, *overlays)
-    if name in known:
-        return name
-    near = get_close_matches(str(name), known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"color_by={name!r} is unknown; color_by is one of {', '.join(known)}.{hint}")
+    check_choice("color_by", name, (*MEASURES, *more, *overlays))
 
 
 def measures_in(view: View, graph: Graph, overlays: Mapping[str, Overlay]) -> tuple[Measure, ...]:

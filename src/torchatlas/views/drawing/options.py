@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from torchatlas.core.errors import InputError
 from torchatlas.core.options import Option
+from torchatlas.views.choices import check_choice
 from torchatlas.views.contract import View
 from torchatlas.views.uncalled import uncalled
 
@@ -20,7 +21,7 @@ Direction: TypeAlias = Literal["TB", "LR"]
 Theme: TypeAlias = Literal["light", "dark", "paper"]
 PageTheme: TypeAlias = Literal["system", "light", "dark"]
 Level: TypeAlias = Literal["op", "aten"]
-Places: TypeAlias = "str | int | Collection[str | int]"
+BoxSelection: TypeAlias = "str | int | Collection[str | int]"
 
 DIRECTIONS = ("TB", "LR")
 THEMES = ("light", "dark", "paper")
@@ -34,8 +35,8 @@ class OpenOptions(TypedDict, total=False):
     """Which boxes are open."""
 
     depth: int | None
-    expand: Places
-    collapse: Places
+    expand: BoxSelection
+    collapse: BoxSelection
 
 
 class LookOptions(TypedDict, total=False):
@@ -129,12 +130,12 @@ def read_options(graph: Graph, options: Mapping[str, Any], themes: Sequence[str]
     depth, labels = given["depth"], given["labels"]
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise InputError(f"depth={depth!r}; depth is a whole number from 1, or None for as much as fits one page.")
-    _need("direction", given["direction"], DIRECTIONS)
-    _need("theme", given["theme"], themes)
+    check_choice("direction", given["direction"], DIRECTIONS)
+    check_choice("theme", given["theme"], themes)
     if isinstance(labels, str):
         raise InputError(f"labels={labels!r}; labels is a sequence of names, as ({labels!r},)")
     for label in labels:
-        _need("labels", label, LABELS)
+        check_choice("labels", label, LABELS)
     return View(
         depth=depth,
         expand=_keys(graph, "expand", given["expand"]),
@@ -149,17 +150,10 @@ def read_options(graph: Graph, options: Mapping[str, Any], themes: Sequence[str]
     )
 
 
-def _need(option: str, given: object, known: Sequence[str]) -> None:
-    if given not in known:
-        near = get_close_matches(str(given), known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"{option}={given!r} is unknown; {option} is one of {', '.join(known)}.{hint}")
-
-
 def _level(graph: Graph, level: Level | None) -> Level:
     if level is None:
         return "op"
-    _need("level", level, LEVELS)
+    check_choice("level", level, LEVELS)
     if level == "aten" and graph.provenance.level != "aten":
         raise InputError(
             "level='aten': this run was recorded without its ATen operators. Capture it with level='aten'."
@@ -167,7 +161,7 @@ def _level(graph: Graph, level: Level | None) -> Level:
     return level
 
 
-def _keys(graph: Graph, option: str, places: Places) -> tuple[str, ...]:
+def _keys(graph: Graph, option: str, places: BoxSelection) -> tuple[str, ...]:
     """Module paths and call ids as the engine's keys."""
     each = [places] if isinstance(places, (str, int)) else places
     return tuple(_key(graph, option, place) for place in each)

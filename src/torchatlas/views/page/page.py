@@ -16,7 +16,7 @@ from torchatlas.core.options import takes, with_defaults
 from torchatlas.files import atomic
 from torchatlas.files.filename import filename
 from torchatlas.views.drawing.differing import DIFFERENCE
-from torchatlas.views.drawing.measures import check_name
+from torchatlas.views.drawing.measures import check_color_by
 from torchatlas.views.drawing.options import PAGE, PAGE_THEMES, PageOptions, read_options
 from torchatlas.views.drawing.structure import shown
 from torchatlas.views.page.beside import read_beside
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.contract import View
-    from torchatlas.views.drawing.options import Places
+    from torchatlas.views.drawing.options import BoxSelection
     from torchatlas.views.page.beside import Beside, Marks
 
 SUFFIXES = (".html", ".htm")
@@ -47,8 +47,8 @@ FRAME = (
 def page(
     graph: Graph,
     depth: int | None = None,
-    expand: Places = (),
-    collapse: Places = (),
+    expand: BoxSelection = (),
+    collapse: BoxSelection = (),
     *,
     beside: Graph | None = None,
     pairs: Sequence[tuple[int, int]] = (),
@@ -79,11 +79,11 @@ def page(
     every = with_defaults("show", {"depth": depth, "expand": expand, "collapse": collapse, **options}, PAGE)
     other = read_beside(graph, beside, pairs, marks, titles)
     overlays: Overlays | None = every["overlays"]
-    if other is not None and other.marks is not None:
-        named = overlays_by_name(graph, overlays)
-        every["color_by"] = check_name(every["color_by"] or DIFFERENCE, named, [DIFFERENCE])
-    elif every["color_by"] is not None:
-        check_name(every["color_by"], overlays_by_name(graph, overlays))
+    marked = other is not None and other.marks is not None
+    if marked:
+        every["color_by"] = every["color_by"] or DIFFERENCE
+    if every["color_by"] is not None:
+        check_color_by(every["color_by"], overlays_by_name(graph, overlays), [DIFFERENCE] if marked else [])
     view = read_options(shown(graph), every, PAGE_THEMES)
     return Page(graph, view, overlays, height=every["height"], beside=other)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from torchatlas.core.errors import InputError
 from torchatlas.core.options import Option
+from torchatlas.views.choices import check_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,22 +55,14 @@ def check_options(options: Mapping[str, Any], titles: Sequence[str]) -> None:
     Raises:
         InputError: an option is not one of those; the message lists them.
     """
-    _check("rows", options["rows"], MODES)
+    check_choice("rows", options["rows"], MODES)
     if options["style"] is not None:
-        _check("style", options["style"], STYLES)
+        check_choice("style", options["style"], STYLES)
         _check_style(options["style"], options["depth"], options["columns"], titles)
     for name, least in (("depth", 0), ("width", 1)):
         number = options[name]
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < least):
             raise InputError(f"{name}={number!r}; {name} is a whole number from {least}, or None")
-
-
-def _check(option: str, given: str, known: Sequence[str]) -> None:
-    if given not in known:
-        near = get_close_matches(str(given), known, n=1, cutoff=0.0)
-        raise InputError(
-            f"{option}={given!r} is unknown; {option} is one of {', '.join(known)}. Did you mean {near[0]!r}?"
-        )
 
 
 def _check_style(style: Style, depth: int | None, columns: Sequence[str] | None, titles: Sequence[str]) -> None:

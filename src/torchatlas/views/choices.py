@@ -1,0 +1,23 @@
+"""What is given for an option that is one of several names."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from torchatlas.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def check_choice(option: str, given: object, known: Sequence[str]) -> None:
+    """Hold what was given for an option to what there is.
+
+    Raises:
+        InputError: it is none of those; the message lists them.
+    """
+    if given not in known:
+        near = get_close_matches(str(given), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"{option}={given!r} is unknown; {option} is one of {', '.join(known)}.{hint}")
