@@ -20,6 +20,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from torchatlas.capture.objects.identity_cache import IdentityCache
 from torchatlas.capture.torch_private import OperatorBase
 
 if TYPE_CHECKING:
@@ -171,22 +172,17 @@ def _of_fields(thing: object, names: tuple[str, ...]) -> Contents:
     return Contents(list(found.values()), list(found))
 
 
-# Of each class, read once: what gives the instance dictionary, and the slots. By id, since a metaclass may hash anyhow.
-_known: dict[int, tuple[weakref.ref[type], tuple[list[Any], list[tuple[str, Any]]]]] = {}
+def _stores(kind: type) -> tuple[list[Callable[[Any], Any]], list[tuple[str, Any]]]:
+    dictionaries: list[Any] = []
+    slots: list[tuple[str, Any]] = []
+    for base in _bases(kind):
+        for name, member in dict(_namespace(base)).items():
+            if name == "__dict__" and type(member) in (types.GetSetDescriptorType, types.MemberDescriptorType):
+                dictionaries.append(member.__get__)
+            elif type(member) is types.MemberDescriptorType:
+                slots.append((name, member))
+    return dictionaries[:1], slots
 
 
-def stores(kind: type) -> tuple[list[Callable[[Any], Any]], list[tuple[str, Any]]]:
-    """Where objects of a class keep attributes: what gives the instance dictionary, and (name, descriptor) of slots."""
-    known = _known.get(id(kind))
-    if known is None or known[0]() is not kind:
-        dictionaries: list[Any] = []
-        slots: list[tuple[str, Any]] = []
-        for base in _bases(kind):
-            for name, member in dict(_namespace(base)).items():
-                if name == "__dict__" and type(member) in (types.GetSetDescriptorType, types.MemberDescriptorType):
-                    dictionaries.append(member.__get__)
-                elif type(member) is types.MemberDescriptorType:
-                    slots.append((name, member))
-        reference = weakref.ref(kind, functools.partial(_known.pop, id(kind)))
-        known = _known[id(kind)] = reference, (dictionaries[:1], slots)
-    return known[1]
+stores = IdentityCache(_stores).of
+"""Where objects of a class keep attributes: what gives the instance dictionary, and (name, descriptor) of slots."""

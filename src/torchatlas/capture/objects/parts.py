@@ -6,15 +6,14 @@ they derive from.
 
 from __future__ import annotations
 
-import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
 from contextlib import suppress
-from functools import partial
 from operator import is_
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.capture.objects.contents import of_class, stores
+from torchatlas.capture.objects.identity_cache import IdentityCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,16 +61,12 @@ class Kind:
 _KNOWN = frozenset(map(id, _BUILT_IN))
 _bases: Any = type.__dict__["__mro__"].__get__
 _flags: Any = type.__dict__["__flags__"].__get__
-_kinds: dict[int, tuple[weakref.ref[type], Kind]] = {}  # by id: a metaclass may compare and hash anyhow
+_kinds: IdentityCache[type, Kind] = IdentityCache(Kind)
 
 
 def kind_of(thing: Any) -> Kind:
     """How this object is read."""
-    kind = type(thing)
-    known = _kinds.get(id(kind))
-    if known is None or known[0]() is not kind:
-        known = _kinds[id(kind)] = weakref.ref(kind, partial(_kinds.pop, id(kind))), Kind(kind)
-    return known[1]
+    return _kinds.of(type(thing))
 
 
 def parts_of(thing: Any) -> Iterator[Any]:

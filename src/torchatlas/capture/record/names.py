@@ -6,14 +6,13 @@ Everything here is decided once per function and remembered.
 from __future__ import annotations
 
 import inspect
-import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.overrides import get_testing_overrides, resolve_name
 
+from torchatlas.capture.objects.identity_cache import IdentityCache
 from torchatlas.capture.objects.tree import tensors_in
 from torchatlas.capture.torch_private import OpOverload, OpOverloadPacket
 
@@ -160,24 +159,12 @@ def forward_names(module: torch.nn.Module) -> tuple[str, ...]:
         forward: Any = module.forward
         return tuple(argument.name for argument in forward.schema.arguments[1:])
     method = type(module).forward
-    known = _method_names.get(id(method))
-    if known is None or known[0]() is not method:
-        known = _remembered(method)
-    return known[1]
+    return _method_names.of(method)
 
 
-# Of each ``forward``. It is not kept alive: a closure may hold anything, and a class may be made for one model.
-_method_names: dict[int, tuple[Callable[[], Any], tuple[str, ...]]] = {}
-
-
-def _remembered(method: Any) -> tuple[Callable[[], Any], tuple[str, ...]]:
-    names = positional_names(method)[1:]
-    try:
-        reference: Any = weakref.ref(method, partial(_method_names.pop, id(method)))
-    except TypeError:  # of a callable that takes no weak reference
-        return (lambda: method), names
-    known = _method_names[id(method)] = reference, names
-    return known
+_method_names: IdentityCache[Callable[..., Any], tuple[str, ...]] = IdentityCache(
+    lambda method: positional_names(method)[1:]
+)
 
 
 def _name(func: Any, short: str, owner: str) -> str:

@@ -7,13 +7,12 @@ once the run is over.
 from __future__ import annotations
 
 import os
-import weakref
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
+from torchatlas.capture.objects.identity_cache import IdentityCache
 from torchatlas.core.graph import Source
 
 if TYPE_CHECKING:
@@ -52,19 +51,16 @@ def _skips(file: str) -> bool:
     return skips
 
 
-# Of each code, by instruction. The code is not kept alive: it may have been made for one model.
-_sources: dict[int, tuple[weakref.ref[CodeType], dict[int, Source]]] = {}
+_sources: IdentityCache[CodeType, dict[int, Source]] = IdentityCache(lambda _: {})  # by instruction
 
 
 def resolve(place: Place) -> Source:
     """Lines from 1, columns from 0 in bytes (Python >= 3.11; the line alone before)."""
     code, instruction = place
-    known = _sources.get(id(code))
-    if known is None or known[0]() is not code:
-        known = _sources[id(code)] = weakref.ref(code, partial(_sources.pop, id(code))), {}
-    source = known[1].get(instruction)
+    sources = _sources.of(code)
+    source = sources.get(instruction)
     if source is None:
-        source = known[1][instruction] = _decoded(code, instruction)
+        source = sources[instruction] = _decoded(code, instruction)
     return source
 
 
