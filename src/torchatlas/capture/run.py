@@ -22,7 +22,7 @@ from torchatlas.capture.origin import Origin
 from torchatlas.capture.record.modes import record
 from torchatlas.capture.record.recorder import Recorder
 from torchatlas.capture.record.replay import Tape
-from torchatlas.capture.record.structure import Structure, held_by, modules_of, name_of, owner_of, unwrapped
+from torchatlas.capture.record.structure import Structure, held_by, modules_of, name_of, owner_of, uncompiled
 from torchatlas.capture.record.unregistered import loose, remark
 from torchatlas.capture.recursion import room_for_capture
 from torchatlas.capture.restore.state import Guard, no_trace
@@ -65,7 +65,7 @@ class Run:
         self.tape = Tape() if options.replay else None
         self.forward_link: ForwardLink | None = None
         self._given = model
-        self._model = unwrapped(model)
+        self._model = uncompiled(model)
         self._modules = modules_of(self._model)
         self._unique = list({id(module): module for module in self._modules.values()}.values())
         self._held = [] if is_a(self._model, nn.Module) else held_by(self._model)

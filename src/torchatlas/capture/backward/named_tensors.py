@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from torchatlas.capture.objects.contents import callable_name, is_a
 from torchatlas.capture.record.recorder import Recorder
-from torchatlas.capture.record.structure import Structure, modules_of, name_of, unwrapped
+from torchatlas.capture.record.structure import Structure, modules_of, name_of, uncompiled
 from torchatlas.capture.record.tensors import ValueRecord, frozen, measure
 from torchatlas.capture.restore.state import Guard
 from torchatlas.capture.stored import dtype_name
@@ -166,7 +166,7 @@ def known_tensors(params: Any, forward: Graph | None, link: ForwardLink | None) 
 
 def _add_module(known: KnownTensors, module: nn.Module) -> None:
     """Its structure as a capture records it."""
-    model = unwrapped(module)
+    model = uncompiled(module)
     modules = modules_of(model)
     recorder = Recorder(Guard(), None, aten=False, source=False)
     each = {id(inner): inner for inner in modules.values()}
@@ -190,7 +190,7 @@ def _pairs(params: Any) -> list[tuple[str, Tensor, str]]:
     if params is None:
         return []
     if isinstance(params, nn.Module):
-        model: Any = unwrapped(params)
+        model: Any = uncompiled(params)
         return [
             *[(name, tensor, "parameter") for name, tensor in model.named_parameters(remove_duplicate=False)],
             *[(name, tensor, "buffer") for name, tensor in model.named_buffers(remove_duplicate=False)],

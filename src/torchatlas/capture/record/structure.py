@@ -37,7 +37,7 @@ _module = maker(Module)
 _SETTING = 8  # numbers in a tuple that still is a setting (kernel_size, normalized_shape)
 
 
-def unwrapped(model: Callable[..., Any]) -> Callable[..., Any]:
+def uncompiled(model: Callable[..., Any]) -> Callable[..., Any]:
     """The model inside what ``torch.compile`` made: capture runs it eagerly."""
     if not is_a(model, nn.Module) or is_a(model, torch.jit.ScriptModule):
         return model
