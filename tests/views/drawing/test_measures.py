@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -39,6 +40,21 @@ def said(atlas: ta.Atlas, name: str, overlays=None, **options) -> dict:
 def layers():
     """A layer of 4 x 8 + 8 parameters, an activation, one of 8 x 2 + 2."""
     return ta.capture(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"labels": ("shape",)}, []),
+        ({"labels": ("shape", "params")}, ["params"]),
+        ({"labels": ("flops", "params"), "color_by": "flops"}, ["params", "flops"]),
+        ({"labels": (), "color_by": "shape", "overlays": {"shape": {"0": 1}}}, ["shape"]),
+        ({"labels": ("shape",), "overlays": {"shape": {"0": 1}}}, []),
+    ],
+)
+def test_a_picture_is_given_what_its_labels_and_colours_show_and_nothing_else(layers, options, names):
+    """Each once, also where both show the same."""
+    assert [measure["name"] for measure in json.loads(layers.draw(**options)._payload)["measures"]] == names
 
 
 def test_numbers_are_those_of_the_layers(layers):
