@@ -70,7 +70,7 @@ class Part:
     opaque: bool = False
 
 
-class Draft:
+class GraphBuilder:
     """Everything that is known of the graph so far."""
 
     def __init__(self, name: str) -> None:
@@ -243,7 +243,7 @@ def _number(root: Step) -> list[Step]:
     return order
 
 
-def _cross(draft: Draft, order: list[Step]) -> None:
+def _cross(builder: GraphBuilder, order: list[Step]) -> None:
     """Find what goes in and out of the calls that are derived: what is read inside and made outside, and reversed."""
     around: list[Step | None] = [None] * len(order)
     for step in order:
@@ -254,19 +254,19 @@ def _cross(draft: Draft, order: list[Step]) -> None:
     left: dict[int, dict[int, None]] = {step.id: {} for step in derived}
     for step in order[1:]:
         for value in () if step.derived else dict.fromkeys(step.inputs):
-            if draft.values[value].kind not in HELD:
-                maker = draft.makers[value] or draft.homes.get(value)
+            if builder.values[value].kind not in HELD:
+                maker = builder.makers[value] or builder.homes.get(value)
                 _climb(value, around[step.id], maker, around, entered)
                 _climb(value, _above(maker, around), step, around, left)
         for value in step.outputs if step.children and not step.derived else ():  # of a loop: what its body hands on
-            inner = draft.values[value].alias_of
-            maker = draft.makers[inner] if inner is not None else None
+            inner = builder.values[value].alias_of
+            maker = builder.makers[inner] if inner is not None else None
             if inner is not None and step.holds(maker):
                 _climb(inner, _above(maker, around), step, around, left)
-    for value in draft.root.outputs:
-        _climb(value, _above(draft.makers[value], around), draft.root, around, left)
+    for value in builder.root.outputs:
+        _climb(value, _above(builder.makers[value], around), builder.root, around, left)
     for step in derived:
-        _settle(draft, step, list(entered[step.id]), list(left[step.id]))
+        _settle(builder, step, list(entered[step.id]), list(left[step.id]))
 
 
 def _above(step: Step | None, around: list[Step | None]) -> Step | None:
@@ -291,17 +291,19 @@ def _climb(
         at = around[at.id]
 
 
-def _settle(draft: Draft, step: Step, entered: list[int], left: list[int]) -> None:
+def _settle(builder: GraphBuilder, step: Step, entered: list[int], left: list[int]) -> None:
     step.inputs, step.outputs = entered, left
-    keys = ("input",) if len(entered) == 1 else tuple(_first_name(draft, value, at) for at, value in enumerate(entered))
+    keys = (
+        ("input",) if len(entered) == 1 else tuple(_first_name(builder, value, at) for at, value in enumerate(entered))
+    )
     if len(set(keys)) < len(keys):
         keys = tuple(f"args[{at}]" for at in range(len(entered)))
     step.arguments = Node("arguments", keys, tuple(map(Slot, range(len(entered)))))
     step.returns = structured(left)
 
 
-def _first_name(draft: Draft, value: int, at: int) -> str:
-    names = draft.values[value].names
+def _first_name(builder: GraphBuilder, value: int, at: int) -> str:
+    names = builder.values[value].names
     return names[0] if names else f"args[{at}]"
 
 
@@ -330,12 +332,12 @@ def _call(step: Step, parent: int | None) -> Call:
     )
 
 
-def _values(draft: Draft, order: list[Step]) -> tuple[Value, ...]:
+def _values(builder: GraphBuilder, order: list[Step]) -> tuple[Value, ...]:
     """The values with their makers; what the run returns is an output."""
-    returned = set(draft.root.outputs)
+    returned = set(builder.root.outputs)
     there = set(map(id, order))
     found = []
-    for value, maker in zip(draft.values, draft.makers, strict=True):
+    for value, maker in zip(builder.values, builder.makers, strict=True):
         kind = "output" if value.id in returned and value.kind == "activation" else value.kind
         attached = maker if maker is not None and id(maker) in there else None
         slot = value.slot if attached is not None else None
@@ -343,30 +345,30 @@ def _values(draft: Draft, order: list[Step]) -> tuple[Value, ...]:
     return tuple(found)
 
 
-def _name_containers(draft: Draft) -> None:
+def _name_containers(builder: GraphBuilder) -> None:
     """Modules that only hold others: a list where these are numbered."""
     inside: dict[str, list[str]] = {}
-    for path in draft.parts:
+    for path in builder.parts:
         if path:
             around, _, name = path.rpartition(".")
             inside.setdefault(around, []).append(name)
-    for path, part in draft.parts.items():
+    for path, part in builder.parts.items():
         if not part.name:
             names = inside.get(path, [])
             part.name = "ModuleList" if names and all(name.isdigit() for name in names) else "Module"
 
 
-def _modules(draft: Draft) -> tuple[Module, ...]:
+def _modules(builder: GraphBuilder) -> tuple[Module, ...]:
     """In the order of ``named_modules``: each before those in it, those as they were met."""
     inside: dict[str, list[str]] = {}
-    for path in draft.parts:
+    for path in builder.parts:
         if path:
             inside.setdefault(path.rpartition(".")[0], []).append(path)
     found: list[Module] = []
     pending = [""]
     while pending:
         path = pending.pop()
-        part = draft.parts[path]
+        part = builder.parts[path]
         pending += reversed(inside.get(path, []))
         found.append(
             Module(
@@ -382,6 +384,6 @@ def _modules(draft: Draft) -> tuple[Module, ...]:
     return tuple(found)
 
 
-def _notes(draft: Draft) -> Iterator[Note]:
-    for text, step in draft.notes.items():
+def _notes(builder: GraphBuilder) -> Iterator[Note]:
+    for text, step in builder.notes.items():
         yield Note(text, step.id if step is not None and step.id >= 0 else None)

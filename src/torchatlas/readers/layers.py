@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.graph_builder import GraphBuilder, Step
 
 Settings = tuple[tuple[str, "Tree"], ...]
 
@@ -26,15 +26,15 @@ class Layer(NamedTuple):
     settings: Settings = ()
 
 
-def describe(draft: Draft, layer_of: Callable[[Sequence[Step]], Layer | None]) -> None:
+def describe(builder: GraphBuilder, layer_of: Callable[[Sequence[Step]], Layer | None]) -> None:
     """Give modules whose calls hold operations alone their class, where the file does not name it, and settings."""
-    pending = [draft.root]
+    pending = [builder.root]
     while pending:
         step = pending.pop()
         pending += step.children
-        if step.kind != "module" or step is draft.root or step.path is None:
+        if step.kind != "module" or step is builder.root or step.path is None:
             continue
-        part = draft.part(step.path)
+        part = builder.part(step.path)
         inner = [child for child in step.children if child.kind == "module"]
         if not inner:
             layer = layer_of(step.children)

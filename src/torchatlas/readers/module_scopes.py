@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.graph_builder import GraphBuilder, Step
 
 FARTHEST = 256
 """How many operations are looked at to learn whether a module was called again; beyond, it was."""
@@ -37,7 +37,7 @@ class Opened:
     inside: dict[str, Opened] = field(default_factory=dict)
 
 
-def nest(draft: Draft, around: Step, placed: Iterable[tuple[Step, Sequence[Scope]]]) -> None:
+def nest(builder: GraphBuilder, around: Step, placed: Iterable[tuple[Step, Sequence[Scope]]]) -> None:
     """Hang operations below ``around``, in calls of the modules that their scopes name, outermost first."""
     root = Opened(around, 0, 0)
     positions: dict[int, int] = {}
@@ -49,8 +49,8 @@ def nest(draft: Draft, around: Step, placed: Iterable[tuple[Step, Sequence[Scope
         for depth, scope in enumerate(stack):
             known = at.inside.get(scope.key)
             held = depth + 1 < len(way) and known is way[depth + 1]
-            if known is None or not (held or _joins(draft, known, step, positions, homes)):
-                known = _open(draft, at, scope, position)
+            if known is None or not (held or _joins(builder, known, step, positions, homes)):
+                known = _open(builder, at, scope, position)
             at = known
             found.append(at)
         at.step.children.append(step)
@@ -60,16 +60,16 @@ def nest(draft: Draft, around: Step, placed: Iterable[tuple[Step, Sequence[Scope
         way = found
 
 
-def _open(draft: Draft, around: Opened, scope: Scope, position: int) -> Opened:
-    step = draft.step("module", scope.name, scope.path, derived=True)
-    draft.part(scope.path, scope.name)
+def _open(builder: GraphBuilder, around: Opened, scope: Scope, position: int) -> Opened:
+    step = builder.step("module", scope.name, scope.path, derived=True)
+    builder.part(scope.path, scope.name)
     around.step.children.append(step)
     opened = around.inside[scope.key] = Opened(step, position, position)
     return opened
 
 
 def _joins(
-    draft: Draft,
+    builder: GraphBuilder,
     known: Opened,
     step: Step,
     positions: dict[int, int],
@@ -80,7 +80,7 @@ def _joins(
     while pending:
         reader = pending.pop()
         for value in reader.inputs:
-            maker = draft.makers[value]
+            maker = builder.makers[value]
             at = positions.get(id(maker), -1)
             if maker is None or at < known.first or id(maker) in seen:
                 continue

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.graph_builder import GraphBuilder, Step
 
     Shape = tuple[int, ...]
 
@@ -41,10 +41,10 @@ ACTIVATIONS = {
 
 
 class Layers:
-    """Tells layers from nodes, whose shapes the draft holds."""
+    """Tells layers from nodes, whose shapes the builder holds."""
 
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
+    def __init__(self, builder: GraphBuilder) -> None:
+        self._builder = builder
 
     def of(self, steps: Sequence[Step]) -> Layer | None:
         """The layer that these operations are together; None where they are more, or something else."""
@@ -71,13 +71,13 @@ class Layers:
             return None
 
     def _shapes(self, step: Step) -> list[Shape]:
-        return [self._draft.values[value].shape for value in step.inputs]
+        return [self._builder.values[value].shape for value in step.inputs]
 
     def _held(self, value: int, steps: Sequence[Step]) -> bool:
         """Whether it is a parameter, or one that was transposed here."""
-        maker = self._draft.makers[value]
+        maker = self._builder.makers[value]
         if maker is None:
-            return self._draft.values[value].kind == "parameter"
+            return self._builder.values[value].kind == "parameter"
         return maker in steps and maker.name == "Transpose" and self._held(maker.inputs[0], ())
 
 

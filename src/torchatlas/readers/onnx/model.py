@@ -10,7 +10,7 @@ from onnx import AttributeProto, ModelProto
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Provenance, Slot
-from torchatlas.readers.graph_builder import Draft, structured
+from torchatlas.readers.graph_builder import GraphBuilder, structured
 from torchatlas.readers.layers import describe
 from torchatlas.readers.module_scopes import nest
 from torchatlas.readers.onnx import operators, types
@@ -65,7 +65,7 @@ class Model:
         names = [*(one.name for one in graph.initializer), *(one.values.name for one in graph.sparse_initializer)]
         self._hierarchy = Hierarchy(list(all_nodes(graph.node)), names)
         self._told: dict[int, tuple[NodeProto, list[int | None]]] = {}
-        self.draft = Draft(stem)
+        self.builder = GraphBuilder(stem)
 
     @classmethod
     def of(cls, data: bytes, stem: str) -> Model:
@@ -90,7 +90,7 @@ class Model:
                 fault = str(error).partition("\n")[0][:200]
         made = cls(model, stem)
         if fault:
-            made.draft.note(f"Shapes could not be inferred: {fault}.")
+            made.builder.note(f"Shapes could not be inferred: {fault}.")
         return made
 
     def origin(self) -> Provenance:
@@ -103,18 +103,18 @@ class Model:
 
     def graph(self, provenance: Provenance) -> Graph:
         """Read all of it."""
-        graph, draft, names = self._model.graph, self.draft, Names()
-        self.weights = Weights(draft, self._model)
+        graph, builder, names = self._model.graph, self.builder, Names()
+        self.weights = Weights(builder, self._model)
         names.own |= self.weights.read(graph)
         self._types(graph, names)
         self._inputs(graph, names)
-        self._nodes(graph.node, names, draft.root, 0, ())
+        self._nodes(graph.node, names, builder.root, 0, ())
         self._outputs(graph, names)
         self.weights.settle(self._told)
-        describe(draft, Layers(draft).of)
+        describe(builder, Layers(builder).of)
         self._name()
         self._say(graph)
-        return draft.graph(provenance)
+        return builder.graph(provenance)
 
     # What goes in and out.
 
@@ -124,21 +124,21 @@ class Model:
                 names.types[one.name] = one.type
 
     def _inputs(self, graph: GraphProto, names: Names) -> None:
-        root = self.draft.root
+        root = self.builder.root
         for one in graph.input:
             if one.name not in names.own:
-                names.own[one.name] = self.draft.value("input", (one.name,), **types.of_type(one.type))
+                names.own[one.name] = self.builder.value("input", (one.name,), **types.of_type(one.type))
                 root.inputs.append(names.own[one.name])
-        keys = tuple(self.draft.values[value].names[0] for value in root.inputs)
+        keys = tuple(self.builder.values[value].names[0] for value in root.inputs)
         root.arguments = Node("arguments", keys, tuple(map(Slot, range(len(keys)))))
 
     def _outputs(self, graph: GraphProto, names: Names) -> None:
-        root = self.draft.root
+        root = self.builder.root
         keys = []
         for one in graph.output:
             value = names.find(one.name)
             if value is None:
-                self.draft.note(f"No node in the file produces the output {one.name!r}.")
+                self.builder.note(f"No node in the file produces the output {one.name!r}.")
                 continue
             root.outputs.append(value)
             keys.append(one.name)
@@ -154,7 +154,7 @@ class Model:
         if depth > DEEPEST:
             raise FileError(f"its graphs stand one inside another, more than {DEEPEST} deep.")
         placed: list[tuple[Step, Sequence[Scope]]] = []
-        ordered = in_order(list(nodes), self.draft)
+        ordered = in_order(list(nodes), self.builder)
         for node, modules in zip(ordered, self._hierarchy.along(ordered), strict=True):
             if self.weights.renames(node, names.own):
                 continue
@@ -162,10 +162,10 @@ class Model:
             step = self._step(node, names, depth, own or stack)
             inside = own[len(stack) :] if own[: len(stack)] == tuple(stack) else ()
             placed.append((step, inside))
-        nest(self.draft, around, placed)
+        nest(self.builder, around, placed)
 
     def _step(self, node: NodeProto, names: Names, depth: int, stack: Sequence[Scope]) -> Step:
-        step = self.draft.step("function", operators.full_name(node.domain, node.op_type))
+        step = self.builder.step("function", operators.full_name(node.domain, node.op_type))
         given = [self._read(name, names, step) if name else None for name in node.input]
         step.inputs = [value for value in given if value is not None]
         attributes = {one.name: types.attribute(one) for one in node.attribute}
@@ -186,8 +186,8 @@ class Model:
     def _read(self, name: str, names: Names, step: Step) -> int:
         value = names.find(name)
         if value is None:
-            self.draft.note(f"No node in the file produces the tensor {name[:200]!r}, which is read here.", step)
-            value = names.own[name] = self.draft.value("constant", (name,), **types.of_type(names.types.get(name)))
+            self.builder.note(f"No node in the file produces the tensor {name[:200]!r}, which is read here.", step)
+            value = names.own[name] = self.builder.value("constant", (name,), **types.of_type(names.types.get(name)))
         return value
 
     def _arguments(self, step: Step, node: NodeProto, given: list[int | None], attributes: dict[str, Tree]) -> None:
@@ -200,7 +200,7 @@ class Model:
     def _shape(self, value: int | None) -> tuple[int, ...] | None:
         if value is None:
             return None
-        known = self.draft.values[value]
+        known = self.builder.values[value]
         return known.shape if known.shape or known.nbytes is not None else None
 
     def _made(
@@ -215,38 +215,38 @@ class Model:
         """A result: of a function what it ends with, of control flow what comes of the graphs inside."""
         if name in names.own:
             said = f"Two nodes produce the tensor {name[:200]!r}; each reader is linked to the last one before it."
-            self.draft.note(said, step)
+            self.builder.note(said, step)
         known = types.of_type(names.types.get(name))
         if body is not None and at < len(body) and body[at] is not None:
             inner = body[at]
             assert inner is not None  # noqa: S101  # said above, which a type checker does not follow
-            if self.draft.makers[inner] is not None and inner not in step.inputs:
+            if self.builder.makers[inner] is not None and inner not in step.inputs:
                 step.outputs.append(inner)
                 self._tell(inner, known)
                 return inner
-            return self.draft.made(step, self.draft.value("activation", (name,), **known, alias_of=inner))
+            return self.builder.made(step, self.builder.value("activation", (name,), **known, alias_of=inner))
         found = [end[at] for end in ends if at < len(end)]
         if len(found) > 1:
-            return self.draft.made(step, self._merge(step, found, name, known))
+            return self.builder.made(step, self._merge(step, found, name, known))
         if found:
             word = "alias_of" if self._shape(found[0]) == known.get("shape") else "view_of"
-            return self.draft.made(step, self.draft.value("activation", (name,), **{**known, word: found[0]}))
-        return self.draft.made(step, self.draft.value("activation", (name,), **known))
+            return self.builder.made(step, self.builder.value("activation", (name,), **{**known, word: found[0]}))
+        return self.builder.made(step, self.builder.value("activation", (name,), **known))
 
     def _tell(self, value: int, known: dict[str, Any]) -> None:
         """What the outer graph knows of a result that the function itself did not."""
         if known and self._shape(value) is None:
-            self.draft.change(value, **known)
+            self.builder.change(value, **known)
 
     def _merge(self, step: Step, found: Sequence[int], name: str, known: dict[str, Any]) -> int:
         """What comes of either branch; ``merge`` stands where the branches meet again."""
-        merge = self.draft.step("function", "merge")
+        merge = self.builder.step("function", "merge")
         merge.inputs = [*step.inputs[:1], *found]
         merge.arguments = Node("arguments", (), tuple(map(Slot, range(len(merge.inputs)))))
         merge.returns = Slot(0)
         step.children.append(merge)
-        inner = self.draft.made(merge, self.draft.value("activation", (), **known))
-        return self.draft.value("activation", (name,), **known, alias_of=inner)
+        inner = self.builder.made(merge, self.builder.value("activation", (), **known))
+        return self.builder.value("activation", (name,), **known, alias_of=inner)
 
     # Graphs inside nodes.
 
@@ -271,11 +271,11 @@ class Model:
         for label, graph in graphs:
             around = step
             if len(graphs) > 1:
-                around = self.draft.step("group", label, derived=True)
+                around = self.builder.step("group", label, derived=True)
                 step.children.append(around)
             ends.append(self._body(around, node, graph, given, Names(names), depth, stack))
         if graphs:
-            self.draft.note("Both branches of an `if` and one iteration of each loop are counted.")
+            self.builder.note("Both branches of an `if` and one iteration of each loop are counted.")
         return ends
 
     def _body(
@@ -300,8 +300,8 @@ class Model:
                 more["alias_of" if self._shape(actual) == known.get("shape") else "view_of"] = actual
             # The number of a turn, and a condition that is not given, depend on nothing outside.
             kind: ValueKind = "activation" if actual is not None else "constant"
-            names.own[one.name] = value = self.draft.value(kind, (one.name,), **known, **more)
-            self.draft.homes[value] = around
+            names.own[one.name] = value = self.builder.value(kind, (one.name,), **known, **more)
+            self.builder.homes[value] = around
         self._nodes(graph.node, names, around, depth + 1, stack)
         made = [names.find(one.name) for one in graph.output]
         if node.op_type == "Loop":
@@ -309,7 +309,7 @@ class Model:
         return [value for value in made if value is not None]
 
     def _like(self, actual: int, known: dict[str, Any]) -> dict[str, Any]:
-        value = self.draft.values[actual]
+        value = self.builder.values[actual]
         if self._shape(actual) is None or "type" in known:
             return known
         return {"shape": value.shape, "dtype": value.dtype, "nbytes": value.nbytes}
@@ -330,7 +330,7 @@ class Model:
         if function is None:
             return None
         if not self.functions.unfolds or depth >= DEEPEST:
-            self.draft.note("Some functions are shown closed: expanded, they would have too many nodes.")
+            self.builder.note("Some functions are shown closed: expanded, they would have too many nodes.")
             step.arithmetic = "unknown"
             return None
         inner = Names()
@@ -344,22 +344,22 @@ class Model:
 
     def _spoken(self, value: int) -> TypeProto | None:
         """The type of a value in ONNX's words."""
-        known = self.draft.values[value]
+        known = self.builder.values[value]
         return self.functions.spoken(known.dtype, self._shape(value))
 
     # What is to be said.
 
     def _name(self) -> None:
-        draft, name = self.draft, self._model.graph.name
+        builder, name = self.builder, self._model.graph.name
         found = self._hierarchy.root or (self._stem if GENERIC.fullmatch(name) else name)
-        draft.name = draft.root.name = draft.parts[""].name = found[:200] or "model"
+        builder.name = builder.root.name = builder.parts[""].name = found[:200] or "model"
 
     def _say(self, graph: GraphProto) -> None:
         found = {symbol: None for one in graph.input for symbol in types.symbols(one.type)}
         if found:
-            self.draft.note(f"Sizes shown as -1 are dynamic: {', '.join(list(found)[:8])}."[:500])
+            self.builder.note(f"Sizes shown as -1 are dynamic: {', '.join(list(found)[:8])}."[:500])
         if self._model.training_info:
-            self.draft.note("The file also holds training information, which is not shown.")
+            self.builder.note("The file also holds training information, which is not shown.")
 
 
 def _outer(node: NodeProto, given: list[int | None]) -> list[int | None]:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from onnx import GraphProto, NodeProto
 
-    from torchatlas.readers.graph_builder import Draft
+    from torchatlas.readers.graph_builder import GraphBuilder
 
 
-def in_order(nodes: list[NodeProto], draft: Draft) -> list[NodeProto]:
+def in_order(nodes: list[NodeProto], builder: GraphBuilder) -> list[NodeProto]:
     """The nodes as they stand, which is such an order in a valid file; otherwise sorted, with a note.
 
     Raises:
@@ -47,7 +47,7 @@ def in_order(nodes: list[NodeProto], draft: Draft) -> list[NodeProto]:
             f"its nodes need each other in a circle, of which {(stuck.name or stuck.op_type)[:200]!r} is one; such a"
             " graph cannot run."
         )
-    draft.note("The file lists nodes before the nodes that they need; they are sorted here.")
+    builder.note("The file lists nodes before the nodes that they need; they are sorted here.")
     return found
 
 

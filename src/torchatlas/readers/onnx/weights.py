@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
     from torchatlas.core.graph import ValueKind
-    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.graph_builder import GraphBuilder, Step
 
 SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
 LISTED = re.compile(r"(PARAMETER|BUFFER) target='([^'\n]*)'")
@@ -29,8 +29,8 @@ OPERATION = {"Conv": "weight", "Gemm": "weight", "MatMul": "weight", "ConvTransp
 class Weights:
     """The tensors of one model."""
 
-    def __init__(self, draft: Draft, model: ModelProto) -> None:
-        self._draft = draft
+    def __init__(self, builder: GraphBuilder, model: ModelProto) -> None:
+        self._builder = builder
         props = (*model.graph.metadata_props, *model.metadata_props)
         told = next((prop.value for prop in props if prop.key == SIGNATURE), "")
         self._listed: dict[str, ValueKind] = {
@@ -47,18 +47,18 @@ class Weights:
         sparse = {one.values.name: tuple(one.dims) for one in graph.sparse_initializer}
         for name, tensor in tensors:
             if name in found:
-                self._draft.note(f"The file holds two tensors named {name[:200]!r}; the last one is used.")
+                self._builder.note(f"The file holds two tensors named {name[:200]!r}; the last one is used.")
             known = types.of_tensor(tensor)
             if name in sparse:
                 known = {**known, "shape": sparse[name], "nbytes": None}
             kind = self._kind(name, inner=inner)
             learned = kind == "parameter"
-            found[name] = value = self._draft.value(kind or "constant", (name,), **known, requires_grad=learned)
+            found[name] = value = self._builder.value(kind or "constant", (name,), **known, requires_grad=learned)
             if kind is None:
                 self._open[value] = name
             elif kind != "constant":
                 path, _, own = name.rpartition(".")
-                self._draft.own(path, own, value)
+                self._builder.own(path, own, value)
         return found
 
     def _kind(self, name: str, *, inner: bool) -> ValueKind | None:
@@ -78,10 +78,10 @@ class Weights:
         if (
             value is None
             or len(node.output) != 1
-            or self._draft.values[value].kind not in {"parameter", "buffer", "constant"}
+            or self._builder.values[value].kind not in {"parameter", "buffer", "constant"}
         ):
             return False
-        if self._draft.makers[value] is not None or value in self._draft.homes:
+        if self._builder.makers[value] is not None or value in self._builder.homes:
             return False
         names[node.output[0]] = value
         return True
@@ -91,17 +91,17 @@ class Weights:
         if node.op_type not in OPERATION or len(node.input) < 2 or not scopes:  # noqa: PLR2004 - an input and a weight
             return scopes
         value = names.get(node.input[1])
-        path = self._draft.values[value].names[0].rpartition(".")[0] if value is not None else ""
+        path = self._builder.values[value].names[0].rpartition(".")[0] if value is not None else ""
         last = scopes[-1]
         beside = path.rpartition(".")[0] == last.path.rpartition(".")[0]
-        if not path or path == last.path or not beside or path not in self._draft.parts:
+        if not path or path == last.path or not beside or path not in self._builder.parts:
             return scopes
         return (*scopes[:-1], Scope(path, path))
 
     def settle(self, told: Mapping[int, tuple[NodeProto, Sequence[int | None]]]) -> None:
         """Decide, by what reads it, what each tensor is whose name did not tell; and which module holds it."""
         readers: dict[int, tuple[Step, NodeProto, int]] = {}
-        for step, around in _walk(self._draft.root):
+        for step, around in _walk(self._builder.root):
             if id(step) not in told:
                 continue
             node, given = told[id(step)]
@@ -112,17 +112,17 @@ class Weights:
                         readers[value] = (around, node, at)
         for value, (around, node, at) in readers.items():
             self._decide(value, around, node, at)
-        there = {name for value in self._draft.values for name in value.names}
+        there = {name for value in self._builder.values for name in value.names}
         absent = sum(name not in there for name, kind in self._listed.items() if kind == "parameter")
         if absent:
-            self._draft.note(
+            self._builder.note(
                 f"{absent} of the {sum(kind == 'parameter' for kind in self._listed.values())} parameters of the model"
                 " are not in the file under their names: the exporter merged them into others, or kept one of"
                 " several equal ones."
             )
 
     def _decide(self, value: int, around: Step, node: NodeProto, at: int) -> None:
-        known = self._draft.values[value]
+        known = self._builder.values[value]
         roles = operators.WEIGHTS.get(node.op_type, ())
         role = roles[at] if at < len(roles) else ""
         name = self._open[value]
@@ -134,18 +134,18 @@ class Weights:
         if not (numbers and role and (matrix or vector)) and not (torch and known.dtype.startswith(types.FLOATING)):
             return
         kind: ValueKind = "buffer" if role in operators.BUFFERS else "parameter"
-        self._draft.change(value, kind=kind, requires_grad=kind == "parameter")
+        self._builder.change(value, kind=kind, requires_grad=kind == "parameter")
         path, own = self._home(name, around, role)
-        self._draft.own(path, own, value)
+        self._builder.own(path, own, value)
 
     def _home(self, name: str, around: Step, role: str) -> tuple[str, str]:
         """The module that a tensor is named after, where there is such a one; else the one that reads it."""
         spelled = name.replace("/", ".").strip(".")
         path, _, own = spelled.rpartition(".")
-        if path and path in self._draft.parts:
+        if path and path in self._builder.parts:
             return path, own
         path = around.path or ""
-        part = self._draft.part(path)
+        part = self._builder.part(path)
         taken = part.parameters.keys() | part.buffers.keys()
         return path, role if path and role and role not in taken else name
 

@@ -48,7 +48,7 @@ def read(path: Path) -> Graph:
         weights = _object(archive.read(config), config).get("config", {}) if config in archive.members else {}
     program = Program(told, weights)
     if len(models) > 1:
-        program.draft.note(f"The archive holds {len(models)} programs; this is {chosen}.")
+        program.builder.note(f"The archive holds {len(models)} programs; this is {chosen}.")
     return program.graph(_provenance(told))
 
 

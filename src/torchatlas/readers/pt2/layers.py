@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.graph_builder import GraphBuilder, Step
 
     Arguments = Mapping[str, Tree]
     Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Layers:
-    """Tells layers from calls of ATen, whose shapes the draft holds."""
+    """Tells layers from calls of ATen, whose shapes the builder holds."""
 
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
+    def __init__(self, builder: GraphBuilder) -> None:
+        self._builder = builder
 
     def of(self, steps: Sequence[Step]) -> Layer | None:
         """The layer that calls of ATen are; None where it is something else.
@@ -38,7 +38,7 @@ class Layers:
         if told_by is None:
             return None
         told = dict(zip(known[0].arguments.keys, known[0].arguments.items, strict=True))
-        values = self._draft.values
+        values = self._builder.values
         shapes = {
             key: values[known[0].inputs[item.index]].shape for key, item in told.items() if isinstance(item, Slot)
         }

@@ -12,7 +12,7 @@ from torchatlas.core.graph import Node, Slot
 from torchatlas.core.operators.arithmetic import VIEWS
 from torchatlas.core.operators.names import in_place, operator
 from torchatlas.readers.aten import work
-from torchatlas.readers.graph_builder import Draft, structured
+from torchatlas.readers.graph_builder import GraphBuilder, structured
 from torchatlas.readers.layers import describe
 from torchatlas.readers.module_scopes import Scope, nest
 from torchatlas.readers.pt2 import terms
@@ -50,24 +50,24 @@ class Program:
         self._examples: dict[int, tuple[int, ...]] = {}
         self._symbols: dict[str, int] = {}
         self._scopes: dict[str, tuple[Scope, ...]] = {}
-        self.draft = Draft(self._class_of_root())
+        self.builder = GraphBuilder(self._class_of_root())
 
     def graph(self, provenance: Provenance) -> Graph:
         """Read all of it."""
-        graph, draft = self._module["graph"], self.draft
+        graph, builder = self._module["graph"], self.builder
         self._classes()
         values = self._given(graph)
         self._unused()
-        root = draft.root
+        root = builder.root
         order = [values[name] for name in self._inputs]
         root.inputs = order
-        names = tuple(draft.values[value].names[0] for value in order)
+        names = tuple(builder.values[value].names[0] for value in order)
         root.arguments = Node("arguments", names, tuple(map(Slot, range(len(order)))))
         self._body(graph, values, root, 0)
         self._results(values)
         self._say()
-        describe(draft, Layers(draft).of)
-        return draft.graph(provenance)
+        describe(builder, Layers(builder).of)
+        return builder.graph(provenance)
 
     # What goes in.
 
@@ -102,7 +102,7 @@ class Program:
         value = self._value(kinds.get(kind, "constant"), meta, (name,), storage=memory)
         if kind in {"parameter", "buffer"}:
             path, _, own = name.rpartition(".")
-            self.draft.own(path, own, value)
+            self.builder.own(path, own, value)
         return value
 
     def _place(self, name: str) -> tuple[str, ...] | None:
@@ -117,15 +117,15 @@ class Program:
         )
 
     def _tie(self, value: int, name: str) -> None:
-        known = self.draft.values[value].names
+        known = self.builder.values[value].names
         if name not in known:
-            self.draft.change(value, names=(*known, name))
+            self.builder.change(value, names=(*known, name))
             path, _, own = name.rpartition(".")
-            self.draft.own(path, own, value)
+            self.builder.own(path, own, value)
 
     def _unused(self) -> None:
         """Weights that the archive holds and the program does not read."""
-        known = {name for value in self.draft.values for name in value.names}
+        known = {name for value in self.builder.values for name in value.names}
         for name, held in self._weights.items():
             if name in known:
                 continue
@@ -138,7 +138,7 @@ class Program:
                 self._shared[place] = value
 
     def _value(self, kind: ValueKind, meta: Mapping[str, Any], names: Sequence[str] = (), **more: Any) -> int:
-        value = self.draft.value(kind, names, **terms.tensor(meta), **more)
+        value = self.builder.value(kind, names, **terms.tensor(meta), **more)
         symbols = terms.symbols(meta)
         if symbols:
             self._symbols.update(symbols)
@@ -156,7 +156,7 @@ class Program:
             step = self._step(node, graph, values, depth)
             if step is not None:
                 placed.append((step, self._stack(node) if depth == 0 else ()))
-        nest(self.draft, around, placed)
+        nest(self.builder, around, placed)
 
     def _step(
         self, node: Mapping[str, Any], graph: Mapping[str, Any], values: dict[str, int], depth: int
@@ -167,7 +167,7 @@ class Program:
         if all(SCALARS.issuperset(output) for output in outputs) and (outputs or CHECK.search(name)):
             self._scalars += 1
             return None
-        step = self.draft.step("function", name)
+        step = self.builder.step("function", name)
         self._arguments(step, node, values)
         inside = [found for named in node["inputs"] for found in terms.graphs(named["arg"])]
         ends = [self._inside(step, node, told, values, at, depth) for at, told in enumerate(inside)]
@@ -180,14 +180,14 @@ class Program:
         step.returns = _returned(outputs, step)
         step.source = terms.source(node["metadata"].get("stack_trace", ""))
         if inside:
-            self.draft.note("Both branches of an `if` and one iteration of each loop are counted.")
+            self.builder.note("Both branches of an `if` and one iteration of each loop are counted.")
         else:
             self._work(step, node)
         return step
 
     def _arguments(self, step: Step, node: Mapping[str, Any], values: dict[str, int]) -> None:
         def slot(name: str) -> Tree:
-            step.inputs.append(self.draft.latest(values[name]))
+            step.inputs.append(self.builder.latest(values[name]))
             return Slot(len(step.inputs) - 1)
 
         keys, items = [], []
@@ -208,14 +208,14 @@ class Program:
         first = step.inputs[0] if step.inputs else None
         if first is not None and not ends:
             if in_place(op) and not step.writes:
-                value = self.draft.made(step, self.draft.write(step, first))
+                value = self.builder.made(step, self.builder.write(step, first))
                 self._examples.update({value: self._examples[first]} if first in self._examples else {})
                 return value
             if op in VIEWS:
                 more["view_of"] = first
         if len(body) > 1 and op == "cond":
-            return self.draft.made(step, self._merge(step, body, meta))
-        return self.draft.made(step, self._value("activation", meta, **more))
+            return self.builder.made(step, self._merge(step, body, meta))
+        return self.builder.made(step, self._value("activation", meta, **more))
 
     def _writes(self, step: Step, node: Mapping[str, Any], values: Mapping[str, int]) -> None:
         """What an operator writes that returns nothing: its name says that it is the first argument."""
@@ -223,18 +223,18 @@ class Program:
             return
         if in_place(operator(step.name)):
             for name in [name for named in node["inputs"][:1] for name in terms.tensors(named["arg"])]:
-                self.draft.write(step, values[name])
+                self.builder.write(step, values[name])
         else:
-            self.draft.note(f"{step.name} returns nothing; the file does not say which tensors it writes.", step)
+            self.builder.note(f"{step.name} returns nothing; the file does not say which tensors it writes.", step)
 
     def _merge(self, step: Step, ends: Sequence[int], meta: Mapping[str, Any]) -> int:
         """What comes of either branch."""
-        merge = self.draft.step("function", "merge")
+        merge = self.builder.step("function", "merge")
         merge.inputs = [*step.inputs[:1], *ends]
         merge.arguments = Node("arguments", (), tuple(map(Slot, range(len(merge.inputs)))))
         merge.returns = Slot(0)
         step.children.append(merge)
-        inner = self.draft.made(merge, self._value("activation", meta))
+        inner = self.builder.made(merge, self._value("activation", meta))
         return self._value("activation", meta, alias_of=inner)
 
     def _inside(
@@ -249,7 +249,7 @@ class Program:
         """The calls of a function that an operator of control flow was given; its results."""
         graph = told["graph"]
         labels = CONTROL.get(operator(step.name), ())
-        group = self.draft.step("group", labels[at] if at < len(labels) else str(told.get("name", "body")))
+        group = self.builder.step("group", labels[at] if at < len(labels) else str(told.get("name", "body")))
         step.children.append(group)
         outer = [name for named in node["inputs"] for name in terms.tensors(named["arg"])]
         if operator(step.name) == "cond":
@@ -275,18 +275,20 @@ class Program:
         known = terms.tensor(meta)
         actual = values[outer[place]] if place < len(outer) else None
         loops = operator(step.name) != "cond"
-        if actual is not None and (not loops or self.draft.values[actual].kind in {"parameter", "buffer", "constant"}):
+        if actual is not None and (
+            not loops or self.builder.values[actual].kind in {"parameter", "buffer", "constant"}
+        ):
             return actual
         more: dict[str, Any] = {}
         if actual is not None:
-            more["alias_of" if self.draft.values[actual].shape == known["shape"] else "view_of"] = actual
+            more["alias_of" if self.builder.values[actual].shape == known["shape"] else "view_of"] = actual
         value = self._value("activation", meta, **more)
-        self.draft.homes[value] = group
+        self.builder.homes[value] = group
         return value
 
     def _example(self, value: int) -> tuple[int, ...]:
         """Its shape in the run that was exported."""
-        return self._examples.get(value, self.draft.values[value].shape)
+        return self._examples.get(value, self.builder.values[value].shape)
 
     def _work(self, step: Step, node: Mapping[str, Any]) -> None:
         shapes = {}
@@ -318,7 +320,7 @@ class Program:
     def _classes(self) -> None:
         for entry in self._module.get("module_call_graph", ()):
             if entry["fqn"] and "@" not in entry["fqn"]:
-                self.draft.part(entry["fqn"])
+                self.builder.part(entry["fqn"])
 
     def _stack(self, node: Mapping[str, Any], *, whole: bool = False) -> tuple[Scope, ...]:
         """The modules around a node, the model itself left out."""
@@ -331,15 +333,15 @@ class Program:
     # What comes out, and what is to be said.
 
     def _results(self, values: dict[str, int]) -> None:
-        root, draft = self.draft.root, self.draft
+        root, builder = self.builder.root, self.builder
         for spec in self._module["signature"]["output_specs"]:
             ((kind, held),) = spec.items()
             if kind in {"user_output", "loss_output"}:
                 arg = held["arg"] if kind == "user_output" else {"as_tensor": held["arg"]}
-                root.outputs += [draft.latest(values[name]) for name in terms.tensors(arg)]
+                root.outputs += [builder.latest(values[name]) for name in terms.tensors(arg)]
             elif kind.endswith("_mutation"):
                 changed = held.get("buffer_name") or held.get("parameter_name") or held.get("user_input_name")
-                draft.note(f"A run changes the content of {changed}.")
+                builder.note(f"A run changes the content of {changed}.")
         root.returns = self._structure() or structured(root.outputs)
 
     def _structure(self) -> Tree:
@@ -348,20 +350,20 @@ class Program:
         told = json.loads(signature.get("out_spec") or "null")
         if not isinstance(told, list) or len(told) != 2:  # noqa: PLR2004 - protocol and structure
             return None
-        slots = deque(range(len(self.draft.root.outputs)))
+        slots = deque(range(len(self.builder.root.outputs)))
         tree = terms.container(told[1], slots, 0)
         return None if slots else tree
 
     def _say(self) -> None:
-        draft = self.draft
+        builder = self.builder
         if self._symbols:
             names = [name for name in self._symbols if name.isidentifier()] or list(self._symbols)
-            draft.note(f"Sizes shown as -1 are dynamic: {', '.join(names[:8])}.")
+            builder.note(f"Sizes shown as -1 are dynamic: {', '.join(names[:8])}.")
             known = [f"{name} = {self._symbols[name]}" for name in names[:8] if self._symbols[name] >= 0]
             if known:
-                draft.note(f"Operations are counted for the sizes used at export: {', '.join(known)}.")
+                builder.note(f"Operations are counted for the sizes used at export: {', '.join(known)}.")
         if self._scalars:
-            draft.note(f"{self._scalars} computations that involve only sizes are not shown.")
+            builder.note(f"{self._scalars} computations that involve only sizes are not shown.")
 
 
 def _scopes(told: str) -> Iterable[Scope]:

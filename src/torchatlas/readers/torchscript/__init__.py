@@ -59,4 +59,6 @@ def read(path: Path) -> Graph:
     structure = Structure(root, code)
     follower = Follower(structure, code, tensors_in(pickles["constants.pkl"]), tensors_in(pickles["traced_inputs.pkl"]))
     follower.run()
-    return structure.draft.graph(Provenance(torchatlas=__version__, reader="torchscript", format_version=version[:20]))
+    return structure.builder.graph(
+        Provenance(torchatlas=__version__, reader="torchscript", format_version=version[:20])
+    )

@@ -43,14 +43,14 @@ class Branches:
     """Follows conditions both ways, unless a constant decides, and loops once."""
 
     def __init__(self, evaluator: Evaluator, lists: Lists) -> None:
-        self._evaluator, self._draft, self._lists = evaluator, evaluator.draft, lists
+        self._evaluator, self._builder, self._lists = evaluator, evaluator.builder, lists
 
     def choose(self, told: ast.If, frame: Frame) -> Ended | None:
         """A condition. A branch that only raises is a check, and no branch."""
         test = self._evaluator.value(told.test, frame)
         if builtin.is_plain(test):
             return self._evaluator.block(told.body if test else told.orelse, frame)
-        step = self._draft.step("function", "prim.If")
+        step = self._builder.step("function", "prim.If")
         if isinstance(test, Made):
             step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
         lists = self._lists.mark(frame)
@@ -60,7 +60,7 @@ class Branches:
             frame.names = going[0].frame.names
             frame.step.children += going[0].group.children
             for before, after in going[0].wrote.items():
-                self._draft.replace(before, after)
+                self._builder.replace(before, after)
             for (items, _), tail in zip(lists, going[0].tails, strict=True):
                 self._lists.put(items, tail)
             return going[0].ended
@@ -69,11 +69,11 @@ class Branches:
         return self._join(step, sides, lists, frame)
 
     def _side(self, word: str, body: Sequence[ast.stmt], frame: Frame, lists: Mark) -> Side:
-        group = self._draft.step("group", word, derived=True)
+        group = self._builder.step("group", word, derived=True)
         inner = Frame(group, frame.owner, frame.depth, dict(frame.names))
-        mark = self._draft.mark()
+        mark = self._builder.mark()
         ended = self._evaluator.block(body, inner)
-        return Side(inner, group, ended, self._draft.undo(mark), self._lists.take(lists))
+        return Side(inner, group, ended, self._builder.undo(mark), self._lists.take(lists))
 
     def _join(self, step: Step, sides: Sequence[Side], lists: Mark, frame: Frame) -> Ended | None:
         """The names after a condition, and what it returns."""
@@ -83,7 +83,7 @@ class Branches:
         inside = bool(step.children)
         for before in then.wrote | otherwise.wrote:  # in the order of the code, which a set would not keep
             met = self._meet(step, then.wrote.get(before, before), otherwise.wrote.get(before, before))
-            self._draft.replace(before, met)
+            self._builder.replace(before, met)
         self._lists.join(
             lists,
             [side.tails for side in sides],
@@ -106,7 +106,7 @@ class Branches:
         if inside or step.children:
             step.returns = structured(step.outputs)
             frame.step.children.append(step)
-            self._draft.note(NOTE)
+            self._builder.note(NOTE)
         return ended
 
     def _merged(self, step: Step, left: Any, right: Any) -> Any:
@@ -129,13 +129,13 @@ class Branches:
 
     def _meet(self, step: Step, left: int, right: int) -> int:
         """What comes of either branch; ``merge`` stands where they meet again, and what decides goes there too."""
-        merge = self._draft.step("function", "merge")
+        merge = self._builder.step("function", "merge")
         merge.inputs = [*step.inputs, left, right]
         merge.arguments = Node("arguments", (), tuple(map(Slot, range(len(merge.inputs)))))
         merge.returns = Slot(0)
         step.children.append(merge)
-        inner = self._draft.made(merge, self._draft.value("activation"))
-        return self._draft.made(step, self._draft.value("activation", alias_of=inner))
+        inner = self._builder.made(merge, self._builder.value("activation"))
+        return self._builder.made(step, self._builder.value("activation", alias_of=inner))
 
     def either(self, left: Any, right: Any) -> Any:
         """Where only one side is a tensor, or known, that one; different constants are not known."""
@@ -149,7 +149,7 @@ class Branches:
 
     def repeat(self, told: ast.For | ast.While, frame: Frame) -> Ended | None:
         """A loop: its body once, in which what it carries stands for every turn."""
-        step = self._draft.step("function", "prim.Loop")
+        step = self._builder.step("function", "prim.Loop")
         turns: Any = None
         over: Any = SCALAR
         test = self._evaluator.value(told.test, frame) if isinstance(told, ast.While) else None
@@ -162,22 +162,22 @@ class Branches:
         for name in _assigned(told.body):
             before = inner.names.get(name)
             if isinstance(before, Made):
-                known = self._draft.values[before.value]
-                value = self._draft.value(
+                known = self._builder.values[before.value]
+                value = self._builder.value(
                     "activation", (), known.shape, known.dtype, known.nbytes, alias_of=before.value
                 )
-                self._draft.homes[value] = step
+                self._builder.homes[value] = step
                 carried[name] = inner.names[name] = Made(self._evaluator, None, [value])
             elif builtin.is_plain(before):
                 inner.names[name] = SCALAR
         if isinstance(told, ast.For):
             self._evaluator.assign(told.target, over, inner)
-        mark, lists = self._draft.mark(), self._lists.mark(inner)
+        mark, lists = self._builder.mark(), self._lists.mark(inner)
         ended = self._evaluator.block(told.body, inner)
         outside = cache(partial(self._outside, step))  # a tensor leaves once, whatever stands for it
         self._lists.leave(lists, outside if step.children else _itself)
-        for before, after in self._draft.undo(mark).items():
-            self._draft.replace(before, outside(after))
+        for before, after in self._builder.undo(mark).items():
+            self._builder.replace(before, outside(after))
         if not isinstance(test, Made):
             count = turns if isinstance(turns, int) else None
             step.arguments = Node("arguments", ("max_trip_count",), (count,))
@@ -211,13 +211,13 @@ class Branches:
                 frame.names[name] = made
         step.returns = structured(step.outputs)
         frame.step.children.append(step)
-        self._draft.note(NOTE)
+        self._builder.note(NOTE)
 
     def _outside(self, step: Step, value: int) -> int:
         """What of a loop's last turn goes on after it."""
-        known = self._draft.values[value]
-        outer = self._draft.value("activation", (), known.shape, known.dtype, known.nbytes, alias_of=value)
-        return self._draft.made(step, outer)
+        known = self._builder.values[value]
+        outer = self._builder.value("activation", (), known.shape, known.dtype, known.nbytes, alias_of=value)
+        return self._builder.made(step, outer)
 
 
 def _itself(value: int) -> int:

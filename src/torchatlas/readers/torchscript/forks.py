@@ -54,13 +54,13 @@ class Forks:
     """Follows work where it is started."""
 
     def __init__(self, evaluator: Evaluator) -> None:
-        self._evaluator, self._draft = evaluator, evaluator.draft
+        self._evaluator, self._builder = evaluator, evaluator.builder
 
     def start(self, name: str, args: Sequence[Any], named: dict[str, Any], frame: Frame) -> Any:
         """What the work returns that is started here; a call of unknown arithmetic where its code is elsewhere."""
         work, rest = (args[0] if args else None), list(args[1:])
         if name == "awaitable":
-            self._draft.note(LATE)
+            self._builder.note(LATE)
         if isinstance(work, Closure):
             inner = Frame(frame.step, frame.owner, frame.depth + 1, dict(work.names))
             return self._evaluator.enter(work.function, inner, rest, named)
@@ -69,12 +69,12 @@ class Forks:
         return self._unseen(f"prim.{name}", args, named, frame)
 
     def _unseen(self, name: str, args: Sequence[Any], named: dict[str, Any], frame: Frame) -> Made:
-        step = self._draft.step("function", name)
+        step = self._builder.step("function", name)
         step.arithmetic = "unknown"
         items = tuple(tree_of(one, step.inputs) for one in (*args, *named.values()))
         step.arguments = Node("arguments", (*(f"args[{at}]" for at in range(len(args))), *named), items)
         frame.step.children.append(step)
-        self._draft.note(f"The archive does not say which calls {name} stands for, so they are not counted.", step)
+        self._builder.note(f"The archive does not say which calls {name} stands for, so they are not counted.", step)
         return Made(self._evaluator, step, [])
 
     def wait(self, name: str, args: Sequence[Any], frame: Frame) -> Any:
@@ -83,7 +83,7 @@ class Forks:
         if at is None or at >= len(args):
             return builtin.UNKNOWN
         future = args[at]
-        if isinstance(future, Made) and "Future[" in self._draft.values[future.value].type:
+        if isinstance(future, Made) and "Future[" in self._builder.values[future.value].type:
             return self._unseen(
                 builtin.full_name(name), [future], {}, frame
             )  # it goes into the model, and began before

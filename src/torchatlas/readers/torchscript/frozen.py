@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchatlas.core.graph import Tree, ValueKind
-    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.graph_builder import GraphBuilder, Step
 
 ROLES: dict[str, ValueKind] = {
     "weight": "parameter",
@@ -22,22 +22,22 @@ ROLES: dict[str, ValueKind] = {
 """By the name of an argument: what it is called in a module."""
 
 
-def settle(draft: Draft) -> None:
+def settle(builder: GraphBuilder) -> None:
     """Make constants that layers read as their weights parameters and buffers of the module around."""
     found = False
-    pending = [(draft.root, "")]
+    pending = [(builder.root, "")]
     while pending:
         step, path = pending.pop()
         path = step.path if step.path is not None else path
         pending += [(child, path) for child in step.children]
         for key, value in _held(step):
-            name = draft.values[value].names[0] if draft.values[value].names else ""
-            if draft.values[value].kind == "constant" and name.startswith("CONSTANTS."):
+            name = builder.values[value].names[0] if builder.values[value].names else ""
+            if builder.values[value].kind == "constant" and name.startswith("CONSTANTS."):
                 found = True
-                draft.change(value, kind=ROLES[key])
-                draft.own(path, name.rpartition(".")[2], value)
+                builder.change(value, kind=ROLES[key])
+                builder.own(path, name.rpartition(".")[2], value)
     if found:
-        draft.note("The model is frozen: constants that its layers read are shown as their weights, without names.")
+        builder.note("The model is frozen: constants that its layers read are shown as their weights, without names.")
 
 
 def _held(step: Step) -> Iterator[tuple[str, int]]:

@@ -52,28 +52,28 @@ class Follower:
     """
 
     def __init__(self, structure: Structure, code: Code, constants: Sequence[Tensor], traced: Sequence[Tensor]) -> None:
-        self.structure, self.draft = structure, structure.draft
+        self.structure, self.builder = structure, structure.builder
         self._code, self._constants, self._traced = code, constants, traced
         self.lists, self._forks = Lists(self), Forks(self)
         self._branches = Branches(self, self.lists)
         self._statements = 0
 
     def run(self) -> None:
-        """Make the graph below the root of the draft."""
-        draft, root = self.draft, self.structure.root
+        """Make the graph below the root of the builder."""
+        builder, root = self.builder, self.structure.root
         forward = self.structure.class_of(root).methods.get("forward")
         if forward is None:
-            draft.note("The archive holds no code of a forward method: what its modules compute is unknown.")
+            builder.note("The archive holds no code of a forward method: what its modules compute is unknown.")
             return
-        frame = Frame(draft.root, root)
+        frame = Frame(builder.root, root)
         self._inputs(forward, frame)
         made = self._body(forward, frame)
-        draft.root.returns = tree_of(made, draft.root.outputs)
-        frozen.settle(draft)
-        describe(draft, Layers(draft).of)
-        for path, part in draft.parts.items():
+        builder.root.returns = tree_of(made, builder.root.outputs)
+        frozen.settle(builder)
+        describe(builder, Layers(builder).of)
+        for path, part in builder.parts.items():
             if part.opaque:
-                draft.note(f"The archive does not hold the code of {path or 'the model'}.")
+                builder.note(f"The archive does not hold the code of {path or 'the model'}.")
 
     # What goes in.
 
@@ -81,7 +81,7 @@ class Follower:
         """A value for each argument that is a tensor, or holds some."""
         given = iter(self._traced)
         keys, items = [], []
-        root = self.draft.root
+        root = self.builder.root
         for argument in forward.args.args[1:]:
             kind = ast.unparse(argument.annotation) if argument.annotation is not None else "Tensor"
             held = self._input(argument.arg, kind, given)
@@ -100,7 +100,7 @@ class Follower:
             return SCALAR
         known = next(given, None) if kind == "Tensor" else None
         more = described(known) if isinstance(known, Tensor) else {"type": "" if kind == "Tensor" else kind}
-        return Made(self, None, [self.draft.value("input", (name,), **more)])
+        return Made(self, None, [self.builder.value("input", (name,), **more)])
 
     # Functions and statements.
 
@@ -151,7 +151,7 @@ class Follower:
             if isinstance(owner, Thing):
                 owner.state[target.attr] = made
                 path = self.structure.paths.get(id(owner), "")
-                self.draft.note(f"A run changes the content of {f'{path}.' if path else ''}{target.attr}.")
+                self.builder.note(f"A run changes the content of {f'{path}.' if path else ''}{target.attr}.")
 
     def _item(self, made: Any, at: int, frame: Frame) -> Any:
         if isinstance(made, Made):
@@ -302,7 +302,7 @@ class Follower:
     ) -> Any:
         """The call of a module."""
         path = self.structure.paths[id(owner)]
-        step = self.draft.step("module", self.structure.class_of(owner).name, path, derived=True)
+        step = self.builder.step("module", self.structure.class_of(owner).name, path, derived=True)
         made = self.enter(method, Frame(step, owner, frame.depth + 1), [owner, *args], named)
         if step.children:
             frame.step.children.append(step)
@@ -321,16 +321,16 @@ class Follower:
         if made is SCALAR:
             return Made(self, step, [])
         for value in tensors_of(made):
-            known = self.draft.values[value]
-            again = self.draft.value("activation", (), known.shape, known.dtype, known.nbytes, alias_of=value)
-            self.draft.made(step, again)
+            known = self.builder.values[value]
+            again = self.builder.value("activation", (), known.shape, known.dtype, known.nbytes, alias_of=value)
+            self.builder.made(step, again)
         step.returns = structured(step.outputs)
         return Made(self, step, list(step.outputs)) if isinstance(made, Made) else made
 
     def _unseen(self, owner: Thing, args: list[Any], named: dict[str, Any], frame: Frame) -> Any:
         """A call of something whose code is not there."""
         path = self.structure.paths.get(id(owner))
-        step = self.draft.step("module" if path is not None else "function", short(owner.type), path)
+        step = self.builder.step("module" if path is not None else "function", short(owner.type), path)
         step.arithmetic = "unknown"
         return self._close(step, args, named, SCALAR, frame)
 
@@ -338,9 +338,9 @@ class Follower:
         """A method of one of several objects, of which a run chooses one; without tensors it is no call."""
         if not any(tensors_of(one) for one in (*args, *named.values())):
             return SCALAR
-        step = self.draft.step("function", method)
+        step = self.builder.step("function", method)
         step.arithmetic = "unknown"
-        self.draft.note(f"Only a run decides whose {method} is called here.", step)
+        self.builder.note(f"Only a run decides whose {method} is called here.", step)
         return self._close(step, args, named, SCALAR, frame)
 
     def _function(
@@ -348,7 +348,7 @@ class Follower:
     ) -> Any:
         """A function of the archive: the one call that it makes, or a call with several inside."""
         said = name[len(FUNCTIONAL) :] if name.startswith(FUNCTIONAL) else short(name)
-        step = self.draft.step("function", f"F.{said}" if name.startswith(FUNCTIONAL) else said, derived=True)
+        step = self.builder.step("function", f"F.{said}" if name.startswith(FUNCTIONAL) else said, derived=True)
         made = self.enter(function, Frame(step, frame.owner, frame.depth + 1), args, named)
         frame.step.children += [step] if len(step.children) > 1 else step.children
         return made
@@ -356,7 +356,7 @@ class Follower:
     def enter(self, function: ast.FunctionDef, frame: Frame, args: list[Any], named: dict[str, Any]) -> Any:
         """What a function returns for these arguments."""
         if frame.depth > DEEPEST:
-            self.draft.note(f"Calls nested more than {DEEPEST} deep are not followed.")
+            self.builder.note(f"Calls nested more than {DEEPEST} deep are not followed.")
             return SCALAR
         names = [one.arg for one in function.args.args]
         defaults = function.args.defaults
@@ -381,7 +381,7 @@ class Follower:
             return SCALAR
         if short_name in builtin.QUESTIONS or short_name.startswith("is_"):
             return SCALAR
-        step = self.draft.step("function", builtin.full_name(name))
+        step = self.builder.step("function", builtin.full_name(name))
         keys = builtin.keys(short_name, len(args))
         items = tuple(tree_of(one, step.inputs) for one in (*args, *named.values()))
         step.arguments = Node("arguments", (*keys, *named), items)
@@ -395,7 +395,7 @@ class Follower:
         shapes = {}
         for key, item in zip(step.arguments.keys, step.arguments.items, strict=True):
             if isinstance(item, Slot):
-                known = self.draft.values[step.inputs[item.index]]
+                known = self.builder.values[step.inputs[item.index]]
                 if known.shape or known.nbytes is not None:
                     shapes[key] = known.shape
         if step.name.startswith("aten."):
@@ -407,9 +407,9 @@ class Follower:
         """One more tensor that a call returns; of a write it is a new version, of a view it shares memory."""
         first = step.inputs[0] if step.inputs else None
         if first is not None and not step.outputs and in_place(step.name):
-            value = self.draft.made(step, self.draft.write(step, first))
+            value = self.builder.made(step, self.builder.write(step, first))
         else:
             view = step.name.removeprefix("aten.") in VIEWS
-            value = self.draft.made(step, self.draft.value("activation", (), view_of=first if view else None))
+            value = self.builder.made(step, self.builder.value("activation", (), view_of=first if view else None))
         step.returns = structured(step.outputs)
         return value

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.graph_builder import GraphBuilder, Step
     from torchatlas.readers.layers import Layer
 
 
 class Layers:
     """Tells layers from calls of operators."""
 
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
+    def __init__(self, builder: GraphBuilder) -> None:
+        self._builder = builder
 
     def of(self, steps: Sequence[Step]) -> Layer | None:
         """The layer that one call is; None where there are more, or it is something else."""
@@ -40,7 +40,7 @@ class Layers:
         return None
 
     def _shape(self, step: Step, item: Tree) -> tuple[int, ...]:
-        return self._draft.values[step.inputs[item.index]].shape if isinstance(item, Slot) else ()
+        return self._builder.values[step.inputs[item.index]].shape if isinstance(item, Slot) else ()
 
 
 def _ints(tree: Tree) -> tuple[int, ...]:

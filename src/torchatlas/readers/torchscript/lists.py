@@ -35,7 +35,7 @@ class Lists:
     """Knows which containers have items of which a run alone decides; of these every item may be any."""
 
     def __init__(self, evaluator: Evaluator) -> None:
-        self._evaluator, self._draft = evaluator, evaluator.draft
+        self._evaluator, self._builder = evaluator, evaluator.builder
         self._open: dict[int, Any] = {}  # with the containers, or else their ids would be given anew
 
     def is_open(self, items: Any) -> bool:
@@ -145,8 +145,8 @@ class Lists:
             return tuple(self.any_of(each, frame) for each in zip(*items, strict=True))
         if not tensors_of(items):
             return SCALAR
-        step = self._draft.step("function", "aten.__getitem__")
+        step = self._builder.step("function", "aten.__getitem__")
         step.arguments = Node("arguments", ("list", "idx"), (tree_of(list(items), step.inputs), tree_of(SCALAR, [])))
         frame.step.children.append(step)
-        self._draft.note(NOTE)
+        self._builder.note(NOTE)
         return Made(self._evaluator, step, [])

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Node
-from torchatlas.readers.graph_builder import Draft
+from torchatlas.readers.graph_builder import GraphBuilder
 from torchatlas.readers.torchscript.code import Class
 from torchatlas.readers.torchscript.objects import SIZES, Tensor, Thing
 
@@ -24,7 +24,7 @@ class Structure:
 
     def __init__(self, root: Thing, code: Code) -> None:
         self.root, self._code = root, code
-        self.draft = Draft(short(root.type))
+        self.builder = GraphBuilder(short(root.type))
         self.paths: dict[int, str] = {}
         self.tensors: dict[tuple[object, ...], int] = {}
         self._read()
@@ -41,11 +41,11 @@ class Structure:
         """The value of a tensor; another name for one that is known."""
         known = self.tensors.get(tensor.place)
         if known is not None:
-            names = self.draft.values[known].names
+            names = self.builder.values[known].names
             if name and name not in names:
-                self.draft.change(known, names=(*names, name))
+                self.builder.change(known, names=(*names, name))
             return known
-        value = self.draft.value(kind, (name,) if name else (), **described(tensor))
+        value = self.builder.value(kind, (name,) if name else (), **described(tensor))
         self.tensors[tensor.place] = value
         return value
 
@@ -66,7 +66,7 @@ class Structure:
 
     def _module(self, path: str, thing: Thing) -> None:
         known = self.class_of(thing)
-        part = self.draft.part(path, known.name)
+        part = self.builder.part(path, known.name)
         part.name = known.name
         part.training = thing.state.get("training") is True
         part.opaque = thing.type not in self._code.classes or thing.plain is not None
@@ -80,7 +80,7 @@ class Structure:
                     kind = "buffer"
                 value = self.tensor(held, kind, f"{path}.{name}" if path else name)
                 if kind != "constant":
-                    self.draft.own(path, name, value)
+                    self.builder.own(path, name, value)
 
 
 def _settings(known: Class, thing: Thing) -> list[tuple[str, Tree]]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.graph_builder import Draft, Step
+    from torchatlas.readers.graph_builder import GraphBuilder, Step
     from torchatlas.readers.torchscript.code import Path
     from torchatlas.readers.torchscript.objects import Thing
 
@@ -32,7 +32,7 @@ SCALAR = _Scalar()
 class Evaluator(Protocol):
     """What follows the code, as those who follow a part of it know it: conditions, lists, forks."""
 
-    draft: Draft
+    builder: GraphBuilder
 
     def value(self, told: ast.expr, frame: Frame) -> Any:
         """What an expression stands for."""
@@ -74,8 +74,8 @@ class Made:
         if self.step is not None:
             while len(self.step.outputs) <= at:
                 self._values.append(self._evaluator.output(self.step))
-            return self._evaluator.draft.latest(self.step.outputs[at])
-        return self._evaluator.draft.latest(self._values[min(at, len(self._values) - 1)])
+            return self._evaluator.builder.latest(self.step.outputs[at])
+        return self._evaluator.builder.latest(self._values[min(at, len(self._values) - 1)])
 
 
 @dataclass(frozen=True)
