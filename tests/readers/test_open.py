@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import torchatlas as ta
 from readers.files import made, write
 from torchatlas.cli import app
-from torchatlas.readers.torchscript.objects import Thing, unpickle
+from torchatlas.readers.torchscript.objects import PickledObject, unpickle
 
 FOREIGN = {
     "TensorFlow Lite": b"\x1c\0\0\0TFL3" + bytes(40),
@@ -139,7 +139,7 @@ def test_nothing_in_a_file_is_executed(tmp_path):
             with suppress(ta.FileError):
                 ta.open(path)
             assert not mark.exists()
-    assert isinstance(unpickle(evil), Thing)
+    assert isinstance(unpickle(evil), PickledObject)
 
 
 def test_the_command_line_takes_a_file_of_any_name(tmp_path):

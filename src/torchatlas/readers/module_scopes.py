@@ -28,21 +28,21 @@ class Scope(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
-class Opened:
+class OpenCall:
     """A module call in the making, and the first and last operation in it."""
 
     step: Step
     first: int
     last: int
-    inside: dict[str, Opened] = field(default_factory=dict)
+    inside: dict[str, OpenCall] = field(default_factory=dict)
 
 
 def nest(builder: GraphBuilder, around: Step, placed: Iterable[tuple[Step, Sequence[Scope]]]) -> None:
     """Hang operations below ``around``, in calls of the modules that their scopes name, outermost first."""
-    root = Opened(around, 0, 0)
+    root = OpenCall(around, 0, 0)
     positions: dict[int, int] = {}
-    homes: list[list[Opened]] = []
-    way: list[Opened] = []
+    homes: list[list[OpenCall]] = []
+    way: list[OpenCall] = []
     for position, (step, stack) in enumerate(placed):
         positions[id(step)] = position
         at, found = root, [root]
@@ -60,20 +60,20 @@ def nest(builder: GraphBuilder, around: Step, placed: Iterable[tuple[Step, Seque
         way = found
 
 
-def _open(builder: GraphBuilder, around: Opened, scope: Scope, position: int) -> Opened:
+def _open(builder: GraphBuilder, around: OpenCall, scope: Scope, position: int) -> OpenCall:
     step = builder.step("module", scope.name, scope.path, derived=True)
     builder.part(scope.path, scope.name)
     around.step.children.append(step)
-    opened = around.inside[scope.key] = Opened(step, position, position)
+    opened = around.inside[scope.key] = OpenCall(step, position, position)
     return opened
 
 
 def _joins(
     builder: GraphBuilder,
-    known: Opened,
+    known: OpenCall,
     step: Step,
     positions: dict[int, int],
-    homes: list[list[Opened]],
+    homes: list[list[OpenCall]],
 ) -> bool:
     """Whether an operation may belong to a call that others have followed since: no way leads out of it and back."""
     pending, seen = [step], {id(step)}

@@ -17,8 +17,8 @@ from torchatlas.core.graph import Provenance
 from torchatlas.core.version import __version__
 from torchatlas.readers.archive import Archive
 from torchatlas.readers.torchscript.code import Code
-from torchatlas.readers.torchscript.interpreter import Follower
-from torchatlas.readers.torchscript.objects import Thing, tensors_in, unpickle
+from torchatlas.readers.torchscript.interpreter import Interpreter
+from torchatlas.readers.torchscript.objects import PickledObject, tensors_in, unpickle
 from torchatlas.readers.torchscript.structure import Structure
 
 if TYPE_CHECKING:
@@ -53,12 +53,14 @@ def read(path: Path) -> Graph:
     if sum(map(len, sources.values())) > LARGEST:
         raise FileError(f"its code has more than {LARGEST:,} bytes.")
     root = pickles["data.pkl"]
-    if not isinstance(root, Thing):
+    if not isinstance(root, PickledObject):
         raise FileError(f"it is a TorchScript archive that holds a {type(root).__name__}, where a module was wanted.")
     code = Code(sources)
     structure = Structure(root, code)
-    follower = Follower(structure, code, tensors_in(pickles["constants.pkl"]), tensors_in(pickles["traced_inputs.pkl"]))
-    follower.run()
+    interpreter = Interpreter(
+        structure, code, tensors_in(pickles["constants.pkl"]), tensors_in(pickles["traced_inputs.pkl"])
+    )
+    interpreter.run()
     return structure.builder.graph(
         Provenance(torchatlas=__version__, reader="torchscript", format_version=version[:20])
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torchatlas.core.graph import Node, Slot
 from torchatlas.readers.graph_builder import structured
 from torchatlas.readers.torchscript import builtin
-from torchatlas.readers.torchscript.values import SCALAR, Ended, Frame, Made
+from torchatlas.readers.torchscript.values import SCALAR, Ended, Frame, ScriptValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class Branches:
         if builtin.is_plain(test):
             return self._evaluator.block(told.body if test else told.orelse, frame)
         step = self._builder.step("function", "prim.If")
-        if isinstance(test, Made):
+        if isinstance(test, ScriptValue):
             step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
         lists = self._lists.mark(frame)
         sides = [self._side(word, body, frame, lists) for word, body in (("then", told.body), ("else", told.orelse))]
@@ -111,20 +111,20 @@ class Branches:
 
     def _merged(self, step: Step, left: Any, right: Any) -> Any:
         """One thing out of two: tensors meet in a ``merge``, containers item by item."""
-        if isinstance(left, Made) and isinstance(right, Made):
+        if isinstance(left, ScriptValue) and isinstance(right, ScriptValue):
             if left.value == right.value:
                 return left
-            return Made(self._evaluator, None, [self._meet(step, left.value, right.value)])
-        if isinstance(left, Made) and isinstance(right, (list, tuple)):
+            return ScriptValue(self._evaluator, None, [self._meet(step, left.value, right.value)])
+        if isinstance(left, ScriptValue) and isinstance(right, (list, tuple)):
             left = [left.part(at) for at in range(len(right))]
-        elif isinstance(right, Made) and isinstance(left, (list, tuple)):
+        elif isinstance(right, ScriptValue) and isinstance(left, (list, tuple)):
             right = [right.part(at) for at in range(len(left))]
         if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)) and len(left) == len(right):
             items = [self._merged(step, *pair) for pair in zip(left, right, strict=True)]
             return items if isinstance(left, list) else tuple(items)
         one = self.either(left, right)
-        if isinstance(one, Made) and step.children:
-            return Made(self._evaluator, None, [self._outside(step, one.value)])
+        if isinstance(one, ScriptValue) and step.children:
+            return ScriptValue(self._evaluator, None, [self._outside(step, one.value)])
         return one
 
     def _meet(self, step: Step, left: int, right: int) -> int:
@@ -139,9 +139,9 @@ class Branches:
 
     def either(self, left: Any, right: Any) -> Any:
         """Where only one side is a tensor, or known, that one; different constants are not known."""
-        if isinstance(left, Made) or (right in (None, SCALAR) and not builtin.is_plain(left)):
+        if isinstance(left, ScriptValue) or (right in (None, SCALAR) and not builtin.is_plain(left)):
             return left
-        if isinstance(right, Made):
+        if isinstance(right, ScriptValue):
             return right
         return (
             left if left is right or (builtin.is_plain(left) and builtin.is_plain(right) and left == right) else SCALAR
@@ -153,7 +153,7 @@ class Branches:
         turns: Any = None
         over: Any = SCALAR
         test = self._evaluator.value(told.test, frame) if isinstance(told, ast.While) else None
-        if isinstance(test, Made):  # before the body, which may write into it
+        if isinstance(test, ScriptValue):  # before the body, which may write into it
             step.inputs, step.arguments = [test.value], Node("arguments", ("condition",), (Slot(0),))
         if isinstance(told, ast.For):
             turns, over = self._turns(told, frame)
@@ -161,13 +161,13 @@ class Branches:
         carried = {}
         for name in _assigned(told.body):
             before = inner.names.get(name)
-            if isinstance(before, Made):
+            if isinstance(before, ScriptValue):
                 known = self._builder.values[before.value]
                 value = self._builder.value(
                     "activation", (), known.shape, known.dtype, known.nbytes, alias_of=before.value
                 )
                 self._builder.homes[value] = step
-                carried[name] = inner.names[name] = Made(self._evaluator, None, [value])
+                carried[name] = inner.names[name] = ScriptValue(self._evaluator, None, [value])
             elif builtin.is_plain(before):
                 inner.names[name] = SCALAR
         if isinstance(told, ast.For):
@@ -178,7 +178,7 @@ class Branches:
         self._lists.leave(lists, outside if step.children else _itself)
         for before, after in self._builder.undo(mark).items():
             self._builder.replace(before, outside(after))
-        if not isinstance(test, Made):
+        if not isinstance(test, ScriptValue):
             count = turns if isinstance(turns, int) else None
             step.arguments = Node("arguments", ("max_trip_count",), (count,))
         if not step.children:
@@ -196,18 +196,18 @@ class Branches:
         items = self._evaluator.value(call, frame)
         if isinstance(items, (list, tuple)) and items:
             return len(items), items[0]
-        return None, items.part(0) if isinstance(items, Made) else SCALAR
+        return None, items.part(0) if isinstance(items, ScriptValue) else SCALAR
 
     def _leave(
-        self, step: Step, inner: Frame, carried: dict[str, Made], outside: Callable[[int], int], frame: Frame
+        self, step: Step, inner: Frame, carried: dict[str, ScriptValue], outside: Callable[[int], int], frame: Frame
     ) -> None:
         for name, made in inner.names.items():
             before = frame.names.get(name, SCALAR)
             if made is before:
                 continue
-            if isinstance(made, Made) and made is not carried.get(name):
-                frame.names[name] = Made(self._evaluator, None, [outside(made.value)])
-            elif not isinstance(made, Made):
+            if isinstance(made, ScriptValue) and made is not carried.get(name):
+                frame.names[name] = ScriptValue(self._evaluator, None, [outside(made.value)])
+            elif not isinstance(made, ScriptValue):
                 frame.names[name] = made
         step.returns = structured(step.outputs)
         frame.step.children.append(step)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Node
-from torchatlas.readers.torchscript.values import SCALAR, Made
+from torchatlas.readers.torchscript.values import SCALAR, ScriptValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ def plain(tree: Tree) -> Any:
 
 def convert(name: str, args: list[Any]) -> Any:
     """``int(x)``, ``bool(x)``, …; a tensor is asked for a number that only a run gives, and decides as ``bool(x)``."""
-    if name == "bool" and len(args) == 1 and isinstance(args[0], Made):
+    if name == "bool" and len(args) == 1 and isinstance(args[0], ScriptValue):
         return args[0]
     kinds: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "str": str}
     if name in kinds and len(args) == 1 and isinstance(args[0], (bool, int, float, str)):
@@ -132,7 +132,7 @@ def _length(args: list[Any]) -> Any:
 
 
 def _through(args: list[Any]) -> Any:
-    return args[0] if args and not isinstance(args[0], Made) else UNKNOWN
+    return args[0] if args and not isinstance(args[0], ScriptValue) else UNKNOWN
 
 
 def _item(args: list[Any]) -> Any:

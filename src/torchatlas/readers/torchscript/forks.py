@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.core.graph import Node
 from torchatlas.readers.torchscript import builtin
 from torchatlas.readers.torchscript.code import Path
-from torchatlas.readers.torchscript.values import Frame, Made, tree_of
+from torchatlas.readers.torchscript.values import Frame, ScriptValue, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,14 +68,14 @@ class Forks:
             return self._evaluator.call(work, rest, named, frame)
         return self._unseen(f"prim.{name}", args, named, frame)
 
-    def _unseen(self, name: str, args: Sequence[Any], named: dict[str, Any], frame: Frame) -> Made:
+    def _unseen(self, name: str, args: Sequence[Any], named: dict[str, Any], frame: Frame) -> ScriptValue:
         step = self._builder.step("function", name)
         step.arithmetic = "unknown"
         items = tuple(tree_of(one, step.inputs) for one in (*args, *named.values()))
         step.arguments = Node("arguments", (*(f"args[{at}]" for at in range(len(args))), *named), items)
         frame.step.children.append(step)
         self._builder.note(f"The archive does not say which calls {name} stands for, so they are not counted.", step)
-        return Made(self._evaluator, step, [])
+        return ScriptValue(self._evaluator, step, [])
 
     def wait(self, name: str, args: Sequence[Any], frame: Frame) -> Any:
         """What a future stands for; UNKNOWN for other operators, a call of unknown arithmetic for work from outside."""
@@ -83,7 +83,7 @@ class Forks:
         if at is None or at >= len(args):
             return builtin.UNKNOWN
         future = args[at]
-        if isinstance(future, Made) and "Future[" in self._builder.values[future.value].type:
+        if isinstance(future, ScriptValue) and "Future[" in self._builder.values[future.value].type:
             return self._unseen(
                 builtin.full_name(name), [future], {}, frame
             )  # it goes into the model, and began before

@@ -22,9 +22,9 @@ from torchatlas.readers.torchscript.code import Path, dotted
 from torchatlas.readers.torchscript.forks import STARTS, Forks, closure
 from torchatlas.readers.torchscript.layers import Layers
 from torchatlas.readers.torchscript.lists import Lists
-from torchatlas.readers.torchscript.objects import Tensor, Thing
+from torchatlas.readers.torchscript.objects import PickledObject, Tensor
 from torchatlas.readers.torchscript.structure import described, short
-from torchatlas.readers.torchscript.values import SCALAR, Ended, Frame, Made, tensors_of, tree_of
+from torchatlas.readers.torchscript.values import SCALAR, Ended, Frame, ScriptValue, tensors_of, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ PACKAGE = "__torch__."
 FUNCTIONAL = f"{PACKAGE}torch.nn.functional."
 
 
-class Follower:
+class Interpreter:
     """Follows ``forward`` of the root module.
 
     Args:
@@ -100,7 +100,7 @@ class Follower:
             return SCALAR
         known = next(given, None) if kind == "Tensor" else None
         more = described(known) if isinstance(known, Tensor) else {"type": "" if kind == "Tensor" else kind}
-        return Made(self, None, [self.builder.value("input", (name,), **more)])
+        return ScriptValue(self, None, [self.builder.value("input", (name,), **more)])
 
     # Functions and statements.
 
@@ -148,13 +148,13 @@ class Follower:
                 self.assign(one, self._item(made, at, frame), frame)
         elif isinstance(target, ast.Attribute):
             owner = self.value(target.value, frame)
-            if isinstance(owner, Thing):
+            if isinstance(owner, PickledObject):
                 owner.state[target.attr] = made
                 path = self.structure.paths.get(id(owner), "")
                 self.builder.note(f"A run changes the content of {f'{path}.' if path else ''}{target.attr}.")
 
     def _item(self, made: Any, at: int, frame: Frame) -> Any:
-        if isinstance(made, Made):
+        if isinstance(made, ScriptValue):
             return made.part(at)
         if self.lists.is_open(made):
             return self.lists.any_of(made, frame)
@@ -212,27 +212,29 @@ class Follower:
         if full.startswith("CONSTANTS."):
             return self._held_constant(full)
         owner = self.value(told.value, frame)
-        return self._held(owner, told.attr) if isinstance(owner, Thing) else Path(full) if full else SCALAR
+        return self._held(owner, told.attr) if isinstance(owner, PickledObject) else Path(full) if full else SCALAR
 
     def _held_constant(self, name: str) -> Any:
         number = name.rpartition(".c")[2]
         if number.isdigit() and int(number) < len(self._constants):
             value = self.structure.tensor(self._constants[int(number)], "constant", name)
-            return Made(self, None, [value])
+            return ScriptValue(self, None, [value])
         return SCALAR
 
-    def _held(self, owner: Thing, name: str) -> Any:
+    def _held(self, owner: PickledObject, name: str) -> Any:
         """An attribute of a module: a tensor as its value."""
         held = owner.state.get(name, SCALAR)
         if name not in owner.state:
             known = self.structure.class_of(owner).constants.get(name)
             return SCALAR if known is None else builtin.plain(known)
         if isinstance(held, Tensor):
-            return Made(self, None, [self.structure.tensor(held, "constant", "")])
+            return ScriptValue(self, None, [self.structure.tensor(held, "constant", "")])
         return [self._wrapped(one) for one in held] if isinstance(held, list) else held
 
     def _wrapped(self, held: Any) -> Any:
-        return Made(self, None, [self.structure.tensor(held, "constant", "")]) if isinstance(held, Tensor) else held
+        return (
+            ScriptValue(self, None, [self.structure.tensor(held, "constant", "")]) if isinstance(held, Tensor) else held
+        )
 
     def _subscript(self, told: ast.Subscript, frame: Frame) -> Any:
         owner, at = self.value(told.value, frame), self.value(told.slice, frame)
@@ -243,7 +245,7 @@ class Follower:
             return self._item(owner, at, frame)
         if isinstance(owner, (list, tuple)):
             return self.lists.any_of(owner, frame)
-        return self._item(owner, 0, frame) if isinstance(owner, Made) else SCALAR
+        return self._item(owner, 0, frame) if isinstance(owner, ScriptValue) else SCALAR
 
     # Calls.
 
@@ -273,7 +275,7 @@ class Follower:
 
     def _builtin(self, name: str, told: ast.Call, frame: Frame) -> Any:
         args = [self.value(one, frame) for one in told.args]
-        if name == "getattr" and len(args) == 2 and isinstance(args[0], Thing):  # noqa: PLR2004 - owner and name
+        if name == "getattr" and len(args) == 2 and isinstance(args[0], PickledObject):  # noqa: PLR2004 - owner and name
             return self._held(args[0], str(args[1]))
         if name in {"annotate", "unchecked_cast"} and len(args) > 1:
             return args[1]
@@ -288,7 +290,7 @@ class Follower:
         owner = self.value(told.func.value, frame)
         args = [self.value(one, frame) for one in told.args]
         named = {one.arg: self.value(one.value, frame) for one in told.keywords if one.arg}
-        if not isinstance(owner, Thing):
+        if not isinstance(owner, PickledObject):
             return self._some(told.func.attr, args, named, frame)
         method = self.structure.class_of(owner).methods.get(told.func.attr)
         if method is None or not self.structure.is_module(owner):
@@ -298,7 +300,7 @@ class Follower:
         return self._module(owner, method, args, named, frame)
 
     def _module(
-        self, owner: Thing, method: ast.FunctionDef, args: list[Any], named: dict[str, Any], frame: Frame
+        self, owner: PickledObject, method: ast.FunctionDef, args: list[Any], named: dict[str, Any], frame: Frame
     ) -> Any:
         """The call of a module."""
         path = self.structure.paths[id(owner)]
@@ -319,15 +321,15 @@ class Follower:
         step.arguments = Node("arguments", (*(f"args[{at}]" for at in range(len(args))), *named), tuple(items))
         frame.step.children.append(step)
         if made is SCALAR:
-            return Made(self, step, [])
+            return ScriptValue(self, step, [])
         for value in tensors_of(made):
             known = self.builder.values[value]
             again = self.builder.value("activation", (), known.shape, known.dtype, known.nbytes, alias_of=value)
             self.builder.made(step, again)
         step.returns = structured(step.outputs)
-        return Made(self, step, list(step.outputs)) if isinstance(made, Made) else made
+        return ScriptValue(self, step, list(step.outputs)) if isinstance(made, ScriptValue) else made
 
-    def _unseen(self, owner: Thing, args: list[Any], named: dict[str, Any], frame: Frame) -> Any:
+    def _unseen(self, owner: PickledObject, args: list[Any], named: dict[str, Any], frame: Frame) -> Any:
         """A call of something whose code is not there."""
         path = self.structure.paths.get(id(owner))
         step = self.builder.step("module" if path is not None else "function", short(owner.type), path)
@@ -389,7 +391,7 @@ class Follower:
         self._work(step, short_name)
         if in_place(step.name) and step.inputs:
             self.output(step)
-        return Made(self, step, [])
+        return ScriptValue(self, step, [])
 
     def _work(self, step: Step, op: str) -> None:
         shapes = {}

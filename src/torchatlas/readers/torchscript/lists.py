@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Node
 from torchatlas.readers.torchscript import builtin
-from torchatlas.readers.torchscript.values import SCALAR, Made, tensors_of, tree_of
+from torchatlas.readers.torchscript.values import SCALAR, ScriptValue, tensors_of, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -100,8 +100,8 @@ class Lists:
                 self._set_open(items)
 
     def _moved(self, one: Any, outside: Callable[[int], int]) -> Any:
-        if isinstance(one, Made):
-            return Made(self._evaluator, None, [outside(one.value)])
+        if isinstance(one, ScriptValue):
+            return ScriptValue(self._evaluator, None, [outside(one.value)])
         if not isinstance(one, (list, tuple)):
             return one
         items = [self._moved(item, outside) for item in one]
@@ -149,4 +149,4 @@ class Lists:
         step.arguments = Node("arguments", ("list", "idx"), (tree_of(list(items), step.inputs), tree_of(SCALAR, [])))
         frame.step.children.append(step)
         self._builder.note(NOTE)
-        return Made(self._evaluator, step, [])
+        return ScriptValue(self._evaluator, step, [])

@@ -56,7 +56,7 @@ MOST = 1_000_000
 
 
 @dataclass(slots=True, eq=False, repr=False)  # its parts may hold each other
-class Thing(Foreign):
+class PickledObject(Foreign):
     """An object of some class, and the attributes it was given; nothing of the class itself is there."""
 
     state: dict[str, Any] = field(default_factory=dict)
@@ -110,7 +110,7 @@ def unpickle(data: bytes) -> Any:
 
 
 def _called(called: Global | Foreign, args: object) -> object:
-    """A `Thing` of any class, or what the few functions of torch that stand in such a pickle give."""
+    """A `PickledObject` of any class, or what the few functions of torch that stand in such a pickle give."""
     if not isinstance(called, Global) or not isinstance(args, tuple):
         raise Damaged("it calls what is no class")
     if called.module == "collections" and called.name == "OrderedDict":
@@ -122,7 +122,7 @@ def _called(called: Global | Foreign, args: object) -> object:
             return list(args[0])
         if called.name in {"restore_type_tag", "_rebuild_parameter"}:
             return args[0]
-    return Thing(called)
+    return PickledObject(called)
 
 
 def _tensor(function: str, storage: object, offset: int, shape: tuple[int, ...], _: object, *rest: object) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.core.graph import Node
 from torchatlas.readers.graph_builder import GraphBuilder
 from torchatlas.readers.torchscript.code import Class
-from torchatlas.readers.torchscript.objects import SIZES, Tensor, Thing
+from torchatlas.readers.torchscript.objects import SIZES, PickledObject, Tensor
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Tree, ValueKind
@@ -22,14 +22,14 @@ PLAIN = (bool, int, float, str)
 class Structure:
     """The module tree, and a value for each tensor in it."""
 
-    def __init__(self, root: Thing, code: Code) -> None:
+    def __init__(self, root: PickledObject, code: Code) -> None:
         self.root, self._code = root, code
         self.builder = GraphBuilder(short(root.type))
         self.paths: dict[int, str] = {}
         self.tensors: dict[tuple[object, ...], int] = {}
         self._read()
 
-    def class_of(self, thing: Thing) -> Class:
+    def class_of(self, thing: PickledObject) -> Class:
         """Its class; an empty one where the archive holds no code of it."""
         return self._code.classes.get(thing.type, Class(short(thing.type)))
 
@@ -50,21 +50,21 @@ class Structure:
         return value
 
     def _read(self) -> None:
-        pending: list[tuple[str, Thing, int]] = [("", self.root, 0)]
+        pending: list[tuple[str, PickledObject, int]] = [("", self.root, 0)]
         while pending:
             path, thing, depth = pending.pop()
             if id(thing) in self.paths or depth > DEEPEST:
                 continue
             self.paths[id(thing)] = path
-            inner = [(name, held) for name, held in thing.state.items() if isinstance(held, Thing)]
+            inner = [(name, held) for name, held in thing.state.items() if isinstance(held, PickledObject)]
             inner = [(name, held) for name, held in inner if self._looks_like_module(held)]
             pending += [(f"{path}.{name}" if path else name, held, depth + 1) for name, held in reversed(inner)]
             self._module(path, thing)
 
-    def _looks_like_module(self, thing: Thing) -> bool:
+    def _looks_like_module(self, thing: PickledObject) -> bool:
         return "training" in thing.state or (thing.type in self._code.classes and bool(self.class_of(thing).methods))
 
-    def _module(self, path: str, thing: Thing) -> None:
+    def _module(self, path: str, thing: PickledObject) -> None:
         known = self.class_of(thing)
         part = self.builder.part(path, known.name)
         part.name = known.name
@@ -83,7 +83,7 @@ class Structure:
                     self.builder.own(path, name, value)
 
 
-def _settings(known: Class, thing: Thing) -> list[tuple[str, Tree]]:
+def _settings(known: Class, thing: PickledObject) -> list[tuple[str, Tree]]:
     found: dict[str, Tree] = {name: value for name, value in known.constants.items() if value is not None}
     for name, value in thing.state.items():
         if isinstance(value, PLAIN) and name != "training":

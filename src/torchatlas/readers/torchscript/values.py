@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Tree
     from torchatlas.readers.graph_builder import GraphBuilder, Step
     from torchatlas.readers.torchscript.code import Path
-    from torchatlas.readers.torchscript.objects import Thing
+    from torchatlas.readers.torchscript.objects import PickledObject
 
 MOST = 64
 """Items of a container that are told."""
@@ -53,7 +53,7 @@ class Evaluator(Protocol):
         """One more tensor that a call returns."""
 
 
-class Made:
+class ScriptValue:
     """What a call returned: one tensor, or as many as the code takes from it."""
 
     def __init__(self, evaluator: Evaluator, step: Step | None, values: list[int]) -> None:
@@ -64,11 +64,11 @@ class Made:
         """The first tensor."""
         return self._at(0)
 
-    def part(self, at: int) -> Made:
+    def part(self, at: int) -> ScriptValue:
         """One of several tensors; of a list whose length is not known, the last is the one before none."""
         if self.step is None:
             return self
-        return Made(self._evaluator, None, [self._at(at if 0 <= at < MOST else 0)])
+        return ScriptValue(self._evaluator, None, [self._at(at if 0 <= at < MOST else 0)])
 
     def _at(self, at: int) -> int:
         if self.step is not None:
@@ -91,7 +91,7 @@ class Frame:
     """The names of one function that is being followed, and the call that it belongs to."""
 
     step: Step
-    owner: Thing
+    owner: PickledObject
     depth: int = 0
     names: dict[str, Any] = field(default_factory=dict)
 
@@ -102,7 +102,7 @@ def tensors_of(held: Any) -> list[int]:
     pending = [held]
     while pending:
         at = pending.pop()
-        if isinstance(at, Made):
+        if isinstance(at, ScriptValue):
             found.append(at.value)
         elif isinstance(at, (list, tuple)):
             pending += reversed(at)
@@ -113,7 +113,7 @@ def tensors_of(held: Any) -> list[int]:
 
 def tree_of(held: Any, slots: list[int], depth: int = 0) -> Tree:
     """Something as an argument or result; its tensors are appended to ``slots``."""
-    if isinstance(held, Made):
+    if isinstance(held, ScriptValue):
         slots.append(held.value)
         return Slot(len(slots) - 1)
     if held is None or isinstance(held, (bool, int, float, str)):

@@ -15,7 +15,7 @@ from torchatlas.readers.archive import Archive
 from torchatlas.readers.pickled import Damaged, Foreign, Global, Needs
 from torchatlas.readers.unpickler import Bounded, Machine
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, word
-from torchatlas.readers.weights.stored import Place, Stored
+from torchatlas.readers.weights.stored import ByteRange, Stored
 
 if TYPE_CHECKING:
     from torchatlas.readers.source import Source
@@ -101,5 +101,5 @@ class _Storages:
                 f"{self._path}: the storage {info.filename} has {info.file_size:,} bytes where its tensors want"
                 f" {made.nbytes:,}. The file is damaged."
             )
-        place = Place(self._path, 0, info.file_size, info.filename, self._big)
+        place = ByteRange(self._path, 0, info.file_size, info.filename, self._big)
         return replace(made, place=place)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from torchatlas.files.load_recipe import Read
     from torchatlas.readers.weights.stored import Stored
-    from torchatlas.readers.weights.whole import Kept
+    from torchatlas.readers.weights.whole import PickledModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Checkpoint:
     flat: bool = True
     file: str = ""
     notes: tuple[str, ...] = ()
-    modules: tuple[tuple[tuple[str, ...], Kept], ...] = ()
+    modules: tuple[tuple[tuple[str, ...], PickledModule], ...] = ()
     around: str = ""
     models: str = ""
     reads: tuple[Read, ...] = ()

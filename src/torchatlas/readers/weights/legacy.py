@@ -16,7 +16,7 @@ from torchatlas.core.errors import FileError
 from torchatlas.readers.pickled import Damaged, Foreign, Global, Mapping, Needs
 from torchatlas.readers.unpickler import Bounded, Machine
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, view, word
-from torchatlas.readers.weights.stored import BITS, Place, Stored
+from torchatlas.readers.weights.stored import BITS, ByteRange, Stored
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -83,12 +83,12 @@ class _Storages:
             return made
         return view(made, made.dtype, part[1], (part[2],), (1,))
 
-    def place(self, places: dict[str, Place]) -> None:
+    def place(self, places: dict[str, ByteRange]) -> None:
         """Say where the data of each is."""
         self.known = {key: replace(made, place=places.get(key)) for key, made in self.known.items()}
 
 
-def _places(path: Source, file: BinaryIO, keys: object, storages: _Storages, *, big: bool) -> dict[str, Place]:
+def _places(path: Source, file: BinaryIO, keys: object, storages: _Storages, *, big: bool) -> dict[str, ByteRange]:
     """Where each storage is, by stepping from one to the next."""
     if not isinstance(keys, list):
         raise Damaged("it has no list of storages")
@@ -105,6 +105,6 @@ def _places(path: Source, file: BinaryIO, keys: object, storages: _Storages, *, 
                 f"{path}: cut short or damaged: the storage {key} has {made.shape[0]:,} elements, of which"
                 f" {max(0, end - start):,} bytes are there. Copy it again from where it came."
             )
-        places[key] = Place(path, start, size, big=big)
+        places[key] = ByteRange(path, start, size, big=big)
         file.seek(start + size)
     return places

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from torchatlas.core.graph import ValueKind
     from torchatlas.readers.weights.checkpoint import Checkpoint
-    from torchatlas.readers.weights.whole import Kept
+    from torchatlas.readers.weights.whole import PickledModule
 
 NAMED = 8
 """How many Python modules, and hooks, a note names."""
@@ -118,7 +118,10 @@ def _value(number: int, kind: ValueKind, names: tuple[str, ...], thing: object) 
 
 
 def _module(
-    paths: tuple[str, ...], module: Kept, parameters: tuple[tuple[str, int], ...], buffers: tuple[tuple[str, int], ...]
+    paths: tuple[str, ...],
+    module: PickledModule,
+    parameters: tuple[tuple[str, int], ...],
+    buffers: tuple[tuple[str, int], ...],
 ) -> Module:
     settings = settings_of(module)
     return Module(
@@ -167,7 +170,7 @@ def _notes(checkpoint: Checkpoint) -> Iterator[str]:
     yield from checkpoint.notes
 
 
-def _classes(modules: list[Kept]) -> str:
+def _classes(modules: list[PickledModule]) -> str:
     """The classes by where they are defined, those of torch in a number."""
     places: dict[str, dict[str, None]] = {}
     for module in modules:
@@ -185,7 +188,7 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(listed[:LISTED]) + (f" and {len(listed) - LISTED:,} more" if len(listed) > LISTED else "")
 
 
-def _hooks(module: Kept) -> Iterator[str]:
+def _hooks(module: PickledModule) -> Iterator[str]:
     for kind in HOOKS:
         held = module.state.get(kind) if module.state is not None else None
         for hook in held.values() if isinstance(held, Mapping) else ():

@@ -17,7 +17,7 @@ from torchatlas.readers.source import Source
 from torchatlas.readers.weights.dtensor import placed
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
 from torchatlas.readers.weights.packed import with_tables
-from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
+from torchatlas.readers.weights.stored import ByteRange, Stored, contiguous, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -311,7 +311,7 @@ def _array(shape: tuple[int, ...], dtype: str, data: object, *, turned: bool, bi
     source = source_of(data, "an array in its pickle")
     if source is None or source.size != stored.nbytes:
         return stored
-    return replace(stored, place=Place(source, 0, source.size, big=big))
+    return replace(stored, place=ByteRange(source, 0, source.size, big=big))
 
 
 def source_of(data: object, inside: str) -> Source | None:

@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.weights.stored import Place, Stored, contiguous, size_of
+from torchatlas.readers.weights.stored import ByteRange, Stored, contiguous, size_of
 
 if TYPE_CHECKING:
     from torchatlas.readers.source import Source
@@ -106,7 +106,7 @@ def _tensor(path: Source, name: str, entry: object, start: int) -> Stored:
     begin, end = ends
     if prod(shape) > LARGEST_SIZE or size_of(dtype, prod(shape)) != end - begin:
         raise _damaged(path, f"{name[:80]!r} is {dtype} {shape[:8]} and has {end - begin:,} bytes")
-    place = Place(path, start + begin, end - begin)
+    place = ByteRange(path, start + begin, end - begin)
     return Stored(
         tuple(shape), dtype, "cpu", end - begin, (path, begin, end), stride=contiguous(tuple(shape)), place=place
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchatlas.core.graph import Tree
-    from torchatlas.readers.weights.whole import Kept
+    from torchatlas.readers.weights.whole import PickledModule
 
 Settings: TypeAlias = "tuple[tuple[str, Tree], ...]"
 
@@ -32,7 +32,7 @@ TORCH = "torch.nn.modules."
 """Where torch's own classes stand."""
 
 
-def settings_of(module: Kept) -> Settings:
+def settings_of(module: PickledModule) -> Settings:
     """The settings of a module, in the order in which it got them."""
     found = [] if module.state is None else [(str(name), thing) for name, thing in module.state.items()]
     return tuple(
@@ -77,7 +77,7 @@ def _tree(thing: object, depth: int) -> Tree:
 CONTAINERS = ((Set, "set"), (list, "list"), (tuple, "tuple"), (Mapping, "dict"))
 
 
-def details(module: Kept, settings: Settings) -> str:
+def details(module: PickledModule, settings: Settings) -> str:
     """What a module would print of itself: as torch's own class does, or its settings."""
     held = dict(settings)
     if str(module.defined).startswith(TORCH) and module.name in PRINTED:
@@ -88,7 +88,7 @@ def details(module: Kept, settings: Settings) -> str:
     return ", ".join(plain[:LISTED]) + (", …" if len(plain) > LISTED else "")
 
 
-def _printed(form: str, held: dict[str, Tree], module: Kept) -> Iterator[str]:
+def _printed(form: str, held: dict[str, Tree], module: PickledModule) -> Iterator[str]:
     """The parts of a form: ``a`` is the value alone, ``a=`` with its name, ``a?0`` with its name unless it is 0."""
     for part in form.split():
         name, _, usual = part.partition("?")

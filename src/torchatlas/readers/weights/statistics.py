@@ -17,7 +17,7 @@ from torchatlas.core.graph import Note, Overlay
 from torchatlas.readers.archive import Archive
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights.numbers import as_floats, is_known
-from torchatlas.readers.weights.stored import BITS, Place, Stored, contiguous
+from torchatlas.readers.weights.stored import BITS, ByteRange, Stored, contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -214,7 +214,7 @@ class _Files:
                 yield piece
 
     @contextmanager
-    def _opened(self, place: Place) -> Iterator[IO[bytes]]:
+    def _opened(self, place: ByteRange) -> Iterator[IO[bytes]]:
         if place.member:
             with self._kept(place.file, Archive).opened(place.member) as file:
                 yield file

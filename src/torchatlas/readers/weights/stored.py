@@ -30,7 +30,7 @@ BITS: Mapping[str, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ByteRange:
     """Where the bytes of a tensor, or of what holds it, stand.
 
     Attributes:
@@ -82,7 +82,7 @@ class Stored:
     parameter: bool = False
     requires_grad: bool = False
     type: str = ""
-    place: Place | None = None
+    place: ByteRange | None = None
     parts: tuple[Stored, ...] = ()
     inner: tuple[InnerTensor, ...] = ()
     original: tuple[int, ...] | None = None

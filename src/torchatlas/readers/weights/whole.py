@@ -51,7 +51,7 @@ PATHS = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class PickledModule:
     """What a file keeps of one module.
 
     Attributes:
@@ -121,17 +121,19 @@ def is_module(thing: object) -> bool:
     return state is not None and all(isinstance(state.get(name), Mapping) for name in ("_modules", "_parameters"))
 
 
-def kept(thing: Foreign) -> Kept:
+def pickled_module(thing: Foreign) -> PickledModule:
     """What the file keeps of a module."""
     state = attributes(thing)
     if state is None or not isinstance(state.get("_modules"), Mapping):
         loose = dict(_tensors("state", thing.state))
         trained = {name: tensor for name, tensor in loose.items() if tensor.parameter}
-        return Kept(thing, None, dict(trained), {name: loose[name] for name in loose if name not in trained}, {})
+        return PickledModule(
+            thing, None, dict(trained), {name: loose[name] for name in loose if name not in trained}, {}
+        )
     parameters, buffers, modules = (_named(state.get(name)) for name in ("_parameters", "_buffers", "_modules"))
     children = {name: child for name, child in modules.items() if isinstance(child, Foreign)}
     packed = {key: tensor for name, item in state.items() for key, tensor in unpacked(str(name), item).items()}
-    return Kept(thing, state, parameters | packed, buffers, children)
+    return PickledModule(thing, state, parameters | packed, buffers, children)
 
 
 def _named(held: object) -> dict[str, object]:
@@ -206,7 +208,7 @@ def _may_hold(item: object) -> bool:
 
 def uncompiled(module: Foreign) -> Foreign:
     """The module in what ``torch.compile`` made, whose names have it alone."""
-    inner = kept(module).children.get(COMPILED) if is_module(module) else None
+    inner = pickled_module(module).children.get(COMPILED) if is_module(module) else None
     return inner if inner is not None and is_module(inner) else module
 
 
@@ -231,21 +233,21 @@ def stored(held: object) -> Stored | None:
     )
 
 
-def tree(roots: Iterable[tuple[str, Foreign]]) -> tuple[tuple[tuple[str, ...], Kept], ...]:
+def tree(roots: Iterable[tuple[str, Foreign]]) -> tuple[tuple[tuple[str, ...], PickledModule], ...]:
     """Every module once, with all its paths, in the order of ``named_modules``.
 
     Args:
         roots: each with its path, which is empty for one alone.
     """
     paths: dict[int, list[str]] = {}
-    known: dict[int, Kept] = {}
+    known: dict[int, PickledModule] = {}
     count = 0
     waiting: list[tuple[str, Foreign, tuple[Any, ...]]] = [(path, root, ()) for path, root in roots][::-1]
     while waiting:
         path, module, around = waiting.pop()
         entered = id(module) in known
         if not entered:
-            known[id(module)], paths[id(module)] = kept(module), []
+            known[id(module)], paths[id(module)] = pickled_module(module), []
         paths[id(module)].append(path)
         count += 1
         if entered and (count > PATHS or _is_inside(module, around)):
@@ -264,7 +266,7 @@ def _is_inside(module: Foreign, around: tuple[Any, ...]) -> bool:
     return False
 
 
-def named_tensors(modules: Iterable[tuple[tuple[str, ...], Kept]]) -> dict[str, Stored]:
+def named_tensors(modules: Iterable[tuple[tuple[str, ...], PickledModule]]) -> dict[str, Stored]:
     """The tensors of all modules by every name that they have."""
     return {
         f"{path}.{name}" if path else name: tensor
