@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
+from typing import get_args
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from torchatlas.cli import app
-from torchatlas.cli.options import drawing_of, run_of, table_of, taking
+from torchatlas.cli.options import Direction, Level, Mode, Rows, Style, Theme, drawing_of, run_of, table_of, taking
 from torchatlas.cli.run import Run
+from torchatlas.core import graph
+from torchatlas.views.drawing import options as drawing
 from torchatlas.views.drawing.options import DRAW
+from torchatlas.views.table import options as table
 from torchatlas.views.table.options import SUMMARY
+from torchatlas.views.table.rows import Mode as RowsMode
 
 RUN = {"inputs", "dtypes", "kwargs", "arguments", "device", "mode"}
 TABLE = {"depth", "columns", "width"}
@@ -41,6 +46,23 @@ def test_what_is_typed_of_tables_and_drawings_are_options_of_theirs_with_the_sam
     assert set(SUMMARY) - set(table_of()) == {"overlays"}
     assert {key: DRAW[key].default for key in drawing_of()} == drawing_of() | {"labels": ("shape", "params")}
     assert set(DRAW) - set(drawing_of()) == {"level", "overlays"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        (Mode, get_args(graph.Mode)),
+        (Level, get_args(graph.Level)),
+        (Rows, get_args(RowsMode)),
+        (Style, ("torchatlas", *get_args(table.Style))),
+        (Direction, get_args(drawing.Direction)),
+        (Theme, get_args(drawing.Theme)),
+    ],
+    ids=lambda given: getattr(given, "__name__", ""),
+)
+def test_the_words_that_may_be_typed_are_those_that_python_takes(typed, taken):
+    """One of its own stands for no style: the table of torchatlas."""
+    assert tuple(word.value for word in typed) == taken
 
 
 def test_what_is_fixed_is_no_option():

@@ -259,6 +259,5 @@ def _run(
     run = {name: value for name, value in more.items() if name in RUN}
     shown = {name: value for name, value in more.items() if name in table and name not in RUN}
     named = {name: value for name, value in more.items() if name not in table}
-    if "level" in table:
-        run["level"] = shown.get("level") or Options.level
+    run["level"] = shown.get("level") or Options.level
     return captured(f"ta.{view}", model, args, kwargs, run, named, table), shown

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from dataclasses import replace
-from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,7 @@ from torchatlas.api.target import is_file
 from torchatlas.api.verdict import opened
 from torchatlas.cli.app import app
 from torchatlas.cli.exits import clean_exit, tell
-from torchatlas.cli.options import Level, LevelsOption, OutputOption, WidthOption, run_of, taking
+from torchatlas.cli.options import Level, LevelsOption, OutputOption, TableFormat, WidthOption, run_of, taking
 from torchatlas.cli.output import check_place, put
 from torchatlas.cli.run import Run, obtain, waiting
 from torchatlas.core.errors import InputError
@@ -42,24 +41,13 @@ Exit codes, as those of diff:
 WRITTEN = (".txt", ".csv", ".json", ".html", ".htm", ".svg", ".png", ".pdf", ".dot")
 
 
-class Format(str, Enum):
-    """What a comparison is printed as."""
-
-    TEXT = "text"
-    HTML = "html"
-    CSV = "csv"
-    JSON = "json"
-
-
-Side = Annotated[
-    str, typer.Argument(metavar="A", help="The first model: package.module:attribute, file.py:attribute, or a file.")
-]
-
-
 @app.command(epilog=f"{COMPARE_EXAMPLES}\n\n{COMPARE_EXITS}")
 @taking(run=partial(run_of, target="", fake=False, level=Level.OP, key=None))
 def compare(
-    a: Side,
+    a: Annotated[
+        str,
+        typer.Argument(metavar="A", help="The first model: package.module:attribute, file.py:attribute, or a file."),
+    ],
     b: Annotated[
         str, typer.Argument(metavar="B", help="The second model, or weights for the first; given in the same way.")
     ],
@@ -76,7 +64,7 @@ def compare(
         ),
     ] = None,
     real: Annotated[bool, typer.Option("--real", help="Run on real tensors (the default is fake ones).")] = False,
-    form: Annotated[Format | None, typer.Option("--format", help="Of what is printed.")] = None,
+    form: Annotated[TableFormat | None, typer.Option("--format", help="Of what is printed.")] = None,
     output: OutputOption = None,
 ) -> None:
     """Compare two models, or a model and its weights: what was added, removed and changed."""
@@ -91,7 +79,7 @@ def compare(
         chosen = _keys(keys or [], a, b)
         run = replace(run, fake=not real and bool(run.inputs or run.kwargs))
         one, other = (_side(replace(run, target=text), key) for text, key in zip((a, b), chosen, strict=True))
-        _deliver(_compared(a, b, one, other), form or Format.TEXT, output, depth, width)
+        _deliver(_compared(a, b, one, other), form or TableFormat.TEXT, output, depth, width)
 
 
 def _keys(keys: list[str], a: str, b: str) -> tuple[str | None, str | None]:
@@ -128,11 +116,11 @@ def _compared(a: str, b: str, one: Atlas | Opened, other: Atlas | Opened) -> Com
         return hold_against(one, other, titles=(titles[0], titles[1]))
 
 
-def _deliver(found: Comparison, form: Format, output: Path | None, depth: int | None, width: int | None) -> None:
+def _deliver(found: Comparison, form: TableFormat, output: Path | None, depth: int | None, width: int | None) -> None:
     if output is not None:
         found.save(output)
         typer.echo(f"{output}: {output.stat().st_size:,} bytes\n{found.verdict}", err=True)
-    elif form is Format.TEXT:
+    elif form is TableFormat.TEXT:
         found.print(width=width, depth=depth)
     else:
         put(getattr(found, form.value)(), None)

@@ -61,6 +61,15 @@ class Theme(str, Enum):
     PAPER = "paper"
 
 
+class TableFormat(str, Enum):
+    """What a table is written as."""
+
+    TEXT = "text"
+    HTML = "html"
+    CSV = "csv"
+    JSON = "json"
+
+
 TargetArgument = Annotated[
     str,
     typer.Argument(

@@ -87,9 +87,7 @@ def obtain(run: Run, measure: Callable[..., Atlas] | None = None) -> tuple[Atlas
         model = resolve(run.target, arguments, has_input=bool(run.inputs or kwargs))
         if run.device:
             move(model, run.device)
-        options: dict[str, Any] = {"mode": run.mode}
-        if measure is None:
-            options |= {"fake": run.fake, "level": run.level}
+        options: dict[str, Any] = {"mode": run.mode, "fake": run.fake, "level": run.level}
         if input_size:
             options |= {"input_size": input_size, "dtypes": dtypes, "device": run.device}
         caller = _caller(run)

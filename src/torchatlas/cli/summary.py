@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from torchatlas.cli.app import EXITS, app
 from torchatlas.cli.exits import clean_exit, tell
-from torchatlas.cli.options import OutputOption, run_of, table_of, taking
+from torchatlas.cli.options import OutputOption, TableFormat, run_of, table_of, taking
 from torchatlas.cli.output import check_place, put
 from torchatlas.cli.run import ATLAS, Run, obtain
 from torchatlas.core.errors import InputError
@@ -28,16 +27,13 @@ Examples:
   torchatlas summary resnet.onnx"""
 
 
-class Format(str, Enum):
-    """What a summary is written as."""
-
-    TEXT = "text"
-    HTML = "html"
-    CSV = "csv"
-    JSON = "json"
-
-
-SUFFIXES = {".txt": Format.TEXT, ".html": Format.HTML, ".htm": Format.HTML, ".csv": Format.CSV, ".json": Format.JSON}
+SUFFIXES = {
+    ".txt": TableFormat.TEXT,
+    ".html": TableFormat.HTML,
+    ".htm": TableFormat.HTML,
+    ".csv": TableFormat.CSV,
+    ".json": TableFormat.JSON,
+}
 
 
 @app.command(epilog=f"{SUMMARY_EXAMPLES}\n\n{EXITS}")
@@ -46,7 +42,9 @@ def summary(
     run: Run,
     *,
     look: SummaryOptions,
-    form: Annotated[Format | None, typer.Option("--format", help="By default what -o's suffix says, or text.")] = None,
+    form: Annotated[
+        TableFormat | None, typer.Option("--format", help="By default what -o's suffix says, or text.")
+    ] = None,
     output: OutputOption = None,
 ) -> None:
     """Print the table of one run of a model."""
@@ -58,14 +56,14 @@ def summary(
         tell(failure)
 
 
-def format_of(output: Path | None, given: Format | None) -> Format:
+def format_of(output: Path | None, given: TableFormat | None) -> TableFormat:
     """What the suffix of a file asks for; without a file what was given, or text.
 
     Raises:
         InputError: the suffix is that of no table, or of another than what was given.
     """
     if output is None:
-        return given or Format.TEXT
+        return given or TableFormat.TEXT
     wanted = [suffix for suffix, kind in SUFFIXES.items() if given in (None, kind)]
     suffix = output.suffix.lower()
     if suffix not in wanted:
@@ -75,9 +73,9 @@ def format_of(output: Path | None, given: Format | None) -> Format:
     return SUFFIXES[suffix]
 
 
-def deliver(table: Summary, kind: Format, output: Path | None) -> None:
+def deliver(table: Summary, kind: TableFormat, output: Path | None) -> None:
     """Print the table, or write it to a file."""
-    if output is None and kind is Format.TEXT:
+    if output is None and kind is TableFormat.TEXT:
         table.print()
         return
-    put(str(table) if kind is Format.TEXT else getattr(table, kind.value)(), output)
+    put(str(table) if kind is TableFormat.TEXT else getattr(table, kind.value)(), output)
