@@ -24,6 +24,8 @@ DEEPEST_VIEW = 64
 """Views of views that are followed to what they show, when one is written."""
 MOST_CALLS = 1_000_000
 """A file that says more calls than these is taken for a bomb: functions that call functions multiply."""
+CONTROL_FLOW = "Both branches of an `if` and one iteration of each loop are counted."
+"""What is noted of a program with conditions or loops."""
 
 
 @dataclass(eq=False, slots=True)

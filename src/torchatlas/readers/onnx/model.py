@@ -10,7 +10,7 @@ from onnx import AttributeProto, ModelProto
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Node, Provenance, Slot
-from torchatlas.readers.graph_builder import GraphBuilder, structured
+from torchatlas.readers.graph_builder import CONTROL_FLOW, GraphBuilder, structured
 from torchatlas.readers.layers import describe
 from torchatlas.readers.module_scopes import nest
 from torchatlas.readers.onnx import operators, types
@@ -275,7 +275,7 @@ class Model:
                 step.children.append(around)
             ends.append(self._body(around, node, graph, given, Names(names), depth, stack))
         if graphs:
-            self.builder.note("Both branches of an `if` and one iteration of each loop are counted.")
+            self.builder.note(CONTROL_FLOW)
         return ends
 
     def _body(

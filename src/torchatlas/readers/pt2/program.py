@@ -12,7 +12,7 @@ from torchatlas.core.graph import Node, Slot
 from torchatlas.core.operators.arithmetic import VIEWS
 from torchatlas.core.operators.names import in_place, operator
 from torchatlas.readers.aten import work
-from torchatlas.readers.graph_builder import GraphBuilder, structured
+from torchatlas.readers.graph_builder import CONTROL_FLOW, GraphBuilder, structured
 from torchatlas.readers.layers import describe
 from torchatlas.readers.module_scopes import Scope, nest
 from torchatlas.readers.pt2 import terms
@@ -180,7 +180,7 @@ class Program:
         step.returns = _returned(outputs, step)
         step.source = terms.source(node["metadata"].get("stack_trace", ""))
         if inside:
-            self.builder.note("Both branches of an `if` and one iteration of each loop are counted.")
+            self.builder.note(CONTROL_FLOW)
         else:
             self._work(step, node)
         return step

@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchatlas.core.graph import Node, Slot
-from torchatlas.readers.graph_builder import structured
+from torchatlas.readers.graph_builder import CONTROL_FLOW, structured
 from torchatlas.readers.torchscript import builtin
 from torchatlas.readers.torchscript.values import SCALAR, Ended, Frame, ScriptValue
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from torchatlas.readers.graph_builder import Step
     from torchatlas.readers.torchscript.lists import Lists, Mark
     from torchatlas.readers.torchscript.values import Evaluator
-
-NOTE = "Both branches of an `if` and one iteration of each loop are counted."
 
 
 class Side(NamedTuple):
@@ -106,7 +104,7 @@ class Branches:
         if inside or step.children:
             step.returns = structured(step.outputs)
             frame.step.children.append(step)
-            self._builder.note(NOTE)
+            self._builder.note(CONTROL_FLOW)
         return ended
 
     def _merged(self, step: Step, left: Any, right: Any) -> Any:
@@ -211,7 +209,7 @@ class Branches:
                 frame.names[name] = made
         step.returns = structured(step.outputs)
         frame.step.children.append(step)
-        self._builder.note(NOTE)
+        self._builder.note(CONTROL_FLOW)
 
     def _outside(self, step: Step, value: int) -> int:
         """What of a loop's last turn goes on after it."""
