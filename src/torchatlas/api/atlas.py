@@ -396,7 +396,7 @@ class Atlas:
             reason = f"is of a run that failed at {self.graph.calls[self.graph.error].name}"
         raise InputError(
             f"An ONNX file holds the model itself, but this atlas {reason}. Capture the model with inputs that it"
-            f" accepts, and save that: capture(model, x).save('model.onnx')."
+            " accepts, and save that: capture(model, x).save('model.onnx')."
         )
 
     def replay(self) -> Replay:

@@ -50,7 +50,7 @@ def backward(
     if atlas is not None and not isinstance(atlas, Atlas):
         raise InputError(
             f"atlas={type(atlas).__name__}(…); give the run that made the outputs, as capture(model, ..., grad=True)"
-            f" returns it."
+            " returns it."
         )
     if issubclass(type(outputs), Atlas):  # not isinstance, which asks the user's object what it is
         raise InputError(

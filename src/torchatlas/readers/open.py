@@ -87,7 +87,7 @@ def _refuse(name: str, key: object) -> None:
     if _text(key) is not None:
         raise InputError(
             f"{name}: a key chooses among the weights in a file (.pth, .ckpt, …), but this file holds a graph. Open"
-            f" it without a key."
+            " it without a key."
         )
 
 
@@ -107,7 +107,7 @@ def with_statistics(path: str | os.PathLike[str], graph: Graph, key: str | None 
     if graph.provenance.weights_format is None:
         raise InputError(
             f"{os.fspath(path)}: statistics need the numbers in a file of weights (.pth, .safetensors, …), but this"
-            f" file holds a graph. Open it without statistics."
+            " file holds a graph. Open it without statistics."
         )
     known, file = _recognised(Path(path))
     found: Graph = known.reader().with_statistics(file, graph, key)

@@ -85,7 +85,7 @@ class Mapping(dict[Any, Any]):
             made.update(pairs)
         elif isinstance(pairs, (list, tuple)):
             for pair in pairs:
-                if isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], (str, int)):  # noqa: PLR2004
+                if isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], (str, int)):  # noqa: PLR2004 - a pair
                     made[pair[0]] = pair[1]
         return made
 

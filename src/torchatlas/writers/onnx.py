@@ -71,8 +71,8 @@ def _exported(ready: Ready) -> Any:
     except Exception as error:
         raise InputError(
             f"{type(ready.model).__name__} cannot be exported to ONNX: {_reason(error)}. See"
-            f" https://docs.pytorch.org/docs/stable/export.html for what torch.export supports. Every other format"
-            f" can be written without it."
+            " https://docs.pytorch.org/docs/stable/export.html for what torch.export supports. Every other format"
+            " can be written without it."
         ) from error
 
 

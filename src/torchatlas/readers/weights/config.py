@@ -35,18 +35,19 @@ def tied(config: Source | None, names: Iterable[str]) -> tuple[str, ...]:
     settings = {} if config is None else _settings(config)
     inner = settings.get("text_config")
     flag = settings.get(TIE, inner.get(TIE) if isinstance(inner, dict) else None)
-    classes = settings.get("architectures")
-    has_output = isinstance(classes, list) and any(str(each).endswith(WITH_OUTPUT) for each in classes)
+    architectures = settings.get("architectures")
+    classes = architectures if isinstance(architectures, list) else []
+    has_output = any(str(each).endswith(WITH_OUTPUT) for each in classes)
     if flag is False or not (flag is True or has_output):
         return ()
     listed = list(names)
     embeddings = [name for name in listed if EMBEDDING.fullmatch(name)]
     if len(embeddings) != 1 or any(OUTPUT.fullmatch(name) for name in listed):
         return ()
-    why = TIE if flag is True else f"{TIE}, by default of {classes[0]}"  # type: ignore[index]  # a list, as said above
+    why = TIE if flag is True else f"{TIE}, by default of {classes[0]}"
     note = (
         f"The output layer is tied to {embeddings[0]}, says {CONFIG} ({why}), so the file has no key of its own for"
-        f" it, such as lm_head.weight."
+        " it, such as lm_head.weight."
     )
     return (note,)
 

@@ -123,8 +123,7 @@ def _notes(files: Files) -> Iterator[str]:
     if len(slices) > 1:
         yield (
             f"The {len(slices):,} shards of tensor parallelism each hold a slice of the tensors, and the files do"
-            " not say"
-            " along which axis they were cut. Shapes and numbers are those of the first."
+            " not say along which axis they were cut. Shapes and numbers are those of the first."
         )
     if files.optimizer:
         yield f"{len(files.optimizer):,} files hold the state of the optimizer, which is not shown."

@@ -89,10 +89,9 @@ def refuse_shard(source: Source) -> None:
 def _metadata(source: Source) -> Mapping:
     with source.open() as file:
         found = Machine(Bounded(file), call, lambda key: key).run()
-    state = found.state if isinstance(found, Foreign) else None
-    if not isinstance(state, Mapping) or not str(found.made_by).startswith(MODULE):  # type: ignore[attr-defined]
-        raise FileError(f"{source}: wanted the metadata of a distributed checkpoint; it holds {word(found)}.")
-    return state
+    if isinstance(found, Foreign) and isinstance(found.state, Mapping) and str(found.made_by).startswith(MODULE):
+        return found.state
+    raise FileError(f"{source}: wanted the metadata of a distributed checkpoint; it holds {word(found)}.")
 
 
 def _mapping(given: object) -> Mapping:

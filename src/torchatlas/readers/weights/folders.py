@@ -139,8 +139,7 @@ def _inside(folder: Folder, key: str | None, *, numbers: bool) -> Checkpoint:
     if ranks:
         note = (
             f"The {len(holding):,} folders, one for each process, each hold a slice of the tensors; shapes and"
-            " numbers are"
-            f" those of {holding[0]} alone."
+            f" numbers are those of {holding[0]} alone."
         )
     file = f"{holding[0]}/{found.file}" if found.file else ""
     reads = below(found.reads, holding[0], found.file)

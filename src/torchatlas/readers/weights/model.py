@@ -218,7 +218,7 @@ def _unheld(checkpoint: Checkpoint) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(found.values()))
         yield (
             f"{len(found):,} modules ({names}) are in plain lists, dictionaries or objects of other modules; to"
-            f" torch they are not part of the model, and they are not shown."
+            " torch they are not part of the model, and they are not shown."
         )
 
 

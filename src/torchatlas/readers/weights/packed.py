@@ -155,6 +155,5 @@ def saved_otherwise(tensors: Iterable[Stored]) -> Iterator[str]:
     if count:
         yield (
             f"{count:,} packed weights are float16 in their layers and are counted so; the file stores them as"
-            " float32, with"
-            " twice the bytes."
+            " float32, with twice the bytes."
         )

@@ -163,9 +163,8 @@ def _parallel(read: Mapping[str, Checkpoint]) -> Checkpoint:
     own = sum(stored.numel for stored in first.tensors.values())
     note = (
         f"The {len(read):,} shards of tensor parallelism each hold a slice of the same tensors, and the files do not"
-        " say"
-        f" along which axis they were cut. Shapes and numbers are those of one shard, {file}, with {own:,} of {total:,}"
-        " elements; small tensors, such as those of norms, may be whole in each shard."
+        f" say along which axis they were cut. Shapes and numbers are those of one shard, {file}, with {own:,} of"
+        f" {total:,} elements; small tensors, such as those of norms, may be whole in each shard."
     )
     return replace(first, format="one shard of several", file=file, notes=(note, *first.notes))
 

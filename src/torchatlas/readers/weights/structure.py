@@ -241,8 +241,8 @@ def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable
     sure = sum(guess.confidence >= SURE for guess in told)
     yield (
         f"The classes of {len(told):,} modules were inferred from names and shapes, {sure:,} of them with a"
-        f" confidence of at least"
-        f" {SURE:.0%}" + (f"; {unknown:,} more with tensors of their own could be anything." if unknown else ".")
+        f" confidence of at least {SURE:.0%}"
+        + (f"; {unknown:,} more with tensors of their own could be anything." if unknown else ".")
     )
     yield (
         "Weights do not tell which layers without weights there are (activations, dropout, pooling), nor strides,"
