@@ -169,6 +169,32 @@ def test_unknown_bytes_are_counted_as_unknown() -> None:
     assert cost == Cost(unknown=1, unmeasured=3)
 
 
+def test_a_weight_that_the_model_holds_too_is_registered() -> None:
+    """A module that the model does not hold may share a weight with one that it does."""
+    values = (tensor(0, "parameter", (4,)), tensor(1, "parameter", (2,)))
+    modules = (
+        Module("", "Net", parameters=(("w", 0),)),
+        Module("loose", "Tied", parameters=(("w", 0), ("own", 1)), registered=False),
+    )
+    cost = total(Graph("Net", values=values, modules=modules))
+    assert (cost.parameters, cost.unregistered) == (4, 2)
+
+
+def test_what_is_written_and_not_returned_was_computed() -> None:
+    """Elements of ``out=`` count, and those of a result that is both only once."""
+    values = (
+        tensor(0, "input", (3,)),
+        tensor(1, shape=(3,), producer=1, previous=0),
+        tensor(2, shape=(5,), producer=2),
+    )
+    calls = (
+        Call(0, "function", "f"),
+        Call(1, "function", "torch.exp", None, 0, (0,), writes=(1,), arithmetic="elementwise"),
+        Call(2, "function", "Tensor.exp_", None, 0, (1,), (2,), writes=(2,), arithmetic="elementwise"),
+    )
+    assert total(Graph("f", calls, values)).elementwise == 8
+
+
 def test_a_function_that_calls_modules_holds_their_parameters() -> None:
     """A checkpoint around blocks shows what the blocks hold, a tensor used by both once."""
     values = (tensor(0, "parameter", (4,)), tensor(1, "parameter", (2,)), tensor(2, "input", (4,)))
