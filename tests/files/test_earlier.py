@@ -165,3 +165,12 @@ def test_what_is_no_pair_is_refused(made):
     text = json.dumps({**json.loads((HERE / "weights.json").read_text()), "made": made})
     with pytest.raises(FileError, match="stands for a list of pairs of text"):
         graph_json.from_json(text)
+
+
+@pytest.mark.parametrize(("records", "earlier"), [("modules", "sure"), ("values", "same_as")])
+def test_a_field_under_both_of_its_names_is_refused(records, earlier):
+    """No version wrote both, so that neither is taken for the other."""
+    text = json.loads(graph_json.to_json(llama_like(1, 1)))
+    text[records][0][earlier] = None
+    with pytest.raises(FileError, match=f"has '{earlier}', which this torchatlas does not know"):
+        graph_json.from_json(json.dumps(text))
