@@ -12,8 +12,8 @@ from torchatlas.core.comparing.likeness import is_foreign, reader_of
 from torchatlas.core.comparing.verdict import Sizes, verdict
 from torchatlas.core.measure.numbers import exact, short
 from torchatlas.views.table import export, html, text
-from torchatlas.views.table.diff_columns import Sides, columns, marks
-from torchatlas.views.table.diff_rows import cut_both, rows_of_both
+from torchatlas.views.table.diff_columns import DiffFacts, columns, marks
+from torchatlas.views.table.diff_rows import cut_changes, rows_of_changes
 from torchatlas.views.table.facts import Facts
 from torchatlas.views.table.footer import Line as Total
 from torchatlas.views.table.loading import headline, lines_of
@@ -51,8 +51,8 @@ class Differences:
         self.loading = loading
 
     @cached_property
-    def _sides(self) -> Sides:
-        return Sides(self.changes)
+    def _sides(self) -> DiffFacts:
+        return DiffFacts(self.changes)
 
     @cached_property
     def _facts(self) -> Facts:
@@ -97,7 +97,7 @@ class Differences:
 
     def html(self) -> str:
         """One ``<div>`` with its style."""
-        rows = cut_both(rows_of_both(self.changes), self.depth)
+        rows = cut_changes(rows_of_changes(self.changes), self.depth)
         table = Table(self._facts, rows[:ROWS_IN_HTML], columns(self._sides))
         told = "".join(
             f'<p class="ta-dim">{letter}: {escape(printable(title))}</p>'
@@ -148,14 +148,14 @@ class Differences:
         return json.dumps(document, indent=1)
 
     def _table(self) -> Table:
-        every = rows_of_both(self.changes)
-        rows = cut_both(every, self.depth)
+        every = rows_of_changes(self.changes)
+        rows = cut_changes(every, self.depth)
         below = below_default(every, rows) if self.depth is None else None
         return Table(self._facts, rows, columns(self._sides), below=below)
 
     def _data(self) -> Table:
         """Every item once, in the order of the items."""
-        rows = sorted(rows_of_both(self.changes, fold=False), key=lambda row: row.items)
+        rows = sorted(rows_of_changes(self.changes, fold=False), key=lambda row: row.items)
         return Table(self._facts, tuple(rows), columns(self._sides, everything=True))
 
     def _totals(self) -> Iterator[Total]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torchatlas.core.measure.cost import costs
 from torchatlas.core.measure.numbers import exact, short
 from torchatlas.views.table.columns import NOTHING, Column
-from torchatlas.views.table.diff_rows import Both
+from torchatlas.views.table.diff_rows import DiffRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from torchatlas.views.table.row import Row
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "same": " "}
-SAID = 3
+MOST_NAMED = 3
 """Differences that a line names; how many others there are, it counts."""
 
 
-class Sides:
+class DiffFacts:
     """What there is to say of both graphs; numbers are computed when asked for, and kept."""
 
     def __init__(self, changes: Changes) -> None:
@@ -43,13 +43,13 @@ class Sides:
             known[place] = held.call(place) if isinstance(place, int) else held.module(place)
         return known[place]
 
-    def sum(self, row: Both, side: int, field: str) -> int | None:
+    def sum(self, row: DiffRow, side: int, field: str) -> int | None:
         """Of all repeats of a row; None where the graph does not have it."""
         found = [self.cost(side, self.place(item, side)) for item in row.items]
         numbers = [getattr(cost, field) for cost in found if cost is not None]
         return sum(numbers) if numbers else None
 
-    def exact(self, row: Both, side: int) -> bool:
+    def exact(self, row: DiffRow, side: int) -> bool:
         """Whether all arithmetic of the row was seen."""
         found = (self.cost(side, self.place(item, side)) for item in row.items)
         return all(cost.exact for cost in found if cost is not None)
@@ -59,7 +59,7 @@ class Sides:
         item = self.changes.items[number]
         return item.b if side else item.a
 
-    def item(self, row: Both) -> Item:
+    def item(self, row: DiffRow) -> Item:
         """The first item of a row."""
         return self.changes.items[row.items[0]]
 
@@ -68,7 +68,7 @@ class Sides:
         return self.changes.b if side else self.changes.a
 
 
-def columns(sides: Sides, *, everything: bool = False) -> tuple[Column, ...]:
+def columns(sides: DiffFacts, *, everything: bool = False) -> tuple[Column, ...]:
     """Those of the table; with ``everything`` those for programs."""
     ran = bool(sides.changes.a.calls and sides.changes.b.calls)
     work = ("a_flops", "b_flops") if ran else ()
@@ -91,7 +91,7 @@ def columns(sides: Sides, *, everything: bool = False) -> tuple[Column, ...]:
     return tuple(known[name] for name in (programs if everything else chosen))
 
 
-def _all(sides: Sides) -> dict[str, Column]:
+def _all(sides: DiffFacts) -> dict[str, Column]:
     found = [
         _column("mark", "", lambda row: sides.item(row).mark, lambda row: SIGNS[row.state]),
         _column("name", "name", lambda row: row.label),
@@ -103,27 +103,27 @@ def _all(sides: Sides) -> dict[str, Column]:
     return {column.name: column for column in found}
 
 
-def _of_side(sides: Sides, side: int, letter: str) -> list[Column]:
-    def place(row: Both) -> Plain:
+def _of_side(sides: DiffFacts, side: int, letter: str) -> list[Column]:
+    def place(row: DiffRow) -> Plain:
         return sides.place(row.items[0], side)
 
-    def kind(row: Both) -> Plain:
+    def kind(row: DiffRow) -> Plain:
         return _name(sides, row, side)
 
-    def parameters(row: Both) -> Plain:
+    def parameters(row: DiffRow) -> Plain:
         return sides.sum(row, side, "parameters")
 
-    def flops(row: Both) -> Plain:
+    def flops(row: DiffRow) -> Plain:
         return sides.sum(row, side, "flops") if sides.graph(side).calls else None
 
-    def output(row: Both) -> Plain:
+    def output(row: DiffRow) -> Plain:
         return _output(sides, row, side)
 
-    def bound(row: Both) -> str:
+    def bound(row: DiffRow) -> str:
         count = sides.sum(row, side, "flops")
         return NOTHING if not count else f"{'' if sides.exact(row, side) else '>='}{short(count)}"
 
-    def counted(row: Both) -> str:
+    def counted(row: DiffRow) -> str:
         return exact(sides.sum(row, side, "parameters") or 0) if sides.sum(row, side, "parameters") else NOTHING
 
     return [
@@ -138,16 +138,16 @@ def _of_side(sides: Sides, side: int, letter: str) -> list[Column]:
 def _column(
     name: str,
     title: str,
-    value: Callable[[Both], Plain],
-    text: Callable[[Both], str] | None = None,
+    value: Callable[[DiffRow], Plain],
+    text: Callable[[DiffRow], str] | None = None,
     *,
     right: bool = False,
 ) -> Column:
     def valued(_: Facts, row: Row) -> Plain:
-        return value(row) if isinstance(row, Both) else None
+        return value(row) if isinstance(row, DiffRow) else None
 
     def said(facts: Facts, row: Row) -> str:
-        if text is not None and isinstance(row, Both):
+        if text is not None and isinstance(row, DiffRow):
             return text(row)
         found = valued(facts, row)
         return NOTHING if found is None else str(found)
@@ -155,7 +155,7 @@ def _column(
     return Column(name, title, valued, said, "right" if right else "left")
 
 
-def _name(sides: Sides, row: Both, side: int) -> str | None:
+def _name(sides: DiffFacts, row: DiffRow, side: int) -> str | None:
     place = sides.place(row.items[0], side)
     if place is None:
         return None
@@ -163,7 +163,7 @@ def _name(sides: Sides, row: Both, side: int) -> str | None:
     return graph.calls[place].name if isinstance(place, int) else graph.module_at[place].name
 
 
-def types(sides: Sides, row: Both) -> str:
+def types(sides: DiffFacts, row: DiffRow) -> str:
     """The class; of several that have nothing in common but that they are the same, none."""
     if len(row.items) > 1 and row.count == 1:
         names = {sides.changes.items[at].b for at in row.items}
@@ -178,7 +178,7 @@ def _of(changes: Changes, place: Location | None) -> str:
     return changes.b.calls[place].kind if isinstance(place, int) else changes.b.module_at[place].name
 
 
-def _output(sides: Sides, row: Both, side: int) -> Plain:
+def _output(sides: DiffFacts, row: DiffRow, side: int) -> Plain:
     place, graph = sides.place(row.items[0], side), sides.graph(side)
     if place is None or not graph.calls:
         return None
@@ -187,7 +187,7 @@ def _output(sides: Sides, row: Both, side: int) -> Plain:
     return shapes[0] if len(shapes) == 1 else shapes or None
 
 
-def differences(sides: Sides, row: Both) -> str | None:
+def differences(sides: DiffFacts, row: DiffRow) -> str | None:
     """All of them, one after the other."""
     return "; ".join(map(told, sides.item(row).differences)) or None
 
@@ -202,13 +202,13 @@ def _briefly(difference: Difference) -> str:
     return f"class was {difference.a}" if difference.what == "class" else told(difference)
 
 
-def what(sides: Sides, row: Both) -> str:
+def what(sides: DiffFacts, row: DiffRow) -> str:
     """What differs, in a line; of what is the same, how much that is."""
     item = sides.item(row)
     if item.differences:
         shown = item.differences
-        listed = "; ".join(map(_briefly, shown[:SAID]))
-        more = f"; {len(shown) - SAID} more" if len(shown) > SAID else ""
+        listed = "; ".join(map(_briefly, shown[:MOST_NAMED]))
+        more = f"; {len(shown) - MOST_NAMED} more" if len(shown) > MOST_NAMED else ""
         return _also(listed + more, row)
     if item.mark == "same":
         alone = row.count == 1 and (row.inside or len(row.items) > 1)
@@ -222,7 +222,7 @@ def _units(changes: Changes) -> str:
     return "calls" if changes.by_call else "modules"
 
 
-def _also(text: str, row: Both) -> str:
+def _also(text: str, row: DiffRow) -> str:
     was = f"was {row.was}" if row.was else ""
     below = f"{row.differ:,} differ inside" if row.differ else ""
     return "; ".join(filter(None, (was, text, below)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Both(Row):
+class DiffRow(Row):
     """A row of two graphs.
 
     Attributes:
@@ -39,7 +39,7 @@ class Both(Row):
     differ: int = 0
 
 
-def rows_of_both(changes: Changes, *, fold: bool = True) -> tuple[Both, ...]:
+def rows_of_changes(changes: Changes, *, fold: bool = True) -> tuple[DiffRow, ...]:
     """All rows, parents before children.
 
     Args:
@@ -49,7 +49,7 @@ def rows_of_both(changes: Changes, *, fold: bool = True) -> tuple[Both, ...]:
     return tuple(_Union(changes, fold=fold).rows())
 
 
-def cut_both(rows: Sequence[Both], depth: int | None) -> tuple[Both, ...]:
+def cut_changes(rows: Sequence[DiffRow], depth: int | None) -> tuple[DiffRow, ...]:
     """The rows down to ``depth``, which say how much differs below them; without one, as many as a screen or two."""
     depth = fitting_depth(rows, ROWS_BY_DEFAULT) if depth is None else depth
     hidden = [0] * len(rows)
@@ -58,7 +58,7 @@ def cut_both(rows: Sequence[Both], depth: int | None) -> tuple[Both, ...]:
         if parent is not None and rows[at].depth > depth:
             hidden[parent] += hidden[at] + (rows[at].state != "same")
     place: dict[int | None, int | None] = {None: None}
-    kept: list[Both] = []
+    kept: list[DiffRow] = []
     for at, row in enumerate(rows):
         if row.depth <= depth:
             place[at] = len(kept)
@@ -82,7 +82,7 @@ class _Union:
         self.was = [self._was(at) for at in range(len(self.items))]
         self.kinds, self.still, self.alone = self._likeness()
 
-    def rows(self) -> Iterator[Both]:
+    def rows(self) -> Iterator[DiffRow]:
         todo: list[tuple[tuple[int, ...], int | None, int]] = [
             (run, None, 0) for run in reversed(self._runs(self.tops))
         ]
@@ -96,10 +96,10 @@ class _Union:
                 todo += reversed(inside)
             count += 1
 
-    def _row(self, run: tuple[int, ...], parent: int | None, depth: int, *, closed: bool) -> Both:
+    def _row(self, run: tuple[int, ...], parent: int | None, depth: int, *, closed: bool) -> DiffRow:
         item = self.items[run[0]]
         graph, place = _side(self.changes, item)
-        return Both(
+        return DiffRow(
             kind="function" if self.changes.by_call else "module",
             label=self._label(run),
             path=place if isinstance(place, str) else None,
