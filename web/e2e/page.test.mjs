@@ -5,16 +5,18 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
+  boxOf,
   cameraTo,
   colourAt,
   drawn,
   graphOf,
-  payloadOf,
   hash,
+  keyOf,
   onPages,
   onScreen,
   open,
   panel,
+  payloadOf,
   row,
   sceneOf,
   settle,
@@ -33,37 +35,33 @@ on("resnet152", "the whole file is at most 300 kB", async (_page, file) => {
 });
 
 on("resnet152", "the outline lists the boxes of the drawing, with repeats", async (page, file) => {
-  const { boxes: places } = sceneOf(payloadOf(file));
-  assert.equal(await rows(page).count(), places.length);
+  const { boxes } = sceneOf(payloadOf(file));
+  assert.equal(await rows(page).count(), boxes.length);
   assert.match(await row(page, "1–35").innerText(), /Bottleneck\s*×35/);
   assert.equal(await rows(page).first().getAttribute("aria-level"), "1");
   assert.equal(await row(page, "layer1").getAttribute("aria-expanded"), "true");
 });
 
 on("resnet152", "a click on plus opens a box and one on minus closes it", async (page, file) => {
-  const graph = graphOf(file);
-  const box = sceneOf(payloadOf(file)).boxes.find(
-    ({ key }) => key === `#${graph.calls.find(({ path }) => path === "layer1.0").id}`,
-  );
+  const box = boxOf(file, "layer1.0");
   const before = await rows(page).count();
   await page.mouse.click(...(await onScreen(page, box.x + box.width, box.y + box.height / 2)));
   await settle(page);
   assert.ok((await rows(page).count()) > before);
   assert.equal((await hash(page)).open, box.key);
-  const opened = sceneOf(payloadOf(file), { expand: [box.key] }).boxes.find(({ key }) => key === box.key);
+  const opened = boxOf(file, box.key, { expand: [box.key] });
   await page.mouse.click(...(await onScreen(page, opened.x + opened.width - 14, opened.y + 14)));
   await settle(page);
   assert.equal(await rows(page).count(), before);
 });
 
 on("resnet152", "a box stays where it is when it opens", async (page, file) => {
-  const graph = graphOf(file);
-  const key = `#${graph.calls.find(({ path }) => path === "layer3.0").id}`;
-  const box = sceneOf(payloadOf(file)).boxes.find((place) => place.key === key);
+  const key = keyOf(graphOf(file), "layer3.0");
+  const box = boxOf(file, key);
   const from = await onScreen(page, box.x, box.y);
   await page.mouse.dblclick(from[0] + 20, from[1] + 5);
   await settle(page);
-  const opened = sceneOf(payloadOf(file), { expand: [key] }).boxes.find((place) => place.key === key);
+  const opened = boxOf(file, key, { expand: [key] });
   const to = await onScreen(page, opened.x, opened.y);
   assert.ok(Math.hypot(from[0] - to[0], from[1] - to[1]) < 3, `${from} ${to}`);
 });
@@ -237,7 +235,7 @@ on("resnet152", "the table sorts, filters and follows the selection", async (pag
   assert.equal(await row(page, "downsample").getAttribute("aria-selected"), "true");
 });
 
-for (const [name, legend, path_] of [
+for (const [name, legend, path] of [
   ["Parameters", /logarithmic[\s\S]*128[\s\S]*40\.6M/, "conv1"],
   ["FLOPs", /0[\s\S]*327M/, "conv1"],
   ["Activation bytes", / [kM]B/, "conv1"],
@@ -249,10 +247,7 @@ for (const [name, legend, path_] of [
     "resnet152",
     `colour by ${name} has a legend`,
     async (page, file) => {
-      const graph = graphOf(file);
-      const box = sceneOf(payloadOf(file), { depth: 1 }).boxes.find(
-        ({ key }) => key === `#${graph.calls.find(({ path }) => path === path_).id}`,
-      );
+      const box = boxOf(file, path, { depth: 1 });
       const before = await colourAt(page, box.x + box.width - 20, box.y + 4);
       await choose(page, name);
       await settle(page);
@@ -373,8 +368,7 @@ on("failing", "the failing node is red and says why", async (page, file) => {
   assert.match(await page.locator(".failure").innerText(), /failed[\s\S]*shapes cannot be multiplied/);
   assert.match(await panel(page).innerText(), /RuntimeError/);
   assert.equal(await page.locator(".row.failed.selected").count(), 1);
-  const graph = graphOf(file);
-  const box = sceneOf(payloadOf(file)).boxes.find(({ key }) => key === `#${graph.error}`);
+  const box = boxOf(file, `#${graphOf(file).error}`);
   const [red, green, blue] = await colourAt(page, box.x + 2, box.y + box.height / 2);
   assert.ok(red > 150 && green < 90 && blue < 100, `${red} ${green} ${blue}`);
 });

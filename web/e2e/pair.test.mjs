@@ -4,24 +4,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import {
-  colourAt,
-  drawn,
-  graphOf,
-  payloadOf,
-  hash,
-  onPages,
-  onScreen,
-  open,
-  panel,
-  row,
-  sceneOf,
-  settle,
-} from "./stage.mjs";
+import { boxOf, colourAt, drawn, graphOf, hash, keyOf, onPages, onScreen, open, panel, row, settle } from "./stage.mjs";
 
 const { on, browser, folder } = onPages("changed", "resnets", "llamas", "unrun", "backward", "lstm");
 
-const keyOf = (graph, path) => `#${graph.calls.find((call) => call.path === path).id}`;
 const canvas = (page, side) => page.locator("canvas.canvas").nth(side);
 const side = (page) =>
   page.locator(".pair-bar [type=radio]:checked").evaluate((input) => input.parentElement.innerText);
@@ -30,8 +16,7 @@ const walk = (page) => page.getByRole("group", { name: "Differences" });
 
 /** Click on a box, as it stands in the drawing at the start. */
 async function clickOn(page, file, at, path, options = {}) {
-  const graph = graphOf(file, at);
-  const box = sceneOf(payloadOf(file, at), options).boxes.find(({ key }) => key === keyOf(graph, path));
+  const box = boxOf(file, path, { side: at, ...options });
   await page.mouse.click(...(await onScreen(page, box.x + box.width / 2, box.y + box.height / 2, at)));
   await settle(page);
 }
@@ -126,9 +111,8 @@ on("resnets", "blocks that are missing in a row are one stop", async (page) => {
 });
 
 on("changed", "colours and signs say what differs, and what hides it when closed", async (page, file) => {
-  const graph = graphOf(file, 1);
   const fill = async (path) => {
-    const box = sceneOf(payloadOf(file, 1)).boxes.find(({ key }) => key === keyOf(graph, path));
+    const box = boxOf(file, path, { side: 1 });
     return colourAt(page, box.x + box.width / 2, box.y + 3, 1);
   };
   const amber = await fill("conv1");

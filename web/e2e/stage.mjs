@@ -88,6 +88,16 @@ export function sceneOf(payload, options = {}) {
   return JSON.parse(drawn.slice(drawn.indexOf("</svg>\n") + "</svg>\n".length));
 }
 
+/** The key of the first call of a module. */
+export const keyOf = (graph, path) => `#${graph.calls.find((call) => call.path === path).id}`;
+
+/** Where a box stands in that picture, by its key or by the path of its module; null where it is not drawn. */
+export function boxOf(file, name, { side = 0, ...options } = {}) {
+  const payload = payloadOf(file, side);
+  const key = name.startsWith("#") ? name : keyOf(payload.graph, name);
+  return sceneOf(payload, options).boxes.find((box) => box.key === key) ?? null;
+}
+
 /** A camera under which a point of the drawing is at a point of the canvas. */
 export function cameraTo(place, scale = 1, x = 300, y = 300) {
   return `camera=${Math.round(x - place.x * scale)}+${Math.round(y - place.y * scale)}+${scale}`;
