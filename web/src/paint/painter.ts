@@ -4,7 +4,11 @@ import type { Path, Rect, Text } from "../contract/scene.ts";
 import { type Camera, type Extent, seen } from "./camera.ts";
 import { BUTTON, buttonAt } from "./hit.ts";
 import type { Shape } from "../scene/ink.ts";
+import { DASH } from "../scene/draw.ts";
+import { FONTS } from "../scene/measure.ts";
 import { drawSign } from "../scene/sign.ts";
+import { LINE_WIDTH } from "../scene/wire.ts";
+import { LABEL } from "../scene/words.ts";
 import { type Look, colour } from "./look.ts";
 import type { Item, Picture } from "./picture.ts";
 
@@ -12,7 +16,6 @@ import type { Item, Picture } from "./picture.ts";
 const LEGIBLE = 4.5;
 /** Boxes below this scale have no rounded corners, no buttons, and nothing behind them. */
 const DETAILED = 0.35;
-const FAMILY = '"Atlas Sans", "Liberation Sans", Arial, Helvetica, sans-serif';
 
 interface Brush {
   readonly picture: Picture;
@@ -41,7 +44,7 @@ export function paint(
   of("frame").forEach((item) => shapes(brush, item));
   wires(brush, of("wire"));
   of("box").forEach((item) => shapes(brush, item));
-  if (9 * scale >= LEGIBLE) of("label").forEach((item) => shapes(brush, item));
+  if (LABEL.size * scale >= LEGIBLE) of("label").forEach((item) => shapes(brush, item));
   if (scale >= DETAILED / 2) of("tag", "sign").forEach((item) => shapes(brush, item));
   of("legend", "words").forEach((item) => shapes(brush, item));
   marks(brush, picture, of("frame", "box"));
@@ -98,7 +101,7 @@ function rect(brush: Brush, { group }: Item, shape: Rect): void {
   if (!shape.line || shape.line_width === 0) return;
   context.strokeStyle = ink(brush, group, shape.line);
   context.lineWidth = Math.max(shape.line_width, 0.75 / scale);
-  if (shape.dashed) context.setLineDash([5, 3]);
+  if (shape.dashed) context.setLineDash([...DASH]);
   if (round) context.stroke();
   else context.strokeRect(x, y, width, height);
   if (shape.dashed) context.setLineDash([]);
@@ -127,7 +130,7 @@ function path(brush: Brush, { group }: Item, shape: Path): void {
 function text(brush: Brush, { group }: Item, shape: Text): void {
   const { context, scale } = brush;
   if (shape.size * scale < LEGIBLE) return;
-  context.font = `${shape.bold ? "bold " : ""}${shape.size}px ${FAMILY}`;
+  context.font = `${shape.bold ? "bold " : ""}${shape.size}px ${FONTS}`;
   context.textAlign = shape.anchor === "start" ? "left" : shape.anchor === "middle" ? "center" : "right";
   context.fillStyle = ink(brush, group, shape.fill);
   context.fillText(shape.text, shape.x, shape.y);
@@ -139,7 +142,7 @@ function wires(brush: Brush, items: readonly Item[]): void {
   const followed = items.filter(({ group }) => look.followed !== null && group.value === look.followed);
   const plain = followed.length > 0 ? items.filter((item) => !followed.includes(item)) : items;
   context.globalAlpha = look.followed === null ? 1 : 0.45;
-  strokeAll(brush, plain, look.theme.wire, 1.25);
+  strokeAll(brush, plain, look.theme.wire, LINE_WIDTH);
   context.globalAlpha = 1;
   strokeAll(brush, followed, look.accent, Math.max(2.25, 2 / scale));
 }

@@ -18,6 +18,8 @@ export const ONE_LINE = 24;
 export const TWO_LINES = 38;
 export const FRAME_TITLE = 36;
 const CORNER = 8;
+/** Of dashed lines: the lengths of a dash and of the gap after it, in pixels. */
+export const DASH: readonly number[] = [5, 3];
 
 export interface Area {
   readonly x: number;

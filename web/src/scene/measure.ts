@@ -8,6 +8,9 @@ export interface Font {
   readonly bold: boolean;
 }
 
+/** What text is written in: the shipped font, and those as wide as it where it is not there. */
+export const FONTS = "Atlas Sans, Liberation Sans, Arial, Helvetica, sans-serif";
+
 const TABLES = { regular: table(REGULAR), bold: table(BOLD) };
 
 function table(runs: Runs): ReadonlyMap<number, number> {

@@ -14,14 +14,13 @@ import type { Box, Group, Scene, Wire } from "../contract/scene.ts";
 import type { Shape } from "./ink.ts";
 import { drawTag } from "./tag.ts";
 import { arc, wire } from "./wire.ts";
-import { type LabelKind, SMALL, type Speaker, type Words, words } from "./words.ts";
+import { LABEL, type LabelKind, SMALL, type Speaker, type Words, words } from "./words.ts";
 
 export interface SceneOptions {
   readonly direction: Direction;
   readonly labels: readonly LabelKind[];
 }
 
-const LABEL = { size: 9, bold: false };
 const TAG_WIDEST = 150;
 const CAPTION_EDGE = 20;
 const STILL = "not run: the modules that the model holds, in order; nothing flows";

@@ -2,9 +2,10 @@
 
 import { coordinate } from "./coordinate.ts";
 import type { Path, Rect, Scene, Text } from "../contract/scene.ts";
+import { DASH } from "./draw.ts";
 import type { Shape } from "./ink.ts";
+import { FONTS } from "./measure.ts";
 
-const FONTS = "Atlas Sans, Liberation Sans, Arial, Helvetica, sans-serif";
 const MARKS: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
 export function svg(scene: Scene): string {
@@ -49,7 +50,7 @@ function paint({ fill, line, line_width }: Rect | Path, inks: Inks): string {
 
 function rect(shape: Rect, inks: Inks): string {
   const box = `x="${coordinate(shape.x)}" y="${coordinate(shape.y)}" width="${coordinate(shape.width)}" height="${coordinate(shape.height)}"`;
-  const dash = shape.dashed ? ' stroke-dasharray="5 3"' : "";
+  const dash = shape.dashed ? ` stroke-dasharray="${DASH.join(" ")}"` : "";
   return `<rect ${box} rx="${coordinate(shape.radius)}"${paint(shape, inks)}${dash}/>`;
 }
 

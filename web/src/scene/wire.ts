@@ -8,6 +8,7 @@ import type { Path } from "../contract/scene.ts";
 const ROUND = 6;
 const HEAD_LENGTH = 6;
 const HEAD_HALF = 3.5;
+export const LINE_WIDTH = 1.25;
 
 /** A wire that may branch: one line, and one shape for all its arrowheads. */
 export function wire(branches: readonly Branch[]): Path[] {
@@ -24,7 +25,7 @@ export function wire(branches: readonly Branch[]): Path[] {
     drawn.push(line);
     if (arrow) heads.push(head(kept[last]!, kept[last + 1]!, dx, dy));
   }
-  const paths: Path[] = [{ kind: "path", d: lines.join(""), fill: null, line: "wire", line_width: 1.25 }];
+  const paths: Path[] = [{ kind: "path", d: lines.join(""), fill: null, line: "wire", line_width: LINE_WIDTH }];
   if (heads.length > 0) paths.push({ kind: "path", d: heads.join(""), fill: "wire", line: null, line_width: 0 });
   return paths;
 }

@@ -13,6 +13,8 @@ import type { Hue } from "./theme.ts";
 export const TITLE: Font = { size: 12, bold: true };
 export const PLAIN: Font = { size: 12, bold: false };
 export const SMALL: Font = { size: 10, bold: false };
+/** Beside wires. */
+export const LABEL: Font = { size: 9, bold: false };
 /** No text on a box is wider. */
 export const WIDEST = 240;
 
