@@ -2,12 +2,12 @@
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { timesOf, type VisibleGraph, type VisibleNode } from "../graph/visible.ts";
-import { hueOf } from "./hue.ts";
+import { hueOf } from "../scene/hue.ts";
 import { markOf } from "../scene/marks.ts";
 import { repeatsOf } from "../graph/repeats.ts";
 import { titleOf } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
-import { Sign } from "./parts.tsx";
+import { Dot, Sign } from "./parts.tsx";
 import { scrollToRow, useWindow } from "./window.ts";
 
 const ROW = 26;
@@ -97,7 +97,7 @@ function OutlineRow({ page, row, selected }: { page: Page; row: Row; selected: b
           page.toggle(node.key);
         }}
       />
-      <span class="dot" data-hue={hueOf(page.model, node)} aria-hidden="true" />
+      <Dot hue={hueOf(page.model.graph, node)} />
       {mark && <Sign mark={mark} />}
       <span class="row-name">{name.slice(0, 200)}</span>
       {detail && <span class="row-detail">{detail.slice(0, 200)}</span>}

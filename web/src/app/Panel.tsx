@@ -8,13 +8,13 @@ import { foldOf, repeatsOf } from "../graph/repeats.ts";
 import { shapeText } from "../graph/shapes.ts";
 import { timesOf, type VisibleNode } from "../graph/visible.ts";
 import { said } from "../scene/colours.ts";
+import { hueOf } from "../scene/hue.ts";
 import { argumentsText } from "./arguments.ts";
-import { hueOf } from "./hue.ts";
 import { callOf, pathOf, titleOf } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
 import { Partners } from "./Partners.tsx";
 import { known } from "./provenance.ts";
-import { Copyable, Fact, Part } from "./parts.tsx";
+import { Copyable, Dot, Fact, Part } from "./parts.tsx";
 import { Saved } from "./Saved.tsx";
 import { Tensors } from "./Tensors.tsx";
 
@@ -81,7 +81,7 @@ function NodePanel({ page, node }: { page: Page; node: VisibleNode }) {
   return (
     <>
       <h2 class="title">
-        <span class="dot" data-hue={hueOf(page.model, node)} aria-hidden="true" />
+        <Dot hue={hueOf(page.model.graph, node)} />
         <span>{call ? shortName(call) : name}</span>
         {node.repeat && <span class="count">{timesOf(node.repeat)}</span>}
       </h2>

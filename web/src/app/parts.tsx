@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { copy } from "./copy.ts";
 import { type Mark, SIGNS } from "../scene/marks.ts";
+import { type Hue, HUES } from "../scene/theme.ts";
 
 export function Part({ title, children }: { title: string; children: ComponentChildren }) {
   return (
@@ -42,6 +43,11 @@ export function Copyable({ text }: { text: string }) {
       </button>
     </span>
   );
+}
+
+/** The hue of a box, as its bar has it in the drawing; what is an end has none. */
+export function Dot({ hue }: { hue: Hue }) {
+  return <span class="dot" data-hue={hue} style={hue === "end" ? {} : { background: HUES[hue] }} aria-hidden="true" />;
 }
 
 /** A mark as a sign on its colour. */

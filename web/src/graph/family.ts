@@ -2,17 +2,19 @@
 
 import type { Call } from "../contract/graph.ts";
 import { FAMILIES, type Family, MOVEMENT } from "../contract/operators.ts";
+import { shortName } from "./names.ts";
 
 export type { Family };
 
 const cache = new Map<string, Family>();
 
-/** What shares a hue with a call, by its short name; a backward does with its forward. */
-export function familyOf({ kind }: Call, name: string): Family {
+/** What shares a hue with a call, by its name without a count; a backward does with its forward. */
+export function familyOf(call: Call): Family {
+  const { kind, name } = call;
   const key = `${kind} ${name}`;
   let family = cache.get(key);
   if (!family) {
-    family = decide(kind, name);
+    family = decide(kind, kind === "group" ? name : shortName(call));
     if (cache.size < 10000) cache.set(key, family);
   }
   return family;

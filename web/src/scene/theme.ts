@@ -25,7 +25,7 @@ export type Theme = Readonly<Record<Token, string>>;
 export type ThemeName = "light" | "dark" | "paper";
 
 /** One colour per family; operations without a hue of their own are grey. */
-const HUES: Readonly<Record<Hue, string>> = {
+export const HUES: Readonly<Record<Hue, string>> = {
   convolution: OKABE_ITO.blue,
   linear: "#3b9bd9",
   normalisation: OKABE_ITO.green,

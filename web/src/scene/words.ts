@@ -3,11 +3,11 @@
 import type { Call, Value } from "../contract/graph.ts";
 import { type Facts, countOf, leafNames, settings } from "../graph/facts.ts";
 import { shortName } from "../graph/names.ts";
-import { familyOf } from "../graph/family.ts";
 import { short, size } from "../graph/numbers.ts";
 import { shapeText } from "../graph/shapes.ts";
 import { timesOf, type VisibleGraph, type VisibleNode } from "../graph/visible.ts";
 import { type Font, clean, shorten, textWidth } from "./measure.ts";
+import { hueOf } from "./hue.ts";
 import type { Hue } from "./theme.ts";
 
 export const TITLE: Font = { size: 12, bold: true };
@@ -57,7 +57,6 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
   const call = facts.graph.calls[node.call]!;
   const [name, times] = nameAndTimes(call, node);
   const path = ownPath(speaker, node, call) + runOf(speaker, node);
-  const hue = call.error !== null ? "error" : familyOf(call, name);
   const failed = call.error !== null;
   const named = path !== "" && call.kind !== "group" && (node.open || PLAIN_BOXES.has(name.replace("?", "")));
   const error = failed && facts.graph.error === call.id ? call.error! : "";
@@ -70,7 +69,7 @@ function callWords(speaker: Speaker, node: VisibleNode): Words {
         ? memory(facts, call)
         : numbers(speaker, call, node.repeat?.grows ? node.repeat.last : call.id),
     badge: node.repeat ? timesOf(node.repeat) : times,
-    hue,
+    hue: hueOf(facts.graph, node),
     failed,
     title: titleOf(facts, call, name, error),
   };
@@ -183,14 +182,15 @@ function enclosingPath({ facts }: Speaker, call: Call): string {
 }
 
 function otherWords({ facts, visible }: Speaker, node: VisibleNode): Words {
-  const plain = { detail: "", left: "", right: "", badge: "", failed: false, title: node.name };
+  const hue = hueOf(facts.graph, node);
+  const plain = { detail: "", left: "", right: "", badge: "", hue, failed: false, title: node.name };
   if (node.kind === "fold") {
     const inside = node.members.map((call) => shortName(facts.graph.calls[call]!)).join(", ");
     const badge = timesOf(node.repeat!);
-    return { ...plain, name: node.open ? "repeat" : inside, badge, hue: "module", title: inside };
+    return { ...plain, name: node.open ? "repeat" : inside, badge, title: inside };
   }
-  if (node.kind === "range") return { ...plain, name: node.name, left: "part of a long list", hue: "module" };
+  if (node.kind === "range") return { ...plain, name: node.name, left: "part of a long list" };
   const many = node.members.length > 1 ? `${node.members.length} tensors` : "";
   const more = node.kind === "constant" ? facts.graph.values[node.members[0]!]!.kind : many;
-  return { ...plain, name: node.name || node.kind, left: more, hue: "end", title: visible.nodes[node.index]!.name };
+  return { ...plain, name: node.name || node.kind, left: more, title: visible.nodes[node.index]!.name };
 }

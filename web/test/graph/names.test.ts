@@ -51,15 +51,19 @@ describe("familyOf a backward node", () => {
     ["Gelu", "activation"],
     ["AccumulateGrad", "arithmetic"],
   ] as const)("%s is %s", (name, expected) => {
-    expect(familyOf({ kind: "backward" } as Call, name)).toBe(expected);
+    expect(familyOf({ kind: "backward", name } as Call)).toBe(expected);
   });
 
   test("of a saved tensor is its own", () => {
-    expect(familyOf({ kind: "saved" } as Call, "weight")).toBe("saved");
+    expect(familyOf({ kind: "saved", name: "weight" } as Call)).toBe("saved");
   });
 });
 
 describe("familyOf", () => {
+  test("of a group does not depend on how often it repeats", () => {
+    expect(familyOf({ kind: "group", name: "ScaledTanh", repeats: 3 } as Call)).toBe("activation");
+  });
+
   test.each([
     ["module", "Conv2d", "convolution"],
     ["module", "ConvTranspose2d", "convolution"],
@@ -90,6 +94,6 @@ describe("familyOf", () => {
     ["aten", "convolution_backward", "convolution"],
     ["aten", "_softmax_backward_data", "activation"],
   ] as const)("of the %s %s is %s", (kind, name, expected) => {
-    expect(familyOf({ kind } as Call, name)).toBe(expected);
+    expect(familyOf({ kind, name } as Call)).toBe(expected);
   });
 });
