@@ -16,10 +16,9 @@ import { type Colours, coloursOf } from "../scene/colours.ts";
 import { shownOf, valueName } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
 import { type Pair, usePair } from "./pair.ts";
-import { wantsStill } from "./theme.ts";
+import { ACCENTS, wantsStill } from "./theme.ts";
 
 const NONE: ReadonlySet<string> = new Set();
-const ACCENTS = { light: "#0b57d0", dark: "#8ab4ff" };
 
 /** Modules that only wrap one function. */
 function thin({ model }: Page, { visible }: Drawn): ReadonlySet<string> {

@@ -3,6 +3,9 @@
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { ThemeChoice } from "./state.ts";
 
+/** What is selected and followed, on the page and in the drawing. */
+export const ACCENTS = { light: "#0b57d0", dark: "#8ab4ff" };
+
 const DARK = "(prefers-color-scheme: dark)";
 const STILL = "(prefers-reduced-motion: reduce)";
 
