@@ -6,6 +6,9 @@ import gzip
 import importlib.util
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,6 +107,19 @@ def test_what_the_engine_is_tested_on_is_of_the_form(fixture):
     for name in ("calls", "values", "modules"):
         given["graph"][name] = given["graph"][name][:: len(given["graph"][name]) // 200 + 1]
     assert fits_whole(given, "payload")
+
+
+def test_what_the_engine_is_tested_on_can_be_made_anew(tmp_path):
+    """The script beside the fixtures goes with the code: the smallest has the same calls and numbers again."""
+    fixtures = FIXTURES[0].parent
+    for script in ("make.py", "models.py"):
+        shutil.copy(fixtures / script, tmp_path)
+    subprocess.run([sys.executable, tmp_path / "make.py", "branches"], check=True, capture_output=True)
+    made, known = (
+        json.loads(gzip.decompress((folder / "branches.json.gz").read_bytes())) for folder in (tmp_path, fixtures)
+    )
+    assert [call["name"] for call in made["graph"]["calls"]] == [call["name"] for call in known["graph"]["calls"]]
+    assert (made["numbers"], made["view"]) == (known["numbers"], known["view"])
 
 
 @pytest.fixture(scope="module")
