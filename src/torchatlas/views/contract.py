@@ -88,12 +88,14 @@ class Payload:
     Attributes:
         graph: what ran, or the modules of what did not.
         measures: those that the labels and colours of the view show; for a page all that there are.
+        elements: for a page, of every value that is a weight its elements as stored, and of others 0; else empty.
         marks: what differs from the graph beside it; None where nothing is compared.
         view: how it is to be shown.
     """
 
     graph: Graph
     measures: tuple[Measure, ...]
+    elements: tuple[int, ...]
     marks: Marks | None
     view: View
 

@@ -20,6 +20,7 @@ from torch import nn
 
 import torchatlas as ta
 from torchatlas.core.errors import FileError, InputError
+from torchatlas.core.graph import InnerTensor
 from torchatlas.core.measure.cost import costs
 from torchatlas.core.measure.overlay import add_overlay
 from torchatlas.views.page.page import page
@@ -53,6 +54,18 @@ def test_the_page_holds_the_graph_and_the_numbers_of_every_call(graph):
     flops = [known.call(call.id).flops for call in graph.calls]
     assert measures(inside)["flops"]["values"] == flops
     assert inside["about"]["totals"]["parameters"] == 4 * 8 + 8 + 8 * 2 + 2
+
+
+def test_the_page_holds_the_elements_of_every_weight_as_it_is_stored(graph):
+    """A packed weight has those of its parts, whatever shape it stands for; what is no weight has none."""
+    weight = next(value for value in graph.values if value.kind == "parameter")
+    parts = (InnerTensor("qdata", (8, 2), "int8", 16), InnerTensor("scale", (8,), "float32", 32))
+    values = tuple(replace(value, inner=parts) if value is weight else value for value in graph.values)
+    elements = held(page(replace(graph, values=values)).html)["elements"]
+    by_name = dict(zip((value.names[:1] for value in values), elements, strict=True))
+    assert by_name[("0.weight",)] == 8 * 2 + 8
+    assert (by_name[("0.bias",)], by_name[("2.weight",)], by_name[("2.bias",)]) == (8, 8 * 2, 2)
+    assert sum(elements) == 24 + 8 + 16 + 2
 
 
 def test_the_policy_names_the_script_and_style_that_are_there_and_nothing_else(graph):

@@ -222,15 +222,15 @@ function exactly(unit: string, number: number): string {
 
 /** Parameters and buffers of a module itself; those of the modules inside it are listed with them. */
 function Weights({ page, module }: { page: Page; module: Module }) {
-  const { values } = page.model.graph;
-  const held: [string, Value][] = [...module.parameters, ...module.buffers].map(([name, id]) => [name, values[id]!]);
+  const { graph, payload } = page.model;
+  const held = [...module.parameters, ...module.buffers];
   if (held.length === 0) return null;
   return (
     <Part title="Parameters and buffers">
       <table class="weights">
         <tbody>
-          {held.map(([name, value]) => (
-            <Weight key={name} name={name} value={value} />
+          {held.map(([name, id]) => (
+            <Weight key={name} name={name} value={graph.values[id]!} elements={payload.elements[id]!} />
           ))}
         </tbody>
       </table>
@@ -238,7 +238,7 @@ function Weights({ page, module }: { page: Page; module: Module }) {
   );
 }
 
-function Weight({ name, value }: { name: string; value: Value }) {
+function Weight({ name, value, elements }: { name: string; value: Value; elements: number }) {
   const others = value.names.length > 1 ? value.names : [];
   return (
     <>
@@ -246,9 +246,7 @@ function Weight({ name, value }: { name: string; value: Value }) {
         <th scope="row">{name}</th>
         <td>{shapeText(value)}</td>
         <td>{value.dtype}</td>
-        <td class="number">
-          {value.kind === "buffer" ? "buffer" : short(value.shape.reduce((product, size) => product * size, 1))}
-        </td>
+        <td class="number">{value.kind === "buffer" ? "buffer" : short(elements)}</td>
       </tr>
       {others.length > 0 && (
         <tr class="tied">

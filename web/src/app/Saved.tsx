@@ -11,6 +11,7 @@ export function Saved({ page, call }: { page: Page; call: Call }) {
   if (call.kind !== "backward") return null;
   const saved = savedBy(page.model, call);
   if (saved.length === 0) return null;
+  // The sum of the sizes listed below it, which nothing else counts: what is saved is no activation of its own.
   const whole = saved.reduce((sum, { value }) => sum + (value.nbytes ?? 0), 0);
   return (
     <Part title={`Saved tensors (${size(whole)})`}>

@@ -48,6 +48,7 @@ export interface Pair {
 export interface Payload {
   readonly graph: Graph;
   readonly measures: readonly Measure[];
+  readonly elements: readonly number[];
   readonly marks: Marks | null;
   readonly view: View;
 }

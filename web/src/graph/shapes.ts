@@ -12,13 +12,6 @@ export function shapeText(value: Pick<Value, "shape" | "nbytes">): string {
   return value.shape.length > 0 ? value.shape.join("×") : isMeasured(value) ? "scalar" : "?";
 }
 
-/** Elements as they are stored: of a packed weight its numbers and scales, of a sharded one those of all ranks. */
-export function elements({ shape, inner, placements }: Pick<Value, "shape" | "inner" | "placements">): number {
-  const product = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * size, 1);
-  if (inner.length === 0 || placements.length > 0) return product(shape);
-  return inner.reduce((sum, one) => sum + product(one.shape), 0);
-}
-
 /** What a weight is stored as, where that is not itself: `packs 32×64`, `Shard(0), here 8×64`, `qdata 32×64 int8`. */
 export function storedText({ inner, original, placements }: Pick<Value, "inner" | "original" | "placements">): string {
   const parts = inner.map((one) => ({ ...one, size: one.shape.join("×") || "scalar" }));

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Node, Slot, Text
+from torchatlas.core.measure.weights import elements_of
 from torchatlas.files.graph_json import form
 from torchatlas.views.drawing import structure
 from torchatlas.views.drawing.shortened import shortened
@@ -48,8 +49,8 @@ def payload(
         view: what is shown of it, and how.
         measures: what its labels and colours can show.
         marks: what differs from a graph beside it.
-        details: with the arguments, results and source line of every call, which a page shows and a picture does not;
-            without, those of the run alone.
+        details: with the arguments, results and source line of every call and the elements of every weight, which a
+            page shows and a picture does not; without, those of the run alone.
         folds: what is shown once; None for all that `folds_of` finds.
         shorten: leave out turns of long loops that are not seen while all folds are closed and nothing in them is
             opened by its path or id (``views.drawing.shortened``).
@@ -61,6 +62,7 @@ def payload(
     held = {
         "graph": form(shown, chosen, _plain, lambda call: details or call.id == 0),
         "measures": list(map(_fields, measures)),
+        "elements": [elements_of(value) if value.is_weight else 0 for value in graph.values] if details else [],
         "marks": None if marks is None else _fields(marks),
         "view": _fields(view),
     }
