@@ -6,9 +6,10 @@ import { facts } from "./graph/facts.ts";
 import { DEFAULT_STATE, type ViewState, index, visible } from "./graph/index.ts";
 import { filled } from "./graph/shortened.ts";
 import { beside } from "./scene/beside.ts";
-import { coloured, explained } from "./scene/coloured.ts";
 import { coloursOf } from "./scene/colours.ts";
-import { themed } from "./scene/ink.ts";
+import { withLegend } from "./scene/legend.ts";
+import { withColours } from "./scene/recolour.ts";
+import { withTheme } from "./scene/ink.ts";
 import { marked } from "./scene/marks.ts";
 import { scene } from "./scene/scene.ts";
 import type { ThemeName } from "./scene/theme.ts";
@@ -21,20 +22,20 @@ function themeOf({ theme }: View): ThemeName {
 
 /** The picture of one graph, in its colours but before those of the theme, and without a legend. */
 function draft({ graph, measures, marks, view }: Payload): Scene {
-  const state: ViewState = { ...DEFAULT_STATE, ...view, depth: view.depth };
+  const state: ViewState = { ...DEFAULT_STATE, ...view };
   const indexed = index(filled(graph), state.level);
   const shown = visible(indexed, state);
   const made = scene(facts(indexed.tree, measures), shown, view);
-  const said = { indexed, measures, marks: marks && marked(indexed, marks), visible: shown };
-  const colours = coloursOf(said, view.color_by, themeOf(view));
-  return colours ? coloured(made, colours) : made;
+  const measured = { indexed, measures, marks: marks && marked(indexed, marks), visible: shown };
+  const colours = coloursOf(measured, view.color_by, themeOf(view));
+  return colours ? withColours(made, colours) : made;
 }
 
 export function drawScene(given: Payload | Pair): Scene {
-  if (!("sides" in given)) return themed(explained(draft(given)), themeOf(given.view));
+  if (!("sides" in given)) return withTheme(withLegend(draft(given)), themeOf(given.view));
   const [a, b] = given.sides;
   const pair = beside([draft(a), draft(b)], given.titles, given.verdict, a.view.direction === "LR");
-  return themed(pair, themeOf(a.view));
+  return withTheme(pair, themeOf(a.view));
 }
 
 /** Draw a payload, or a pair of them, given as JSON; returns SVG, and after it the scene as JSON. */

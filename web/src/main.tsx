@@ -5,7 +5,7 @@ import { App } from "./app/App.tsx";
 import "./app/page.css";
 import { followAddress } from "./app/address.ts";
 import { type AtlasDocument, type Held, readDocument } from "./app/document.ts";
-import { type Kept, fromGiven, fromHash, pairFromHash } from "./app/link.ts";
+import { type LinkState, fromGiven, fromHash, pairFromHash } from "./app/link.ts";
 import { modelOf } from "./app/model.ts";
 import { Page } from "./app/page.tsx";
 import { Pair } from "./app/pair.ts";
@@ -65,7 +65,7 @@ function open(pages: readonly Page[], pair: Pair | null, { payload }: AtlasDocum
   const calls = pages.reduce((sum, { model }) => sum + model.graph.calls.length, 0);
   const room = { outline: innerWidth >= (pair ? ROOMY : NARROW), panel: innerWidth >= NARROW };
   for (const page of pages) page.store.set(room);
-  const isAtOnce = ({ view }: Kept): boolean => calls <= AT_ONCE && (link ? view : given.view).depth === null;
+  const isAtOnce = ({ view }: LinkState): boolean => calls <= AT_ONCE && (link ? view : given.view).depth === null;
   if (!pair) {
     const { state, camera } = link ? fromHash(link) : { state: given, camera: null };
     first(pages[0]!, state, camera, isAtOnce(state));
@@ -76,7 +76,7 @@ function open(pages: readonly Page[], pair: Pair | null, { payload }: AtlasDocum
   pages.forEach((page, side) => first(page, states[side]!, cameras[side] ?? null, isAtOnce(states[side]!)));
 }
 
-function first(page: Page, state: Kept, camera: Camera | null, atOnce: boolean): void {
+function first(page: Page, state: LinkState, camera: Camera | null, atOnce: boolean): void {
   const shown = { ...state, selected: state.selected ?? failing(page) };
   page.camera = camera;
   if (atOnce) {

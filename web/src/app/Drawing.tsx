@@ -13,7 +13,7 @@ import { THEMES } from "../scene/theme.ts";
 import type { Drawn } from "../worker/protocol.ts";
 import { Legend } from "./Legend.tsx";
 import { type Colours, coloursOf } from "../scene/colours.ts";
-import { shownOf, valueName } from "./model.ts";
+import { measuredView, valueName } from "./model.ts";
 import { type Page, usePage } from "./page.tsx";
 import { type Pair, usePair } from "./pair.ts";
 import { ACCENTS, wantsStill } from "./theme.ts";
@@ -45,7 +45,8 @@ export function Drawing({ theme }: { theme: "light" | "dark" }) {
   const shown = useMemo(() => (drawn ? picture(drawn.scene, thin(page, drawn)) : null), [drawn]);
   const other = beside?.state.drawn ?? null;
   const colours = useMemo(
-    () => drawn && coloursOf(shownOf(page.model, drawn), overlay, theme, other && shownOf(beside!.model, other)),
+    () =>
+      drawn && coloursOf(measuredView(page.model, drawn), overlay, theme, other && measuredView(beside!.model, other)),
     [page, drawn, overlay, theme, other],
   );
 

@@ -7,7 +7,7 @@ import { exact, figures, quantity, short, size } from "../graph/numbers.ts";
 import { foldOf, repeatsOf } from "../graph/repeats.ts";
 import { shapeText } from "../graph/shapes.ts";
 import { timesOf, type VisibleNode } from "../graph/visible.ts";
-import { said } from "../scene/colours.ts";
+import { valueOfBox } from "../scene/colours.ts";
 import { hueOf } from "../scene/hue.ts";
 import { argumentsText } from "./arguments.ts";
 import { callOf, pathOf, titleOf } from "./model.ts";
@@ -197,7 +197,7 @@ function Numbers({ page, node }: { page: Page; node: VisibleNode }) {
   const least = repeats.some((call) => facts.atLeast.has(call));
   const rows = measures
     .filter(({ aggregate, overlay }) => aggregate === "sum" || overlay)
-    .map((measure) => ({ measure, all: said(measure, indexed, node), one: measure.values[node.call] }))
+    .map((measure) => ({ measure, all: valueOfBox(measure, indexed, node), one: measure.values[node.call] }))
     .filter(({ all, measure }) => typeof all === "number" && (all !== 0 || measure.overlay));
   if (rows.length === 0) return null;
   return (

@@ -1,6 +1,6 @@
 /** The address says what is seen, and seeing changes when the address does. */
 
-import { type Kept, fromHash, pairFromHash, pairToHash, toHash } from "./link.ts";
+import { type LinkState, fromHash, pairFromHash, pairToHash, toHash } from "./link.ts";
 import type { Camera } from "../paint/camera.ts";
 import type { Page } from "./page.tsx";
 import type { Pair } from "./pair.ts";
@@ -53,7 +53,7 @@ function go(page: Page, pair: Pair | null): void {
   pair.pages.forEach((each, i) => show(each, states[i]!, cameras[i]!));
 }
 
-function show(page: Page, state: Kept, camera: Camera | null): void {
+function show(page: Page, state: LinkState, camera: Camera | null): void {
   page.redraw({ ...state, anchor: null, reveal: camera ? null : state.selected });
   if (camera) page.moveTo?.(camera);
 }

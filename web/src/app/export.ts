@@ -5,7 +5,7 @@ import { paint } from "../paint/painter.ts";
 import { picture } from "../paint/picture.ts";
 import { THEMES } from "../scene/theme.ts";
 import { svg } from "../scene/svg.ts";
-import { finishedScene } from "./finished.ts";
+import { exportedScene } from "./exported.ts";
 import type { Page } from "./page.tsx";
 
 /** Browsers make no larger canvas. */
@@ -14,12 +14,12 @@ const LARGEST = 120e6;
 
 /** `beside` is the drawing on the other side, where there is one: colours mean the same in both. */
 export function exportSvg(page: Page, beside: Page | null): void {
-  const scene = finishedScene(page, beside, shownTheme());
+  const scene = exportedScene(page, beside, shownTheme());
   if (scene) save(new Blob([svg(scene)], { type: "image/svg+xml" }), `${fileName(page)}.svg`);
 }
 
 export function exportPng(page: Page, beside: Page | null): void {
-  const scene = finishedScene(page, beside, shownTheme());
+  const scene = exportedScene(page, beside, shownTheme());
   if (!scene) return;
   const { width, height } = scene;
   const scale = Math.min(2, LONGEST / width, LONGEST / height, Math.sqrt(LARGEST / (width * height)));

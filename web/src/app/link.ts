@@ -5,7 +5,7 @@ import type { Camera } from "../paint/camera.ts";
 import type { View } from "../contract/payload.ts";
 import type { AppState, Tab, ThemeChoice } from "./state.ts";
 
-export type Kept = Pick<AppState, "view" | "direction" | "labels" | "theme" | "overlay" | "tab" | "selected">;
+export type LinkState = Pick<AppState, "view" | "direction" | "labels" | "theme" | "overlay" | "tab" | "selected">;
 
 /** How two drawings stand side by side. */
 export interface Sides {
@@ -22,13 +22,17 @@ export const SIDES: Sides = { active: 0, inStep: true, share: 50 };
 const SECOND = "2";
 
 /** What differs from the default, in words that a reader can make out. */
-export function toHash(state: Kept, camera: Camera | null): string {
-  return said(state, camera).toString();
+export function toHash(state: LinkState, camera: Camera | null): string {
+  return paramsOf(state, camera).toString();
 }
 
 /** The same of two drawings; what they share is said once. */
-export function pairToHash(states: readonly [Kept, Kept], cameras: readonly (Camera | null)[], sides: Sides): string {
-  const all = said(states[0], cameras[0] ?? null);
+export function pairToHash(
+  states: readonly [LinkState, LinkState],
+  cameras: readonly (Camera | null)[],
+  sides: Sides,
+): string {
+  const all = paramsOf(states[0], cameras[0] ?? null);
   sayOwn(all, SECOND, states[1], cameras[1] ?? null);
   if (sides.active === 1) all.set("side", SECOND);
   if (!sides.inStep) all.set("step", "no");
@@ -36,7 +40,7 @@ export function pairToHash(states: readonly [Kept, Kept], cameras: readonly (Cam
   return all.toString();
 }
 
-function said(state: Kept, camera: Camera | null): URLSearchParams {
+function paramsOf(state: LinkState, camera: Camera | null): URLSearchParams {
   const { view } = state;
   const all = new URLSearchParams();
   if (!view.fold) all.set("fold", "no");
@@ -52,7 +56,7 @@ function said(state: Kept, camera: Camera | null): URLSearchParams {
 }
 
 /** What a drawing has for itself: what is open, what is selected, where the camera is. */
-function sayOwn(all: URLSearchParams, end: string, { view, selected }: Kept, camera: Camera | null): void {
+function sayOwn(all: URLSearchParams, end: string, { view, selected }: LinkState, camera: Camera | null): void {
   const say = (name: string, text: string | null): void => {
     if (text) all.set(name + end, text);
   };
@@ -65,7 +69,7 @@ function sayOwn(all: URLSearchParams, end: string, { view, selected }: Kept, cam
 }
 
 /** What the page was made to show at first. */
-export function fromGiven(given: View): Kept {
+export function fromGiven(given: View): LinkState {
   const { state } = fromHash("");
   const { direction, labels, theme, color_by: overlay, ...view } = given;
   const chosen = theme === "paper" ? "light" : theme;
@@ -73,7 +77,7 @@ export function fromGiven(given: View): Kept {
 }
 
 /** What a link says; whatever cannot be understood is left at its default. */
-export function fromHash(hash: string): { state: Kept; camera: Camera | null } {
+export function fromHash(hash: string): { state: LinkState; camera: Camera | null } {
   const said = new URLSearchParams(hash.replace(/^#/, ""));
   const oneOf = <T extends string>(name: string, known: readonly T[], otherwise: T): T =>
     known.find((word) => word === said.get(name)) ?? otherwise;
@@ -99,14 +103,14 @@ export function fromHash(hash: string): { state: Kept; camera: Camera | null } {
 
 /** What a link says of two drawings. */
 export function pairFromHash(hash: string): {
-  states: readonly [Kept, Kept];
+  states: readonly [LinkState, LinkState];
   cameras: readonly [Camera | null, Camera | null];
   sides: Sides;
 } {
   const said = new URLSearchParams(hash.replace(/^#/, ""));
   const first = fromHash(hash);
   const { camera, selected, ...opened } = own(said, SECOND);
-  const second: Kept = { ...first.state, selected, view: { ...first.state.view, ...opened } };
+  const second: LinkState = { ...first.state, selected, view: { ...first.state.view, ...opened } };
   const sides: Sides = {
     active: said.get("side") === SECOND ? 1 : 0,
     inStep: said.get("step") !== "no",

@@ -2,7 +2,7 @@
 
 import type { Call, Graph, Value } from "../contract/graph.ts";
 import type { Measure, Payload } from "../contract/payload.ts";
-import type { Shown } from "../scene/colours.ts";
+import type { MeasuredView } from "../scene/colours.ts";
 import type { Drawn } from "../worker/protocol.ts";
 import { type Facts, facts, leafNames, settings } from "../graph/facts.ts";
 import { shortName } from "../graph/names.ts";
@@ -35,7 +35,7 @@ export function modelOf({ payload, about }: Held): Model {
 }
 
 /** A picture of it, as colours are told. */
-export function shownOf({ indexed, measures, marks }: Model, { visible }: Drawn): Shown {
+export function measuredView({ indexed, measures, marks }: Model, { visible }: Drawn): MeasuredView {
   return { indexed, measures, marks, visible };
 }
 

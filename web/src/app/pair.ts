@@ -4,7 +4,7 @@ import { createContext } from "preact";
 import { useContext, useEffect, useReducer } from "preact/hooks";
 import type { GivenPair } from "./document.ts";
 import { type Difference, differences } from "./differences.ts";
-import { type Kept, type Sides, SIDES } from "./link.ts";
+import { type LinkState, type Sides, SIDES } from "./link.ts";
 import type { Page } from "./page.tsx";
 import { visible } from "../graph/index.ts";
 import { foldOf } from "../graph/repeats.ts";
@@ -109,7 +109,7 @@ export class Pair {
   }
 
   /** What both show at first, where only the first was told: the same, and versions of one thing equally deep. */
-  first(state: Kept): { states: readonly [Kept, Kept]; cameras: readonly []; sides: Sides } {
+  first(state: LinkState): { states: readonly [LinkState, LinkState]; cameras: readonly []; sides: Sides } {
     const { selected } = state;
     const deed = selected === null ? null : mirrored(this.ways[0], { kind: "select", key: selected });
     const key = deed?.kind === "select" ? deed.key : null;
@@ -118,7 +118,7 @@ export class Pair {
   }
 
   /** Where each would open as many levels as fit a page, the one that would open more does as the other. */
-  private equallyDeep(states: readonly [Kept, Kept]): readonly [Kept, Kept] {
+  private equallyDeep(states: readonly [LinkState, LinkState]): readonly [LinkState, LinkState] {
     if (!this.given.compared || states[0].view.depth !== null) return states;
     const depths = this.pages.map(({ model }, side) => visible(model.indexed, states[side]!.view).depth);
     const least = Math.min(...depths);

@@ -7,7 +7,7 @@ import type { VisibleNode } from "../graph/visible.ts";
 import { type Mark, markOf } from "../scene/marks.ts";
 import { type Model, pathOf, shapesText, titleOf } from "./model.ts";
 import { repeatsOf } from "../graph/repeats.ts";
-import { said } from "../scene/colours.ts";
+import { valueOfBox } from "../scene/colours.ts";
 import { quantity } from "../graph/numbers.ts";
 
 export type Cell = number | string | null;
@@ -87,7 +87,7 @@ function row(model: Model, node: VisibleNode, level: number): TableRow {
   const { name, detail } = titleOf(model, node);
   const isModule = call.path !== null;
   const repeats = repeatsOf(model.indexed, node);
-  const numbers = model.measures.map((measure) => said(measure, model.indexed, node));
+  const numbers = model.measures.map((measure) => valueOfBox(measure, model.indexed, node));
   const output = shapesText(model, call.outputs);
   const path = pathOf(model, call);
   const words = [name, detail, path, output, call.name].join(" ").toLowerCase();

@@ -6,7 +6,7 @@ import { type CallTree, type Level, callTree } from "./calls.ts";
 import { type Chosen, type Folds, chosen } from "./chosen.ts";
 import { type End, addConstants, addEnds, inputs, outputs } from "./ends.ts";
 import { type Flow, flow } from "./flow.ts";
-import { nets, shown } from "./nets.ts";
+import { nets, representatives } from "./nets.ts";
 import { type Revealed, revealed } from "./revealed.ts";
 import type { ViewState } from "./state.ts";
 import type { VisibleGraph } from "./visible.ts";
@@ -53,7 +53,7 @@ export function visible(indexed: Indexed, state: ViewState): VisibleGraph {
   addCalls(boxes, indexed.tree, indexed.flow, indexed.revealed, indexed.folds, apart, state, depth);
   sources.push(...addConstants(boxes, indexed.tree, indexed.revealed));
   const sinks = addEnds(boxes, "output", indexed.outputs);
-  const where = shown(indexed.tree, boxes);
+  const where = representatives(indexed.tree, boxes);
   const flowing = nets(indexed.tree, indexed.flow, indexed.revealed, boxes, where, [sources, sinks]);
   const still = isStill(indexed.graph);
   return { nodes: boxes.nodes, top: boxes.top, nets: flowing, box: where.box, hidden: boxes.hidden, still, depth };

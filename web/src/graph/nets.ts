@@ -7,13 +7,13 @@ import { type Revealed, isWanted } from "./revealed.ts";
 import type { Net } from "./visible.ts";
 
 /** By call: the box that shows it, and the call that stands for it when repeats are shown once. */
-export interface Shown {
+export interface Representatives {
   readonly box: Int32Array;
   readonly stand: Int32Array;
 }
 
 /** Every call is shown by its own box, by the closed box it is inside, or by the same place in the first repeat. */
-export function shown(tree: CallTree, boxes: Boxes): Shown {
+export function representatives(tree: CallTree, boxes: Boxes): Representatives {
   const count = tree.graph.calls.length;
   const box = new Int32Array(count).fill(-1);
   const stand = Int32Array.from({ length: count }, (_, id) => id);
@@ -41,7 +41,7 @@ interface Work {
   readonly flow: Flow;
   readonly revealed: Revealed;
   readonly boxes: Boxes;
-  readonly shown: Shown;
+  readonly shown: Representatives;
   /** By value: the box of its input, or -1. */
   readonly input: Int32Array;
   readonly readers: Map<number, Map<number, number[]>>;
@@ -55,7 +55,7 @@ export function nets(
   flow: Flow,
   revealed: Revealed,
   boxes: Boxes,
-  where: Shown,
+  where: Representatives,
   ends: readonly number[][],
 ): Net[] {
   const [sources = [], sinks = []] = ends;

@@ -1,7 +1,7 @@
 /** How a picture is coloured at this moment: theme, overlay, what is selected, what is followed. */
 
 import type { Box, Group } from "../contract/scene.ts";
-import { keepsItsColours } from "../scene/coloured.ts";
+import { keepsItsColours } from "../scene/recolour.ts";
 import type { Colours } from "../scene/colours.ts";
 import { inkOf } from "../scene/ink.ts";
 import type { Theme } from "../scene/theme.ts";

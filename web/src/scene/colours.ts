@@ -7,13 +7,13 @@ import { holdersOf, repeatsOf } from "../graph/repeats.ts";
 import type { VisibleGraph, VisibleNode } from "../graph/visible.ts";
 import { legendOf, marksLegend } from "./legend.ts";
 import { DIFFERENCE, type Marked, SIGNS, markOf } from "./marks.ts";
-import { type Said, scaleOf } from "./scale.ts";
+import { type Datum, scaleOf } from "./scale.ts";
 import type { Sign } from "./sign.ts";
 import { type Theme, THEMES, type ThemeName } from "./theme.ts";
 import { type Tint, blankTint, hueTint, tint } from "./tint.ts";
 
 /** A picture and what is known of its graph. */
-export interface Shown {
+export interface MeasuredView {
   readonly indexed: Indexed;
   readonly measures: readonly Measure[];
   readonly marks: Marked | null;
@@ -32,37 +32,37 @@ export interface Colours {
 
 /** The colours by a name; null where nothing has it. They mean the same in the picture `beside` this one. */
 export function coloursOf(
-  shown: Shown,
+  shown: MeasuredView,
   name: string | null,
   theme: ThemeName,
-  beside: Shown | null = null,
+  beside: MeasuredView | null = null,
 ): Colours | null {
   if (name === DIFFERENCE && shown.marks) return differing(shown, shown.marks, THEMES[theme]);
   const measure = shown.measures.find((each) => each.name === name);
   return measure ? measured(shown, measure, THEMES[theme], beside) : null;
 }
 
-function measured(shown: Shown, measure: Measure, theme: Theme, beside: Shown | null): Colours {
-  const all = saidOfClosed(shown, measure);
+function measured(shown: MeasuredView, measure: Measure, theme: Theme, beside: MeasuredView | null): Colours {
+  const all = valuesOfClosed(shown, measure);
   const other = beside?.measures.find(({ name }) => name === measure.name);
-  const others = beside && other ? [...saidOfClosed(beside, other).values()] : [];
+  const others = beside && other ? [...valuesOfClosed(beside, other).values()] : [];
   const scale = scaleOf([...all.values(), ...others], measure.linear);
   const tints = new Map([...all].map(([key, one]) => [key, tint(scale, theme, one)]));
   return { said: all, tints, blank: blankTint(theme), signs: new Map(), legend: legendOf(measure, scale, theme) };
 }
 
 /** Nothing is a number like others only where somebody gave it. */
-function saidOfClosed({ indexed, visible }: Shown, measure: Measure): Map<string, number | string> {
+function valuesOfClosed({ indexed, visible }: MeasuredView, measure: Measure): Map<string, number | string> {
   const values = new Map<string, number | string>();
   for (const node of visible.nodes) {
-    const one = node.open ? null : said(measure, indexed, node);
+    const one = node.open ? null : valueOfBox(measure, indexed, node);
     if (one !== null && (one !== 0 || measure.overlay)) values.set(node.key, one);
   }
   return values;
 }
 
 /** What a measure says of a box; of repeats shown once, all of them together, but of a loop the weights of one turn. */
-export function said(measure: Measure, indexed: Indexed, node: VisibleNode): Said {
+export function valueOfBox(measure: Measure, indexed: Indexed, node: VisibleNode): Datum {
   if (node.call < 0) return null;
   let together: number | null = null;
   for (const call of measure.of_weights ? holdersOf(indexed, node) : repeatsOf(indexed, node)) {
@@ -74,7 +74,7 @@ export function said(measure: Measure, indexed: Indexed, node: VisibleNode): Sai
   return together;
 }
 
-function differing({ indexed, visible }: Shown, marks: Marked, theme: Theme): Colours {
+function differing({ indexed, visible }: MeasuredView, marks: Marked, theme: Theme): Colours {
   const [tints, signs] = [new Map<string, Tint>(), new Map<string, Sign>()];
   for (const node of visible.nodes) {
     const mark = markOf(marks, node, repeatsOf(indexed, node));

@@ -17,6 +17,6 @@ export function inked(shape: Shape, ink: (colour: string) => string): Shape {
 }
 
 /** The picture in a theme. Its shapes keep the names of their colours: to write each anew would take a tenth longer. */
-export function themed(scene: Scene, name: ThemeName): Scene {
+export function withTheme(scene: Scene, name: ThemeName): Scene {
   return { ...scene, inks: Object.entries(THEMES[name]) };
 }

@@ -1,8 +1,8 @@
 /** What the colours of a picture say: as data, and as shapes below it. */
 
 import type { Measure } from "../contract/payload.ts";
-import type { Legend, Sample } from "../contract/scene.ts";
-import type { Hex } from "./colour.ts";
+import type { Legend, Sample, Scene } from "../contract/scene.ts";
+import type { Hex } from "./hex.ts";
 import type { Shape } from "./ink.ts";
 import { rect, text } from "./draw.ts";
 import { DIFFERENCE, MARKS, SIGNS } from "./marks.ts";
@@ -14,6 +14,7 @@ import { type Tint, blankTint, hueTint, numberTint, tint } from "./tint.ts";
 
 /** Colours of a scale, as many as the eye can tell apart. */
 const STEPS = 24;
+const NONE = "no closed box has any";
 
 export function legendOf({ title, unit }: Measure, scale: Scale, theme: Theme): Legend {
   if (scale.kind === "words") {
@@ -32,8 +33,6 @@ export function legendOf({ title, unit }: Measure, scale: Scale, theme: Theme): 
   });
   return { title, note: scale.log ? "logarithmic" : "", scale: true, samples };
 }
-
-const NONE = "no closed box has any";
 
 /** What the signs of a comparison say. */
 export function marksLegend(theme: Theme): Legend {
@@ -54,16 +53,18 @@ const OVERLAP = 0.5;
 const BOLD = { size: 10, bold: true };
 const PLAIN = { size: 10, bold: false };
 const WIDEST = 400;
+/** Between the picture and the legend. */
+const GAP = 14;
 
 /** The shapes of a legend, and the room that they take; its title is at the top. */
-export interface Drawn {
+interface Block {
   readonly shapes: readonly Shape[];
   readonly width: number;
   readonly height: number;
 }
 
 /** The legend with its left upper corner at a place. */
-export function drawLegend(legend: Legend, x: number, y: number): Drawn {
+function drawLegend(legend: Legend, x: number, y: number): Block {
   const title = text(x + EDGE, y + 10, shorten(clean(legend.title), BOLD, WIDEST), BOLD, "text");
   const note = legend.scale ? text(x + EDGE + RAMP, y + 10, legend.note, PLAIN, "text", "end") : null;
   const shapes: Shape[] = note && note.text ? [title, note] : [title];
@@ -75,8 +76,20 @@ export function drawLegend(legend: Legend, x: number, y: number): Drawn {
   return { shapes, width: right + EDGE - x, height: LINE * lines + EDGE };
 }
 
+/** The picture with its legend below it: higher by that, and wider where the legend is the wider one. */
+export function withLegend(scene: Scene): Scene {
+  if (!scene.legend) return scene;
+  const { shapes, width, height } = drawLegend(scene.legend, 0, scene.height + GAP);
+  return {
+    ...scene,
+    width: Math.max(scene.width, width),
+    height: scene.height + GAP + height,
+    groups: [...scene.groups, { kind: "legend", key: "", value: -1, title: "", shapes }],
+  };
+}
+
 /** The samples side by side, in one row. */
-export function drawRow({ samples }: Legend, x: number, y: number): Drawn {
+export function drawRow({ samples }: Legend, x: number, y: number): Block {
   const shapes: Shape[] = [];
   let at = x;
   for (const one of samples) {

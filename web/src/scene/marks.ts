@@ -3,7 +3,7 @@
 import type { Indexed } from "../graph/index.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Marks } from "../contract/payload.ts";
-import { type Hex, OKABE_ITO } from "./colour.ts";
+import { type Hex, OKABE_ITO } from "./hex.ts";
 
 export type Mark = keyof Marks;
 

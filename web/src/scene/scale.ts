@@ -2,7 +2,7 @@
 
 import { log2 } from "./logarithm.ts";
 
-export type Said = number | string | null;
+export type Datum = number | string | null;
 
 export interface Scale {
   readonly kind: "numbers" | "words";
@@ -16,7 +16,7 @@ export interface Scale {
 const WIDE = 100;
 
 /** The scale of what is said of all closed boxes; `linear` never goes by the logarithm. */
-export function scaleOf(all: Iterable<Said>, linear = false): Scale {
+export function scaleOf(all: Iterable<Datum>, linear = false): Scale {
   const words = new Set<string>();
   let [from, to, least] = [Infinity, -Infinity, Infinity];
   for (const one of all) {

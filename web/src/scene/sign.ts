@@ -1,7 +1,7 @@
 /** A sign at the corner of a box: what became of it, not by colour alone. */
 
 import { rect, text } from "./draw.ts";
-import type { Hex } from "./colour.ts";
+import type { Hex } from "./hex.ts";
 import type { Shape } from "./ink.ts";
 
 /** Dark on its own colour, `#rrggbb`. */

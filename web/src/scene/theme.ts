@@ -1,7 +1,7 @@
 /** Colours by their meaning. Hues follow Okabe and Ito's palette, which colour-blind people can tell apart. */
 
 import type { Family } from "../graph/family.ts";
-import { type Hex, OKABE_ITO, mix } from "./colour.ts";
+import { type Hex, OKABE_ITO, mix } from "./hex.ts";
 
 export type Hue = Family | "end" | "error";
 export type Token =

@@ -1,6 +1,6 @@
 /** Colours of boxes that say a number or a word. */
 
-import { OKABE_ITO, isDark, mix } from "./colour.ts";
+import { OKABE_ITO, isDark, mix } from "./hex.ts";
 import { type Scale, share } from "./scale.ts";
 import type { Theme } from "./theme.ts";
 

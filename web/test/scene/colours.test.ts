@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { drawScene } from "../../src/engine.ts";
 import type { Measure } from "../../src/contract/payload.ts";
 import type { Legend, Scene } from "../../src/contract/scene.ts";
-import { shownOf } from "../../src/app/model.ts";
+import { measuredView } from "../../src/app/model.ts";
 import { repeatsOf } from "../../src/graph/repeats.ts";
 import { DEFAULT_STATE } from "../../src/graph/state.ts";
-import { isDark, mix } from "../../src/scene/colour.ts";
-import { coloursOf, said } from "../../src/scene/colours.ts";
+import { isDark, mix } from "../../src/scene/hex.ts";
+import { coloursOf, valueOfBox } from "../../src/scene/colours.ts";
 import { legendOf } from "../../src/scene/legend.ts";
 import { log2 } from "../../src/scene/logarithm.ts";
 import { scaleOf, share } from "../../src/scene/scale.ts";
@@ -48,15 +48,15 @@ describe("what a measure says of a box", () => {
     );
     const values = model.graph.calls.map(({ id }) => id);
     const sum = calls.reduce((all, call) => all + call, 0);
-    expect(said(measureOf("x", values), model.indexed, fold)).toBe(sum);
-    expect(said(measureOf("x", values, { aggregate: "max" }), model.indexed, fold)).toBe(Math.max(...calls));
+    expect(valueOfBox(measureOf("x", values), model.indexed, fold)).toBe(sum);
+    expect(valueOfBox(measureOf("x", values, { aggregate: "max" }), model.indexed, fold)).toBe(Math.max(...calls));
   });
 
   test("that stands for itself is its own number, and that of one call of several is not theirs", () => {
     const values = model.graph.calls.map(({ id }) => 1000 + id);
     const single = drawn.visible.nodes.filter(({ kind, repeat }) => kind === "call" && repeat === null);
     expect(single.length).toBeGreaterThan(3);
-    for (const node of single) expect(said(measureOf("x", values), model.indexed, node)).toBe(1000 + node.call);
+    for (const node of single) expect(valueOfBox(measureOf("x", values), model.indexed, node)).toBe(1000 + node.call);
   });
 
   test("of a loop counts the weights that all turns share once, and their work each time", () => {
@@ -67,19 +67,19 @@ describe("what a measure says of a box", () => {
     )({ view: { ...DEFAULT_STATE, depth: 3 }, options: { direction: "TB", labels: [] } });
     const loop = visible.nodes.find(({ repeat }) => repeat?.loop)!;
     const ones = lstm.graph.calls.map(() => 1);
-    const all = said(measureOf("x", ones), lstm.indexed, loop)! as number;
+    const all = valueOfBox(measureOf("x", ones), lstm.indexed, loop)! as number;
     expect(loop.repeat!.count).toBeGreaterThan(1);
     expect(all).toBe(repeatsOf(lstm.indexed, loop).length);
-    expect(said(measureOf("x", ones, { of_weights: true }), lstm.indexed, loop)).toBe(all / loop.repeat!.count);
+    expect(valueOfBox(measureOf("x", ones, { of_weights: true }), lstm.indexed, loop)).toBe(all / loop.repeat!.count);
   });
 
   test("that is nothing is a number only where it was given", () => {
     const zeros = model.graph.calls.map(() => 0);
     const colours = (overlay: boolean) =>
-      coloursOf({ ...shownOf(model, drawn), measures: [measureOf("x", zeros, { overlay })] }, "x", "light")!;
+      coloursOf({ ...measuredView(model, drawn), measures: [measureOf("x", zeros, { overlay })] }, "x", "light")!;
     expect(colours(true).tints.has(fold.key)).toBe(true);
     expect(colours(false).tints.size).toBe(0);
-    expect(coloursOf(shownOf(model, drawn), "unheard of", "light")).toBeNull();
+    expect(coloursOf(measuredView(model, drawn), "unheard of", "light")).toBeNull();
   });
 });
 

@@ -1,7 +1,7 @@
 /** The picture that the page saves: as it is shown, with its legend below it. */
 
 import { describe, expect, test } from "vitest";
-import { type Side, finishedScene } from "../../src/app/finished.ts";
+import { type Side, exportedScene } from "../../src/app/exported.ts";
 import type { Model } from "../../src/app/model.ts";
 import { FIRST } from "../../src/app/state.ts";
 import type { Scene } from "../../src/contract/scene.ts";
@@ -30,7 +30,7 @@ describe("a picture saved from the page", () => {
   test("keeps the colours of the box that failed, whatever colours the others", () => {
     const page = shown("failing", 1);
     const failed = `#${page.model.graph.error}`;
-    const saved = finishedScene(page, null, "light")!;
+    const saved = exportedScene(page, null, "light")!;
     expect(coloursOf(saved, failed)).toEqual(coloursOf(page.state.drawn!.scene, failed));
     expect(coloursOf(saved, failed)).toContain("error.fill");
     expect(saved.boxes.find(({ key }) => key === failed)!.fill).toBe("error.fill");
@@ -42,7 +42,7 @@ describe("a picture saved from the page", () => {
   test("has the legend below it, and is as large as the drawing where nothing is coloured", () => {
     const [plain, coloured] = [shown("resnet18", 1, null), shown("resnet18", 1)];
     const { scene } = plain.state.drawn!;
-    const [bare, saved] = [finishedScene(plain, null, "light")!, finishedScene(coloured, null, "light")!];
+    const [bare, saved] = [exportedScene(plain, null, "light")!, exportedScene(coloured, null, "light")!];
     expect([bare.height, bare.groups]).toEqual([scene.height, scene.groups]);
     expect(saved.height).toBeGreaterThan(scene.height);
     expect(svg(saved)).toContain(">Heat</text>");
@@ -51,17 +51,17 @@ describe("a picture saved from the page", () => {
   test("is in the theme that the page has", () => {
     const page = shown("branches", 1, null);
     for (const theme of ["light", "dark"] as const)
-      expect(svg(finishedScene(page, null, theme)!)).toContain(`fill="${THEMES[theme].background}"`);
+      expect(svg(exportedScene(page, null, theme)!)).toContain(`fill="${THEMES[theme].background}"`);
   });
 
   test("means by a colour what the picture beside it means by it", () => {
     const [cool, hot] = [shown("branches", 1), shown("branches", 50)];
-    const most = (beside: Side | null): string => finishedScene(cool, beside, "light")!.legend!.samples.at(-1)!.text;
+    const most = (beside: Side | null): string => exportedScene(cool, beside, "light")!.legend!.samples.at(-1)!.text;
     expect([most(null), most(hot)]).toEqual(["1", "50"]);
   });
 
   test("is none before the page has drawn", () => {
     const page = shown("branches", 1);
-    expect(finishedScene({ ...page, state: { ...page.state, drawn: null } }, null, "light")).toBeNull();
+    expect(exportedScene({ ...page, state: { ...page.state, drawn: null } }, null, "light")).toBeNull();
   });
 });

@@ -1,11 +1,12 @@
 /** The drawing as it is saved: opened, coloured, in its theme. */
 
 import type { Scene } from "../contract/scene.ts";
-import { coloured, explained } from "../scene/coloured.ts";
 import { coloursOf } from "../scene/colours.ts";
-import { themed } from "../scene/ink.ts";
+import { withLegend } from "../scene/legend.ts";
+import { withColours } from "../scene/recolour.ts";
+import { withTheme } from "../scene/ink.ts";
 import type { ThemeName } from "../scene/theme.ts";
-import { type Model, shownOf } from "./model.ts";
+import { type Model, measuredView } from "./model.ts";
 import type { AppState } from "./state.ts";
 
 /** One drawing of the page: its graph, and what of it is shown. */
@@ -15,10 +16,10 @@ export interface Side {
 }
 
 /** The picture with its colours, its signs and its legend, which mean the same in the drawing beside; null before it is drawn. */
-export function finishedScene({ model, state }: Side, beside: Side | null, theme: ThemeName): Scene | null {
+export function exportedScene({ model, state }: Side, beside: Side | null, theme: ThemeName): Scene | null {
   if (!state.drawn) return null;
-  const other = beside?.state.drawn ? shownOf(beside.model, beside.state.drawn) : null;
-  const colours = coloursOf(shownOf(model, state.drawn), state.overlay, theme, other);
+  const other = beside?.state.drawn ? measuredView(beside.model, beside.state.drawn) : null;
+  const colours = coloursOf(measuredView(model, state.drawn), state.overlay, theme, other);
   const { scene } = state.drawn;
-  return themed(colours ? explained(coloured(scene, colours)) : scene, theme);
+  return withTheme(colours ? withLegend(withColours(scene, colours)) : scene, theme);
 }

@@ -1,14 +1,13 @@
-/** A picture in the colours of a measure or a comparison, with signs and a legend. */
+/** A picture in the colours of a measure or a comparison, with signs. */
 
 import type { Box, Group, Scene } from "../contract/scene.ts";
 import type { Colours } from "./colours.ts";
 import { inked } from "./ink.ts";
-import { drawLegend } from "./legend.ts";
 import { drawSign } from "./sign.ts";
 import { worn } from "./tint.ts";
 
-/** The same picture, without a legend. */
-export function coloured(scene: Scene, colours: Colours): Scene {
+/** The same picture, its legend not drawn yet. */
+export function withColours(scene: Scene, colours: Colours): Scene {
   const boxes = scene.boxes.map((box) => colouredBox(box, colours));
   const plain = new Set(scene.boxes.filter(keepsItsColours).map(({ key }) => key));
   const groups = scene.groups.map((group) => {
@@ -34,17 +33,3 @@ function colouredBox(box: Box, { said, tints, blank, signs }: Colours): Box {
   const { fill, line } = tints.get(box.key) ?? blank;
   return { ...box, fill, line, mark, value: said.get(box.key) ?? null };
 }
-
-/** The picture with its legend below it: higher by that, and wider where the legend is the wider one. */
-export function explained(scene: Scene): Scene {
-  if (!scene.legend) return scene;
-  const { shapes, width, height } = drawLegend(scene.legend, 0, scene.height + GAP);
-  return {
-    ...scene,
-    width: Math.max(scene.width, width),
-    height: scene.height + GAP + height,
-    groups: [...scene.groups, { kind: "legend", key: "", value: -1, title: "", shapes }],
-  };
-}
-
-const GAP = 14;
