@@ -2,7 +2,7 @@
 
 import type { Fold } from "../contract/graph.ts";
 import type { Indexed } from "../graph/index.ts";
-import { foldOf } from "../graph/repeats.ts";
+import { foldKey, foldOf, keyOf } from "../graph/folds.ts";
 import type { ViewState } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 
@@ -27,14 +27,10 @@ export function toDepth(view: ViewState, depth: number | null): ViewState {
   return { ...view, depth, expand: [], collapse: [] };
 }
 
-export function foldKey(fold: Fold): string {
-  return `#${fold.calls[0]!}x`;
-}
-
 /** Show every repeat of a fold, each closed, so that one of them can be opened. */
 export function unfolded(view: ViewState, fold: Fold): ViewState {
   const key = foldKey(fold);
-  const keys = new Set(fold.calls.map((call) => `#${call}`));
+  const keys = new Set(fold.calls.map(keyOf));
   const expand = view.expand.filter((other) => !keys.has(other));
   const collapse = [...view.collapse.filter((other) => !keys.has(other)), ...keys];
   return { ...view, expand, collapse, unfold: [...without(view.unfold, key), key] };
@@ -48,7 +44,7 @@ export function apart(view: ViewState, fold: Fold, repeat: number): ViewState {
 
 /** Show the repeats of a fold once again. */
 export function folded(view: ViewState, fold: Fold): ViewState {
-  const keys = new Set(fold.calls.map((call) => `#${call}`));
+  const keys = new Set(fold.calls.map(keyOf));
   const keep = (list: readonly string[]): readonly string[] => list.filter((key) => !keys.has(key));
   return {
     ...view,
@@ -69,7 +65,7 @@ export function showing(indexed: Indexed, view: ViewState, call: number): ViewSt
     const repeat = fold ? Math.floor(fold.calls.indexOf(at) / fold.period) : 0;
     if (fold && repeat > 0 && next.fold && !next.unfold.includes(foldKey(fold))) next = apart(next, fold, repeat);
     else if (fold && fold.period > 1) next = { ...next, collapse: without(next.collapse, foldKey(fold)) };
-    if (at !== call && at !== 0) next = opened(next, `#${at}`);
+    if (at !== call && at !== 0) next = opened(next, keyOf(at));
   }
   return next;
 }

@@ -6,12 +6,13 @@ import type { Camera } from "../paint/camera.ts";
 import type { Drawn, Wanted } from "../worker/protocol.ts";
 import type { Draft } from "../worker/client.ts";
 import { isAround } from "../graph/calls.ts";
+import { foldKey } from "../graph/folds.ts";
 import type { ViewState } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 import type { Fold } from "../contract/graph.ts";
 import type { Model } from "./model.ts";
 import { titleOf } from "./model.ts";
-import { closed, foldKey, folded, opened, showing, toDepth, toggled, unfolded } from "./open.ts";
+import { closed, folded, opened, showing, toDepth, toggled, unfolded } from "./open.ts";
 import type { AppState, Store } from "./state.ts";
 import type { Deed } from "./step.ts";
 

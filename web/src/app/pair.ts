@@ -7,7 +7,7 @@ import { type Difference, differences } from "./differences.ts";
 import { type LinkState, type Sides, SIDES } from "./link.ts";
 import type { Page } from "./page.tsx";
 import { visible } from "../graph/index.ts";
-import { foldOf } from "../graph/repeats.ts";
+import { foldOf } from "../graph/folds.ts";
 import { COMMON, COMMON_VIEW, type AppState, Store } from "./state.ts";
 import { type Deed, type Way, callIn, mirrored, mirroredView, nearest, ways } from "./step.ts";
 

@@ -4,8 +4,7 @@ import type { Fold } from "../contract/graph.ts";
 import { isThin } from "../graph/calls.ts";
 import type { Indexed } from "../graph/index.ts";
 import type { ViewState } from "../graph/state.ts";
-import { foldOf } from "../graph/repeats.ts";
-import { foldKey } from "./open.ts";
+import { foldKey, foldOf } from "../graph/folds.ts";
 
 /** By call of one graph: the calls of the other that belong to it, in order. */
 export type Partners = ReadonlyMap<number, readonly number[]>;

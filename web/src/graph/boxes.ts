@@ -2,7 +2,8 @@
 
 import type { Call, Fold } from "../contract/graph.ts";
 import { type CallTree, isAround, isThin } from "./calls.ts";
-import { type Chosen, type Folds, pieces } from "./chosen.ts";
+import { type Chosen, pieces } from "./chosen.ts";
+import { type Folds, foldKey, keyOf } from "./folds.ts";
 import { labelOf } from "./names.ts";
 import type { Flow } from "./flow.ts";
 import type { Revealed } from "./revealed.ts";
@@ -10,7 +11,7 @@ import type { ViewState } from "./state.ts";
 import type { VisibleNode } from "./visible.ts";
 
 /** More children than this in one box are split into ranges. */
-export const RANGE_LIMIT = 1000;
+const RANGE_LIMIT = 1000;
 const RANGE_SIZE = 250;
 const SIDE_BY_SIDE = 3;
 
@@ -48,10 +49,6 @@ interface Task {
   readonly box: number;
   readonly calls: readonly number[];
   readonly depth: number;
-}
-
-export function keyOf(call: number): string {
-  return `#${call}`;
 }
 
 /** No boxes yet. */
@@ -143,7 +140,7 @@ function unitsOf(
 }
 
 function isFolded({ state, unfold, tree }: Plan, fold: Fold): boolean {
-  if (!state.fold || isPlain(fold) || unfold.has(`${keyOf(fold.calls[0]!)}x`)) return false;
+  if (!state.fold || isPlain(fold) || unfold.has(foldKey(fold))) return false;
   return fold.calls.every((call) => tree.position[call]! >= 0);
 }
 
@@ -176,7 +173,7 @@ function addUnit(plan: Plan, boxes: Boxes, task: Task, unit: Unit, tasks: Task[]
     addCall(plan, boxes, task, unit[0]!, repeat, tasks);
     return;
   }
-  const key = `${keyOf(unit[0]!)}x`;
+  const key = foldKey({ calls: unit });
   const open = !plan.collapse.has(key);
   const box = add(boxes, { kind: "fold", key, call: unit[0]!, members: unit, parent: task.box, open, repeat });
   for (const call of unit) boxes.own[call] = box;

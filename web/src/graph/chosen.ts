@@ -1,12 +1,11 @@
 /** Repeats of a fold that are shown by themselves, while those before and after them stay folded. */
 
 import type { Fold, Graph } from "../contract/graph.ts";
+import { type Folds, foldOf, keyOf } from "./folds.ts";
 import type { ViewState } from "./state.ts";
 
 /** By the first call of a fold: which of its repeats, from 0. */
 export type Chosen = ReadonlyMap<number, ReadonlySet<number>>;
-
-export type Folds = ReadonlyMap<number, readonly Fold[]>;
 
 /** Repeats are chosen by their own key (`#12x3`), or because they, or for a path what is in them, shall be open. */
 export function chosen(graph: Graph, folds: Folds, { expand, unfold }: ViewState): Chosen {
@@ -23,7 +22,7 @@ export function chosen(graph: Graph, folds: Folds, { expand, unfold }: ViewState
   if (folds.size === 0 || expand.length === 0) return turnsOf;
   const named = new Set(expand);
   for (const { id, path } of graph.calls) {
-    if (named.has(`#${id}`)) chooseOne(graph, folds, id, choose);
+    if (named.has(keyOf(id))) chooseOne(graph, folds, id, choose);
     if (path === null || !named.has(path)) continue;
     for (let at: number | null = id; at !== null; at = graph.calls[at]!.parent) chooseOther(graph, folds, at, choose);
   }
@@ -32,8 +31,7 @@ export function chosen(graph: Graph, folds: Folds, { expand, unfold }: ViewState
 
 /** A later repeat; the first one stands for all already. */
 function chooseOne(graph: Graph, folds: Folds, call: number, choose: (first: number, turn: number) => void): void {
-  const { parent } = graph.calls[call]!;
-  const fold = parent === null ? undefined : folds.get(parent)?.find(({ calls }) => calls.includes(call));
+  const fold = foldOf({ graph, folds }, call);
   const turn = fold ? Math.floor(fold.calls.indexOf(call) / fold.period) : 0;
   if (fold && turn > 0) choose(fold.calls[0]!, turn);
 }

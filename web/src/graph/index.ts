@@ -1,11 +1,12 @@
 /** From a graph and what the reader has opened to what is to be drawn. */
 
-import type { Fold, Graph } from "../contract/graph.ts";
+import type { Graph } from "../contract/graph.ts";
 import { type Boxes, addCalls, noBoxes } from "./boxes.ts";
 import { type CallTree, type Level, callTree } from "./calls.ts";
-import { type Chosen, type Folds, chosen } from "./chosen.ts";
+import { type Chosen, chosen } from "./chosen.ts";
 import { type End, addConstants, addEnds, inputs, outputs } from "./ends.ts";
 import { type Flow, flow } from "./flow.ts";
+import { type Folds, foldsOf } from "./folds.ts";
 import { nets, representatives } from "./nets.ts";
 import { type Revealed, revealed } from "./revealed.ts";
 import type { ViewState } from "./state.ts";
@@ -32,16 +33,18 @@ const READABLE = 48;
 
 export function index(graph: Graph, level: Level): Indexed {
   const tree = callTree(graph, level);
-  const folds = new Map<number, Fold[]>();
-  for (const fold of graph.folds) {
-    const siblings = folds.get(fold.parent);
-    if (siblings) siblings.push(fold);
-    else folds.set(fold.parent, [fold]);
-  }
   const flows = flow(tree);
   const constants = revealed(tree, flows);
   const from = inputs(tree, flows);
-  return { graph, tree, flow: flows, revealed: constants, folds, inputs: from, outputs: outputs(graph) };
+  return {
+    graph,
+    tree,
+    flow: flows,
+    revealed: constants,
+    folds: foldsOf(graph),
+    inputs: from,
+    outputs: outputs(graph),
+  };
 }
 
 /** The boxes and nets that `state` shows. */

@@ -1,15 +1,9 @@
 /** The calls that a box stands for. */
 
 import type { Fold } from "../contract/graph.ts";
+import { foldOf } from "./folds.ts";
 import type { Indexed } from "./index.ts";
 import type { VisibleNode } from "./visible.ts";
-
-/** The fold among whose repeats a call is. */
-export function foldOf({ graph, folds }: Indexed, call: number): Fold | null {
-  const parent = graph.calls[call]?.parent;
-  if (parent === null || parent === undefined) return null;
-  return folds.get(parent)?.find(({ calls }) => calls.includes(call)) ?? null;
-}
 
 /** All calls that a box stands for: itself, or its place in every repeat of the fold that is shown once. */
 export function repeatsOf(indexed: Indexed, node: VisibleNode): readonly number[] {

@@ -14,9 +14,9 @@ const BADGE_PAD = 5;
 /** The least widths of boxes of one and of two lines: what is alike in kind should be alike in size. */
 const LEAST_WIDTH = 64;
 const LEAST_WIDTH_TWO = 108;
-export const ONE_LINE = 24;
-export const TWO_LINES = 38;
-export const FRAME_TITLE = 36;
+const ONE_LINE = 24;
+const TWO_LINES = 38;
+const FRAME_TITLE = 36;
 const CORNER = 8;
 /** Of dashed lines: the lengths of a dash and of the gap after it, in pixels. */
 export const DASH: readonly number[] = [5, 3];

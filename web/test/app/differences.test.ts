@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { differences } from "../../src/app/differences.ts";
 import { closedMark, markOf } from "../../src/scene/marks.ts";
-import { foldOf } from "../../src/graph/repeats.ts";
+import { foldOf } from "../../src/graph/folds.ts";
 import { DEFAULT_STATE, visible } from "../../src/graph/index.ts";
 import { byPath, callAt, marks } from "./pairs.ts";
 

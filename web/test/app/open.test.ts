@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { closed, folded, opened, showing, unfolded } from "../../src/app/open.ts";
-import { foldOf } from "../../src/graph/repeats.ts";
+import { foldOf } from "../../src/graph/folds.ts";
 import { DEFAULT_STATE, index, visible } from "../../src/graph/index.ts";
 import { network } from "../payloads.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { foldKey, showing } from "../../src/app/open.ts";
-import { foldOf } from "../../src/graph/repeats.ts";
+import { showing } from "../../src/app/open.ts";
+import { foldKey, foldOf } from "../../src/graph/folds.ts";
 import { mirrored, mirroredView, nearest, partnerKey, partnerOf, ways, worthALook } from "../../src/app/step.ts";
 import { DEFAULT_STATE, visible } from "../../src/graph/index.ts";
 import { byPath, callAt } from "./pairs.ts";
