@@ -52,7 +52,7 @@ def held(made: Page) -> dict:
 def test_two_graphs_are_held_with_their_numbers(graphs):
     """The second as the first: calls with arguments, and costs."""
     inside = held(page(graphs[0], beside=graphs[1]))
-    assert set(inside) == {"graph", "measures", "marks", "view", "about", "beside", "pair"}
+    assert set(inside) == {"graph", "measures", "elements", "marks", "view", "about", "beside", "pair"}
     assert [call["name"] for call in inside["beside"]["graph"]["calls"]] == [call.name for call in graphs[1].calls]
     assert inside["beside"]["about"]["totals"]["parameters"] == 4 * 6 + 6 + 6 * 2 + 2
     assert inside["about"]["totals"]["parameters"] == 4 * 8 + 8 + 8 * 2 + 2
@@ -61,7 +61,7 @@ def test_two_graphs_are_held_with_their_numbers(graphs):
 
 def test_a_page_of_one_graph_holds_nothing_of_a_second(graphs):
     """As it always was."""
-    assert set(held(page(graphs[0]))) == {"graph", "measures", "marks", "view", "about"}
+    assert set(held(page(graphs[0]))) == {"graph", "measures", "elements", "marks", "view", "about"}
 
 
 def test_pairs_marks_and_titles_reach_the_page(graphs):
