@@ -6,11 +6,11 @@ Source: https://github.com/pytorch/pytorch/blob/main/torch/_export/serde/schema.
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Node, Slot, Source, Text
+from torchatlas.readers.dtypes import nbytes
 
 if TYPE_CHECKING:
     from collections import deque
@@ -43,7 +43,6 @@ DTYPES = {
 }
 LAYOUTS = {1: "sparse_coo", 2: "sparse_csr", 3: "sparse_csc", 4: "sparse_bsr", 5: "sparse_bsc", 7: "strided"}
 FORMATS = {1: "contiguous_format", 2: "channels_last", 3: "channels_last_3d", 4: "preserve_format"}
-SIZES = {"bool": 1, "float8": 1, "bfloat16": 2, "complex32": 4, "complex64": 8, "complex128": 16}
 SYMBOL = re.compile(r"Symbol\('([^']*)'[^()]*\)")
 FRAME = re.compile(r'File "([^"\n]{1,1000})", line (\d{1,9})')
 LIBRARY = re.compile(r"(?:site|dist)-packages|^<")
@@ -51,21 +50,6 @@ MOST = 256
 """Items of a list that are told; more are data."""
 DEEPEST = 50
 """Containers one inside another that are followed, and graphs."""
-
-
-def item_size(dtype: str) -> int | None:
-    """Bytes of one element of a type: ``float32`` has 4; None where not known."""
-    for name, size in SIZES.items():
-        if dtype.startswith(name):
-            return size
-    bits = re.fullmatch(r"(?:u?int|float)(\d+)", dtype)
-    return int(bits[1]) // 8 if bits else None
-
-
-def nbytes(shape: tuple[int, ...], dtype: str) -> int | None:
-    """Bytes of a tensor; None where a size varies or the type is not known."""
-    size = item_size(dtype)
-    return None if size is None or min(shape, default=0) < 0 else math.prod(shape) * size
 
 
 def tensor(meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,23 +30,6 @@ DTYPES = {
     "QUInt8Storage": "quint8",
     "QInt32Storage": "qint32",
 }
-SIZES = {
-    "float32": 4,
-    "float64": 8,
-    "float16": 2,
-    "bfloat16": 2,
-    "int64": 8,
-    "int32": 4,
-    "int16": 2,
-    "int8": 1,
-    "uint8": 1,
-    "bool": 1,
-    "complex64": 8,
-    "complex128": 16,
-    "qint8": 1,
-    "quint8": 1,
-    "qint32": 4,
-}
 REBUILD = frozenset({"_rebuild_tensor_v2", "_rebuild_tensor", "_rebuild_qtensor"})
 LISTS = frozenset({"build_intlist", "build_tensorlist", "build_doublelist", "build_boollist", "build_complexlist"})
 DIMENSIONS = 64

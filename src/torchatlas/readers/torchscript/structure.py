@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.graph import Node
+from torchatlas.readers.dtypes import nbytes
 from torchatlas.readers.graph_builder import GraphBuilder
 from torchatlas.readers.torchscript.code import Class
-from torchatlas.readers.torchscript.objects import SIZES, PickledObject, Tensor
+from torchatlas.readers.torchscript.objects import PickledObject, Tensor
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Tree, ValueKind
@@ -93,14 +93,12 @@ def _settings(known: Class, thing: PickledObject) -> list[tuple[str, Tree]]:
 
 def described(tensor: Tensor) -> dict[str, Any]:
     """What a value says of it."""
-    size = SIZES.get(tensor.dtype)
     shape = tuple(max(one, -1) for one in tensor.shape)
-    known = size is not None and min(shape, default=0) >= 0
     return {
         "shape": shape,
         "dtype": tensor.dtype,
         "device": tensor.device,
-        "nbytes": math.prod(shape) * (size or 0) if known else None,
+        "nbytes": nbytes(shape, tensor.dtype),
         "requires_grad": tensor.requires_grad,
     }
 

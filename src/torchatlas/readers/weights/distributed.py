@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.errors import FileError
 from torchatlas.files.load_recipe import Read
+from torchatlas.readers.dtypes import size_of
 from torchatlas.readers.pickled import Damaged, Foreign, Mapping
 from torchatlas.readers.unpickler import Bounded, Machine
 from torchatlas.readers.weights import archive
 from torchatlas.readers.weights.choice import choose
 from torchatlas.readers.weights.rebuilt import call, dtype_of, sizes, word
-from torchatlas.readers.weights.stored import Stored, size_of
+from torchatlas.readers.weights.stored import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

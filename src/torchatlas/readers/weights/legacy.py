@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.readers.dtypes import BITS
 from torchatlas.readers.pickled import Damaged, Foreign, Global, Mapping, Needs
 from torchatlas.readers.unpickler import Bounded, Machine
 from torchatlas.readers.weights.rebuilt import call, storage, storage_dtype, view, word
-from torchatlas.readers.weights.stored import BITS, ByteRange, Stored
+from torchatlas.readers.weights.stored import ByteRange, Stored
 
 if TYPE_CHECKING:
     from typing import BinaryIO

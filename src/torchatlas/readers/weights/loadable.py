@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.graph import Provenance
 from torchatlas.files.load_recipe import Read
+from torchatlas.readers.dtypes import BITS
 from torchatlas.readers.pickled import Mapping
 from torchatlas.readers.weights.packed import is_packed
 from torchatlas.readers.weights.rebuilt import STORAGES
-from torchatlas.readers.weights.stored import BITS
 from torchatlas.readers.weights.whole import expression
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import InnerTensor, total_bytes
+from torchatlas.readers.dtypes import size_of
 from torchatlas.readers.pickled import Blob, Damaged, Foreign, Global, Mapping, Set
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights.dtensor import placed
 from torchatlas.readers.weights.harmful import GETATTR, is_harmful
 from torchatlas.readers.weights.packed import with_tables
-from torchatlas.readers.weights.stored import ByteRange, Stored, contiguous, size_of
+from torchatlas.readers.weights.stored import ByteRange, Stored, contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Callable

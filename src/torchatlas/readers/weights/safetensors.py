@@ -11,7 +11,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from torchatlas.core.errors import FileError
-from torchatlas.readers.weights.stored import ByteRange, Stored, contiguous, size_of
+from torchatlas.readers.dtypes import size_of
+from torchatlas.readers.weights.stored import ByteRange, Stored, contiguous
 
 if TYPE_CHECKING:
     from torchatlas.readers.source import Source

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.core.comparing.state import LazyTensor, NotBuilt, ScriptObject, TensorSpec, TorchConstant
 from torchatlas.core.errors import FileError
+from torchatlas.readers.dtypes import size_of
 from torchatlas.readers.pickled import Foreign, Global, Mapping
 from torchatlas.readers.weights.packed import with_tables
 from torchatlas.readers.weights.parts import METADATA
 from torchatlas.readers.weights.rebuilt import array, word
 from torchatlas.readers.weights.statistics import content
-from torchatlas.readers.weights.stored import Stored, size_of
+from torchatlas.readers.weights.stored import Stored
 
 if TYPE_CHECKING:
     from torchatlas.readers.weights.checkpoint import Checkpoint

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from torchatlas.core.errors import FileError
 from torchatlas.core.graph import Note, Overlay
 from torchatlas.readers.archive import Archive
+from torchatlas.readers.dtypes import BITS
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights.numbers import as_floats, is_known
-from torchatlas.readers.weights.stored import BITS, ByteRange, Stored, contiguous
+from torchatlas.readers.weights.stored import ByteRange, Stored, contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -8,25 +8,10 @@ from typing import TYPE_CHECKING
 from torchatlas.core.graph import numel_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
     from torchatlas.core.graph import InnerTensor
     from torchatlas.readers.source import Source
-
-BITS: Mapping[str, int] = {
-    **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 64),
-    **dict.fromkeys(("float32", "int32", "uint32", "qint32", "complex32"), 32),
-    **dict.fromkeys(("float16", "bfloat16", "int16", "uint16", "bits16"), 16),
-    **dict.fromkeys(("int8", "uint8", "bool", "qint8", "quint8", "quint4x2", "quint2x4"), 8),
-    **dict.fromkeys(("bits8", "bits1x8", "bits2x4", "bits4x2", "float4_e2m1fn_x2"), 8),
-    **dict.fromkeys(("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"), 8),
-    **{f"{sign}int{bits}": 8 for sign in ("", "u") for bits in range(1, 8)},  # torch keeps each in a byte
-    "complex128": 128,
-    "float6_e2m3": 6,
-    "float6_e3m2": 6,
-    "float4_e2m1": 4,
-}
-"""Bits of one element, by torch's name of its dtype; the last three are of safetensors alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +93,6 @@ class Stored:
         if self.storage is None or self.stride is None or not self.numel:
             return None
         return (self.memory, self.offset, self.shape, self.stride, self.dtype)
-
-
-def size_of(dtype: str, elements: int) -> int | None:
-    """Bytes that so many elements take; None for a dtype that is not known."""
-    bits = BITS.get(dtype)
-    return None if bits is None else (bits * elements + 7) // 8
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import FileError
+from torchatlas.readers.dtypes import size_of
 from torchatlas.readers.pickled import Mapping
 from torchatlas.readers.weights.rebuilt import sizes
-from torchatlas.readers.weights.stored import Stored, contiguous, size_of
+from torchatlas.readers.weights.stored import Stored, contiguous
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
