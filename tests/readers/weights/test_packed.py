@@ -15,6 +15,9 @@ import torchatlas as ta
 from capture.test_stored import CHANNELS, captured, dynamic, grouped
 from torchatlas.capture.stored import packed_parameters
 from torchatlas.core.measure.cost import total
+from torchatlas.readers.pickled import Foreign, Global
+from torchatlas.readers.weights.packed import unpacked
+from torchatlas.readers.weights.stored import Stored
 
 
 def test_a_subclass_in_a_file_counts_the_tensors_inside(tmp_path):
@@ -433,3 +436,10 @@ def test_a_quantized_model_takes_its_own_weights(name, tmp_path):
     memory, file = (one.b for one in compared)
     assert sums(memory)[0] == sums(file)[0] > 0
     assert sums(memory)[2:] == sums(file)[2:]
+
+
+def test_a_list_that_stands_in_many_places_is_looked_into_once():
+    """A file of some bytes can say a list of a thousand lists that are one, and so on."""
+    inner = [Stored((4, 2), "qint8", type="quantized")]
+    layer = Foreign(Global("torch", "ScriptObject"), (), ([inner, inner], "quantized.LinearPackedParamsBase"))
+    assert list(unpacked("_packed_params", layer)) == ["weight"]
