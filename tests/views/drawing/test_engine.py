@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from torchatlas.core.errors import DrawingError
-from torchatlas.views.drawing.engine import render
+from torchatlas.views.drawing.engine import _explain, render
 from viewing import payload_of
 from views.drawing.nets import stack
 
@@ -37,7 +37,7 @@ def test_a_drawing_that_takes_too_long_is_stopped_and_told(given):
 LITTLE = """
 from pathlib import Path
 from torchatlas.core.errors import DrawingError
-from torchatlas.views.drawing.engine import render
+from torchatlas.views.drawing.engine import _explain, render
 for limit in range(0, 1_500_000, 1499):  # from no room at all, less than the engine takes itself, to room enough
     try:
         render(Path("small.json").read_text(), memory=limit)
@@ -57,6 +57,15 @@ def test_a_drawing_that_takes_too_much_memory_is_stopped_and_told(given, tmp_pat
         line for line in told if not re.search(r"Stack has 58 calls.* more than [\d.]+ [kM]B of mem.*depth=", line)
     ]
     assert not wrong, wrong[0]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["null\n", "\nundefined", "InternalError\n    at f (<input>:4:1)\n", "InternalError: Invalid error message\nnull"],
+)
+def test_an_engine_without_room_for_a_message_has_no_memory_left(given, reason):
+    """What the library gives, once in some thousand limits, in the place of a message."""
+    assert "took more than 1.00 MB of memory" in _explain(reason, given, 60.0, 1_000_000)
 
 
 def test_a_defect_of_the_engine_is_told_as_one(given):

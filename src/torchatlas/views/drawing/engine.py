@@ -6,6 +6,7 @@ The same file draws in the browser, so that the picture in a file is the picture
 from __future__ import annotations
 
 import json
+import re
 import threading
 from functools import cache
 from importlib.resources import files
@@ -76,6 +77,10 @@ def _source() -> str:
     return files(__package__).joinpath("engine.js").read_text(encoding="utf-8")
 
 
+_A_MESSAGE = re.compile(r"\w+: (?!Invalid error message)\S")
+"""How an error that says something begins; where memory ends, no room may be left to say it."""
+
+
 def _explain(reason: str, payload: str, seconds: float, memory: int) -> str:
     given = json.loads(payload)
     graphs = [side["graph"] for side in given.get("sides", [given])]
@@ -86,7 +91,6 @@ def _explain(reason: str, payload: str, seconds: float, memory: int) -> str:
     said = f"{names} has {calls:,} calls and {tensors:,} tensors, and drawing it"
     if "interrupted" in reason:
         return f"{said} took more than {seconds:g} seconds. {CLOSE}"
-    told = reason.partition("\n")[0].strip()
-    if "out of memory" in reason or told in {"null", "InternalError"}:  # no room was left for the message itself
+    if "out of memory" in reason or not _A_MESSAGE.match(reason):
         return f"{said} took more than {size(memory)} of memory. {CLOSE}"
     return f"{said} failed, which is a defect of torchatlas: please report it with the model's code. {reason.strip()}"
