@@ -18,6 +18,7 @@ export const NETWORKS = [
   "clip",
   "shared",
   "messages",
+  "ramps",
   "failing",
   "unrun",
 ] as const;

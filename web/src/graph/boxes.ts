@@ -169,11 +169,11 @@ function addUnit(plan: Plan, boxes: Boxes, task: Task, unit: Unit, tasks: Task[]
   const repeat = fold
     ? { count: fold.count, loop: fold.kind === "loop" && fold.carried > 0, last: lastOf(fold), grows: growthOf(fold) }
     : null;
-  if (unit.length === 1) {
+  if (!fold || unit.length === 1) {
     addCall(plan, boxes, task, unit[0]!, repeat, tasks);
     return;
   }
-  const key = foldKey({ calls: unit });
+  const key = foldKey(fold); // of its first call, be that one in the picture or not: so is it named where it is opened
   const open = !plan.collapse.has(key);
   const box = add(boxes, { kind: "fold", key, call: unit[0]!, members: unit, parent: task.box, open, repeat });
   for (const call of unit) boxes.own[call] = box;

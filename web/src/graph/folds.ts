@@ -28,6 +28,6 @@ export function keyOf(call: number): string {
 }
 
 /** The key of all repeats of a fold together. */
-export function foldKey({ calls }: Pick<Fold, "calls">): string {
+export function foldKey({ calls }: Fold): string {
   return `${keyOf(calls[0]!)}x`;
 }

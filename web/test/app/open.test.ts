@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { closed, folded, opened, showing, unfolded } from "../../src/app/open.ts";
-import { foldOf } from "../../src/graph/folds.ts";
+import { foldKey, foldOf } from "../../src/graph/folds.ts";
 import { DEFAULT_STATE, index, visible } from "../../src/graph/index.ts";
 import { network } from "../payloads.ts";
 
@@ -35,6 +35,18 @@ describe("opening", () => {
     const nodes = visible(indexed, showing(indexed, { ...DEFAULT_STATE, depth: 1 }, call)).nodes;
     const open = nodes.filter((node) => node.open).map((node) => graph.calls[node.call]!.path);
     expect(open).toEqual(["layer3", "layer3.17"]);
+  });
+
+  test("what begins with a constant opens, closes and shows its repeats by the fold's own name", () => {
+    const known = index(network("ramps"), "op");
+    const [fold] = known.graph.folds;
+    expect(known.flow.constant[fold!.calls[0]!]).not.toBe(0);
+    const folds = (view: typeof DEFAULT_STATE) => visible(known, view).nodes.filter(({ kind }) => kind === "fold");
+    const [box] = folds(DEFAULT_STATE);
+    const inside = fold!.calls[1]!;
+    expect(folds(showing(known, closed(DEFAULT_STATE, box!.key), inside)).map(({ open }) => open)).toEqual([true]);
+    expect(folds(unfolded(DEFAULT_STATE, fold!))).toEqual([]);
+    expect(box!.key).toBe(foldKey(fold!));
   });
 
   test("all repeats and folding them again gives the same drawing", () => {
