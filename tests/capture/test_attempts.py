@@ -202,7 +202,7 @@ def test_where_both_ways_fail_the_first_error_stays():
     with pytest.raises(RuntimeError, match="cannot be multiplied") as caught:
         ta.capture(Flat(), (3, 4))
     assert inputs(caught.value.atlas) == {"x": ((3, 4), "float32")}
-    assert caught.value.__context__ is None
+    assert not isinstance(caught.value.__context__, RuntimeError)  # torch 2.6 leaves one of its own there
     assert not [note for note in caught.value.__notes__ if "batch" in note]
 
 
