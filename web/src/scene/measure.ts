@@ -11,20 +11,34 @@ export interface Font {
 /** What text is written in: the shipped font, and those as wide as it where it is not there. */
 export const FONTS = "Atlas Sans, Liberation Sans, Arial, Helvetica, sans-serif";
 
+/** Texts whose width is remembered, most: the same few shapes and class names stand all over a picture. */
+const REMEMBERED = 10_000;
+
 const TABLES = { regular: table(REGULAR), bold: table(BOLD) };
 
-function table(runs: Runs): ReadonlyMap<number, number> {
+interface Table {
+  readonly widthOf: ReadonlyMap<number, number>;
+  /** Widths of whole texts, in font units. */
+  readonly known: Map<string, number>;
+}
+
+function table(runs: Runs): Table {
   const widthOf = new Map<number, number>();
   for (const [first, widths] of runs) widths.forEach((width, i) => widthOf.set(first + i, width));
-  return widthOf;
+  return { widthOf, known: new Map() };
 }
 
 /** The width of a text in pixels; a character that the font lacks counts as wide as it is high. */
 export function textWidth(text: string, { size, bold }: Font): number {
-  const widths = bold ? TABLES.bold : TABLES.regular;
-  let sum = 0;
-  for (const sign of text) sum += widths.get(sign.codePointAt(0)!) ?? UNITS;
-  return (sum * size) / UNITS;
+  const { widthOf, known } = bold ? TABLES.bold : TABLES.regular;
+  let units = known.get(text);
+  if (units === undefined) {
+    units = 0;
+    for (const sign of text) units += widthOf.get(sign.codePointAt(0)!) ?? UNITS;
+    if (known.size >= REMEMBERED) known.clear();
+    known.set(text, units);
+  }
+  return (units * size) / UNITS;
 }
 
 /** Cut a text that is too wide, in its middle, where names differ least. */

@@ -23,8 +23,12 @@ export function svg(scene: Scene): string {
   return parts.join("");
 }
 
+/** Nearly every text: there is nothing to replace in it. */
+const PLAIN = /^[\n !#-%(-;=?-~\u00a0-\u2fff]{0,20000}$/;
+
 /** Text from the model is data: marks become entities, and what XML forbids becomes a replacement character. */
 export function escape(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text
     .slice(0, 20000)
     .replace(/[&<>"']/g, (mark) => MARKS[mark]!)

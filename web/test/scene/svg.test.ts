@@ -61,6 +61,16 @@ test("what XML forbids becomes a replacement character, marks become entities", 
   expect(escape("\u0000<&>\"'")).toBe("\ufffd&lt;&amp;&gt;&quot;&#39;");
 });
 
+test("each sign is written as itself, but marks and what XML forbids", () => {
+  const MARKS: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  const allowed = (code: number) =>
+    [0x9, 0xa, 0xd].includes(code) || (code >= 0x20 && code < 0xd800) || (code > 0xdfff && code < 0xfffe);
+  for (let code = 0; code <= 0xffff; code++) {
+    const sign = String.fromCharCode(code);
+    expect(escape(`a${sign}`)).toBe(`a${MARKS[sign] ?? (allowed(code) ? sign : "\ufffd")}`);
+  }
+});
+
 test("a changed theme changes colours alone", () => {
   const drawn = (theme: "light" | "dark" | "paper"): string => svg(drawScene(asked("unet", { theme })));
   const withoutColours = (theme: "light" | "dark" | "paper"): string => drawn(theme).replace(/#[0-9a-f]{6}/g, "#");
