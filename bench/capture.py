@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
 REPEAT = 20
-GOAL = {"op": 1.20, "aten": 1.40}
+GOAL = {"op": 1.18, "aten": 1.35}
 GOAL_PER_CALL = 45.0
 
 
