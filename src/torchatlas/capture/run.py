@@ -71,6 +71,7 @@ class Run:
         self._held = [] if is_a(self._model, nn.Module) else held_by(self._model)
         self._guard = Guard(writes=not options.fake)
         self._options = options
+        self._freeze: Callable[[], object] = _nothing
         self.bound: Any = None
 
     @property
@@ -140,7 +141,7 @@ class Run:
         undo = Undo()
         try:
             try:
-                _spare_collector(undo)
+                self._freeze = _collect_nothing_known(undo)
                 room_for_capture.want(undo)
                 snapshot = self._no_trace(self._guard, undo)
                 training = [bool(module.training) for module in self._unique]
@@ -183,6 +184,7 @@ class Run:
         try:
             if bound is not None:
                 keys = self._keys(*bound)
+                self._freeze()
                 result = recorder.root(self._model, (kind, name), keys, *bound)
                 if is_a(result, _LATER):
                     recorder.notes[_unread(result)] = None
@@ -195,6 +197,7 @@ class Run:
                 add_note(raised, advice(raised))
             raise
         finally:
+            self._freeze()
             with unrecorded():
                 recorder.notes.update(dict.fromkeys(_changed(snapshot.changed())))
                 graph = recorder.finish(name, structure.records(), self._provenance(), error)
@@ -266,14 +269,23 @@ def _changed(objects: list[str]) -> list[Note]:
     ]
 
 
-def _spare_collector(undo: Undo) -> None:
-    """Garbage collections during the run look at what the run makes, not at all that torch has loaded.
+def _collect_nothing_known(undo: Undo) -> Callable[[], object]:
+    """Garbage collections look at what is made from here on, and not at all that torch has loaded.
 
     A record is many small objects that stay; each full collection they set off costs 100 ms where torch is loaded.
+
+    Returns:
+        What says so once more, of all that was made by then; nothing where the collector is the user's own affair.
     """
-    if gc.isenabled() and not gc.get_freeze_count():
-        undo.add(gc.unfreeze)
-        gc.freeze()
+    if not gc.isenabled() or gc.get_freeze_count():
+        return _nothing
+    undo.add(gc.unfreeze)
+    gc.freeze()
+    return gc.freeze
+
+
+def _nothing() -> None:
+    """Leave everything as it is."""
 
 
 def _leave(inference: torch.inference_mode) -> None:
