@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torchatlas.views.drawing.measures import measures_in
 from torchatlas.views.drawing.options import read_options
 from torchatlas.views.drawing.payload import payload
-from torchatlas.views.drawing.structure import shown
+from torchatlas.views.drawing.unrun import shown
 
 if TYPE_CHECKING:
     from torchatlas.core.graph import Graph

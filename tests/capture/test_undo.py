@@ -16,7 +16,7 @@ import torchatlas as ta
 from state import differences, fingerprint
 from torchatlas.capture.record.modes import record
 from torchatlas.capture.record.recorder import Recorder
-from torchatlas.capture.restore.state import Guard
+from torchatlas.capture.restore.no_trace import Guard
 from torchatlas.capture.undo import Shared, Undo, undoing
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from torchatlas.core.graph import Call, Graph, Node, Slot, Value
-from torchatlas.views.drawing.structure import shown
+from torchatlas.views.drawing.unrun import shown
 from torchatlas.views.page.page import page
 
 if TYPE_CHECKING:

@@ -16,16 +16,15 @@ from torchatlas.capture.inputs.caller import Caller
 from torchatlas.capture.options import RUN as ALONE
 from torchatlas.capture.options import CompareOptions
 from torchatlas.core.comparing import compare as changes_of
+from torchatlas.core.comparing.fit import loading
 from torchatlas.core.comparing.likeness import is_inferred
-from torchatlas.core.comparing.loading import loading
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph
 from torchatlas.core.options import takes, with_defaults
 from torchatlas.files import atomic
 from torchatlas.files.filename import filename
 from torchatlas.views.drawing.options import BESIDE, PAGE, BesideOptions, PageOptions
-from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
-from torchatlas.views.table.page import Page as Paper
+from torchatlas.views.table.text_page import ASCII, UNICODE, WITHOUT_TERMINAL, TextPage, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from torchatlas.core.comparing.compare import Changes, Item
-    from torchatlas.core.comparing.loading import Loading
+    from torchatlas.core.comparing.fit import Loading
     from torchatlas.views.drawing.beside import Beside
     from torchatlas.views.drawing.options import BoxSelection
     from torchatlas.views.page.page import Page
@@ -222,7 +221,7 @@ class Comparison:
             width: terminal cells; 120 by default.
             depth: levels of modules; by default what a screen or two hold.
         """
-        return self._at(depth).text(Paper(width or WITHOUT_TERMINAL))
+        return self._at(depth).text(TextPage(width or WITHOUT_TERMINAL))
 
     def html(self) -> str:
         """One ``<div>`` with its style, to be put into any page."""
@@ -354,11 +353,11 @@ class Comparison:
         return self.html()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        page = Paper(options.max_width, ASCII if options.ascii_only else UNICODE, options.encoding)
+        page = TextPage(options.max_width, ASCII if options.ascii_only else UNICODE, options.encoding)
         yield from _styled(self._table, page)
 
 
-def _styled(table: Differences, page: Paper) -> Iterator[Text]:
+def _styled(table: Differences, page: TextPage) -> Iterator[Text]:
     """The lines of a table, as rich prints them."""
     from rich.text import Text  # noqa: PLC0415 - start-up time, which plain text need not pay
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from torchatlas.api.atlas import Atlas
 from torchatlas.api.target import is_module
+from torchatlas.core.comparing.fit import Rest, loading
 from torchatlas.core.comparing.load_result import LoadResult, NotAsked
-from torchatlas.core.comparing.loading import Rest, loading
 from torchatlas.core.comparing.renaming import renamed as after
 from torchatlas.core.comparing.state import TensorSpec
 from torchatlas.core.errors import AtlasError, InputError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from torchatlas.core.comparing.loading import Loading
+    from torchatlas.core.comparing.fit import Loading
     from torchatlas.core.graph import Graph
     from torchatlas.readers.weights.checkpoint import Checkpoint
 
@@ -196,7 +196,7 @@ def graph_of(state: Mapping[Any, Any]) -> Graph:
     Raises:
         InputError: it holds no weights of a module.
     """
-    from torchatlas.readers.weights.structure import graph_of as graph  # noqa: PLC0415  # loaded when asked for
+    from torchatlas.readers.weights.graph import graph_of as graph  # noqa: PLC0415  # loaded when asked for
 
     return graph(_chosen(state), Path("state_dict"))
 

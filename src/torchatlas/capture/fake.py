@@ -1,8 +1,8 @@
 """Runs without memory or arithmetic: every tensor becomes a fake one, which has a shape, a type and a device only.
 
 A model in real memory is not copied: its parameters and buffers are rebound to fake twins for the run, by identity so
-that ties stay, and `state.no_trace` puts the real ones back. A model built on meta, or under a `FakeTensorMode`, serves
-as it is.
+that ties stay, and `restore.no_trace` puts the real ones back. A model built on meta, or under a `FakeTensorMode`,
+serves as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torchatlas.capture.objects.contents import OPAQUE, is_a
 from torchatlas.capture.objects.substitute import NotCopiedError, substituted
 from torchatlas.capture.objects.tree import PLAIN
-from torchatlas.capture.restore.state import own_tensors
+from torchatlas.capture.restore.no_trace import own_tensors
 from torchatlas.capture.torch_private import NEEDS_DATA, FakeTensor, FakeTensorMode, leave_fake
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Note

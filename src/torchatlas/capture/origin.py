@@ -16,7 +16,7 @@ from torchatlas.capture.objects.contents import OPAQUE, attributes, contents, is
 from torchatlas.capture.objects.substitute import holders, substituted
 from torchatlas.capture.objects.tree import tensors_in
 from torchatlas.capture.record.structure import modules_of
-from torchatlas.capture.restore.state import Guard, no_trace
+from torchatlas.capture.restore.no_trace import Guard, no_trace
 from torchatlas.capture.torch_private import FakeTensor, pytree
 from torchatlas.capture.undo import undoing
 from torchatlas.core.errors import InputError

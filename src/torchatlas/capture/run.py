@@ -25,7 +25,7 @@ from torchatlas.capture.record.replay import Tape
 from torchatlas.capture.record.structure import Structure, held_by, modules_of, name_of, owner_of, uncompiled
 from torchatlas.capture.record.unregistered import loose, remark
 from torchatlas.capture.recursion import room_for_capture
-from torchatlas.capture.restore.state import Guard, no_trace
+from torchatlas.capture.restore.no_trace import Guard, no_trace
 from torchatlas.capture.torch_private import eager_stance
 from torchatlas.capture.undo import Undo, undoing
 from torchatlas.capture.unrecorded import keep_modes, unrecorded

@@ -61,7 +61,7 @@ class Step:
 
 
 @dataclass(eq=False, slots=True)
-class Part:
+class ModuleRecord:
     """A module in the making; as ``Module``."""
 
     name: str = ""
@@ -81,7 +81,7 @@ class GraphBuilder:
         self.values: list[Value] = []
         self.makers: list[Step | None] = []
         self.homes: dict[int, Step] = {}
-        self.parts: dict[str, Part] = {"": Part(name)}
+        self.parts: dict[str, ModuleRecord] = {"": ModuleRecord(name)}
         self.notes: dict[str, Step | None] = {}
         self.steps = 1
         self._first: dict[int, int] = {}
@@ -184,13 +184,13 @@ class GraphBuilder:
         self._first[by] = first
         self._stands(first, by)
 
-    def part(self, path: str, name: str = "") -> Part:
+    def part(self, path: str, name: str = "") -> ModuleRecord:
         """The module at a path, made with the modules around it where it is new."""
         known = self.parts.get(path)
         if known is None:
             around = path
             while around and around not in self.parts:
-                self.parts[around] = Part()
+                self.parts[around] = ModuleRecord()
                 around = around.rpartition(".")[0]
             known = self.parts[path]
         if name and not known.name:

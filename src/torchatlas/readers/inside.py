@@ -15,8 +15,8 @@ from torchatlas.readers.registry import Content, graph_in, suffixes
 from torchatlas.readers.source import Source
 from torchatlas.readers.weights import folders, single, statistics
 from torchatlas.readers.weights.folder import Folder
+from torchatlas.readers.weights.graph import graph_of
 from torchatlas.readers.weights.loadable import packed
-from torchatlas.readers.weights.structure import graph_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

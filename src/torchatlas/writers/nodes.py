@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from torchatlas.core.check import check
 from torchatlas.core.graph import Node as Container
 from torchatlas.core.graph import Slot
-from torchatlas.writers.names import Names, label_of, scopes_of
+from torchatlas.writers.node_names import Names, label_of, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

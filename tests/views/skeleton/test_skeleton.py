@@ -17,7 +17,7 @@ from torch.nn.utils import prune
 
 import torchatlas as ta
 from torchatlas.core.graph import Graph
-from torchatlas.views.skeleton.names import TAKEN
+from torchatlas.views.skeleton.python_names import TAKEN
 from torchatlas.views.skeleton.skeleton import skeleton
 
 

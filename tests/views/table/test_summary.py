@@ -12,7 +12,7 @@ from rich.console import Console
 from torchatlas.core.errors import InputError
 from torchatlas.views.table.summary import Summary, summarize
 from views.table import nets
-from views.table.test_page import Screen
+from views.table.test_text_page import Screen
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ import pytest
 from rich.cells import cell_len
 
 from torchatlas.core.graph import Call, Graph, Module, Note, Provenance, Value
-from torchatlas.views.table.page import ASCII, UNICODE, Page
 from torchatlas.views.table.row import Row
 from torchatlas.views.table.summary import summarize
 from torchatlas.views.table.text import guides
+from torchatlas.views.table.text_page import ASCII, UNICODE, TextPage
 from views.table import nets
 
 PLACE = re.compile(r"(?:/[^\s/]+)*/nets\.py:\d+")
@@ -106,7 +106,7 @@ def test_a_pipe_gets_ascii_alone():
 def test_names_cannot_break_the_table(name, glyphs):
     """One line a row, no control characters, the columns under each other."""
     summary = summarize(named(name), columns=["name", "type", "params", "path"])
-    text = summary._text(Page(60, glyphs))
+    text = summary._text(TextPage(60, glyphs))
     lines = text.split("\n")
     assert len(lines[2:]) >= 3
     assert all(line.isprintable() for line in lines)
@@ -116,13 +116,13 @@ def test_names_cannot_break_the_table(name, glyphs):
 
 def test_wide_letters_stay_aligned():
     """A Chinese character takes two cells."""
-    lines = summarize(named("层归一化"), columns=["name", "type", "calls"])._text(Page(80, UNICODE)).split("\n")
+    lines = summarize(named("层归一化"), columns=["name", "type", "calls"])._text(TextPage(80, UNICODE)).split("\n")
     assert len({cell_len(line) for line in lines[:5]}) == 1
 
 
 def test_a_page_that_cannot_write_a_name_gets_escapes():
     """Printing never fails for an encoding."""
-    text = summarize(named("é层"))._text(Page(80, ASCII, "latin-1"))
+    text = summarize(named("é层"))._text(TextPage(80, ASCII, "latin-1"))
     assert "é\\u5c42" in text
     text.encode("latin-1")
 

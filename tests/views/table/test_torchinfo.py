@@ -14,7 +14,7 @@ from torchatlas.core.errors import InputError
 from torchatlas.views.table.summary import summarize
 from torchvision_cpu import torchvision_models
 from views.table import nets
-from views.table.test_page import Screen
+from views.table.test_text_page import Screen
 
 COLUMNS = {
     "input": "input_size",

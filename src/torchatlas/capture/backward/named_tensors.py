@@ -16,7 +16,7 @@ from torchatlas.capture.objects.contents import callable_name, is_a
 from torchatlas.capture.record.recorder import Recorder
 from torchatlas.capture.record.structure import Structure, modules_of, name_of, uncompiled
 from torchatlas.capture.record.tensors import ValueRecord, frozen, measure
-from torchatlas.capture.restore.state import Guard
+from torchatlas.capture.restore.no_trace import Guard
 from torchatlas.capture.stored import dtype_name
 from torchatlas.capture.torch_private import storage_key, storage_of
 from torchatlas.core.errors import InputError

@@ -22,7 +22,7 @@ from torchatlas.capture.loading.module_copy import copied
 from torchatlas.capture.loading.standin import Kind, NoStandInError, StandIns, quantized
 from torchatlas.capture.objects.contents import LAZY, class_name, is_a
 from torchatlas.capture.record.structure import modules_of
-from torchatlas.capture.restore.state import Guard, no_trace, own_tensors
+from torchatlas.capture.restore.no_trace import Guard, no_trace, own_tensors
 from torchatlas.capture.stored import sharded
 from torchatlas.capture.undo import undoing
 from torchatlas.core.comparing.load_result import LoadResult, NotAsked

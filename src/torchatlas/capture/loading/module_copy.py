@@ -20,7 +20,7 @@ from torch import nn
 
 from torchatlas.capture.objects.contents import is_a, stores
 from torchatlas.capture.objects.tree import PLAIN
-from torchatlas.capture.restore.state import own_tensors
+from torchatlas.capture.restore.no_trace import own_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

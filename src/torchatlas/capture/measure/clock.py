@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from torchatlas.capture.restore.state import own_tensors
+from torchatlas.capture.restore.no_trace import own_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from torchatlas.capture.record.replay import Tape
     from torchatlas.capture.record.source import Place
     from torchatlas.capture.record.tensors import ValueRecord
-    from torchatlas.capture.restore.state import Guard
+    from torchatlas.capture.restore.no_trace import Guard
     from torchatlas.core.graph import CallKind, Module, Provenance
 
 _MESSAGE = 2000  # characters kept of an exception's message

@@ -19,7 +19,7 @@ from torchatlas.capture.objects.contents import is_a
 from torchatlas.capture.objects.substitute import NotCopiedError, substituted
 from torchatlas.capture.objects.tree import PLAIN, tensors_in
 from torchatlas.capture.record.torch_modes import Ambient
-from torchatlas.capture.restore.state import Guard, no_trace
+from torchatlas.capture.restore.no_trace import Guard, no_trace
 from torchatlas.capture.undo import undoing
 from torchatlas.capture.unrecorded import unrecorded
 from torchatlas.core.errors import ReplayError

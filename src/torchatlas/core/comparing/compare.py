@@ -48,7 +48,7 @@ The whole of it on one model, into which a layer is put:
    >>> deep_marks(changes)[1][0]
    'changed'
 
-Weights and a model are compared by ``loading.py`` (which keys fit), ``tied_keys.py`` (which lack only a second name)
+Weights and a model are compared by ``fit.py`` (which keys fit), ``tied_keys.py`` (which lack only a second name)
 and ``renaming.py`` (which renaming makes more of them fit). ``load_result.py`` and ``state.py`` are the records that
 pass between these and ``load_state_dict``.
 

@@ -18,8 +18,8 @@ from torchatlas.core.version import __version__
 from torchatlas.readers.archive import Archive
 from torchatlas.readers.torchscript.code import Code
 from torchatlas.readers.torchscript.interpreter import Interpreter
+from torchatlas.readers.torchscript.modules import Structure
 from torchatlas.readers.torchscript.objects import PickledObject, tensors_in, unpickle
-from torchatlas.readers.torchscript.structure import Structure
 
 if TYPE_CHECKING:
     from pathlib import Path

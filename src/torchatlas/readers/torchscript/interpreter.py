@@ -22,8 +22,8 @@ from torchatlas.readers.torchscript.code import Path, dotted
 from torchatlas.readers.torchscript.forks import STARTS, Forks, closure
 from torchatlas.readers.torchscript.layers import Layers
 from torchatlas.readers.torchscript.lists import Lists
+from torchatlas.readers.torchscript.modules import described, short
 from torchatlas.readers.torchscript.objects import PickledObject, Tensor
-from torchatlas.readers.torchscript.structure import described, short
 from torchatlas.readers.torchscript.values import SCALAR, Ended, Frame, ScriptValue, tensors_of, tree_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from torchatlas.readers.graph_builder import Step
     from torchatlas.readers.torchscript.code import Code
-    from torchatlas.readers.torchscript.structure import Structure
+    from torchatlas.readers.torchscript.modules import Structure
 
 DEEPEST = 40
 """Calls one inside another that are followed; Python itself stops at some hundred steps into this code."""

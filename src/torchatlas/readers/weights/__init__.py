@@ -16,7 +16,7 @@ from torchatlas.readers.source import Source
 from torchatlas.readers.weights import archive, config, distributed, folders, sharded, single
 from torchatlas.readers.weights.choice import refuse_key
 from torchatlas.readers.weights.folder import Folder
-from torchatlas.readers.weights.structure import graph_of
+from torchatlas.readers.weights.graph import graph_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ from torchatlas.readers.weights.parts import (
     DEEPEST,
     FIRST,
     METADATA,
-    Part,
+    TensorContainer,
     is_training,
     joined,
     parts_of,
@@ -117,7 +117,9 @@ def refuse_key(path: Path | Source, key: str | None) -> None:
         raise InputError(f"key={key!r}: {path} holds one set of weights and no others; open it without a key.")
 
 
-def _asked(path: Path | Source, root: object, parts: list[Part], key: str) -> tuple[Keys, list[Part]]:
+def _asked(
+    path: Path | Source, root: object, parts: list[TensorContainer], key: str
+) -> tuple[Keys, list[TensorContainer]]:
     """The keys that were asked for, and what is the module's of what they lead to."""
     bases = {part.keys[:depth] for part in parts for depth in range(1, len(part.keys) + 1)}
     base = next((keys for keys in sorted(bases, key=len) if joined(keys) == key), None)
@@ -130,7 +132,7 @@ def _asked(path: Path | Source, root: object, parts: list[Part], key: str) -> tu
     return (found, chosen) if chosen else (base, inside)
 
 
-def _again(root: object, key: str) -> Iterator[tuple[Keys, list[Part]]]:
+def _again(root: object, key: str) -> Iterator[tuple[Keys, list[TensorContainer]]]:
     """What stands under a second key in the file, where `parts_of` lists it under the first: one object, two keys."""
     waiting: list[tuple[Keys, object, str]] = [((), root, key)]
     for keys, inner, rest in waiting:
@@ -145,7 +147,7 @@ def _again(root: object, key: str) -> Iterator[tuple[Keys, list[Part]]]:
             ]
 
 
-def _candidates(parts: list[Part]) -> str:
+def _candidates(parts: list[TensorContainer]) -> str:
     """What a key may be, with how many tensors it leads to."""
     counts: dict[str, int] = {}
     for part in parts:
@@ -160,7 +162,7 @@ def _candidates(parts: list[Part]) -> str:
     return f"Those that do: {', '.join(listed[:MOST_KEYS])}{more}."
 
 
-def _is_flat(part: Part, plain: dict[str, str]) -> bool:
+def _is_flat(part: TensorContainer, plain: dict[str, str]) -> bool:
     """Whether ``load_state_dict`` takes a dictionary as it stands."""
     if not isinstance(part.source, Mapping):
         return False
@@ -177,18 +179,18 @@ def _what(root: object) -> str:
     return f"an object of the class {root.made_by}" if isinstance(root, Foreign) else word(root)
 
 
-def _leads_to(key: str | None, parts: list[Part]) -> bool:
+def _leads_to(key: str | None, parts: list[TensorContainer]) -> bool:
     """Whether a key leads to tensors that stand in no model; without a key, all are asked for."""
     return key is None or any(joined(part.keys[:depth]) == key for part in parts for depth in range(len(part.keys) + 1))
 
 
-def _whole(root: object, models: list[Model], parts: list[Part], kind: str) -> Checkpoint:
+def _whole(root: object, models: list[Model], parts: list[TensorContainer], kind: str) -> Checkpoint:
     """The models of a file that were pickled whole: the one that is meant, or all of them together."""
     shown = chosen_models(models)
     base = base_of(shown)
     modules = tree((joined(model.keys[len(base) :]), uncompiled(model.module)) for model in shown)
     tensors = named_tensors(modules)
-    notes = (*_left_out(parts, [Part(base, tensors, None)], base), *beside(models, shown))
+    notes = (*_left_out(parts, [TensorContainer(base, tensors, None)], base), *beside(models, shown))
     around = "" if len(shown) == 1 and shown[0].keys == base else what_holds(root, base)
     named = ", ".join(f"{joined(model.keys[len(base) :])!r}: saved{expression(model.keys)}" for model in shown)
     return Checkpoint(
@@ -203,7 +205,7 @@ def _whole(root: object, models: list[Model], parts: list[Part], kind: str) -> C
     )
 
 
-def _chosen(parts: list[Part], depth: int) -> tuple[Keys, list[Part]]:
+def _chosen(parts: list[TensorContainer], depth: int) -> tuple[Keys, list[TensorContainer]]:
     """The keys that lead to the module, and the parts inside them; keys before ``depth`` say nothing."""
     modules = [part for part in parts if not part.is_training(depth)] or [part for part in parts if not part.state]
     modules = _without_loose(_without_versions(_without_copies(modules, depth), depth))
@@ -222,9 +224,9 @@ def _chosen(parts: list[Part], depth: int) -> tuple[Keys, list[Part]]:
     return base, inside
 
 
-def _without_copies(modules: list[Part], depth: int) -> list[Part]:
+def _without_copies(modules: list[TensorContainer], depth: int) -> list[TensorContainer]:
     """What is left without averages of weights that are there too; of averages alone, the largest of each kind."""
-    copies: dict[Keys, list[Part]] = {}
+    copies: dict[Keys, list[TensorContainer]] = {}
     plain = []
     for part in modules:
         average = part.average(depth)
@@ -246,11 +248,11 @@ def _without_copies(modules: list[Part], depth: int) -> list[Part]:
     return [part for part in modules if part in plain or part in left]
 
 
-def _count(parts: Iterable[Part]) -> int:
+def _count(parts: Iterable[TensorContainer]) -> int:
     return sum(len(part.tensors) for part in parts)
 
 
-def _without_versions(modules: list[Part], depth: int) -> list[Part]:
+def _without_versions(modules: list[TensorContainer], depth: int) -> list[TensorContainer]:
     """What is left without other states of the same network, as ``best`` beside ``last``: the first of them stays."""
     names: list[set[str]] = []
     left = []
@@ -261,7 +263,7 @@ def _without_versions(modules: list[Part], depth: int) -> list[Part]:
     return [part for part in modules if part in left]
 
 
-def _without_loose(modules: list[Part]) -> list[Part]:
+def _without_loose(modules: list[TensorContainer]) -> list[TensorContainer]:
     """What is left without tensors that stand around a network, as ``latent_avg`` beside it, or inside a flat one."""
     flat = [part for part in modules if part.is_flat]
     if not flat:
@@ -273,11 +275,11 @@ def _without_loose(modules: list[Part]) -> list[Part]:
     return [part for part in modules if part not in loose and (root is None or part is root)]
 
 
-def _is_below(part: Part, other: Part) -> bool:
+def _is_below(part: TensorContainer, other: TensorContainer) -> bool:
     return part is not other and part.keys[: len(other.keys)] == other.keys
 
 
-def _usual(modules: list[Part], depth: int) -> Keys:
+def _usual(modules: list[TensorContainer], depth: int) -> Keys:
     """The usual keys to the module; those before ``depth`` where there are none, or others lead to far more."""
     for part in sorted(modules, key=lambda part: rank(part.keys[depth:])):
         named = [at for at, key in enumerate(part.keys) if at >= depth and key in FIRST]
@@ -296,14 +298,14 @@ def _shared(one: Keys, other: Keys) -> Keys:
     return one[: next(differ, min(len(one), len(other)))]
 
 
-def _group(part: Part, base: Keys) -> Keys:
+def _group(part: TensorContainer, base: Keys) -> Keys:
     """The keys up to the one that leads away from ``base``, or from the whole."""
     return part.keys[: len(_shared(part.keys, base)) + 1]
 
 
-def _left_out(parts: list[Part], chosen: list[Part], base: Keys) -> Iterator[str]:
+def _left_out(parts: list[TensorContainer], chosen: list[TensorContainer], base: Keys) -> Iterator[str]:
     """What holds tensors and is not shown, summed by its first key that is another."""
-    groups: dict[tuple[Keys, bool], list[Part]] = {}
+    groups: dict[tuple[Keys, bool], list[TensorContainer]] = {}
     for part in parts:
         if not any(part is each for each in chosen):
             loose = part.keys == base[: len(part.keys)] or any(part.keys == each.keys for each in chosen)
@@ -318,7 +320,7 @@ def _left_out(parts: list[Part], chosen: list[Part], base: Keys) -> Iterator[str
         yield f"{count:,} more {tensors} {where} ({nbytes:,} bytes; {which}) {are} not shown{hint}."
 
 
-def _which(group: list[Part], chosen: list[Part], keys: Keys) -> str:
+def _which(group: list[TensorContainer], chosen: list[TensorContainer], keys: Keys) -> str:
     """What is not shown, in words."""
     if all(part.state for part in group) or is_training(keys[-1] if keys else ""):
         return "kept by the training"
@@ -338,7 +340,7 @@ def _foreign_note(foreign: list[tuple[Keys, Foreign]]) -> Iterator[str]:
         )
 
 
-def _versions(part: Part) -> dict[str, int]:
+def _versions(part: TensorContainer) -> dict[str, int]:
     """The modules that ``state_dict`` met, with the version of each: kept in an attribute of the dictionary."""
     state = part.source.attributes if isinstance(part.source, Mapping) else None
     held = state.get(METADATA) if isinstance(state, Mapping) else None
@@ -351,7 +353,7 @@ def _versions(part: Part) -> dict[str, int]:
     }
 
 
-def _plain(part: Part) -> dict[str, str]:
+def _plain(part: TensorContainer) -> dict[str, str]:
     """Entries beside the tensors, which ``load_state_dict`` hands to modules that ask for them."""
     if not isinstance(part.source, Mapping):
         return {}

@@ -12,7 +12,7 @@ from torchatlas.readers.weights.whole import class_of, inside, modules_in, named
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchatlas.readers.weights.parts import Keys, Part
+    from torchatlas.readers.weights.parts import Keys, TensorContainer
 
 NAMED = 5
 """How many models a note names."""
@@ -54,7 +54,7 @@ def base_of(shown: list[Model]) -> Keys:
     return least[: next(differ, min(len(least), len(most)))]
 
 
-def outweigh(models: list[Model], chosen: list[Part]) -> bool:
+def outweigh(models: list[Model], chosen: list[TensorContainer]) -> bool:
     """Whether the models are more than the dictionaries of tensors beside them, or the same with classes."""
     shown = chosen_models(models)
     tensors = named_tensors(tree((joined(model.keys), model.module) for model in shown))

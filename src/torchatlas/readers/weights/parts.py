@@ -77,7 +77,7 @@ LEAVES = re.compile(r"(weight|bias)(_[a-z0-9_]+)?|gamma|beta|kernel|running_(mea
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class TensorContainer:
     """A dictionary, or list, that holds tensors itself.
 
     Attributes:
@@ -152,15 +152,15 @@ def joined(keys: Iterable[str | int]) -> str:
     return ".".join(map(str, keys))
 
 
-def parts_of(root: object) -> tuple[list[Part], list[tuple[Keys, Foreign]]]:
+def parts_of(root: object) -> tuple[list[TensorContainer], list[tuple[Keys, Foreign]]]:
     """Every dictionary or list that holds tensors, outer ones first; and what was not built."""
-    parts: list[Part] = []
+    parts: list[TensorContainer] = []
     foreign: list[tuple[Keys, Foreign]] = []
     waiting: list[tuple[Keys, object, bool]] = [((), root, False)]
     met: set[int] = set()
     for keys, thing, state in _taken(waiting):
         if isinstance(thing, Stored):
-            parts.append(Part((), {"tensor": thing}, root))
+            parts.append(TensorContainer((), {"tensor": thing}, root))
         if isinstance(thing, Foreign):
             foreign.append((keys, thing))
         if not isinstance(thing, (Mapping, list, tuple)) or id(thing) in met or len(keys) > DEEPEST:
@@ -178,7 +178,7 @@ def parts_of(root: object) -> tuple[list[Part], list[tuple[Keys, Foreign]]]:
     return parts, foreign
 
 
-def _split(keys: Keys, tensors: dict[str, Stored], source: object, *, state: bool) -> Iterator[Part]:
+def _split(keys: Keys, tensors: dict[str, Stored], source: object, *, state: bool) -> Iterator[TensorContainer]:
     """One part, or two where an optimizer's state of each tensor stands among the tensors."""
     owners = {name.rpartition(".")[0] for name in tensors if name.rpartition(".")[2] in MOMENTS}
     kept = MOMENTS | BESIDE_MOMENTS
@@ -191,10 +191,10 @@ def _split(keys: Keys, tensors: dict[str, Stored], source: object, *, state: boo
         moments = {}
     if moments and len(moments) < len(tensors):
         rest = {name: made for name, made in tensors.items() if name not in moments}
-        yield Part(keys, rest, None, state)
-        yield Part(keys, moments, None, state=True)
+        yield TensorContainer(keys, rest, None, state)
+        yield TensorContainer(keys, moments, None, state=True)
     elif tensors:
-        yield Part(keys, tensors, source, state or bool(moments))
+        yield TensorContainer(keys, tensors, source, state or bool(moments))
 
 
 def _taken(waiting: list[Any]) -> Iterator[Any]:

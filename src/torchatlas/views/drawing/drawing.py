@@ -11,7 +11,7 @@ from torchatlas.views.drawing.measures import check_color_by, measures_in
 from torchatlas.views.drawing.options import DRAW, DrawOptions, read_options
 from torchatlas.views.drawing.payload import payload
 from torchatlas.views.drawing.picture import Picture
-from torchatlas.views.drawing.structure import shown
+from torchatlas.views.drawing.unrun import shown
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

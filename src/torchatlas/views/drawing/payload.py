@@ -15,7 +15,7 @@ from torchatlas.core.folding.fold import fold_calls
 from torchatlas.core.graph import Node, Slot, Text
 from torchatlas.core.measure.weights import elements_of
 from torchatlas.files.graph_json import form
-from torchatlas.views.drawing import structure
+from torchatlas.views.drawing import unrun
 from torchatlas.views.drawing.shortened import shortened
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def payload(
         shorten: leave out turns of long loops that are not seen while all folds are closed and nothing in them is
             opened by its path or id (``views.drawing.shortened``).
     """
-    shown = structure.shown(graph)
+    shown = unrun.shown(graph)
     chosen: Sequence[Fold] = list(folds_of(graph) if folds is None else folds)
     if shorten:
         shown, chosen = shortened(shown, chosen)
@@ -82,7 +82,7 @@ def pair(sides: tuple[str, str], titles: tuple[str, str], verdict: str) -> str:
 
 def folds_of(graph: Graph) -> Iterable[Fold]:
     """What repeats, in calls; of a model that was not run, in the boxes of its modules."""
-    return chain.from_iterable(fold_calls(graph).values()) if graph.calls else structure.folds(graph)
+    return chain.from_iterable(fold_calls(graph).values()) if graph.calls else unrun.folds(graph)
 
 
 ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}(?:(?<=ud[89ab]..)\\ud[c-f][0-9a-f]{2})?|.)")

@@ -59,7 +59,7 @@ def pdf(scene: Scene, title: str, fonts: Sequence[FilePath]) -> bytes:
     canvas.setCreator("torchatlas")
     canvas.scale(scale, scale)
     shapes = [shape for group in scene.groups for shape in group.shapes]
-    page = Page(canvas, scene.height, _foreign(letters_of(scene), fonts))
+    page = PdfCanvas(canvas, scene.height, _foreign(letters_of(scene), fonts))
     _rect(page, Rect("rect", 0, 0, scene.width, scene.height, 0, scene.background, None, 0, dashed=False))
     for shape in shapes:
         if isinstance(shape, Rect):
@@ -72,7 +72,7 @@ def pdf(scene: Scene, title: str, fonts: Sequence[FilePath]) -> bytes:
     return out.getvalue()
 
 
-class Page:
+class PdfCanvas:
     """A canvas whose y grows downwards, as the SVG's does."""
 
     def __init__(self, canvas: Canvas, height: float, fonts: Mapping[str, str]) -> None:
@@ -144,14 +144,14 @@ def _register_shipped() -> None:
         registerFont(EmbeddedFont(path.stem, str(path), asciiReadable=False))
 
 
-def _rect(page: Page, rect: Rect) -> None:
+def _rect(page: PdfCanvas, rect: Rect) -> None:
     path = page.canvas.beginPath()
     radius = min(rect.radius, rect.width / 2, rect.height / 2)
     path.roundRect(rect.x, page.height - rect.y - rect.height, rect.width, rect.height, radius)
     page.paint(path, rect)
 
 
-def _path(page: Page, drawn: Path) -> None:
+def _path(page: PdfCanvas, drawn: Path) -> None:
     path = page.canvas.beginPath()
     at = (0.0, 0.0)
     for command, rest in PIECE.findall(drawn.d):
@@ -194,7 +194,7 @@ def _quarter(start: Point, end: Point, *, clockwise: bool) -> Curve:
     return first[0], first[1], second[0], second[1], *end
 
 
-def _text(page: Page, text: Text) -> None:
+def _text(page: PdfCanvas, text: Text) -> None:
     runs = list(page.runs(text.text, bold=text.bold))
     width = sum(stringWidth(run, font, text.size) for font, run in runs)
     x = text.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor] * width

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 from torchatlas.core.comparing.compare import Mark
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Graph
-from torchatlas.views.drawing.structure import shown
+from torchatlas.views.drawing.unrun import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ MARKS: tuple[Mark, ...] = get_args(Mark)
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Counterpart:
     """The graph on the right, and how the two belong together.
 
     Attributes:
@@ -49,7 +49,7 @@ def read_beside(
     pairs: Sequence[tuple[int, int]],
     marks: Marks | None,
     titles: tuple[str, str],
-) -> Beside | None:
+) -> Counterpart | None:
     """Check what was given; a backward pass has the run that it belongs to beside it, unless something else is given.
 
     Returns:
@@ -71,7 +71,7 @@ def read_beside(
     if not compared and not pairs:
         pairs = [(call.id, call.forward) for call in graph.calls if call.forward is not None]
     counts = (len(shown(graph).calls), len(shown(other).calls))
-    return Beside(
+    return Counterpart(
         graph=other,
         pairs=tuple(dict.fromkeys(_pair(pair, counts) for pair in pairs)),
         marks=None if marks is None else _marks(marks, counts),

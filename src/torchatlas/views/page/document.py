@@ -13,7 +13,7 @@ from torchatlas.core.version import __version__
 from torchatlas.views.drawing.differing import Half, folds_that_differ_alike, marks_of
 from torchatlas.views.drawing.measures import all_measures
 from torchatlas.views.drawing.payload import payload
-from torchatlas.views.drawing.structure import shown
+from torchatlas.views.drawing.unrun import shown
 
 if TYPE_CHECKING:
     from torchatlas.core.comparing.compare import Mark
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from torchatlas.core.measure.cost import Cost
     from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.contract import View
-    from torchatlas.views.page.beside import Beside
+    from torchatlas.views.page.beside import Counterpart
 
 
-def document(graph: Graph, view: View, overlays: Overlays | None = None, beside: Beside | None = None) -> str:
+def document(graph: Graph, view: View, overlays: Overlays | None = None, beside: Counterpart | None = None) -> str:
     """JSON of two parts: ``payload``, which is base64 of gzip of JSON, and ``about``.
 
     With a second graph there are two more: ``beside``, which holds the same two parts of that one, and ``pair``. The

@@ -18,7 +18,7 @@ from torchatlas.files.filename import filename
 from torchatlas.views.drawing.differing import DIFFERENCE
 from torchatlas.views.drawing.measures import check_color_by
 from torchatlas.views.drawing.options import PAGE, PAGE_THEMES, PageOptions, read_options
-from torchatlas.views.drawing.structure import shown
+from torchatlas.views.drawing.unrun import shown
 from torchatlas.views.page.beside import read_beside
 from torchatlas.views.page.document import document
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torchatlas.core.measure.overlay import Overlays
     from torchatlas.views.contract import View
     from torchatlas.views.drawing.options import BoxSelection
-    from torchatlas.views.page.beside import Beside, Marks
+    from torchatlas.views.page.beside import Counterpart, Marks
 
 SUFFIXES = (".html", ".htm")
 
@@ -67,7 +67,7 @@ def page(
         {options}
         beside: a graph to be shown on the right.
         pairs: calls that belong together, as (call of ``graph``, call of ``beside``); a call may have several. Of a
-            model that was not run, the ids are those of the boxes that `structure.shown` gives.
+            model that was not run, the ids are those of the boxes that `drawing.unrun.shown` gives.
         marks: for each of the two graphs, ``added``, ``removed``, ``changed`` or ``same`` by call: the colours are
             theirs, unless ``color_by`` is another than ``difference``.
         titles: what the two sides are called: by default ``a`` and ``b``, or ``backward`` and ``forward``.
@@ -106,7 +106,7 @@ class Page:
         overlays: Overlays | None = None,
         *,
         height: int = 640,
-        beside: Beside | None = None,
+        beside: Counterpart | None = None,
     ) -> None:
         """Make the page.
 

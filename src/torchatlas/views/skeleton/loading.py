@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchatlas.files.load_recipe import Read
-from torchatlas.views.skeleton.names import quoted
+from torchatlas.views.skeleton.python_names import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

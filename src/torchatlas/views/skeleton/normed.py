@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torchatlas.views.skeleton.layers import Shape
+    from torchatlas.views.skeleton.constructors import Shape
 
 NEW = "nn.utils.parametrizations"
 OLD = "nn.utils"

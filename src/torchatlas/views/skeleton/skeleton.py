@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchatlas.core.errors import InputError
 from torchatlas.core.version import __version__
 from torchatlas.views.skeleton.arguments import known_arguments
-from torchatlas.views.skeleton.layers import COUNTER, WRITERS, written
+from torchatlas.views.skeleton.constructors import COUNTER, WRITERS, written
 from torchatlas.views.skeleton.loading import NAMES, loading
-from torchatlas.views.skeleton.names import class_name, is_plain, is_taken, quoted
 from torchatlas.views.skeleton.normed import seen_through
+from torchatlas.views.skeleton.python_names import class_name, is_plain, is_taken, quoted
 from torchatlas.views.skeleton.tree import inside_first, tree_of
 
 if TYPE_CHECKING:

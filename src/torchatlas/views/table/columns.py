@@ -15,7 +15,7 @@ from torchatlas.core.measure.weights import WeightSizes
 from torchatlas.views.certainty import guessed
 from torchatlas.views.table.facts import kernel_size
 from torchatlas.views.table.stored import forms, stored_form, stored_text
-from torchatlas.views.table.structure import UNCALLED
+from torchatlas.views.table.uncalled import UNCALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

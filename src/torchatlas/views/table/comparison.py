@@ -15,8 +15,8 @@ from torchatlas.views.table import export, html, text
 from torchatlas.views.table.diff_columns import DiffFacts, columns, marks
 from torchatlas.views.table.diff_rows import cut_changes, rows_of_changes
 from torchatlas.views.table.facts import Facts
+from torchatlas.views.table.fit import headline, lines_of
 from torchatlas.views.table.footer import Line as Total
-from torchatlas.views.table.loading import headline, lines_of
 from torchatlas.views.table.summary import ROWS_IN_HTML
 from torchatlas.views.table.table import Table, below_default
 from torchatlas.views.table.text_width import printable
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from torchatlas.core.comparing.compare import Changes
-    from torchatlas.core.comparing.loading import Loading
-    from torchatlas.views.table.page import Page
+    from torchatlas.core.comparing.fit import Loading
     from torchatlas.views.table.text import Line
+    from torchatlas.views.table.text_page import TextPage
 
 
 class Differences:
@@ -77,7 +77,7 @@ class Differences:
         """Whether nothing differs; of weights, whether they load as they are."""
         return self.changes.same if self.loading is None else self.loading.passes
 
-    def lines(self, page: Page) -> Iterator[Line]:
+    def lines(self, page: TextPage) -> Iterator[Line]:
         """Line by line, none wider than the page."""
         for letter, title in zip("ab", self.titles, strict=True):
             yield from text.wrapped([title], page, f"{letter}: ", text.PLAIN)
@@ -91,7 +91,7 @@ class Differences:
         missing = sheet.missing()
         yield from text.wrapped([*self._notes(), *([missing] if missing else [])], page, "note: ", text.DIM)
 
-    def text(self, page: Page) -> str:
+    def text(self, page: TextPage) -> str:
         """The table as one string without colour."""
         return "\n".join("".join(told for told, _ in line).rstrip() for line in self.lines(page))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from torchatlas.views.table import footer
 from torchatlas.views.table.rows import fitting_depth
-from torchatlas.views.table.structure import UNCALLED
 from torchatlas.views.table.text_width import cell_width, printable, shorten
+from torchatlas.views.table.uncalled import UNCALLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ from torchatlas.core.measure.cost import costs
 from torchatlas.views.table.counting import counted
 from torchatlas.views.table.repeats import Stretch, Stretches
 from torchatlas.views.table.row import Row
-from torchatlas.views.table.structure import Structure, relative
+from torchatlas.views.table.uncalled import Structure, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchatlas.core.graph import Graph
     from torchatlas.core.measure.cost import Costs
     from torchatlas.views.table.row import Again, State
-    from torchatlas.views.table.structure import Part
+    from torchatlas.views.table.uncalled import UncalledModules
 
 Mode: TypeAlias = Literal["modules", "ops"]
 
@@ -84,8 +84,8 @@ class _Builder:
         self.places: dict[int | None, str] = {None: ""}
 
     def build(self) -> tuple[Row, ...]:
-        roots: Sequence[Stretch | Part] = self.stretches.roots() or self.structure.roots()
-        waiting: list[tuple[Stretch | Part, int | None]] = [(root, None) for root in reversed(roots)]
+        roots: Sequence[Stretch | UncalledModules] = self.stretches.roots() or self.structure.roots()
+        waiting: list[tuple[Stretch | UncalledModules, int | None]] = [(root, None) for root in reversed(roots)]
         while waiting:
             item, parent = waiting.pop()
             row = self._called(item, parent) if isinstance(item, Stretch) else self._absent(item, parent)
@@ -95,7 +95,7 @@ class _Builder:
             waiting.extend((each, index) for each in reversed(self._inside(item, row)))
         return tuple(self.rows)
 
-    def _inside(self, item: Stretch | Part, row: Row) -> Sequence[Stretch | Part]:
+    def _inside(self, item: Stretch | UncalledModules, row: Row) -> Sequence[Stretch | UncalledModules]:
         if not isinstance(item, Stretch):
             return self.structure.inside(item)
         inside = self.stretches.inside(item)
@@ -126,7 +126,7 @@ class _Builder:
             reads_data=call.reads_data and not stretch.members,
         )
 
-    def _absent(self, part: Part, parent: int | None) -> Row:
+    def _absent(self, part: UncalledModules, parent: int | None) -> Row:
         return Row(
             kind="group" if part.members else "module",
             label=self.graph.name if parent is None else self._label(part.paths, parent),
@@ -165,7 +165,9 @@ class _Builder:
         inside = next((name for name in names if relative(name, place) != name), path)
         return relative(inside, place) or (module.name if module and path == "" else self.graph.name)
 
-    def _woven(self, inside: Sequence[Stretch], absent: Sequence[Part]) -> Sequence[Stretch | Part]:
+    def _woven(
+        self, inside: Sequence[Stretch], absent: Sequence[UncalledModules]
+    ) -> Sequence[Stretch | UncalledModules]:
         """Modules that never ran, each after the row that precedes it in the structure."""
         order = self.structure.order
         known = sorted(
@@ -174,7 +176,9 @@ class _Builder:
             for path in self._paths(stretch.calls)[-1:]
             if path in order
         )
-        woven: list[tuple[int, int, Stretch | Part]] = [(index, -1, stretch) for index, stretch in enumerate(inside)]
+        woven: list[tuple[int, int, Stretch | UncalledModules]] = [
+            (index, -1, stretch) for index, stretch in enumerate(inside)
+        ]
         for part in absent:
             own = order[part.paths[0]]
             before = bisect_left(known, (own,))

@@ -11,9 +11,9 @@ from torchatlas.views.table import export, html, text
 from torchatlas.views.table.columns import EVERYTHING, choose, default_columns
 from torchatlas.views.table.facts import Facts
 from torchatlas.views.table.options import SUMMARY, SummaryOptions, check_options
-from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, Page, can_write, page_of
 from torchatlas.views.table.rows import cut, fitting_depth, rows_of
 from torchatlas.views.table.table import Table, below_default
+from torchatlas.views.table.text_page import ASCII, UNICODE, WITHOUT_TERMINAL, TextPage, can_write, page_of
 from torchatlas.views.table.torchinfo import TITLES, torchinfo
 from torchatlas.views.table.torchsummary import torchsummary
 
@@ -82,7 +82,7 @@ class Summary:
 
     def text(self, width: int | None = None) -> str:
         """The table in plain ASCII signs, at most ``width`` terminal cells wide."""
-        return self._text(Page(width or self._width or WITHOUT_TERMINAL))
+        return self._text(TextPage(width or self._width or WITHOUT_TERMINAL))
 
     def html(self) -> str:
         """One ``<div>`` with its style, to be put into any page; levels open and close."""
@@ -141,14 +141,14 @@ class Summary:
         from rich.text import Text  # noqa: PLC0415 - start-up time, which plain text need not pay
 
         width = min(self._width or options.max_width, options.max_width)
-        page = Page(width, ASCII if options.ascii_only else UNICODE, options.encoding)
+        page = TextPage(width, ASCII if options.ascii_only else UNICODE, options.encoding)
         if self._style is not None:
             yield Text(self._text(page), no_wrap=True, overflow="ignore")
             return
         for line in text.lines(self._table(), page):
             yield Text.assemble(*line, no_wrap=True, overflow="crop")
 
-    def _text(self, page: Page) -> str:
+    def _text(self, page: TextPage) -> str:
         if self._style == "torchinfo":
             return torchinfo(self._facts, self._depth, self._named, ascii_only=not can_write(page.encoding))
         if self._style == "torchsummary":

@@ -12,9 +12,9 @@ from torchatlas.views.table.text_width import align, cell_width, printable, shor
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchatlas.views.table.page import Glyphs, Page
     from torchatlas.views.table.row import Row
     from torchatlas.views.table.table import Table
+    from torchatlas.views.table.text_page import Glyphs, TextPage
 
 # A stretch of text and its rich style, empty for plain.
 Segment: TypeAlias = "tuple[str, str]"
@@ -38,12 +38,12 @@ GUIDES = 12
 READABLE_NAME, LEAST_NAME = 16, 10
 
 
-def plain(table: Table, page: Page) -> str:
+def plain(table: Table, page: TextPage) -> str:
     """The table as one string without colour; no line ends in blanks."""
     return "\n".join("".join(text for text, _ in line).rstrip() for line in lines(table, page))
 
 
-def lines(table: Table, page: Page) -> Iterator[Line]:
+def lines(table: Table, page: TextPage) -> Iterator[Line]:
     """The whole table, line by line, none wider than the page unless a single number is."""
     sheet = lay_out(table, page)
     yield from sheet.grid()
@@ -87,7 +87,7 @@ class Sheet:
     """
 
     table: Table
-    page: Page
+    page: TextPage
     names: list[_Name]
     labels: list[str]
     cells: list[list[str]]
@@ -166,7 +166,7 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), *words[-1:]]) if len(words) > 1 else "".join(words)
 
 
-def lay_out(table: Table, page: Page) -> Sheet:
+def lay_out(table: Table, page: TextPage) -> Sheet:
     """The table with as much of it as the page has room for."""
     prefixes = guides(table.rows, page.glyphs)
     names = [_name(row, guide, table, page) for row, guide in zip(table.rows, prefixes, strict=True)]
@@ -202,7 +202,7 @@ def _labels(rows: Sequence[Row], names: Sequence[_Name], width: int, ellipsis: s
     return shown
 
 
-def _name(row: Row, guide: str, table: Table, page: Page) -> _Name:
+def _name(row: Row, guide: str, table: Table, page: TextPage) -> _Name:
     label = printable(row.label.replace("…", page.glyphs.ellipsis), page.encoding)
     grows = f", {row.grows}" if row.grows else ""
     repeats = "".join(f" {page.glyphs.times}{count}" for count in row.times) + grows
@@ -231,7 +231,7 @@ def guides(rows: Sequence[Row], glyphs: Glyphs) -> list[str]:
     return found[::-1]
 
 
-def totals(sums: Sequence[footer.Line], page: Page) -> Iterator[Line]:
+def totals(sums: Sequence[footer.Line], page: TextPage) -> Iterator[Line]:
     """Labels, numbers below each other, and what they are made of."""
     label = max((len(line.label) for line in sums), default=0)
     number = max((len(line.number) for line in sums), default=0)
@@ -241,13 +241,13 @@ def totals(sums: Sequence[footer.Line], page: Page) -> Iterator[Line]:
         yield [(left, PLAIN), (f"{line.number:>{number}}", BOLD), (f"{'':{GAP}}{detail}", DIM)]
 
 
-def _failure(table: Table, page: Page) -> Iterator[Line]:
+def _failure(table: Table, page: TextPage) -> Iterator[Line]:
     failed = footer.failure(table.facts.graph, table.rows)
     for number, line in enumerate(failed.lines() if failed else ()):
         yield from wrapped([line], page, "   " if number else f"{page.glyphs.failed} ", RED)
 
 
-def wrapped(texts: Iterable[str], page: Page, first: str, style: str) -> Iterator[Line]:
+def wrapped(texts: Iterable[str], page: TextPage, first: str, style: str) -> Iterator[Line]:
     """Each text in lines as wide as the page, the first of which begins so, and the others as far in."""
     for text in texts:
         for number, line in enumerate(wrap(printable(text, page.encoding), max(1, page.width - len(first)))):

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchatlas.views.table.facts import kernel_size
-from torchatlas.views.table.layers import called_modules, first_tensor, is_leaf
+from torchatlas.views.table.module_calls import called_modules, first_tensor, is_leaf
 from torchatlas.views.table.text_width import printable
 
 if TYPE_CHECKING:

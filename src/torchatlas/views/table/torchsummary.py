@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import InputError
 from torchatlas.core.graph import Slot
-from torchatlas.views.table.layers import called_modules
+from torchatlas.views.table.module_calls import called_modules
 from torchatlas.views.table.text_width import printable
 
 if TYPE_CHECKING:

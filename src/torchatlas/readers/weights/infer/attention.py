@@ -9,7 +9,7 @@ from torchatlas.readers.weights.infer.guess import Guess, listed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torchatlas.readers.weights.infer.guess import Part, Shape
+    from torchatlas.readers.weights.infer.guess import Shape, StoredModule
 
 SPLIT = (
     ("q_proj", "k_proj", "v_proj"),
@@ -48,7 +48,7 @@ OWN = frozenset(
 )
 
 
-def own(part: Part) -> Guess | None:
+def own(part: StoredModule) -> Guess | None:
     """Tell ``nn.MultiheadAttention``."""
     apart = {"q_proj_weight", "k_proj_weight", "v_proj_weight"} <= set(part.shapes)
     if "out_proj" not in part.children or set(part.shapes) - OWN or not (apart or "in_proj_weight" in part.shapes):
@@ -69,7 +69,7 @@ def own(part: Part) -> Guess | None:
     return Guess("MultiheadAttention", 0.97, settings, listed(str(size), others, "" if bias else "bias=False"))
 
 
-def around(part: Part, weights: Mapping[str, Shape], guesses: Mapping[str, Guess]) -> Guess | None:
+def around(part: StoredModule, weights: Mapping[str, Shape], guesses: Mapping[str, Guess]) -> Guess | None:
     """Tell what holds attention, or a layer of a transformer of torch, by the names of what is inside.
 
     Args:
@@ -94,7 +94,7 @@ def around(part: Part, weights: Mapping[str, Shape], guesses: Mapping[str, Guess
     return None
 
 
-def _attention(part: Part, size: int, parts: tuple[int, ...], words: str) -> Guess:
+def _attention(part: StoredModule, size: int, parts: tuple[int, ...], words: str) -> Guess:
     settings = (
         ("embed_dim", size),
         *zip(("q_dim", "k_dim", "v_dim") if len(parts) > 1 else ("qkv_dim",), parts, strict=True),
@@ -104,7 +104,7 @@ def _attention(part: Part, size: int, parts: tuple[int, ...], words: str) -> Gue
     return Guess("Attention", sure, settings, listed(f"{size:,}", words, grouped))
 
 
-def _layer(part: Part, weights: Mapping[str, Shape], guesses: Mapping[str, Guess]) -> Guess | None:
+def _layer(part: StoredModule, weights: Mapping[str, Shape], guesses: Mapping[str, Guess]) -> Guess | None:
     inside = set(part.children) - WEIGHTLESS
     name = {ENCODER: "TransformerEncoderLayer", DECODER: "TransformerDecoderLayer"}.get(frozenset(inside))
     attention = guesses.get("self_attn")

@@ -10,14 +10,14 @@ from torchatlas.readers.weights.infer.guess import Guess, is_number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchatlas.readers.weights.infer.guess import Part
+    from torchatlas.readers.weights.infer.guess import StoredModule
 
 LISTS = re.compile(
     r"layers?|h|experts?|heads?|.*_(layers|list|heads|experts|projs?|norms|convs|blocks)|convs\d*|norms|ups|downs|resnets|attentions|hidden_states"
 )
 
 
-def infer(part: Part, kinds: Sequence[int], *, weightless: bool) -> Guess | None:
+def infer(part: StoredModule, kinds: Sequence[int], *, weightless: bool) -> Guess | None:
     """Tell a container by its children.
 
     Args:

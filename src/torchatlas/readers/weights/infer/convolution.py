@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from torchatlas.readers.weights.infer.guess import Guess, by, listed, pair
 
 if TYPE_CHECKING:
-    from torchatlas.readers.weights.infer.guess import Part, Shape
+    from torchatlas.readers.weights.infer.guess import Shape, StoredModule
 
 UP = re.compile(r"(^|_)up|deconv|conv_?t(\d|_|$|r)|transpos|tconv|upsample|upscale|decode")
 TRANSPOSED = re.compile(r"deconv|transpos|tconv|conv_?t(\d|_|$)|convtr(\d|_|$)")
@@ -28,7 +28,7 @@ COLOURS = (1, 3, 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Neighbours:
     """What the layers around tell; 0 where they do not.
 
     Attributes:
@@ -46,7 +46,7 @@ class Beside:
     last: bool = False
 
 
-def infer(part: Part, beside: Beside) -> Guess | None:
+def infer(part: StoredModule, beside: Neighbours) -> Guess | None:
     """Tell a layer whose weight has one to three axes of a window."""
     shape = part.weight
     bias = part.shapes.get("bias")
@@ -63,7 +63,7 @@ def infer(part: Part, beside: Beside) -> Guess | None:
     return _plain(part, beside)
 
 
-def _bilinear_sure(part: Part) -> float:
+def _bilinear_sure(part: StoredModule) -> float:
     """How sure a weight of three axes is a Bilinear's; 0 where it is rather a convolution's."""
     if len(part.weight) != 3:  # noqa: PLR2004 - out, and two inputs
         return 0
@@ -72,11 +72,11 @@ def _bilinear_sure(part: Part) -> float:
     return 0.6 if min(part.weight[1:]) > WIDE and "bias" in part.shapes else 0
 
 
-def _after(shape: Shape, beside: Beside) -> int:
+def _after(shape: Shape, beside: Neighbours) -> int:
     return beside.after if beside.after and beside.after % shape[1] == 0 else shape[1]
 
 
-def _looks_transposed(part: Part, beside: Beside) -> bool:
+def _looks_transposed(part: StoredModule, beside: Neighbours) -> bool:
     """Whether its name, or the channels around it, speak for (in, out) and against (out, in)."""
     first, second, *window = part.weight
     even = all(size % 2 == 0 for size in window)
@@ -92,13 +92,13 @@ def _looks_transposed(part: Part, beside: Beside) -> bool:
     return even and min(window) > 1 and bool(UP.search(part.path.lower()))
 
 
-def _transposed(part: Part, outward: int, sure: float) -> Guess:
+def _transposed(part: StoredModule, outward: int, sure: float) -> Guess:
     inward, each, *window = part.weight
     groups = outward // each
     return _convolution(part, "ConvTranspose", (inward, outward, groups), tuple(window), sure)
 
 
-def _plain(part: Part, beside: Beside) -> Guess:
+def _plain(part: StoredModule, beside: Neighbours) -> Guess:
     outward, each, *window = part.weight
     per_channel = each == 1 < outward  # also without a window: a scale for every channel
     groups, sure = _groups(part, beside) if per_channel or max(window) > 1 else (1, 0.97)
@@ -109,7 +109,7 @@ def _plain(part: Part, beside: Beside) -> Guess:
     return _convolution(part, "Conv", (each * groups, outward, groups), tuple(window), sure)
 
 
-def _groups(part: Part, beside: Beside) -> tuple[int, float]:
+def _groups(part: StoredModule, beside: Neighbours) -> tuple[int, float]:
     """How many groups a convolution with a window has, and how sure that is."""
     outward, each, *window = part.weight
     if each == 1 and len(window) > 1 and min(window) > 1 and max(window) > WIDE and len(set(window)) > 1:
@@ -126,7 +126,7 @@ def _groups(part: Part, beside: Beside) -> tuple[int, float]:
     return 1, 0.95 if 8 * each > outward else 0.8
 
 
-def _convolution(part: Part, name: str, channels: tuple[int, int, int], window: Shape, sure: float) -> Guess:
+def _convolution(part: StoredModule, name: str, channels: tuple[int, int, int], window: Shape, sure: float) -> Guess:
     inward, outward, groups = channels
     bias = "bias" in part.shapes
     settings = (
@@ -146,7 +146,7 @@ def _convolution(part: Part, name: str, channels: tuple[int, int, int], window: 
     return Guess(f"{name}{len(window)}d", sure, settings, words)
 
 
-def _bilinear(part: Part, sure: float) -> Guess:
+def _bilinear(part: StoredModule, sure: float) -> Guess:
     outward, one, other = part.weight
     bias = "bias" in part.shapes
     settings = (("in1_features", one), ("in2_features", other), ("out_features", outward), ("bias", bias))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchatlas.readers.weights.infer.guess import Guess, listed
 
 if TYPE_CHECKING:
-    from torchatlas.readers.weights.infer.guess import Part
+    from torchatlas.readers.weights.infer.guess import StoredModule
 
 TABLE = re.compile(
     r"embed|(^|_)emb(s|_|\d|$)|wte|wpe|(^|_)shared$|lookup|codebook|vocab|relative_attention_bias|token_type|tok_emb|bias_table|(^|_)table$|(^|_)pos(ition(al)?)?s?(_|$)"
@@ -21,14 +21,14 @@ TRANSPOSED = re.compile(r"c_attn|c_proj|c_fc|q_attn")
 TALL = 4
 
 
-def infer(part: Part) -> Guess | None:
+def infer(part: StoredModule) -> Guess | None:
     """Tell a layer whose weight is a matrix."""
     if len(part.weight) != 2 or set(part.shapes) - {"weight", "bias"}:  # noqa: PLR2004 - a matrix
         return None
     return _without_bias(part) if "bias" not in part.shapes else _with_bias(part)
 
 
-def _with_bias(part: Part) -> Guess | None:
+def _with_bias(part: StoredModule) -> Guess | None:
     first, second = part.weight
     bias = part.shapes["bias"]
     if bias == (second,) and (first != second or TRANSPOSED.fullmatch(part.name)):
@@ -36,7 +36,7 @@ def _with_bias(part: Part) -> Guess | None:
     return _linear(part, 0.99) if bias == (first,) else None
 
 
-def _without_bias(part: Part) -> Guess:
+def _without_bias(part: StoredModule) -> Guess:
     first, second = part.weight
     table, projection = TABLE.search(part.name), PROJECTION.search(part.name)
     if bool(table) != bool(projection):
@@ -46,20 +46,20 @@ def _without_bias(part: Part) -> Guess:
     return _linear(part, 0.85)
 
 
-def _linear(part: Part, sure: float) -> Guess:
+def _linear(part: StoredModule, sure: float) -> Guess:
     outward, inward = part.weight
     bias = "bias" in part.shapes
     settings = (("in_features", inward), ("out_features", outward), ("bias", bias))
     return Guess("Linear", sure, settings, listed(f"{inward}, {outward}", "" if bias else "bias=False", part.how))
 
 
-def _embedding(part: Part, sure: float) -> Guess:
+def _embedding(part: StoredModule, sure: float) -> Guess:
     count, size = part.weight
     settings = (("num_embeddings", count), ("embedding_dim", size))
     return Guess("Embedding", sure, settings, listed(f"{count}, {size}", part.how))
 
 
-def _transposed(part: Part) -> Guess:
+def _transposed(part: StoredModule) -> Guess:
     """The weight stands as (in, out), as the ``Conv1D`` of transformers keeps it."""
     inward, outward = part.weight
     return Guess("Conv1D", 0.95, (("nx", inward), ("nf", outward)), f"{inward}, {outward}")

@@ -36,7 +36,7 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StoredModule:
     """A module as a file of weights speaks of it.
 
     Attributes:

@@ -17,13 +17,13 @@ from torchatlas.readers.weights.infer import (
     recurrent,
     weightless,
 )
-from torchatlas.readers.weights.infer.convolution import Beside
+from torchatlas.readers.weights.infer.convolution import Neighbours
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Guess, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torchatlas.readers.weights.infer.guess import Part, Shape
+    from torchatlas.readers.weights.infer.guess import Shape, StoredModule
 
 NEAR = 6
 """Layers before a normalization among which the one that it follows is looked for."""
@@ -32,7 +32,7 @@ AFTER = 2
 MATRIX = 2
 
 
-def infer(parts: Sequence[Part], *, ordered: bool = True) -> dict[str, Guess]:
+def infer(parts: Sequence[StoredModule], *, ordered: bool = True) -> dict[str, Guess]:
     """Give for every path what the module there most likely is.
 
     Args:
@@ -67,11 +67,13 @@ def infer(parts: Sequence[Part], *, ordered: bool = True) -> dict[str, Guess]:
     return guesses
 
 
-def _child(part: Part, name: str) -> str:
+def _child(part: StoredModule, name: str) -> str:
     return f"{part.path}.{name}" if part.path else name
 
 
-def _around(part: Part, known: Mapping[str, Part], guesses: Mapping[str, Guess], kinds: Mapping[str, int]) -> Guess:
+def _around(
+    part: StoredModule, known: Mapping[str, StoredModule], guesses: Mapping[str, Guess], kinds: Mapping[str, int]
+) -> Guess:
     """What a module is that no tensor of its own tells."""
     inside = [known[_child(part, name)] for name in part.children]
     weights = {
@@ -90,7 +92,7 @@ def _around(part: Part, known: Mapping[str, Part], guesses: Mapping[str, Guess],
     return found or Guess(UNKNOWN, 1)
 
 
-def _matrix(part: Part, guesses: Mapping[str, Guess]) -> Shape:
+def _matrix(part: StoredModule, guesses: Mapping[str, Guess]) -> Shape:
     """The weight as (out, in), however the layer keeps it."""
     shape = part.weight[:2]
     return shape[::-1] if guesses[part.path].name == "Conv1D" else shape
@@ -99,22 +101,22 @@ def _matrix(part: Part, guesses: Mapping[str, Guess]) -> Shape:
 class _Layers:
     """The modules that have tensors, in the order of the file, and what they tell of each other."""
 
-    def __init__(self, layers: Sequence[Part], *, ordered: bool) -> None:
+    def __init__(self, layers: Sequence[StoredModule], *, ordered: bool) -> None:
         self._layers, self._ordered = layers, ordered
         self._known = {part.path: part for part in layers}
         axes = Counter(len(part.weight) - MATRIX for part in layers if MATRIX < len(part.weight) <= MATRIX + 3)
-        self._beside: dict[str | None, list[Part]] = {}
+        self._beside: dict[str | None, list[StoredModule]] = {}
         for part in layers:
             self._beside.setdefault(part.around, []).append(part)
         self._windows = sum(map(_is_window, layers)) > sum(len(part.weight) == MATRIX for part in layers)
         self._entry = self._first() if ordered else self._colourless()
         self._usual = axes.most_common(1)[0][0] if axes else 0
 
-    def _first(self) -> Part | None:
+    def _first(self) -> StoredModule | None:
         """The first layer of a file in the order of the model."""
         return next((part for part in self._layers[:NEAR] if len(part.weight) >= MATRIX), None)
 
-    def _colourless(self) -> Part | None:
+    def _colourless(self) -> StoredModule | None:
         """Of a file in another order, where none reads colours or words: what may read pictures of one, or sounds."""
         windows = [part for part in self._layers if len(part.weight) > MATRIX]
         words = any(dense.TABLE.search(part.name) for part in self._layers if len(part.weight) == MATRIX)
@@ -125,7 +127,7 @@ class _Layers:
         ]
         return min(single, key=lambda part: (part.path.count("."), _number(part)), default=None)
 
-    def _is_near(self, one: Part, other: Part) -> bool:
+    def _is_near(self, one: StoredModule, other: StoredModule) -> bool:
         """Whether what stands side by side in the file does so in the model."""
         return one.around == other.around if not self._ordered else _near(one, other)
 
@@ -140,17 +142,17 @@ class _Layers:
                 return len(part.weight) - MATRIX, True
         return self._usual, not self._usual
 
-    def beside(self, at: int) -> Beside:
+    def beside(self, at: int) -> Neighbours:
         """The channels before and after a convolution, where the layers beside it stand near in the tree."""
         part = self._layers[at]
         if not self._ordered and not is_number(part.name):
             before = self._known.get(_one_less(part.path))
-            return Beside(before=_outward(before), alike=_window(before), first=part is self._entry)
+            return Neighbours(before=_outward(before), alike=_window(before), first=part is self._entry)
         start = self._layers[max(0, at - NEAR) : at]
         earlier = [other if self._is_near(other, part) else None for other in start[-2:]]
         following = next(iter(self._layers[at + 1 : at + 2]), None)
         later = following if following and self._is_near(following, part) else None
-        return Beside(
+        return Neighbours(
             before=_outward(earlier[-1]) if earlier else 0,
             after=_outward(later) if later and len(later.weight) == 1 else 0,
             alike=next(filter(None, map(_window, earlier[::-1])), 0),
@@ -179,23 +181,23 @@ def _one_less(path: str) -> str:
     return f"{found[1]}{int(found[2]) - 1}{found[3]}" if found and len(found[2]) < 4 else "."  # noqa: PLR2004 - a count
 
 
-def _has(part: Part, count: Shape) -> bool:
+def _has(part: StoredModule, count: Shape) -> bool:
     """Whether a layer reads or gives so many channels."""
     return len(part.weight) >= MATRIX and count in (part.weight[:1], part.weight[1:2])
 
 
-def _number(part: Part) -> int:
+def _number(part: StoredModule) -> int:
     """The number that it has among those beside it; 0 for none."""
     return int(part.name) if is_number(part.name) and len(part.name) < 10 else 0  # noqa: PLR2004 - an int
 
 
-def _is_window(part: Part) -> bool:
+def _is_window(part: StoredModule) -> bool:
     """Whether it is a convolution that sees neighbours and mixes channels; even windows cut a picture into patches."""
     _, each, *window = part.weight if len(part.weight) > MATRIX else (0, 0)
     return each > 1 and max(window) > 1 and all(size % 2 for size in window)
 
 
-def _near(one: Part, other: Part) -> bool:
+def _near(one: StoredModule, other: StoredModule) -> bool:
     """Whether two modules stand in one, or in two that stand in one."""
     above = one.around, other.around
     return above[0] == above[1] or (
@@ -203,12 +205,12 @@ def _near(one: Part, other: Part) -> bool:
     )
 
 
-def _outward(part: Part | None) -> int:
+def _outward(part: StoredModule | None) -> int:
     """The channels that a layer gives on; 0 where there is none."""
     shape = (part.weight or part.shapes.get("running_mean", ())) if part else ()
     return shape[0] if shape else 0
 
 
-def _window(part: Part | None) -> int:
+def _window(part: StoredModule | None) -> int:
     """The channels that each group of a convolution reads; 0 where it is none."""
     return part.weight[1] if part and len(part.weight) > MATRIX else 0

@@ -9,7 +9,7 @@ from torchatlas.readers.weights.infer.guess import Guess, by, listed, pair
 from torchatlas.readers.weights.infer.weightless import NORMS_VERSION
 
 if TYPE_CHECKING:
-    from torchatlas.readers.weights.infer.guess import Part
+    from torchatlas.readers.weights.infer.guess import StoredModule
 
 STATISTICS = frozenset(("running_mean", "running_var"))
 AFFINE = frozenset(("weight", "bias"))
@@ -19,7 +19,7 @@ ROOT = re.compile(r"rms|norm|(^|_)ln(_|\d|$)")
 ACTIVATION = re.compile(r"prelu|relu|act")
 
 
-def infer(part: Part, dimensions: int, certain: bool, *, among: bool) -> Guess | None:
+def infer(part: StoredModule, dimensions: int, certain: bool, *, among: bool) -> Guess | None:
     """Tell a normalization, or a PReLU.
 
     Args:
@@ -37,7 +37,7 @@ def infer(part: Part, dimensions: int, certain: bool, *, among: bool) -> Guess |
     return None
 
 
-def _with_statistics(part: Part, dimensions: int, *, certain: bool) -> Guess | None:
+def _with_statistics(part: StoredModule, dimensions: int, *, certain: bool) -> Guess | None:
     if len(part.shapes["running_mean"]) != 1 or set(part.shapes) - STATISTICS - AFFINE - {"num_batches_tracked"}:
         return None
     count, affine = part.shapes["running_mean"][0], "weight" in part.shapes
@@ -51,7 +51,7 @@ def _with_statistics(part: Part, dimensions: int, *, certain: bool) -> Guess | N
     return Guess(name, sure, settings if not frozen else settings[:1], words)
 
 
-def _affine(part: Part, dimensions: int, *, among: bool) -> Guess:
+def _affine(part: StoredModule, dimensions: int, *, among: bool) -> Guess:
     shape, name = part.weight, part.name
     layer = (("normalized_shape", pair(shape)), ("elementwise_affine", True))
     if len(shape) > 1:
@@ -69,7 +69,7 @@ def _affine(part: Part, dimensions: int, *, among: bool) -> Guess:
     return Guess("LayerNorm", 0.7 if dimensions else 0.95, layer, by(shape))
 
 
-def _scale(part: Part) -> Guess | None:
+def _scale(part: StoredModule) -> Guess | None:
     count, name = part.weight[0], part.name
     if count == 1 or ACTIVATION.search(name):
         return Guess("PReLU", 0.9 if ACTIVATION.search(name) else 0.6, (("num_parameters", count),), str(count))

@@ -9,14 +9,14 @@ from torchatlas.readers.weights.infer.guess import Guess
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torchatlas.readers.weights.infer.guess import Part, Shape
+    from torchatlas.readers.weights.infer.guess import Shape, StoredModule
     from torchatlas.readers.weights.stored import Stored
 
 
 HELD = "parametrizations"
 
 
-def infer(part: Part) -> Guess | None:
+def infer(part: StoredModule) -> Guess | None:
     """Tell what ``torch.nn.utils.parametrize`` puts into a module."""
     if part.name == HELD and part.children and not part.shapes:
         return Guess("ModuleDict", 0.97)

@@ -9,7 +9,7 @@ from torchatlas.readers.weights.infer.guess import UNKNOWN, Guess, listed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torchatlas.readers.weights.infer.guess import Part
+    from torchatlas.readers.weights.infer.guess import StoredModule
 
 GPTQ = frozenset(("qweight", "qzeros", "scales"))
 PACKED = "_packed_params"
@@ -18,13 +18,13 @@ LAYERS = ("Linear4bit", "Linear8bitLt")
 LORA = frozenset(("lora_A", "lora_B"))
 
 
-def packed(part: Part) -> Guess:
+def packed(part: StoredModule) -> Guess:
     """Tell a layer whose weight has tensors of its own: the tables that unpack it."""
     four = part.dtypes.get("weight") == "uint8" and "weight" in part.children
     return Guess("Linear4bit", 0.9, (), "packed") if four else Guess(UNKNOWN, 1)
 
 
-def of_rows(part: Part) -> Guess | None:
+def of_rows(part: StoredModule) -> Guess | None:
     """Tell a layer whose file says how its weight is packed, and of what shape it is."""
     if part.name == PACKED and "weight" in part.shapes:
         return _packed_params(part)
@@ -36,7 +36,7 @@ def of_rows(part: Part) -> Guess | None:
     return Guess(part.how, 0.9, settings, listed(f"{inputs}, {outputs}", "" if bias else NO_BIAS))
 
 
-def _packed_params(part: Part) -> Guess | None:
+def _packed_params(part: StoredModule) -> Guess | None:
     """Tell what a quantized layer of torch has its weight in."""
     if len(part.weight) != 2 or not set(part.shapes) <= {"weight", "bias"}:  # noqa: PLR2004 - rows and columns
         return None
@@ -54,7 +54,7 @@ def around(told: Mapping[str, Guess]) -> Guess | None:
     return Guess(inside.name.removesuffix("PackedParams"), 0.9, (), listed(inside.words, "quantized"))
 
 
-def infer(part: Part) -> Guess | None:
+def infer(part: StoredModule) -> Guess | None:
     """Tell a packed layer by its tensors."""
     if set(part.shapes) >= GPTQ and set(part.shapes) <= GPTQ | {"g_idx", "bias"}:
         scales = part.shapes["scales"]

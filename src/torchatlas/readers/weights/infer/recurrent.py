@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from torchatlas.readers.weights.infer.guess import Guess, listed
 
 if TYPE_CHECKING:
-    from torchatlas.readers.weights.infer.guess import Part
+    from torchatlas.readers.weights.infer.guess import StoredModule
 
 GATES = {4: "LSTM", 3: "GRU", 1: "RNN"}
 TENSOR = re.compile(r"(?:weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)_l(\d+)(_reverse)?")
 
 
-def infer(part: Part) -> Guess | None:
+def infer(part: StoredModule) -> Guess | None:
     """Tell recurrent layers and cells by their tensors."""
     if "weight_ih_l0" in part.shapes and "weight_hh_l0" in part.shapes:
         return _layer(part)
@@ -23,7 +23,7 @@ def infer(part: Part) -> Guess | None:
     return None
 
 
-def _layer(part: Part) -> Guess | None:
+def _layer(part: StoredModule) -> Guess | None:
     found = [TENSOR.fullmatch(name) for name in part.shapes]
     inward, across = part.shapes["weight_ih_l0"], part.shapes["weight_hh_l0"]
     projected = part.shapes.get("weight_hr_l0")
@@ -50,7 +50,7 @@ def _layer(part: Part) -> Guess | None:
     return Guess(name, 0.99, tuple(settings), words)
 
 
-def _cell(part: Part) -> Guess | None:
+def _cell(part: StoredModule) -> Guess | None:
     inward, across = part.shapes["weight_ih"], part.shapes["weight_hh"]
     if len(inward) != 2 or len(across) != 2 or not across[1] or inward[0] % across[1]:  # noqa: PLR2004 - matrices
         return None

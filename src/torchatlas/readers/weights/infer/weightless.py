@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchatlas.readers.weights.infer.guess import UNKNOWN, Guess
 
 if TYPE_CHECKING:
-    from torchatlas.readers.weights.infer.guess import Part
+    from torchatlas.readers.weights.infer.guess import StoredModule
 
 NORMS_VERSION = 2
 """What ``state_dict`` notes of BatchNorm and InstanceNorm; of nearly everything else 1."""
@@ -26,7 +26,7 @@ CALLED = (
 )
 
 
-def infer(part: Part) -> Guess:
+def infer(part: StoredModule) -> Guess:
     """Tell a module without weights."""
     if part.version == NORMS_VERSION:
         return Guess("InstanceNorm2d", 0.6, (("affine", False),), "no weights")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from torchatlas.core.graph import Graph, Module, Node, Note, Text, Value
 from torchatlas.core.measure.packing import originals
 from torchatlas.readers.weights.dtensor import of_one_rank
-from torchatlas.readers.weights.infer.guess import UNKNOWN, Part
+from torchatlas.readers.weights.infer.guess import UNKNOWN, StoredModule
 from torchatlas.readers.weights.infer.modules import infer
 from torchatlas.readers.weights.infer.parametrized import weights_of
 from torchatlas.readers.weights.loadable import provenance_of
@@ -131,7 +131,7 @@ def _in_order(tree: Mapping[str, list[str]]) -> Iterator[str]:
         waiting += reversed(tree[path])
 
 
-def _parts(tree: Mapping[str, list[str]], owned: Owned, checkpoint: Checkpoint) -> list[Part]:
+def _parts(tree: Mapping[str, list[str]], owned: Owned, checkpoint: Checkpoint) -> list[StoredModule]:
     """The modules as inference sees them, each before those inside it."""
     found = []
     for path in _in_order(tree):
@@ -142,7 +142,7 @@ def _parts(tree: Mapping[str, list[str]], owned: Owned, checkpoint: Checkpoint) 
         around = path.rpartition(".")[0] if path else None
         dtypes = {name: stored.dtype for name, stored in own.items()}
         how = next((PARAMS[stored.type] for stored in own.values() if stored.type in PARAMS), how)
-        found.append(Part(path, shapes, dtypes, children, around, checkpoint.versions.get(path), how))
+        found.append(StoredModule(path, shapes, dtypes, children, around, checkpoint.versions.get(path), how))
     return found
 
 
@@ -235,7 +235,7 @@ def _words(plain: Mapping[str, str]) -> Node:
     return Node("dict", tuple(plain), tuple(map(Text, plain.values())))
 
 
-def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable[Part]) -> Iterator[str]:
+def _notes(checkpoint: Checkpoint, guesses: Mapping[str, Guess], parts: Iterable[StoredModule]) -> Iterator[str]:
     told = [guesses[part.path] for part in parts if part.shapes and guesses[part.path].name != UNKNOWN]
     unknown = sum(guesses[part.path].name == UNKNOWN for part in parts if part.shapes)
     sure = sum(guess.confidence >= SURE for guess in told)

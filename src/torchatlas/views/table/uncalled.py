@@ -25,13 +25,13 @@ CONTAINERS = frozenset({"ModuleList", "ModuleDict"})
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class UncalledModules:
     """Modules that get one row without a call: one module, the same place in each repeat, or a repeating stretch."""
 
     paths: tuple[str, ...]
     type: str
     count: int = 1
-    members: tuple[Part, ...] = ()
+    members: tuple[UncalledModules, ...] = ()
 
 
 def relative(path: str, place: str) -> str:
@@ -69,17 +69,17 @@ class Structure:
                 seen.add(value)
         return used
 
-    def roots(self) -> list[Part]:
+    def roots(self) -> list[UncalledModules]:
         """The model itself; none for a function."""
         return [self._part("")] if "" in self.graph.module_at else []
 
-    def inside(self, part: Part) -> list[Part]:
+    def inside(self, part: UncalledModules) -> list[UncalledModules]:
         """The rows directly inside a row, for one repeat."""
         return list(part.members) if part.members else self.absent(part.paths[0])
 
-    def absent(self, path: str) -> list[Part]:
+    def absent(self, path: str) -> list[UncalledModules]:
         """The topmost modules inside ``path`` that have no row through a call of theirs or of their content."""
-        found: list[Part] = []
+        found: list[UncalledModules] = []
         stack = self._entries(path)
         while stack:
             part = stack.pop()
@@ -100,10 +100,10 @@ class Structure:
             return "weights used"
         return "never ran" if "never ran" in reasons else "structure"
 
-    def _entries(self, path: str) -> list[Part]:
+    def _entries(self, path: str) -> list[UncalledModules]:
         """Direct content that did not run, folded, last first."""
         kids = self.kids.get(path, [])
-        found: list[Part] = []
+        found: list[UncalledModules] = []
         at = 0
         while at < len(kids):
             kid = kids[at]
@@ -117,14 +117,14 @@ class Structure:
             at += 1
         return found[::-1]
 
-    def _part(self, path: str) -> Part:
-        return Part((path,), self.graph.module_at[path].name)
+    def _part(self, path: str) -> UncalledModules:
+        return UncalledModules((path,), self.graph.module_at[path].name)
 
-    def _folded(self, fold: ModuleFold) -> Part:
+    def _folded(self, fold: ModuleFold) -> UncalledModules:
         if fold.period == 1:
-            return Part(fold.paths, self.graph.module_at[fold.paths[0]].name, fold.count)
+            return UncalledModules(fold.paths, self.graph.module_at[fold.paths[0]].name, fold.count)
         members = tuple(self._part(path) for path in fold.paths[: fold.period])
-        return Part(fold.paths, ", ".join(member.type for member in members), fold.count, members)
+        return UncalledModules(fold.paths, ", ".join(member.type for member in members), fold.count, members)
 
     def _is_transparent(self, path: str) -> bool:
         module = self.graph.module_at[path]

@@ -11,7 +11,7 @@ from torchatlas.views.table.text_width import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchatlas.core.comparing.loading import Loading
+    from torchatlas.core.comparing.fit import Loading
 
 SHOWN = 6
 """Groups of keys that are listed; how many others there are is said."""

@@ -10,7 +10,7 @@ from torch import nn
 
 import torchatlas as ta
 from torchatlas.core.check import check
-from torchatlas.views.drawing.structure import shown
+from torchatlas.views.drawing.unrun import shown
 from viewing import payload_of
 
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from torchatlas.views.table.page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
+from torchatlas.views.table.text_page import ASCII, UNICODE, WITHOUT_TERMINAL, page_of
 
 
 class Screen(io.TextIOWrapper):

@@ -11,7 +11,7 @@ from torch import nn
 
 import torchatlas as ta
 from pairs import Tagger
-from torchatlas.core.comparing.loading import loading
+from torchatlas.core.comparing.fit import loading
 from torchatlas.core.comparing.renaming import renamed, rules_for
 from torchatlas.core.graph import Graph, Module, Value
 from torchvision_cpu import torchvision_models

@@ -33,7 +33,7 @@ UNICODE = Glyphs("├─ ", "└─ ", "│  ", "   ", "─", "\N{MULTIPLICATION
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TextPage:
     """What a table is written on: ``width`` in terminal cells, ``encoding`` of its letters."""
 
     width: int = WITHOUT_TERMINAL
@@ -42,13 +42,13 @@ class Page:
     colour: bool = False
 
 
-def page_of(file: TextIO | None, width: int | None) -> Page:
+def page_of(file: TextIO | None, width: int | None) -> TextPage:
     """A terminal as wide as it is, with guides and colour as far as it can; a pipe or a file in plain ASCII signs."""
     encoding = getattr(file, "encoding", None) or "utf-8"
     if file is None or not _is_terminal(file):
-        return Page(width or WITHOUT_TERMINAL, ASCII, encoding)
+        return TextPage(width or WITHOUT_TERMINAL, ASCII, encoding)
     able = os.environ.get("TERM", "") not in WITHOUT_CURSOR
-    return Page(
+    return TextPage(
         width=width or shutil.get_terminal_size((WITHOUT_TERMINAL, 24)).columns,
         glyphs=UNICODE if able and can_write(encoding) else ASCII,
         encoding=encoding,
