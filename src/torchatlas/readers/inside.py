@@ -13,7 +13,7 @@ from torchatlas.files.sniff import ENOUGH
 from torchatlas.readers import package, weights
 from torchatlas.readers.registry import Content, graph_in, suffixes
 from torchatlas.readers.source import Source
-from torchatlas.readers.weights import folders, single, statistics
+from torchatlas.readers.weights import folders, sharded, single, statistics
 from torchatlas.readers.weights.folder import Folder
 from torchatlas.readers.weights.graph import graph_of
 from torchatlas.readers.weights.loadable import packed
@@ -31,7 +31,6 @@ LARGEST = 1 << 20
 """Bytes of it that are read."""
 OLD = {"sys_info", "pickle", "storages"}
 """The members of a file of torch before 0.1.10."""
-NAMED = 3
 
 
 def handles(content: Content) -> bool:
@@ -136,7 +135,7 @@ def _model(folder: Folder) -> str:
     """The member that is the model; empty where several are, or where a file was packed alone.
 
     Raises:
-        FileError: none is.
+        FileError: none is, or several graphs are.
     """
     names = set(folder.files)
     if names == {""}:
@@ -148,16 +147,15 @@ def _model(folder: Folder) -> str:
     served = _served(folder)
     if served in names:
         return served
+    if folders.fits(names):
+        return folders.file_of(folder)
     graphs = _graphs(names)
-    if graphs and not folders.fits(names):
+    if graphs:
         return _only(folder, graphs)
-    if not folders.fits(names):
-        some = ", ".join(sorted(names)[:NAMED]) + (", …" if len(names) > NAMED else "")
-        raise FileError(
-            f"{folder.named} is an archive without weights; it holds {some or 'no files'}. Wanted: one with a model"
-            " inside."
-        )
-    return folders.file_of(folder)
+    members = sharded.some(sorted(names)) or "no files"
+    raise FileError(
+        f"{folder.named} is an archive without weights; it holds {members}. Wanted: one with a model inside."
+    )
 
 
 def _only(folder: Folder, graphs: list[str]) -> str:
@@ -167,10 +165,9 @@ def _only(folder: Folder, graphs: list[str]) -> str:
         FileError: there are several.
     """
     if len(graphs) > 1:
-        some = ", ".join(graphs[:NAMED]) + (", …" if len(graphs) > NAMED else "")
         raise FileError(
-            f"{folder.named}: an archive with several models ({some}). Open the one that is meant, as with"
-            f" key={graphs[0]!r}."
+            f"{folder.named}: an archive with several models ({sharded.some(graphs)}). Open the one that is meant, as"
+            f" with key={graphs[0]!r}."
         )
     return graphs[0]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import InputError
+from torchatlas.core.options import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,5 @@ def check_choice(option: str, given: object, known: Sequence[str]) -> None:
         InputError: it is none of those; the message lists them.
     """
     if given not in known:
-        near = get_close_matches(str(given), known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(str(given), known)
         raise InputError(f"{option}={given!r} is unknown; {option} is one of {', '.join(known)}.{hint}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchatlas.core.errors import InputError
+from torchatlas.core.options import did_you_mean
 from torchatlas.files.filename import filename
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str:
     stands = filename(path)
     if given is not None:
         if given not in FORMATS:
-            raise InputError(f"format={given!r} is not one of {', '.join(FORMATS)}.{_near(str(given), FORMATS)}")
+            raise InputError(f"format={given!r} is not one of {', '.join(FORMATS)}.{did_you_mean(str(given), FORMATS)}")
         _check_ending(stands, given)
         return given
     name = Path(stands).name.lower()
@@ -56,7 +56,7 @@ def format_of(path: str | os.PathLike[str], given: str | None = None) -> str:
             return found
     raise InputError(
         f"{stands}: give a name that ends in {', '.join(SUFFIXES)}; or, for a folder that"
-        f" TensorBoard reads, the format {EVENTS!r}.{_near(Path(name).suffix, SUFFIXES)}"
+        f" TensorBoard reads, the format {EVENTS!r}.{did_you_mean(Path(name).suffix, SUFFIXES)}"
     )
 
 
@@ -71,8 +71,3 @@ def _check_ending(stands: str, given: str) -> None:
         wanted.append(".json")
     if said not in wanted:
         raise InputError(f"{stands}, format={given!r}: give a name that ends in {', '.join(wanted)}.")
-
-
-def _near(word: str, known: tuple[str, ...] | dict[str, str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f" Did you mean {near[0]}?" if near else ""

@@ -98,8 +98,8 @@ def test_an_overlay_is_given_by_module_and_by_call(layers):
 @pytest.mark.parametrize(
     ("name", "overlays", "words"),
     [
-        ("flop", {}, "color_by='flop' is unknown; color_by is one of params, weights, flops, .*Did you mean 'flops'"),
-        ("lost", {"loss": {}}, "is one of .*device, loss. Did you mean 'loss'"),
+        ("flop", {}, "color_by='flop' is unknown; color_by is one of params, weights, flops, .*Did you mean flops"),
+        ("lost", {"loss": {}}, "is one of .*device, loss. Did you mean loss"),
         ("loss", {"loss": {"zzz": 1}}, "overlay 'loss' has a number for 'zzz', which is neither"),
         ("loss", {"loss": {99: 1}}, "overlay 'loss' has a number for 99, .*calls of Sequential"),
     ],

@@ -36,7 +36,7 @@ def stacked():
         ({"depth": True}, "depth=True; depth is a whole number"),
         ({"depth": 1.5}, "depth=1.5; depth is a whole number"),
         ({"direction": "RL"}, "direction='RL' is unknown; direction is one of TB, LR."),
-        ({"theme": "drak"}, "theme='drak' is unknown; theme is one of light, dark, paper. Did you mean 'dark'?"),
+        ({"theme": "drak"}, "theme='drak' is unknown; theme is one of light, dark, paper. Did you mean dark?"),
         ({"labels": "shape"}, "labels='shape'; labels is a sequence of names, as ('shape',)"),
         ({"labels": ("shapes",)}, "labels='shapes' is unknown; labels is one of shape, params, flops. Did you mean"),
         ({"level": "op2"}, "level='op2' is unknown; level is one of op, aten."),

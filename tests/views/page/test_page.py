@@ -116,7 +116,7 @@ def test_overlays_of_the_graph_are_on_the_page_with_their_units(graph):
     assert not {"time", "self_time"} & set(measures(inside))
     timed = replace(graph, calls=tuple(replace(call, seconds=1.0) for call in graph.calls))
     assert len(measures(held(page(timed).html))["self_time"]["values"]) == len(graph.calls)
-    with pytest.raises(InputError, match="Did you mean 'energy'"):
+    with pytest.raises(InputError, match="Did you mean energy"):
         page(kept, color_by="enrgy")
 
 

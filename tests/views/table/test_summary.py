@@ -102,7 +102,7 @@ def test_rows_can_be_asked_for():
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"rows": "op"}, "rows='op' is unknown; rows is one of modules, ops. Did you mean 'ops'?"),
+        ({"rows": "op"}, "rows='op' is unknown; rows is one of modules, ops. Did you mean ops?"),
         ({"style": "torchinf"}, "style='torchinf' is unknown; style is one of torchinfo, torchsummary"),
         ({"depth": -1}, "depth=-1; depth is a whole number from 0, or None"),
         ({"depth": True}, "depth=True; depth is a whole number"),
