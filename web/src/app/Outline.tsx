@@ -20,7 +20,7 @@ interface Row {
 }
 
 /** Parents before their children, in the order in which they ran. */
-export function outlineRows({ nodes, top }: VisibleGraph): Row[] {
+function outlineRows({ nodes, top }: VisibleGraph): Row[] {
   const rows: Row[] = [];
   const waiting: Row[] = [];
   const add = (indices: readonly number[], level: number): void => {

@@ -2,7 +2,7 @@
 
 import type { Fold } from "../contract/graph.ts";
 import type { Indexed } from "../graph/index.ts";
-import { foldKey, foldOf, keyOf } from "../graph/folds.ts";
+import { foldKey, foldOf, keyOf, repeatOf } from "../graph/folds.ts";
 import type { ViewState } from "../graph/state.ts";
 import type { VisibleNode } from "../graph/visible.ts";
 
@@ -62,7 +62,7 @@ export function showing(indexed: Indexed, view: ViewState, call: number): ViewSt
   for (let at: number | null = call; at !== null; at = calls[at]!.parent) chain.unshift(at);
   for (const at of chain) {
     const fold = foldOf(indexed, at);
-    const repeat = fold ? Math.floor(fold.calls.indexOf(at) / fold.period) : 0;
+    const repeat = fold ? repeatOf(fold, at) : 0;
     if (fold && repeat > 0 && next.fold && !next.unfold.includes(foldKey(fold))) next = apart(next, fold, repeat);
     else if (fold && fold.period > 1) next = { ...next, collapse: without(next.collapse, foldKey(fold)) };
     if (at !== call && at !== 0) next = opened(next, keyOf(at));

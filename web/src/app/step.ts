@@ -4,7 +4,7 @@ import type { Fold } from "../contract/graph.ts";
 import { isThin } from "../graph/calls.ts";
 import type { Indexed } from "../graph/index.ts";
 import type { ViewState } from "../graph/state.ts";
-import { foldKey, foldOf } from "../graph/folds.ts";
+import { foldKey, foldOf, repeatOf } from "../graph/folds.ts";
 
 /** By call of one graph: the calls of the other that belong to it, in order. */
 export type Partners = ReadonlyMap<number, readonly number[]>;
@@ -99,7 +99,7 @@ function repeatKey(way: Way, first: number, turn: number): string | null {
   const call = fold?.calls[turn * fold.period];
   const partner = call === undefined ? null : partnerOf(way, call);
   const other = partner === null ? null : foldOf(way.to, partner);
-  return other ? `${foldKey(other)}${Math.floor(other.calls.indexOf(partner!) / other.period)}` : null;
+  return other ? `${foldKey(other)}${repeatOf(other, partner!)}` : null;
 }
 
 /** The fold that holds what belongs to a fold. */

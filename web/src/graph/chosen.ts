@@ -1,7 +1,7 @@
 /** Repeats of a fold that are shown by themselves, while those before and after them stay folded. */
 
 import type { Fold, Graph } from "../contract/graph.ts";
-import { type Folds, foldOf, keyOf } from "./folds.ts";
+import { type Folds, foldOf, keyOf, repeatOf } from "./folds.ts";
 import type { ViewState } from "./state.ts";
 
 /** By the first call of a fold: which of its repeats, from 0. */
@@ -32,7 +32,7 @@ export function chosen(graph: Graph, folds: Folds, { expand, unfold }: ViewState
 /** A later repeat; the first one stands for all already. */
 function chooseOne(graph: Graph, folds: Folds, call: number, choose: (first: number, turn: number) => void): void {
   const fold = foldOf({ graph, folds }, call);
-  const turn = fold ? Math.floor(fold.calls.indexOf(call) / fold.period) : 0;
+  const turn = fold ? repeatOf(fold, call) : 0;
   if (fold && turn > 0) choose(fold.calls[0]!, turn);
 }
 

@@ -31,3 +31,8 @@ export function keyOf(call: number): string {
 export function foldKey({ calls }: Fold): string {
   return `${keyOf(calls[0]!)}x`;
 }
+
+/** The repeat of a fold that a call is in, from 0. */
+export function repeatOf({ calls, period }: Fold, call: number): number {
+  return Math.floor(calls.indexOf(call) / period);
+}

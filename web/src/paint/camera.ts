@@ -23,7 +23,7 @@ const LARGEST = 8;
 const MARGIN = 24;
 
 /** A scale that can be shown. */
-export function bounded(scale: number): number {
+function bounded(scale: number): number {
   return Math.min(LARGEST, Math.max(SMALLEST, scale));
 }
 
