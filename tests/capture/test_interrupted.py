@@ -24,6 +24,9 @@ from torch.utils import _python_dispatch as dispatch
 
 import torchatlas as ta
 from state import differences, fingerprint
+from torchatlas.capture import recursion, run, undo, unrecorded
+from torchatlas.capture.record import modes, torch_modes
+from torchatlas.capture.restore import no_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,18 +131,18 @@ def test_an_exception_at_a_random_moment_leaves_nothing(how, what):
     model.train()
     model[1].eval()
 
-    def run() -> Any:
+    def act() -> Any:
         return RUNS[what](model, x)
 
-    wanted = run()
-    whole = min(timeit.repeat(run, number=1, repeat=5))
+    wanted = act()
+    whole = min(timeit.repeat(act, number=1, repeat=5))
     before = everything(model, x)
     moments = random.Random(f"{how.__name__} {what}")  # noqa: S311 - the same ones each time
     came = 0
     for number in range(MOMENTS):
-        came += how(max(moments.uniform(0, whole), 1e-6), run)
+        came += how(max(moments.uniform(0, whole), 1e-6), act)
         assert not differences(before, everything(model, x)), f"after moment {number}"
-        assert run() == wanted, f"after moment {number}"
+        assert act() == wanted, f"after moment {number}"
         assert not differences(before, everything(model, x)), f"after the capture that followed moment {number}"
     assert came > MOMENTS / 10
     gc.collect()
@@ -150,7 +153,7 @@ def test_an_exception_at_a_random_moment_leaves_nothing(how, what):
 
 # Not at a random moment: where torch asks a fake tensor for its device, any exception ends the process.
 FAKE = {"fake": lambda model, x: ta.capture(model, x, fake=True).graph}
-SET_UP_AND_PUT_BACK = ("capture/run.py", "undo.py", "unrecorded.py", "modes.py", "recursion.py", "restore/state.py")
+SET_UP_AND_PUT_BACK = {module.__file__ for module in (run, undo, unrecorded, modes, torch_modes, recursion, no_trace)}
 
 
 def before_line(wanted: int, act: Callable[[], Any]) -> int:
@@ -160,7 +163,7 @@ def before_line(wanted: int, act: Callable[[], Any]) -> int:
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal count
         name = frame.f_code.co_filename
-        ours = "torchatlas" in name and name.endswith(SET_UP_AND_PUT_BACK)
+        ours = name in SET_UP_AND_PUT_BACK
         if not ours and not name.endswith(("contextlib.py", "torch/overrides.py", "torch/utils/_python_dispatch.py")):
             return None
         # Where a `with` is left, Python looks for nothing that came; a trace function is called there all the same.
@@ -186,16 +189,16 @@ def test_an_exception_before_a_line_of_what_sets_up_and_puts_back_leaves_nothing
     """The moments that a clock seldom meets, some 140 of them."""
     model, x = model_and_input()
 
-    def run() -> Any:
+    def act() -> Any:
         return {**RUNS, **FAKE}[what](model, x)
 
-    wanted = run()
+    wanted = act()
     before = everything(model, x)
-    lines = before_line(0, run)
+    lines = before_line(0, act)
     assert lines > 300
     for line in range(1 + len(what), lines, lines // 140):
-        before_line(line, run)
+        before_line(line, act)
         assert not differences(before, everything(model, x)), f"before line {line}"
     gc.collect()
     assert not differences(before, everything(model, x)), "after all that is left of the exceptions was collected"
-    assert run() == wanted
+    assert act() == wanted
